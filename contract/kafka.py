@@ -1,0 +1,98 @@
+"""Kafka clients with the settings that our guarantees need; every other property passes through from ``KAFKA_…``."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from contract.errors import UserError
+from contract.settings import KAFKA_PREFIX, Settings
+from contract.topics import MAX_MESSAGE_BYTES
+
+DEFAULT_BOOTSTRAP_SERVERS = "127.0.0.1:9092"
+Client = TypeVar("Client")
+_log = logging.getLogger("churnstream.kafka")
+
+
+def client_config(settings: Settings) -> dict[str, Any]:
+    """What every client shares: where the broker is, and the user's own properties.
+
+    librdkafka's complaints go to the log ``churnstream.kafka``, not to the terminal.
+    """
+    return {"bootstrap.servers": DEFAULT_BOOTSTRAP_SERVERS, **settings.kafka, "logger": _log}
+
+
+def admin_client(settings: Settings) -> AdminClient:
+    """A client that creates and describes topics."""
+    return _build(AdminClient, client_config(settings))
+
+
+def idempotent_producer(settings: Settings) -> Producer:
+    """A producer whose retries neither double nor reorder; delivery fails after ``request_timeout_ms``.
+
+    The partitioner is Java's, so that producers in any language send a customer to the same partition.
+    """
+    return _build(Producer, _producer_config(settings, {"delivery.timeout.ms": settings.request_timeout_ms}))
+
+
+def transactional_producer(settings: Settings, transactional_id: str) -> Producer:
+    """A producer for one transaction per batch; ``init_transactions`` is the caller's to call."""
+    guarantees = {
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": settings.transaction_timeout_ms,
+        # a delivery must fail before its transaction does, or librdkafka refuses the pair
+        "delivery.timeout.ms": settings.transaction_timeout_ms,
+    }
+    return _build(Producer, _producer_config(settings, guarantees))
+
+
+def consumer(settings: Settings, group: str) -> Consumer:
+    """A consumer that sees committed transactions only and commits nothing by itself.
+
+    With ``instance`` set the worker is a static member: it takes its partitions back at once after a restart.
+    """
+    defaults = {"fetch.max.bytes": 52_428_800, "queued.max.messages.kbytes": 131_072}
+    guarantees: dict[str, Any] = {
+        "group.id": settings.topic(group),
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "session.timeout.ms": settings.session_timeout_ms,
+        "heartbeat.interval.ms": max(settings.session_timeout_ms // 4, 250),
+        "max.poll.interval.ms": max(300_000, settings.session_timeout_ms),
+        # range: partition p of one topic goes to the worker that has p of the other
+        "partition.assignment.strategy": "range",
+        "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
+    }
+    if settings.instance:
+        guarantees["group.instance.id"] = f"{settings.topic(group)}-{settings.instance}"
+    return _build(Consumer, defaults | client_config(settings) | guarantees)
+
+
+def _producer_config(settings: Settings, guarantees: dict[str, Any]) -> dict[str, Any]:
+    defaults = {
+        "linger.ms": 5,
+        "compression.type": "lz4",
+        "queue.buffering.max.messages": 1_000_000,
+        "queue.buffering.max.kbytes": 524_288,
+    }
+    shared = {
+        "enable.idempotence": True,
+        "acks": "all",
+        "partitioner": "murmur2_random",
+        "message.max.bytes": MAX_MESSAGE_BYTES,
+    }
+    return defaults | client_config(settings) | shared | guarantees
+
+
+def _build(make: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> Client:
+    try:
+        return make(config)
+    except KafkaException as error:
+        raise UserError(
+            f"Kafka client property refused: {error.args[0].str()}; check the {KAFKA_PREFIX}… variables in the "
+            f"environment and in .env (KAFKA_SASL_USERNAME is sasl.username)"
+        ) from None

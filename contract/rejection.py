@@ -1,0 +1,150 @@
+"""Why a message cannot be used: one reason code for each kind of bad input, with the field and a detail."""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+
+from contract.topics import MAX_VALUE_BYTES
+
+EARLIEST_EVENT_TIME = 946_684_800_000
+"""2000-01-01T00:00:00Z; an earlier event time is a mistake of units or a default."""
+FUTURE_TOLERANCE_MS = 86_400_000
+"""How far ahead of wall time an event time may be."""
+
+
+class Reason(StrEnum):
+    """Reason codes in the ``reason`` header of a dead letter."""
+
+    EMPTY_VALUE = "empty-value"
+    TOO_LARGE = "too-large"
+    NOT_UTF8 = "not-utf8"
+    NOT_JSON = "not-json"
+    WRONG_SHAPE = "wrong-shape"
+    MISSING_FIELD = "missing-field"
+    UNKNOWN_FIELD = "unknown-field"
+    WRONG_TYPE = "wrong-type"
+    NOT_FINITE = "not-finite"
+    OUT_OF_RANGE = "out-of-range"
+    UNKNOWN_CATEGORY = "unknown-category"
+    IMPLAUSIBLE_EVENT_TIME = "implausible-event-time"
+    NULL_KEY = "null-key"
+    KEY_MISMATCH = "key-mismatch"
+    INVALID_LABEL = "invalid-label"
+    RECORD_TOO_LATE = "record-too-late"
+    LABEL_TOO_LATE = "label-too-late"
+    LABEL_WITHOUT_RECORD = "label-without-record"
+
+
+@dataclass(frozen=True)
+class Rejection(Exception):
+    """A message is unusable: reason code, the field where it shows (empty if none), and what was found."""
+
+    reason: Reason
+    field: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}{f' at {self.field}' if self.field else ''}: {self.detail}"
+
+
+Message = TypeVar("Message")
+
+_PATH = re.compile(r" - at `\$(?:\[\.\.\.\])?\.?(?P<path>[^`]*)`$")
+_QUOTED = re.compile(r"field `(?P<name>[^`]*)`")
+
+
+def decode(decoder: "msgspec.json.Decoder[Message]", value: bytes | None) -> Message:
+    """Decode one message's value.
+
+    Raises:
+        Rejection: the value is empty, too large, not UTF-8, not JSON, or not what the type allows.
+    """
+    if not value:
+        raise Rejection(Reason.EMPTY_VALUE, "", "the message has no value")
+    if len(value) > MAX_VALUE_BYTES:
+        raise Rejection(Reason.TOO_LARGE, "", f"{len(value)} bytes, at most {MAX_VALUE_BYTES} are taken")
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Rejection(Reason.NOT_UTF8, "", f"byte {error.start} is not UTF-8") from None
+    try:
+        return decoder.decode(value)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from None
+    except RecursionError:
+        raise Rejection(Reason.WRONG_SHAPE, "", "nested too deeply") from None
+    except msgspec.DecodeError as error:
+        raise _malformed(text, str(error)) from None
+
+
+def check_key(key: bytes | None, customer_id: str) -> None:
+    """Refuse a message whose key is not its customer's id, for the key decides where its label is looked for."""
+    if key is None:
+        raise Rejection(Reason.NULL_KEY, "key", "the key is null; it must be the customer_id")
+    if key != customer_id.encode():
+        raise Rejection(Reason.KEY_MISMATCH, "key", "the key is not the value's customer_id")
+
+
+def check_event_time(event_time: int, now: int) -> None:
+    """Refuse an event time before 2000 or more than a day after ``now`` (both in ms since the epoch)."""
+    if event_time < EARLIEST_EVENT_TIME:
+        raise Rejection(
+            Reason.IMPLAUSIBLE_EVENT_TIME,
+            "event_time",
+            f"{event_time} is before 2000; give milliseconds since 1970",
+        )
+    if event_time > now + FUTURE_TOLERANCE_MS:
+        raise Rejection(
+            Reason.IMPLAUSIBLE_EVENT_TIME, "event_time", f"{event_time} is more than a day ahead of now"
+        )
+
+
+def _invalid(message: str) -> Rejection:
+    found = _PATH.search(message)
+    path = found.group("path") if found else ""
+    detail = message[: found.start()] if found else message
+    quoted = _QUOTED.search(detail)
+    name = ".".join(part for part in (path, quoted.group("name") if quoted else "") if part)
+    if "missing required field" in detail:
+        return Rejection(Reason.MISSING_FIELD, name, "the field is missing")
+    if "contains unknown field" in detail:
+        return Rejection(Reason.UNKNOWN_FIELD, name, "the schema has no such field")
+    if path == "label":
+        return Rejection(Reason.INVALID_LABEL, path, f"{detail}; a label is 0 or 1")
+    if "Invalid enum value" in detail:
+        return Rejection(Reason.UNKNOWN_CATEGORY, path, "the value is none of the schema's categories")
+    if "Number out of range" in detail:
+        return Rejection(Reason.NOT_FINITE, path, "the number is beyond a double's range")
+    if re.search(r"`(float|int)` [<>]=", detail):
+        return Rejection(Reason.OUT_OF_RANGE, path, detail)
+    if "`object`" in detail:
+        return Rejection(Reason.WRONG_SHAPE, path, detail)
+    return Rejection(Reason.WRONG_TYPE, path, detail)
+
+
+def _malformed(text: str, message: str) -> Rejection:
+    """JSON has no NaN or infinity, but many writers emit them; those get a code and a field of their own."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return Rejection(Reason.NOT_JSON, "", message.removeprefix("JSON is malformed: "))
+    field = _not_finite_path(value, "")
+    if field is None:
+        return Rejection(Reason.NOT_JSON, "", message)
+    return Rejection(Reason.NOT_FINITE, field, "NaN and infinity are no JSON numbers")
+
+
+def _not_finite_path(value: object, path: str) -> str | None:
+    if isinstance(value, float):
+        return path if not math.isfinite(value) else None
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        found = _not_finite_path(item, f"{path}.{key}" if path else str(key))
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,207 @@
+"""The schema of a data set: one TOML file from which message types, columns and signatures are derived."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from contract.errors import UserError
+
+
+class Kind(StrEnum):
+    """What a feature's values are: a real number, an ordered integer, one of a set of names, or 0/1."""
+
+    NUMERIC = "numeric"
+    ORDINAL = "ordinal"
+    CATEGORICAL = "categorical"
+    FLAG = "flag"
+
+
+OnViolation = Literal["reject", "score"]
+
+
+class Feature(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"minimum": "min", "maximum": "max"}
+):
+    """One input of the model.
+
+    ``minimum`` and ``maximum`` are inclusive, in the column's own unit; ``missing`` allows null.
+    ``on_violation`` says what becomes of a value outside range or categories: dead-lettered or scored.
+    """
+
+    kind: Kind
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[str, ...] = ()
+    missing: bool = False
+    on_violation: OnViolation | None = None
+    name: str = ""
+
+    @property
+    def is_categorical(self) -> bool:
+        return self.kind is Kind.CATEGORICAL
+
+    def violates(self, value: float | str | None) -> bool:
+        """Whether a present value lies outside the feature's range or categories. A null never does."""
+        if value is None:
+            return False
+        if isinstance(value, str):
+            return value not in self.categories
+        return (self.minimum is not None and value < self.minimum) or (
+            self.maximum is not None and value > self.maximum
+        )
+
+
+class LabelColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The table's label column and the values that mean 1 (churned) and 0."""
+
+    column: str
+    positive: int | str = 1
+    negative: int | str = 0
+
+
+class _SchemaFile(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    id: str
+    label: LabelColumn
+    features: dict[str, Feature]
+    version: int = 1
+    private: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    on_violation: OnViolation = "reject"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A data set: its id column, label, private columns and features, in the order of the model's matrix."""
+
+    name: str
+    version: int
+    id_column: str
+    label: LabelColumn
+    private: tuple[str, ...]
+    ignored: tuple[str, ...]
+    features: tuple[Feature, ...]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All feature names, in matrix order."""
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def categorical(self) -> tuple[str, ...]:
+        """Names of the categorical features."""
+        return tuple(feature.name for feature in self.features if feature.is_categorical)
+
+    @cached_property
+    def numeric(self) -> tuple[str, ...]:
+        """Names of the features that are numbers to the model: numeric, ordinal and flag."""
+        return tuple(feature.name for feature in self.features if not feature.is_categorical)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """First 16 hex digits of the SHA-256 of the schema's canonical JSON: equal iff the schemas are."""
+        parts = (
+            self.name,
+            self.version,
+            self.id_column,
+            self.label,
+            self.private,
+            self.ignored,
+            self.features,
+        )
+        return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:16]
+
+    def feature(self, name: str) -> Feature:
+        """The feature called ``name``; raises ``KeyError`` if there is none."""
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise KeyError(name)
+
+
+def load_schema(dataset: str) -> Schema:
+    """Load a shipped schema by name (``bank_churn``) or any by the path of its TOML file.
+
+    Raises:
+        UserError: the file does not exist, is not TOML, or says something a schema cannot say.
+    """
+    text, origin = _read(dataset)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"schema {origin} is not TOML: {error}; correct the line it names") from None
+    return parse_schema(raw, origin)
+
+
+def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
+    """Build a schema from decoded TOML; ``origin`` names it in errors.
+
+    Raises:
+        UserError: a key is unknown, missing or of the wrong kind, or a feature contradicts itself.
+    """
+    try:
+        file = msgspec.convert(raw, _SchemaFile)
+    except msgspec.ValidationError as error:
+        raise UserError(
+            f"schema {origin}: {error}; see contract/datasets/bank_churn.toml for the form"
+        ) from None
+    features = tuple(_complete(name, feature, file, origin) for name, feature in file.features.items())
+    if not features:
+        raise UserError(f"schema {origin} has no [features.…] table; name at least one feature")
+    _refuse_overlap(file, origin)
+    return Schema(file.name, file.version, file.id, file.label, file.private, file.ignored, features)
+
+
+def _read(dataset: str) -> tuple[str, str]:
+    path = Path(dataset)
+    if path.suffix == ".toml":
+        try:
+            return path.read_text(encoding="utf-8"), str(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"schema {path} cannot be read: {error}; give a readable TOML file") from None
+    shipped = resources.files("contract") / "datasets"
+    file = shipped / f"{dataset}.toml"
+    if not file.is_file():
+        known = ", ".join(
+            sorted(Path(entry.name).stem for entry in shipped.iterdir() if entry.name.endswith(".toml"))
+        )
+        raise UserError(f"data set {dataset!r} is not known; take one of {known}, or the path of a TOML file")
+    return file.read_text(encoding="utf-8"), dataset
+
+
+def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Feature:
+    where = f"schema {origin}, feature {name!r}"
+    if not name.isidentifier():
+        raise UserError(
+            f"{where}: a feature's name must be an identifier (letters, digits, _); rename the column"
+        )
+    if feature.is_categorical:
+        if not feature.categories:
+            raise UserError(f"{where}: a categorical feature needs categories = [...]")
+        if feature.minimum is not None or feature.maximum is not None:
+            raise UserError(f"{where}: min and max make no sense for a categorical feature; remove them")
+    elif feature.categories:
+        raise UserError(f"{where}: only a categorical feature has categories; remove them or change its kind")
+    minimum, maximum = feature.minimum, feature.maximum
+    if feature.kind is Kind.FLAG:
+        minimum, maximum = 0, 1
+    if minimum is not None and maximum is not None and minimum > maximum:
+        raise UserError(f"{where}: min {minimum} is above max {maximum}; swap them")
+    on_violation = feature.on_violation or file.on_violation
+    return msgspec.structs.replace(
+        feature, name=name, minimum=minimum, maximum=maximum, on_violation=on_violation
+    )
+
+
+def _refuse_overlap(file: _SchemaFile, origin: str) -> None:
+    roles = [file.id, file.label.column, *file.private, *file.ignored, *file.features]
+    twice = sorted({column for column in roles if roles.count(column) > 1})
+    if twice:
+        raise UserError(f"schema {origin}: column {twice[0]!r} has two roles; give each column one")

@@ -1,0 +1,150 @@
+"""One Kafka transaction per batch: outputs and consumer offsets together, or neither.
+
+Operating rules
+
+- The outcome of a commit can be unknown (the reply is lost, the call times out). librdkafka has no KIP-890 yet (its
+  issue 5423), so such a commit is never tried again on the same producer: the producer is dropped and a new one with
+  the same ``transactional.id`` ends the open transaction one way or the other. The committed offsets then say which.
+- After ``BatchAborted`` nothing of the batch is known to be published: return to the committed offsets and go on.
+- A producer is fenced when its transaction timed out at the broker (the process was stopped, the machine slept), or
+  when another worker took over its ``transactional.id``. Only a worker with a given name can have the latter: it
+  stops (``Fenced``), for whatever it would still write is refused. One with a random name takes a new producer.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+_log = logging.getLogger("churnstream.transactions")
+
+Checkpoint = Callable[[str], None]
+"""Called with the name of each step of the commit protocol; tests inject faults here."""
+
+_FENCED = {
+    KafkaError._FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.FENCED_INSTANCE_ID,
+}
+
+
+class BatchAborted(Exception):
+    """The batch was not published as far as is known; the committed offsets say where to go on."""
+
+
+class Fenced(Exception):
+    """Another worker took over under the same name; the broker refuses this one."""
+
+
+def no_checkpoint(step: str) -> None:
+    """The checkpoint of normal operation: does nothing."""
+
+
+class Transactions:
+    """A transactional producer that is replaced when it can no longer be trusted.
+
+    Guarantees: after ``run`` returns, the batch's messages and offsets are committed, once. If it raises, or the
+    process dies inside it, a ``read_committed`` reader sees all of the batch or nothing of it, and the group's
+    committed offsets agree with what is seen.
+    """
+
+    def __init__(
+        self,
+        make_producer: Callable[[], Producer],
+        timeout: float,
+        *,
+        named: bool,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> None:
+        """``timeout`` in seconds bounds each call; ``named``: the ``transactional.id`` is one that others may take."""
+        self._make_producer = make_producer
+        self._timeout = timeout
+        self._named = named
+        self._checkpoint = checkpoint
+        self._producer: Producer | None = None
+
+    def run(
+        self, fill: Callable[[Producer], None], offsets: Sequence[TopicPartition], consumer: Consumer
+    ) -> None:
+        """Publish what ``fill`` produces together with ``offsets`` (the next to read, with metadata if any).
+
+        Raises:
+            BatchAborted: nothing was published, or it is unknown whether; see the operating rules.
+            Fenced: another worker has this one's name.
+        """
+        producer = self._current()
+        try:
+            producer.begin_transaction()
+            fill(producer)
+            self._checkpoint("after-producing")
+            producer.send_offsets_to_transaction(
+                list(offsets), consumer.consumer_group_metadata(), self._timeout
+            )
+            self._checkpoint("after-offsets")
+        except KafkaException as error:
+            self._abandon(error)
+        try:
+            self._checkpoint("before-commit")
+            producer.commit_transaction(self._timeout)
+        except KafkaException as error:
+            if error.args[0].txn_requires_abort():
+                self._abandon(error)
+            self._replace(error, "the commit's outcome is unknown")
+        self._checkpoint("after-commit")
+
+    def close(self) -> None:
+        """Let go of the producer; an open transaction is left for the broker to abort."""
+        if self._producer is not None:
+            self._producer.purge()
+            self._producer = None
+
+    def _current(self) -> Producer:
+        if self._producer is None:
+            producer = self._make_producer()
+            try:
+                producer.init_transactions(self._timeout)
+            except KafkaException as error:
+                self._stop_if_fenced(error)
+                raise BatchAborted(f"no transactional producer: {error.args[0].str()}") from error
+            self._producer = producer
+        return self._producer
+
+    def _abandon(self, error: KafkaException) -> NoReturn:
+        self._stop_if_fenced(error)
+        if self._producer is None or not error.args[0].txn_requires_abort():
+            self._replace(error, "the transaction cannot be aborted in order")
+        try:
+            self._producer.abort_transaction(self._timeout)
+        except KafkaException as abort_error:
+            self._replace(abort_error, "the abort's outcome is unknown")
+        _log.warning("transaction aborted (%s); its batch is read again", error.args[0].str())
+        raise BatchAborted(error.args[0].str()) from error
+
+    def _replace(self, error: KafkaException, why: str) -> NoReturn:
+        self._stop_if_fenced(error)
+        _log.warning("%s (%s); a new producer takes over the transaction", why, error.args[0].str())
+        self.close()
+        raise BatchAborted(error.args[0].str()) from error
+
+    def _stop_if_fenced(self, error: KafkaException) -> None:
+        if self._named and error.args[0].code() in _FENCED:
+            raise Fenced(
+                f"fenced ({error.args[0].str()}): another worker has taken over under this name, so this one stops. "
+                f"If both are meant to run, give each a CHURNSTREAM_INSTANCE of its own"
+            ) from error
+
+
+def rewind(consumer: Consumer, timeout: float) -> None:
+    """Put every assigned partition back to its committed offset, or to its beginning where there is none.
+
+    Raises:
+        BatchAborted: the broker did not tell the offsets in time; try again.
+    """
+    try:
+        for committed in consumer.committed(consumer.assignment(), timeout):
+            offset = committed.offset if committed.offset >= 0 else OFFSET_BEGINNING
+            consumer.seek(TopicPartition(committed.topic, committed.partition, offset))
+    except KafkaException as error:
+        raise BatchAborted(f"committed offsets unknown: {error.args[0].str()}") from error
