@@ -58,9 +58,7 @@ def read_card(metadata: dict[str, Any] | None, schema: Schema, model: str) -> Mo
     except msgspec.ValidationError as error:
         raise UserError(f"model {model} has a damaged churnstream card ({error}); train it again") from None
     if card.format != FORMAT:
-        raise UserError(
-            f"model {model} has bundle format {card.format}, this version reads {FORMAT}; train it again"
-        )
+        raise UserError(f"model {model} has bundle format {card.format}, this version reads {FORMAT}; train it again")
     if card.schema_fingerprint != schema.fingerprint:
         raise UserError(
             f"model {model} was trained on schema {card.schema_name} v{card.schema_version} "

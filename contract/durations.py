@@ -19,9 +19,7 @@ def parse_duration(text: str | int) -> int:
         return text
     parts = _PART.findall(text.strip())
     if not parts or _PART.sub("", text).strip():
-        raise ValueError(
-            f"{text!r} is not a duration; write a number with a unit, such as 7d, 12h, 90s or 1d12h"
-        )
+        raise ValueError(f"{text!r} is not a duration; write a number with a unit, such as 7d, 12h, 90s or 1d12h")
     return round(sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 

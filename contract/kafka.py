@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
@@ -48,7 +49,7 @@ def transactional_producer(settings: Settings, transactional_id: str) -> Produce
     return _build(Producer, _producer_config(settings, guarantees))
 
 
-def consumer(settings: Settings, group: str) -> Consumer:
+def committed_consumer(settings: Settings, group: str) -> Consumer:
     """A consumer that sees committed transactions only and commits nothing by itself.
 
     With ``instance`` set the worker is a static member: it takes its partitions back at once after a restart.
@@ -70,6 +71,11 @@ def consumer(settings: Settings, group: str) -> Consumer:
     if settings.instance:
         guarantees["group.instance.id"] = f"{settings.topic(group)}-{settings.instance}"
     return _build(Consumer, defaults | client_config(settings) | guarantees)
+
+
+def transactional_id(settings: Settings, group: str) -> str:
+    """A worker's ``transactional.id``: lasting where the worker has a name, its own for this process where not."""
+    return settings.topic(f"{group}-{settings.instance or uuid4().hex}")
 
 
 def _producer_config(settings: Settings, guarantees: dict[str, Any]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class NumericSummary(msgspec.Struct, forbid_unknown_fields=True):
-    """A numeric, ordinal or flag feature: present values, nulls, values out of range, sum in 1/FEATURE_UNIT, extremes."""
+    """A numeric, ordinal or flag feature: present, null and out-of-range values, sum in 1/FEATURE_UNIT, extremes."""
 
     count: int = 0
     missing: int = 0
@@ -167,9 +167,7 @@ class Pane(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="pane",
         return f"{self.model.name}/{self.model.version}/{self.model.role}/{self.start}/{self.partition}"
 
 
-class Progress(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="progress", tag_field="type"
-):
+class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="progress", tag_field="type"):
     """On ``panes`` under ``progress/<partition>``, after the panes it covers, in the same transaction.
 
     ``watermark`` and ``label_watermark``: no further prediction or label earlier than that is expected in this
@@ -196,7 +194,7 @@ PaneMessage = Pane | Progress
 
 
 class Performance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Classification metrics over labelled predictions; a metric is None where it is undefined (e.g. one class only)."""
+    """Classification metrics over labelled predictions; one is None where it is undefined (e.g. one class only)."""
 
     labelled: int
     tn: int

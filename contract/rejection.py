@@ -99,9 +99,7 @@ def check_event_time(event_time: int, now: int) -> None:
             f"{event_time} is before 2000; give milliseconds since 1970",
         )
     if event_time > now + FUTURE_TOLERANCE_MS:
-        raise Rejection(
-            Reason.IMPLAUSIBLE_EVENT_TIME, "event_time", f"{event_time} is more than a day ahead of now"
-        )
+        raise Rejection(Reason.IMPLAUSIBLE_EVENT_TIME, "event_time", f"{event_time} is more than a day ahead of now")
 
 
 def _invalid(message: str) -> Rejection:

@@ -26,9 +26,7 @@ class Kind(StrEnum):
 OnViolation = Literal["reject", "score"]
 
 
-class Feature(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"minimum": "min", "maximum": "max"}
-):
+class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"minimum": "min", "maximum": "max"}):
     """One input of the model.
 
     ``minimum`` and ``maximum`` are inclusive, in the column's own unit; ``missing`` allows null.
@@ -149,9 +147,7 @@ def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
     try:
         file = msgspec.convert(raw, _SchemaFile)
     except msgspec.ValidationError as error:
-        raise UserError(
-            f"schema {origin}: {error}; see contract/datasets/bank_churn.toml for the form"
-        ) from None
+        raise UserError(f"schema {origin}: {error}; see contract/datasets/bank_churn.toml for the form") from None
     features = tuple(_complete(name, feature, file, origin) for name, feature in file.features.items())
     if not features:
         raise UserError(f"schema {origin} has no [features.…] table; name at least one feature")
@@ -169,9 +165,7 @@ def _read(dataset: str) -> tuple[str, str]:
     shipped = resources.files("contract") / "datasets"
     file = shipped / f"{dataset}.toml"
     if not file.is_file():
-        known = ", ".join(
-            sorted(Path(entry.name).stem for entry in shipped.iterdir() if entry.name.endswith(".toml"))
-        )
+        known = ", ".join(sorted(Path(entry.name).stem for entry in shipped.iterdir() if entry.name.endswith(".toml")))
         raise UserError(f"data set {dataset!r} is not known; take one of {known}, or the path of a TOML file")
     return file.read_text(encoding="utf-8"), dataset
 
@@ -179,9 +173,7 @@ def _read(dataset: str) -> tuple[str, str]:
 def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Feature:
     where = f"schema {origin}, feature {name!r}"
     if not name.isidentifier():
-        raise UserError(
-            f"{where}: a feature's name must be an identifier (letters, digits, _); rename the column"
-        )
+        raise UserError(f"{where}: a feature's name must be an identifier (letters, digits, _); rename the column")
     if feature.is_categorical:
         if not feature.categories:
             raise UserError(f"{where}: a categorical feature needs categories = [...]")
@@ -195,9 +187,7 @@ def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Fe
     if minimum is not None and maximum is not None and minimum > maximum:
         raise UserError(f"{where}: min {minimum} is above max {maximum}; swap them")
     on_violation = feature.on_violation or file.on_violation
-    return msgspec.structs.replace(
-        feature, name=name, minimum=minimum, maximum=maximum, on_violation=on_violation
-    )
+    return msgspec.structs.replace(feature, name=name, minimum=minimum, maximum=maximum, on_violation=on_violation)
 
 
 def _refuse_overlap(file: _SchemaFile, origin: str) -> None:

@@ -14,9 +14,7 @@ from contract.durations import Duration
 from contract.errors import UserError
 
 KAFKA_PREFIX = "KAFKA_"
-_BROKER_SIDE = re.compile(
-    r"KAFKA_(HOME|OPTS|HEAP_OPTS|JVM_.*|LOG4J_.*|LOG_DIRS?|GC_.*|JMX_.*|DEBUG|CLASSPATH)"
-)
+_BROKER_SIDE = re.compile(r"KAFKA_(HOME|OPTS|HEAP_OPTS|JVM_.*|LOG4J_.*|LOG_DIRS?|GC_.*|JMX_.*|DEBUG|CLASSPATH)")
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
 
 
@@ -44,9 +42,7 @@ class Settings(BaseSettings):
         "",
         description="put before every topic, consumer group and transactional id, so that streams can share a Kafka",
     )
-    partitions: int = Field(
-        4, ge=1, description="partitions of customers, labels, predictions and outcomes alike"
-    )
+    partitions: int = Field(4, ge=1, description="partitions of customers, labels, predictions and outcomes alike")
     replication_factor: int = Field(1, ge=1, description="replicas of each topic that we create")
 
     mlflow_tracking_uri: str = Field(
@@ -54,26 +50,18 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("mlflow_tracking_uri", "MLFLOW_TRACKING_URI"),
         description="MLflow's tracking server and model registry",
     )
-    experiment: str = Field(
-        "churn monitor", description="MLflow experiment of the monitor's metrics and reports"
-    )
+    experiment: str = Field("churn monitor", description="MLflow experiment of the monitor's metrics and reports")
     model_name: str = Field("churn", description="registered model")
     model_alias: str = Field("champion", description="alias of the version that scores")
 
-    state_dir: Path = Field(
-        default_factory=default_state_dir, description="stores, spool and reports of this machine"
-    )
+    state_dir: Path = Field(default_factory=default_state_dir, description="stores, spool and reports of this machine")
     instance: str | None = Field(
         None, description="stable name of this worker; one that restarts under its name takes over at once"
     )
 
     batch_size: int = Field(10_000, ge=1, le=1_000_000, description="most records in one transaction")
-    linger_ms: int = Field(
-        5, ge=0, description="wall time that a batch waits for company, once it has a record"
-    )
-    session_timeout_ms: int = Field(
-        10_000, ge=1_000, description="wall time after which a silent worker is replaced"
-    )
+    linger_ms: int = Field(5, ge=0, description="wall time that a batch waits for company, once it has a record")
+    session_timeout_ms: int = Field(10_000, ge=1_000, description="wall time after which a silent worker is replaced")
     transaction_timeout_ms: int = Field(
         15_000, ge=1_000, description="wall time after which Kafka aborts a transaction"
     )
@@ -81,31 +69,19 @@ class Settings(BaseSettings):
 
     window: Duration = Field(7 * 86_400_000, gt=0, description="length of a window")
     slide: Duration = Field(86_400_000, gt=0, description="distance from one window's start to the next")
-    out_of_orderness: Duration = Field(
-        3_600_000, description="how far behind the newest one a record may come"
-    )
+    out_of_orderness: Duration = Field(3_600_000, description="how far behind the newest one a record may come")
     label_lateness: Duration = Field(60 * 86_400_000, description="longest time from a record to its label")
-    idle_timeout_ms: int = Field(
-        60_000, ge=0, description="wall time after which a silent partition holds nobody back"
-    )
-    publish_interval_ms: int = Field(
-        500, ge=0, description="wall time between two publications of changed panes"
-    )
+    idle_timeout_ms: int = Field(60_000, ge=0, description="wall time after which a silent partition holds nobody back")
+    publish_interval_ms: int = Field(500, ge=0, description="wall time between two publications of changed panes")
 
     min_records: int = Field(200, ge=2, description="smallest window whose drift is judged")
     alpha: float = Field(0.01, gt=0, lt=1, description="level of the drift tests, after Holm's correction")
     min_distance: float = Field(0.05, ge=0, le=1, description="smallest distance that counts as drift")
-    sample_size: int = Field(
-        5_000, ge=1, le=20_000, description="most records of a window in drift tests and reports"
-    )
+    sample_size: int = Field(5_000, ge=1, le=20_000, description="most records of a window in drift tests and reports")
     max_reports: int = Field(100, ge=0, description="drift reports kept; the oldest go first")
-    spool_limit: int = Field(
-        10_000, ge=1, description="windows that may wait for MLflow before the monitor waits too"
-    )
+    spool_limit: int = Field(10_000, ge=1, description="windows that may wait for MLflow before the monitor waits too")
 
-    kafka: dict[str, str] = Field(
-        default_factory=dict, description="librdkafka properties, from KAFKA_… variables"
-    )
+    kafka: dict[str, str] = Field(default_factory=dict, description="librdkafka properties, from KAFKA_… variables")
 
     def topic(self, name: str) -> str:
         """The full name of one of our topics or consumer groups."""
@@ -125,9 +101,7 @@ def load_settings(**flags: Any) -> Settings:
     except ValidationError as error:
         raise UserError(_explain(error)) from None
     if settings.window % settings.slide:
-        raise UserError(
-            "window must be a multiple of slide (CHURNSTREAM_WINDOW, CHURNSTREAM_SLIDE); e.g. 7d and 1d"
-        )
+        raise UserError("window must be a multiple of slide (CHURNSTREAM_WINDOW, CHURNSTREAM_SLIDE); e.g. 7d and 1d")
     return settings
 
 

@@ -67,9 +67,7 @@ def ensure_topics(admin: AdminClient, settings: Settings, timeout: float = 30.0)
     specs = topic_specs(settings)
     missing = [spec for spec in specs if spec.name not in _partitions(admin, timeout)]
     requests = [
-        NewTopic(
-            spec.name, spec.partitions, replication_factor=settings.replication_factor, config=spec.config
-        )
+        NewTopic(spec.name, spec.partitions, replication_factor=settings.replication_factor, config=spec.config)
         for spec in missing
     ]
     created = []
@@ -109,9 +107,7 @@ def misfits(admin: AdminClient, settings: Settings, timeout: float = 30.0) -> li
             )
     resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in present]
     answers = admin.describe_configs(resources, request_timeout=timeout) if resources else {}
-    policies = {
-        resource.name: future.result(timeout)["cleanup.policy"].value for resource, future in answers.items()
-    }
+    policies = {resource.name: future.result(timeout)["cleanup.policy"].value for resource, future in answers.items()}
     for spec in present:
         wanted = spec.config["cleanup.policy"]
         if policies[spec.name] != wanted:

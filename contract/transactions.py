@@ -65,9 +65,7 @@ class Transactions:
         self._checkpoint = checkpoint
         self._producer: Producer | None = None
 
-    def run(
-        self, fill: Callable[[Producer], None], offsets: Sequence[TopicPartition], consumer: Consumer
-    ) -> None:
+    def run(self, fill: Callable[[Producer], None], offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         """Publish what ``fill`` produces together with ``offsets`` (the next to read, with metadata if any).
 
         Raises:
@@ -79,9 +77,7 @@ class Transactions:
             producer.begin_transaction()
             fill(producer)
             self._checkpoint("after-producing")
-            producer.send_offsets_to_transaction(
-                list(offsets), consumer.consumer_group_metadata(), self._timeout
-            )
+            producer.send_offsets_to_transaction(list(offsets), consumer.consumer_group_metadata(), self._timeout)
             self._checkpoint("after-offsets")
         except KafkaException as error:
             self._abandon(error)

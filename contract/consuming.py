@@ -1,0 +1,111 @@
+"""Reading batches as a member of a consumer group, with nothing read twice by mistake.
+
+A batch that a rebalance interrupts is dropped and read again: with it might come messages of partitions that now
+belong to another worker, or of a position that no longer holds. So whatever ``poll`` returns follows, in each
+partition, on the position that ``start`` gave and is owned until the next call of ``poll``: a revoke waits for it.
+"""
+
+import logging
+from collections.abc import Callable
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from contract.errors import UserError
+from contract.transactions import BatchAborted, Fenced
+
+_log = logging.getLogger("churnstream.consuming")
+
+Positions = Callable[[list[TopicPartition]], list[TopicPartition]]
+
+
+class BatchConsumer:
+    """A consumer that returns to ``start`` after each rebalance and each aborted batch."""
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        topics: list[str],
+        *,
+        batch_size: int,
+        linger: float,
+        timeout: float,
+        start: Positions | None = None,
+        on_revoke: Callable[[list[TopicPartition]], None] | None = None,
+    ) -> None:
+        """Seconds for ``linger`` (how long a batch waits for company) and ``timeout`` (of a call to the broker).
+
+        ``start`` maps assigned partitions to where reading begins; by default that is the committed offset.
+        ``on_revoke`` is told of partitions that are about to go, never while a batch is being worked on.
+        """
+        self.consumer = consumer
+        self._batch_size = batch_size
+        self._linger = linger
+        self._timeout = timeout
+        self._start = start or self._committed
+        self._on_revoke = on_revoke
+        self._stale = True
+        consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+
+    def poll(self, timeout: float) -> list[Message]:
+        """The next messages, at most ``batch_size``; an empty list if none came within ``timeout`` seconds.
+
+        Raises:
+            BatchAborted: the broker did not say where to go on; call again.
+            Fenced: another worker has this one's name.
+            UserError: a topic is gone or may not be read.
+        """
+        if self._stale and self.consumer.assignment():
+            self._rewind()
+        first = self.consumer.poll(timeout)
+        messages = [] if first is None else [first, *self.consumer.consume(self._batch_size - 1, self._linger)]
+        for message in messages:
+            if message.error() is not None:
+                self._failed(message)
+        return [] if self._stale else messages
+
+    def invalidate(self) -> None:
+        """The last batch was not published: the next ``poll`` begins at ``start`` again."""
+        self._stale = True
+
+    def close(self) -> None:
+        """Leave the group, so that others take over at once (a worker with a name is waited for instead)."""
+        self.consumer.close()
+
+    def _rewind(self) -> None:
+        try:
+            for position in self._start(self.consumer.assignment()):
+                self.consumer.seek(position)
+        except KafkaException as error:
+            raise BatchAborted(f"no position yet: {error.args[0].str()}") from error
+        self._stale = False
+
+    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        return [
+            TopicPartition(found.topic, found.partition, found.offset if found.offset >= 0 else OFFSET_BEGINNING)
+            for found in self.consumer.committed(partitions, self._timeout)
+        ]
+
+    def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        _log.info("assigned %s", _names(partitions))
+        self._stale = True
+
+    def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        _log.info("revoked %s", _names(partitions))
+        self._stale = True
+        if self._on_revoke is not None:
+            self._on_revoke(partitions)
+
+    def _failed(self, message: Message) -> None:
+        error = message.error()
+        if error is None:
+            return
+        if error.code() == KafkaError.FENCED_INSTANCE_ID:
+            raise Fenced(f"fenced ({error.str()}): another worker has this one's CHURNSTREAM_INSTANCE; this one stops")
+        if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED):
+            raise UserError(f"topic {message.topic()} cannot be read: {error.str()}; create it or grant access to it")
+        _log.warning("consumer: %s; going on from the last position", error.str())
+        self._stale = True
+
+
+def _names(partitions: list[TopicPartition]) -> str:
+    return ", ".join(f"{partition.topic}[{partition.partition}]" for partition in partitions) or "nothing"

@@ -1,0 +1,25 @@
+"""Control messages: what a producer says of the stream itself, among the records.
+
+The only one is the end of the stream. A replay sends it to every partition of ``labels`` and then, once it is there,
+to every partition of ``customers``; the scorer passes it on. Windows past the last event close on it, so no wall time
+decides. Labels go first, because a record sent after its label's end of stream would never be joined.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+HEADER = "churnstream-control"
+END_OF_STREAM = b"end-of-stream"
+
+Header = tuple[str, str | bytes | None]
+
+
+def is_end_of_stream(headers: Mapping[str, str | bytes | None] | Sequence[Header] | None) -> bool:
+    """Whether a message with these headers ends the stream of its partition."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    return (HEADER, END_OF_STREAM) in pairs
+
+
+def end_of_stream_message(event_time: int) -> tuple[bytes, list[Header]]:
+    """Value and headers (the key is null) of an end of stream; ``event_time`` is the last one sent, in ms."""
+    return json.dumps({"event_time": event_time}).encode(), [(HEADER, END_OF_STREAM)]

@@ -1,0 +1,1 @@
+"""Join, panes, windows, metrics, drift, reports and alerts."""

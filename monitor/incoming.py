@@ -1,0 +1,53 @@
+"""Messages of ``predictions`` and ``labels`` as the join takes them: read and checked, or with the reason why not."""
+
+from typing import NamedTuple
+
+import msgspec
+from confluent_kafka import Message
+
+from contract.control import is_end_of_stream
+from contract.messages import Label, Prediction, prediction_type
+from contract.rejection import Rejection, check_event_time, check_key, decode
+from contract.schema import Schema
+
+
+class EndOfStream(NamedTuple):
+    """A control message: the topic's replay has ended."""
+
+
+class Incoming(NamedTuple):
+    """One message of a topic: offset, key, value as read, and what it says or why it says nothing."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    content: Prediction | Label | EndOfStream | Rejection
+
+
+class IncomingReader:
+    """Reads the messages of both topics of a schema's stream."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._prediction: msgspec.json.Decoder[Prediction | Label] = msgspec.json.Decoder(prediction_type(schema))
+        self._label: msgspec.json.Decoder[Prediction | Label] = msgspec.json.Decoder(Label)
+
+    def prediction(self, message: Message, now: int) -> Incoming:
+        """A message of ``predictions``; ``now`` is wall time in ms, for plausibility only."""
+        return _read(message, self._prediction, now)
+
+    def label(self, message: Message, now: int) -> Incoming:
+        """A message of ``labels``; ``now`` is wall time in ms, for plausibility only."""
+        return _read(message, self._label, now)
+
+
+def _read(message: Message, decoder: "msgspec.json.Decoder[Prediction | Label]", now: int) -> Incoming:
+    offset, key, value = message.offset() or 0, message.key(), message.value()
+    if key is None and is_end_of_stream(message.headers()):
+        return Incoming(offset, key, value, EndOfStream())
+    try:
+        content = decode(decoder, value)
+        check_key(key, content.customer_id)
+        check_event_time(content.event_time, now)
+    except Rejection as rejection:
+        return Incoming(offset, key, value, rejection)
+    return Incoming(offset, key, value, content)

@@ -1,0 +1,339 @@
+"""One partition's join of predictions with labels, and the panes that come of it. No Kafka and no clock.
+
+Order of calls: ``absorb`` a batch, publish its effects, then ``commit``; or ``rollback``. What ``absorb`` returns and
+what it leaves in the store depends on the messages and their offsets only (``monitor.rules``), so a batch that is
+absorbed again, cut differently or interleaved otherwise, leads to the same state.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from contract.messages import Label, Outcome, Pane, Prediction, Progress
+from contract.rejection import Reason, Rejection
+from contract.schema import Schema
+from monitor import panes
+from monitor.incoming import EndOfStream, Incoming
+from monitor.rules import (
+    JoinRules,
+    KeptLabel,
+    KeptPrediction,
+    TopicProgress,
+    comes_too_late,
+    forget_before,
+    joins,
+    refuse_label,
+    refuse_prediction,
+    resolve,
+    time_is_up_before,
+)
+from monitor.store import Found, JoinStore, KeptPane, PaneId
+
+
+class DeadLetter(NamedTuple):
+    """A message that cannot be used: which topic of the partition it is from, where it stands, its bytes, and why."""
+
+    topic: str
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    rejection: Rejection
+
+
+@dataclass
+class Effects:
+    """What a batch leads to, in order of the messages."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+
+
+PREDICTIONS, LABELS = "predictions", "labels"
+
+
+class PartitionJoin:
+    """Joins one partition. Holds the open panes in memory and everything else in the store."""
+
+    def __init__(self, partition: int, store: JoinStore, rules: JoinRules, schema: Schema, sample_size: int) -> None:
+        self.partition = partition
+        self._store = store
+        self._rules = rules
+        self._schema = schema
+        self._sample_size = sample_size
+        self._load()
+
+    def absorb(self, predictions: Sequence[Incoming], labels: Sequence[Incoming]) -> Effects:
+        """Take in the next messages of both topics, each in order of offset."""
+        effects = Effects()
+        found = self._store.find(_record_ids(predictions) | _record_ids(labels))
+        changed = _Changes()
+        for message in predictions:
+            self._take_prediction(message, found, changed, effects)
+        for message in labels:
+            self._take_label(message, found, changed, effects)
+        self._store.put_predictions((self._pane_id(kept), kept) for kept in changed.predictions.values())
+        self._store.put_labels(changed.labels.values())
+        self._store.drop_labels(changed.dropped)
+        self._give_up_on_labels(effects)
+        self.state.counters.dead_letters += len(effects.dead_letters)
+        return effects
+
+    def dirty_panes(self) -> list[Pane]:
+        """The panes that changed since they were last published, whole."""
+        return [
+            Pane(
+                partition=self.partition,
+                start=pane_id.start,
+                slide=self._rules.slide,
+                model=pane_id.model,
+                threshold=kept.threshold,
+                summary=msgspec.structs.replace(kept.summary, sample=self._store.sample(pane_id, self._sample_size)),
+            )
+            for pane_id, kept in self._panes.items()
+            if kept.dirty
+        ]
+
+    def published(self) -> None:
+        """All dirty panes are out; those that nothing can change any more are forgotten."""
+        self._touched.update(pane_id for pane_id, kept in self._panes.items() if kept.dirty)
+        for kept in self._panes.values():
+            kept.dirty = False
+        before = forget_before(self.state.predictions, self.state.labels, self._rules)
+        for pane_id in [pane for pane in self._panes if before is not None and pane.start + self._rules.slide < before]:
+            del self._panes[pane_id]
+            self._touched.discard(pane_id)
+            self._store.forget(pane_id)
+
+    def origins(self) -> tuple[TopicProgress, TopicProgress]:
+        """Where predictions and labels must be read from to rebuild this state, and what stood before there."""
+        prediction, label = self._store.oldest_prediction(), self._store.oldest_label()
+        return _origin(prediction, self.state.predictions), _origin(label, self.state.labels)
+
+    def begin_at(self, predictions: TopicProgress, labels: TopicProgress) -> None:
+        """Start an empty state from origins that an earlier worker left."""
+        self.state.predictions, self.state.labels = predictions, labels
+        self.commit()
+
+    def progress(self, idle: bool) -> Progress:
+        """Where this partition stands in event time."""
+        state = self.state
+        return Progress(
+            partition=self.partition,
+            watermark=state.predictions.watermark(self._rules),
+            label_watermark=state.labels.watermark(self._rules),
+            ended=state.predictions.ended and state.labels.ended,
+            idle=idle,
+            **msgspec.structs.asdict(state.counters),
+        )
+
+    def commit(self) -> None:
+        """Make everything since the last commit last."""
+        self._store.put_panes((pane_id, self._panes[pane_id]) for pane_id in self._touched)
+        self._touched.clear()
+        self._store.put_state(self.state)
+        self._store.commit()
+
+    def rollback(self) -> None:
+        """Forget everything since the last commit."""
+        self._store.rollback()
+        self._load()
+
+    def close(self) -> None:
+        """Let go of the store; what was not committed is dropped."""
+        self._store.close()
+
+    def _load(self) -> None:
+        self.state = self._store.state()
+        self._panes = self._store.panes()
+        self._touched: set[PaneId] = set()
+
+    def _take_prediction(self, message: Incoming, found: Found, changed: "_Changes", effects: Effects) -> None:
+        progress, content = self.state.predictions, message.content
+        if isinstance(content, EndOfStream):
+            progress.end(message.offset)
+            return
+        if isinstance(content, Prediction):
+            refusal = refuse_prediction(content, progress, self._rules)
+            if refusal is None:
+                self._keep_prediction(message.offset, content, found, changed, effects)
+            else:
+                effects.dead_letters.append(_dead(PREDICTIONS, message, refusal))
+            progress.advance(message.offset, content.event_time)
+        elif isinstance(content, Rejection):
+            effects.dead_letters.append(_dead(PREDICTIONS, message, content))
+            progress.advance(message.offset, None)
+
+    def _keep_prediction(
+        self, offset: int, content: Prediction, found: Found, changed: "_Changes", effects: Effects
+    ) -> None:
+        siblings = found.predictions.setdefault(content.record_id, [])
+        if any(kept.model.role == content.model.role for kept in siblings):
+            self.state.counters.duplicate_predictions += 1
+            return
+        kept = KeptPrediction(
+            record_id=content.record_id,
+            customer_id=content.customer_id,
+            event_time=content.event_time,
+            probability=content.probability,
+            predicted=content.predicted,
+            threshold=content.threshold,
+            model=content.model,
+            features=msgspec.structs.astuple(content.features),
+            offset=offset,
+            latest=self.state.predictions.latest,
+            epoch=self.state.predictions.epoch,
+        )
+        siblings.append(kept)
+        changed.add_prediction(kept)
+        pane = self._pane(kept)
+        panes.add_prediction(pane.summary, self._schema, kept.probability, kept.predicted, kept.features)
+        labels = found.labels.get(kept.record_id, [])
+        for label in labels:
+            self._match(kept, label, changed, effects)
+        self._settle(kept, labels, changed, effects)
+
+    def _take_label(self, message: Incoming, found: Found, changed: "_Changes", effects: Effects) -> None:
+        progress, content = self.state.labels, message.content
+        if isinstance(content, EndOfStream):
+            progress.end(message.offset)
+            return
+        if isinstance(content, Label):
+            refusal = refuse_label(content, progress, self._rules)
+            if refusal is None:
+                self._keep_label(message, content, found, changed, effects)
+            else:
+                effects.dead_letters.append(_dead(LABELS, message, refusal))
+            progress.advance(message.offset, content.event_time)
+        elif isinstance(content, Rejection):
+            effects.dead_letters.append(_dead(LABELS, message, content))
+            progress.advance(message.offset, None)
+
+    def _keep_label(
+        self, message: Incoming, content: Label, found: Found, changed: "_Changes", effects: Effects
+    ) -> None:
+        siblings = found.labels.setdefault(content.record_id, [])
+        if siblings:
+            repeated = siblings[-1].label == content.label
+            self.state.counters.repeated_labels += repeated
+            self.state.counters.contradicting_labels += not repeated
+        kept = KeptLabel(
+            record_id=content.record_id,
+            customer_id=content.customer_id,
+            event_time=content.event_time,
+            label=content.label,
+            offset=message.offset,
+            latest=self.state.labels.latest,
+            epoch=self.state.labels.epoch,
+            raw=message.value or b"",
+        )
+        siblings.append(kept)
+        changed.add_label(kept)
+        for prediction in found.predictions.get(kept.record_id, []):
+            self._match(prediction, kept, changed, effects)
+            self._settle(prediction, siblings, changed, effects)
+
+    def _match(self, prediction: KeptPrediction, label: KeptLabel, changed: "_Changes", effects: Effects) -> None:
+        if label.joined or changed.is_dropped(label):
+            return
+        if joins(prediction, label, self._rules):
+            label.joined = True
+            changed.add_label(label)
+        elif comes_too_late(prediction, label, self._rules):
+            changed.drop_label(label)
+            effects.dead_letters.append(
+                _dead_label(label, Reason.LABEL_TOO_LATE, "the label came later after its record than is allowed")
+            )
+
+    def _settle(self, kept: KeptPrediction, labels: Sequence[KeptLabel], changed: "_Changes", effects: Effects) -> None:
+        """Bring what is counted for a prediction in line with its labels."""
+        joined = resolve(kept, labels, self._rules)
+        if joined is None or joined.revision == kept.revision:
+            return
+        summary = self._pane(kept).summary
+        if kept.label is not None and kept.label_time is not None:
+            delay = kept.label_time - kept.event_time
+            panes.remove_label(summary, kept.probability, kept.predicted, kept.label, delay)
+        delay = joined.label_time - kept.event_time
+        panes.add_label(summary, kept.probability, kept.predicted, joined.label, delay)
+        kept.label, kept.label_time, kept.revision = joined
+        changed.add_prediction(kept)
+        effects.outcomes.append(_outcome(kept, joined.label, joined.label_time))
+
+    def _give_up_on_labels(self, effects: Effects) -> None:
+        before = time_is_up_before(self.state.predictions, self._rules)
+        labels = self._store.unjoined_labels(before, self.state.predictions.epoch)
+        for label in labels:
+            effects.dead_letters.append(
+                _dead_label(label, Reason.LABEL_WITHOUT_RECORD, "no prediction of this record came before time was up")
+            )
+        self._store.drop_labels(labels)
+
+    def _pane_id(self, kept: KeptPrediction) -> PaneId:
+        return PaneId(panes.pane_start(kept.event_time, self._rules.slide), kept.model)
+
+    def _pane(self, kept: KeptPrediction) -> KeptPane:
+        pane_id = self._pane_id(kept)
+        pane = self._panes.get(pane_id)
+        if pane is None:
+            pane = self._panes[pane_id] = KeptPane(kept.threshold, panes.empty())
+        pane.dirty = True
+        self._touched.add(pane_id)
+        return pane
+
+
+class _Changes:
+    """What a batch changed, written to the store at its end."""
+
+    def __init__(self) -> None:
+        self.predictions: dict[tuple[str, str], KeptPrediction] = {}
+        self.labels: dict[int, KeptLabel] = {}
+        self.dropped: list[KeptLabel] = []
+
+    def add_prediction(self, kept: KeptPrediction) -> None:
+        self.predictions[kept.key] = kept
+
+    def add_label(self, label: KeptLabel) -> None:
+        self.labels[label.offset] = label
+
+    def drop_label(self, label: KeptLabel) -> None:
+        self.labels.pop(label.offset, None)
+        self.dropped.append(label)
+
+    def is_dropped(self, label: KeptLabel) -> bool:
+        return any(dropped.offset == label.offset for dropped in self.dropped)
+
+
+def _origin(oldest: KeptPrediction | KeptLabel | None, progress: TopicProgress) -> TopicProgress:
+    if oldest is None:
+        return msgspec.structs.replace(progress)
+    return TopicProgress(offset=oldest.offset, latest=oldest.latest, epoch=oldest.epoch)
+
+
+def _record_ids(messages: Sequence[Incoming]) -> set[str]:
+    return {message.content.record_id for message in messages if isinstance(message.content, Prediction | Label)}
+
+
+def _dead(topic: str, message: Incoming, rejection: Rejection) -> DeadLetter:
+    return DeadLetter(topic, message.offset, message.key, message.value, rejection)
+
+
+def _dead_label(label: KeptLabel, reason: Reason, detail: str) -> DeadLetter:
+    rejection = Rejection(reason, "record_id", detail)
+    return DeadLetter(LABELS, label.offset, label.customer_id.encode(), label.raw, rejection)
+
+
+def _outcome(kept: KeptPrediction, label: int, label_time: int) -> Outcome:
+    return Outcome(
+        record_id=kept.record_id,
+        customer_id=kept.customer_id,
+        event_time=kept.event_time,
+        label_time=label_time,
+        label=label,
+        revision=kept.revision,
+        probability=kept.probability,
+        predicted=kept.predicted,
+        threshold=kept.threshold,
+        model=kept.model,
+    )

@@ -1,0 +1,293 @@
+"""The join's worker: reads predictions and labels, publishes outcomes, panes and dead letters.
+
+Guarantees, for every crash, rebalance and lost reply: each labelled record leads to one outcome per revision of its
+label, each label to an outcome or a dead letter, as a ``read_committed`` reader sees it. Outcomes, dead letters, panes
+and the consumer group's offsets (*published*) are one Kafka transaction; after it, state and offsets (*absorbed*) are
+one transaction of the store. So the store is never ahead of Kafka. Where it is behind, the worker reads what is between
+again, in silence. A lost store is rebuilt from the log, from the origin in the metadata of the committed offsets.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from confluent_kafka import Message, Producer, TopicPartition
+
+from contract.clock import Clock, SystemClock
+from contract.consuming import BatchConsumer
+from contract.dead_letters import produce_dead_letter
+from contract.errors import UserError
+from contract.kafka import committed_consumer, transactional_id, transactional_producer
+from contract.messages import Pane, Progress, encode
+from contract.schema import Schema
+from contract.settings import Settings
+from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
+from contract.transactions import BatchAborted, Checkpoint, Transactions, no_checkpoint
+from monitor.catch_up import CatchUp
+from monitor.incoming import Incoming, IncomingReader
+from monitor.join import Effects, PartitionJoin
+from monitor.rules import JoinRules, TopicProgress
+from monitor.slot import Slot
+from monitor.store import JoinStore
+
+GROUP = "join"
+_POLL_SECONDS = 0.2
+_RETRY_SECONDS = 0.2
+_log = logging.getLogger("churnstream.join")
+
+
+@dataclass
+class JoinStats:
+    """What this worker has published since it started."""
+
+    outcomes: int = 0
+    dead_letters: int = 0
+    panes: int = 0
+    batches: int = 0
+    aborted: int = 0
+
+
+@dataclass
+class _Part:
+    """One assigned partition: its join, its way to the published offsets, when it last had a message (wall ms)."""
+
+    join: PartitionJoin
+    catch_up: CatchUp
+    last_message: int
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class _Publication:
+    """What one partition publishes in a transaction."""
+
+    partition: int
+    effects: Effects
+    panes: Sequence[Pane]
+    progress: Progress | None
+
+
+class JoinWorker:
+    """Joins the partitions that the consumer group gives it until it is told to stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        schema: Schema,
+        *,
+        clock: Clock | None = None,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> None:
+        self._timeout = settings.request_timeout_ms / 1_000
+        producer_id = transactional_id(settings, GROUP)
+        self.stats = JoinStats()
+        self._settings = settings
+        self._schema = schema
+        self._rules = JoinRules(settings.slide, settings.out_of_orderness, settings.label_lateness)
+        self._clock = clock or SystemClock()
+        self._checkpoint = checkpoint
+        self._incoming = IncomingReader(schema)
+        self._predictions = settings.topic(PREDICTIONS)
+        self._labels = settings.topic(LABELS)
+        self._parts: dict[int, _Part] = {}
+        self._last_flush = 0
+        self._slot = Slot(settings.state_dir / "join", settings.instance)
+        self._transactions = Transactions(
+            lambda: transactional_producer(settings, producer_id),
+            self._timeout,
+            named=settings.instance is not None,
+            checkpoint=checkpoint,
+        )
+        self._reader = BatchConsumer(
+            committed_consumer(settings, GROUP),
+            [self._predictions, self._labels],
+            batch_size=settings.batch_size,
+            linger=settings.linger_ms / 1_000,
+            timeout=self._timeout,
+            start=self._positions,
+            on_revoke=self._revoked,
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set; the batch at hand is finished first, and changed panes are published.
+
+        Raises:
+            Fenced: another worker took over under this one's name.
+            UserError: a topic is gone or may not be read, or the state folder cannot be used.
+        """
+        try:
+            while not stop.is_set():
+                self._attempt(stop)
+            self._attempt(stop, last=True)
+        finally:
+            self._reader.close()
+            self._transactions.close()
+            self._close_parts(list(self._parts))
+            self._slot.close()
+
+    def _attempt(self, stop: threading.Event, last: bool = False) -> None:
+        try:
+            self._process([] if last else self._reader.poll(_POLL_SECONDS), flush=last)
+        except BatchAborted as error:
+            _log.info("batch aborted: %s", error)
+            self.stats.aborted += 1
+            self._reader.invalidate()
+            self._close_parts(list(self._parts))
+            stop.wait(_RETRY_SECONDS)
+
+    def _process(self, messages: Sequence[Message], flush: bool) -> None:
+        now = self._clock.now()
+        if messages:
+            self._checkpoint("after-poll")
+        flush = flush or now - self._last_flush >= self._settings.publish_interval_ms
+        touched: dict[int, Effects] = {}
+        for partition, (predictions, labels) in self._by_partition(messages, now).items():
+            part = self._parts[partition]
+            part.last_message = now
+            split = part.catch_up.split(predictions, labels)
+            if split.silent_predictions or split.silent_labels:
+                part.join.absorb(split.silent_predictions, split.silent_labels)
+                part.join.commit()
+            if split.predictions or split.labels:
+                touched[partition] = part.join.absorb(split.predictions, split.labels)
+        publications = [
+            self._publication(partition, part, touched.get(partition), flush, now)
+            for partition, part in self._parts.items()
+            if part.catch_up.done and (flush or partition in touched)
+        ]
+        publications = [item for item in publications if item.partition in touched or item.panes or item.progress]
+        if messages:
+            self._checkpoint("after-absorbing")
+        if publications:
+            self._publish(publications, touched, now)
+        if flush:
+            self._last_flush = now
+
+    def _publication(self, partition: int, part: _Part, effects: Effects | None, flush: bool, now: int) -> _Publication:
+        if not flush:
+            return _Publication(partition, effects or Effects(), (), None)
+        progress = part.join.progress(idle=now - part.last_message >= self._settings.idle_timeout_ms)
+        panes = part.join.dirty_panes()
+        return _Publication(
+            partition, effects or Effects(), panes, progress if panes or progress != part.progress else None
+        )
+
+    def _publish(self, publications: Sequence[_Publication], touched: dict[int, Effects], now: int) -> None:
+        offsets = [position for partition in touched for position in self._committable(partition)]
+        self._transactions.run(
+            lambda producer: self._produce(producer, publications, now), offsets, self._reader.consumer
+        )
+        self._checkpoint("before-store-commit")
+        for item in publications:
+            part = self._parts[item.partition]
+            if item.progress is not None:
+                part.progress = item.progress
+                part.join.published()
+            part.join.commit()
+            self.stats.outcomes += len(item.effects.outcomes)
+            self.stats.dead_letters += len(item.effects.dead_letters)
+            self.stats.panes += len(item.panes)
+        self.stats.batches += 1
+        self._checkpoint("after-store-commit")
+
+    def _produce(self, producer: Producer, publications: Sequence[_Publication], now: int) -> None:
+        for item in publications:
+            outcomes = [
+                {"key": outcome.customer_id.encode(), "value": encode(outcome)} for outcome in item.effects.outcomes
+            ]
+            if producer.produce_batch(self._settings.topic(OUTCOMES), outcomes, partition=item.partition) != len(
+                outcomes
+            ):
+                raise BatchAborted("the producer's queue is full")
+            for letter in item.effects.dead_letters:
+                produce_dead_letter(
+                    producer,
+                    self._settings.topic(DEAD_LETTERS),
+                    letter.rejection,
+                    key=letter.key,
+                    value=letter.value,
+                    origin=(self._settings.topic(letter.topic), item.partition, letter.offset),
+                    time=now,
+                )
+            # progress after the panes it covers: a reader that has it has them
+            messages: list[Pane | Progress] = [*item.panes, *([item.progress] if item.progress else [])]
+            for message in messages:
+                producer.produce(self._settings.topic(PANES), key=message.key, value=encode(message), partition=0)
+
+    def _committable(self, partition: int) -> list[TopicPartition]:
+        join = self._parts[partition].join
+        origins = join.origins()
+        return [
+            TopicPartition(topic, partition, progress.offset, metadata=encode(origin).decode())
+            for topic, progress, origin in (
+                (self._predictions, join.state.predictions, origins[0]),
+                (self._labels, join.state.labels, origins[1]),
+            )
+        ]
+
+    def _by_partition(self, messages: Sequence[Message], now: int) -> dict[int, tuple[list[Incoming], list[Incoming]]]:
+        parts: dict[int, tuple[list[Incoming], list[Incoming]]] = {}
+        for message in messages:
+            predictions, labels = parts.setdefault(message.partition() or 0, ([], []))
+            if message.topic() == self._predictions:
+                predictions.append(self._incoming.prediction(message, now))
+            else:
+                labels.append(self._incoming.label(message, now))
+        return parts
+
+    def _positions(self, assigned: list[TopicPartition]) -> list[TopicPartition]:
+        committed = {
+            (found.topic, found.partition): found for found in self._reader.consumer.committed(assigned, self._timeout)
+        }
+        positions = []
+        for partition in sorted({found.partition for found in assigned}):
+            try:
+                pair = committed[self._predictions, partition], committed[self._labels, partition]
+            except KeyError:
+                raise UserError(
+                    f"partition {partition} of {self._predictions} and {self._labels} went to different workers; "
+                    f"both topics need the same number of partitions"
+                ) from None
+            part = self._parts[partition] = self._open(partition, *pair)
+            state = part.join.state
+            positions.append(TopicPartition(self._predictions, partition, state.predictions.offset))
+            positions.append(TopicPartition(self._labels, partition, state.labels.offset))
+        return positions
+
+    def _open(self, partition: int, predictions: TopicPartition, labels: TopicPartition) -> _Part:
+        published = max(predictions.offset, 0), max(labels.offset, 0)
+        self._close_parts([partition])
+        store = JoinStore(self._slot.path / f"{partition}.sqlite", self._identity())
+        state = store.state()
+        if state.predictions.offset > published[0] or state.labels.offset > published[1]:
+            _log.warning("partition %d: the store is ahead of Kafka; it is rebuilt from the log", partition)
+            store.reset()
+        join = PartitionJoin(partition, store, self._rules, self._schema, self._settings.sample_size)
+        if join.state.predictions.offset == 0 and join.state.labels.offset == 0:
+            join.begin_at(_origin(predictions), _origin(labels))
+        absorbed = join.state.predictions.offset, join.state.labels.offset
+        return _Part(join, CatchUp(absorbed, published), self._clock.now())
+
+    def _identity(self) -> str:
+        """Of the stream that a store belongs to: another Kafka, schema or pane length makes another state."""
+        cluster = self._reader.consumer.cluster_id(self._timeout)
+        rules = msgspec.json.encode(self._rules).decode()
+        return f"{cluster} {self._predictions} {self._schema.fingerprint} {rules}"
+
+    def _revoked(self, partitions: list[TopicPartition]) -> None:
+        self._close_parts({found.partition for found in partitions})
+
+    def _close_parts(self, partitions: Iterable[int]) -> None:
+        """Let go of partitions; what their stores have not committed is dropped and read again."""
+        for partition in partitions:
+            part = self._parts.pop(partition, None)
+            if part is not None:
+                part.join.close()
+
+
+def _origin(committed: TopicPartition) -> TopicProgress:
+    if committed.offset < 0 or not committed.metadata:
+        return TopicProgress()
+    return msgspec.json.decode(committed.metadata, type=TopicProgress)

@@ -1,0 +1,192 @@
+"""When a label joins a prediction, what becomes of those that do not, and when a join may forget. Pure.
+
+Every decision here depends on the two messages concerned and on what stood before each in its *own* topic, never on
+how the two topics interleave. So a worker that reads them again after a crash, in whatever order, ends in the same
+state, and one that is asked what it has published can tell from offsets alone.
+
+With ``lateness`` the allowed time from a record to its label, and a topic's watermark the largest event time before a
+message less the out-of-orderness:
+
+- a label joins a prediction iff ``0 <= label_time - event_time <= lateness`` and it was not sent before an end of the
+  stream that the prediction came after (``epoch`` counts these ends);
+- the last label that joins is true; ``revision`` is one more than the changes of value that led to it;
+- a prediction more than ``lateness`` behind its topic's watermark is refused, and so is a label;
+- a label's time is up when the predictions' watermark has passed it by ``lateness``, or the stream has ended: no
+  prediction accepted after that could join it;
+- a pane and its predictions are forgotten when the watermarks have passed its end by ``lateness`` (predictions) and
+  twice that (labels): no message accepted after that could concern it.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from contract.messages import Label, ModelRef, Prediction
+from contract.rejection import Reason, Rejection
+
+
+class JoinRules(msgspec.Struct, frozen=True):
+    """Durations in ms of event time: a pane's length, out-of-orderness, and the longest time from record to label."""
+
+    slide: int
+    out_of_orderness: int
+    lateness: int
+
+
+class TopicProgress(msgspec.Struct):
+    """What one topic of a partition has shown: next offset, largest event time, ends of the stream.
+
+    ``ended``: the last message was such an end.
+    """
+
+    offset: int = 0
+    latest: int | None = None
+    epoch: int = 0
+    ended: bool = False
+
+    def watermark(self, rules: JoinRules) -> int | None:
+        """No message earlier than this is expected; None before the first one."""
+        return None if self.latest is None else self.latest - rules.out_of_orderness
+
+    def advance(self, offset: int, event_time: int | None) -> None:
+        """Count a message in; ``event_time`` is None for one that could not be read."""
+        self.offset = offset + 1
+        self.ended = False
+        if event_time is not None and (self.latest is None or event_time > self.latest):
+            self.latest = event_time
+
+    def end(self, offset: int) -> None:
+        """Count an end of the stream in."""
+        self.offset = offset + 1
+        self.epoch += 1
+        self.ended = True
+
+
+class PredictionKey(NamedTuple):
+    """One prediction per record and role; a second one is a duplicate."""
+
+    record_id: str
+    role: str
+
+
+class KeptPrediction(msgspec.Struct):
+    """A prediction that may still get a label, or another one.
+
+    ``latest`` and ``epoch`` are those of ``predictions`` before it. ``label``, ``label_time`` and ``revision`` are what
+    has been counted for it so far (revision 0: none).
+    """
+
+    record_id: str
+    customer_id: str
+    event_time: int
+    probability: float
+    predicted: int
+    threshold: float
+    model: ModelRef
+    features: tuple[float | str | None, ...]
+    offset: int
+    latest: int | None
+    epoch: int
+    label: int | None = None
+    label_time: int | None = None
+    revision: int = 0
+
+    @property
+    def key(self) -> PredictionKey:
+        return PredictionKey(self.record_id, self.model.role)
+
+
+class KeptLabel(msgspec.Struct):
+    """A label that may still join a prediction. ``latest`` and ``epoch`` are those of ``labels`` before it.
+
+    ``raw`` is the message's value, unchanged, for the dead letter that it becomes unless ``joined`` a prediction.
+    """
+
+    record_id: str
+    customer_id: str
+    event_time: int
+    label: int
+    offset: int
+    latest: int | None
+    epoch: int
+    raw: bytes
+    joined: bool = False
+
+
+class Joined(NamedTuple):
+    """What the labels of a prediction come to."""
+
+    label: int
+    label_time: int
+    revision: int
+
+
+def refuse_prediction(prediction: Prediction, before: TopicProgress, rules: JoinRules) -> Rejection | None:
+    """Why a prediction comes too late for any label, or None. ``before`` is its topic's progress before it."""
+    watermark = before.watermark(rules)
+    if watermark is None or prediction.event_time + rules.lateness >= watermark:
+        return None
+    return Rejection(
+        Reason.RECORD_TOO_LATE, "event_time", "the record is behind the watermark by more than the lateness"
+    )
+
+
+def refuse_label(label: Label, before: TopicProgress, rules: JoinRules) -> Rejection | None:
+    """Why a label comes too late for any prediction, or None. ``before`` is its topic's progress before it."""
+    watermark = before.watermark(rules)
+    if watermark is None or label.event_time + rules.lateness >= watermark:
+        return None
+    return Rejection(Reason.LABEL_TOO_LATE, "event_time", "the label is behind the watermark by more than the lateness")
+
+
+def joins(prediction: KeptPrediction, label: KeptLabel, rules: JoinRules) -> bool:
+    """Whether the label is one of the prediction's."""
+    return (
+        0 <= label.event_time - prediction.event_time <= rules.lateness
+        and prediction.epoch <= label.epoch
+        and prediction.customer_id == label.customer_id
+    )
+
+
+def comes_too_late(prediction: KeptPrediction, label: KeptLabel, rules: JoinRules) -> bool:
+    """Whether the label is the prediction's but for its time, and this can be told whatever was forgotten."""
+    surely_kept = label.latest is None or (
+        prediction.event_time + 2 * rules.lateness >= label.latest - rules.out_of_orderness
+    )
+    return (
+        label.event_time - prediction.event_time > rules.lateness
+        and prediction.epoch <= label.epoch
+        and prediction.customer_id == label.customer_id
+        and surely_kept
+    )
+
+
+def resolve(prediction: KeptPrediction, labels: Iterable[KeptLabel], rules: JoinRules) -> Joined | None:
+    """The prediction's label, from all labels of its record in order of offset; None if none joins."""
+    joined: Joined | None = None
+    for label in labels:
+        if not joins(prediction, label, rules):
+            continue
+        if joined is None:
+            joined = Joined(label.label, label.event_time, 1)
+        elif joined.label != label.label:
+            joined = Joined(label.label, label.event_time, joined.revision + 1)
+    return joined
+
+
+def time_is_up_before(predictions: TopicProgress, rules: JoinRules) -> int | None:
+    """Labels with an earlier event time can no longer be joined by a prediction still to come; None: none yet.
+
+    Nor can those of an earlier ``epoch`` than the predictions' own.
+    """
+    watermark = predictions.watermark(rules)
+    return None if watermark is None else watermark - rules.lateness
+
+
+def forget_before(predictions: TopicProgress, labels: TopicProgress, rules: JoinRules) -> int | None:
+    """Panes that end before this event time can be forgotten; None while there can be no such pane."""
+    prediction_watermark, label_watermark = predictions.watermark(rules), labels.watermark(rules)
+    if prediction_watermark is None or label_watermark is None:
+        return None
+    return min(prediction_watermark - rules.lateness, label_watermark - 2 * rules.lateness)

@@ -1,0 +1,1 @@
+"""Applies the registered model: to the stream, and to a request."""

@@ -1,0 +1,169 @@
+"""The scorer's worker: reads customer records, applies the model, publishes predictions exactly once.
+
+Guarantees, for every crash, rebalance and lost reply: each record on ``customers`` leads to one prediction per model
+or to one dead letter, as a ``read_committed`` reader sees it; predictions of a partition stand in the order of their
+records. Predictions, dead letters and consumer offsets are one Kafka transaction per batch. There is no state but the
+loaded model. Each record's prediction goes to the partition the record came from.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import Message, Producer, TopicPartition
+
+from contract.clock import Clock, SystemClock
+from contract.consuming import BatchConsumer
+from contract.control import is_end_of_stream
+from contract.dead_letters import produce_dead_letter
+from contract.kafka import committed_consumer, transactional_id, transactional_producer
+from contract.schema import Schema
+from contract.settings import Settings
+from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
+from contract.transactions import BatchAborted, Checkpoint, Transactions, no_checkpoint
+from scorer.batch import BatchScorer, Raw, Scored, Scores
+
+GROUP = "scorer"
+_POLL_SECONDS = 0.2
+_RETRY_SECONDS = 0.2
+_log = logging.getLogger("churnstream.scorer")
+
+
+@dataclass
+class ScorerStats:
+    """What this worker has committed since it started."""
+
+    predictions: int = 0
+    dead_letters: int = 0
+    batches: int = 0
+    aborted: int = 0
+
+
+@dataclass(frozen=True)
+class _Share:
+    """One partition's part of a batch, scored. ``controls`` are its control messages, passed on unchanged."""
+
+    partition: int
+    next_offset: int
+    scored: Scored
+    controls: list[Message]
+
+
+class ScorerWorker:
+    """Scores ``customers`` until it is told to stop.
+
+    ``models`` is called once per batch and gives the models that score it, so that a swap falls between two batches.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        schema: Schema,
+        models: Callable[[], Sequence[Scores]],
+        *,
+        clock: Clock | None = None,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> None:
+        timeout = settings.request_timeout_ms / 1_000
+        producer_id = transactional_id(settings, GROUP)
+        self.stats = ScorerStats()
+        self._models = models
+        self._clock = clock or SystemClock()
+        self._checkpoint = checkpoint
+        self._batch = BatchScorer(schema)
+        self._customers = settings.topic(CUSTOMERS)
+        self._predictions = settings.topic(PREDICTIONS)
+        self._dead_letters = settings.topic(DEAD_LETTERS)
+        self._transactions = Transactions(
+            lambda: transactional_producer(settings, producer_id),
+            timeout,
+            named=settings.instance is not None,
+            checkpoint=checkpoint,
+        )
+        self._reader = BatchConsumer(
+            committed_consumer(settings, GROUP),
+            [self._customers],
+            batch_size=settings.batch_size,
+            linger=settings.linger_ms / 1_000,
+            timeout=timeout,
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set; the batch at hand is finished first.
+
+        Raises:
+            Fenced: another worker took over under this one's name.
+            UserError: a topic is gone or may not be read.
+        """
+        try:
+            while not stop.is_set():
+                try:
+                    messages = self._reader.poll(_POLL_SECONDS)
+                    if messages:
+                        self._process(messages)
+                except BatchAborted as error:
+                    _log.info("batch aborted: %s", error)
+                    self.stats.aborted += 1
+                    self._reader.invalidate()
+                    stop.wait(_RETRY_SECONDS)
+        finally:
+            self._reader.close()
+            self._transactions.close()
+
+    def _process(self, messages: Sequence[Message]) -> None:
+        self._checkpoint("after-poll")
+        now = self._clock.now()
+        models = self._models()
+        shares = [self._score(*part, models, now) for part in _by_partition(messages).items()]
+        self._checkpoint("after-scoring")
+        offsets = [TopicPartition(self._customers, share.partition, share.next_offset) for share in shares]
+        self._transactions.run(lambda producer: self._publish(producer, shares, now), offsets, self._reader.consumer)
+        self.stats.batches += 1
+        for share in shares:
+            self.stats.predictions += len(share.scored.predictions)
+            self.stats.dead_letters += len(share.scored.rejected)
+
+    def _score(self, partition: int, messages: Sequence[Message], models: Sequence[Scores], now: int) -> _Share:
+        controls = [message for message in messages if message.key() is None and is_end_of_stream(message.headers())]
+        records = [
+            Raw(_offset(message), message.key(), message.value()) for message in messages if message not in controls
+        ]
+        scored = self._batch.score(records, partition, models, now)
+        return _Share(partition, _offset(messages[-1]) + 1, scored, controls)
+
+    def _publish(self, producer: Producer, shares: Sequence[_Share], now: int) -> None:
+        for share in shares:
+            batch = [{"key": key, "value": value} for key, value in share.scored.predictions]
+            if producer.produce_batch(self._predictions, batch, partition=share.partition) != len(batch):
+                raise BatchAborted("the producer's queue is full")
+            for raw, rejection in share.scored.rejected:
+                produce_dead_letter(
+                    producer,
+                    self._dead_letters,
+                    rejection,
+                    key=raw.key,
+                    value=raw.value,
+                    origin=(self._customers, share.partition, raw.offset),
+                    time=now,
+                )
+            for control in share.controls:
+                producer.produce(
+                    self._predictions,
+                    value=control.value(),
+                    headers=control.headers(),
+                    partition=share.partition,
+                )
+
+
+def _by_partition(messages: Sequence[Message]) -> dict[int, list[Message]]:
+    parts: dict[int, list[Message]] = {}
+    for message in messages:
+        parts.setdefault(message.partition() or 0, []).append(message)
+    return parts
+
+
+def _offset(message: Message) -> int:
+    offset = message.offset()
+    assert offset is not None, "a consumed message has an offset"
+    return offset
