@@ -1,0 +1,28 @@
+"""A model for tests: answers at once, the same on every machine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from contract.messages import ModelRef
+
+
+@dataclass
+class LogisticModel:
+    """Probability ``1 / (1 + exp(-(value - centre) / scale))`` of one numeric feature."""
+
+    feature: str = "Age"
+    centre: float = 45.0
+    scale: float = 10.0
+    threshold: float = 0.5
+    ref: ModelRef = field(default_factory=lambda: ModelRef("churn", 1))
+
+    def score(self, features: Sequence[msgspec.Struct]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """Probabilities and decisions, one per record; a null counts as the centre."""
+        values = [getattr(row, self.feature) for row in features]
+        numbers = np.array([self.centre if value is None else value for value in values], dtype=np.float64)
+        probabilities = 1.0 / (1.0 + np.exp(-(numbers - self.centre) / self.scale))
+        return probabilities, (probabilities >= self.threshold).astype(np.uint8)

@@ -1,0 +1,103 @@
+"""What a test does at the broker: settings of its own topics, sending, and reading what was committed."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+
+from contract.control import end_of_stream_message
+from contract.kafka import admin_client
+from contract.settings import Settings, load_settings
+from contract.topics import CUSTOMERS, LABELS, ensure_topics
+
+TIMEOUT = 30.0
+
+
+def stream_settings(broker: str, prefix: str, state_dir: Path, **changed: Any) -> Settings:
+    """Settings of a stream of the test's own, its topics created."""
+    settings = load_settings(
+        kafka={"bootstrap.servers": broker},
+        topic_prefix=prefix,
+        state_dir=state_dir,
+        **{"partitions": 2, "request_timeout_ms": 10_000, "publish_interval_ms": 50} | changed,
+    )
+    ensure_topics(admin_client(settings), settings)
+    return settings
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment in which a subprocess reads the same settings."""
+    given = settings.model_dump(mode="json", exclude={"kafka", "mlflow_tracking_uri"}, exclude_none=True)
+    return {
+        **os.environ,
+        **{f"CHURNSTREAM_{name.upper()}": str(value) for name, value in given.items()},
+        "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka["bootstrap.servers"],
+    }
+
+
+def send(settings: Settings, topic: str, messages: Iterable[tuple[bytes | None, bytes | None]], **kw: Any) -> None:
+    """Send (key, value) pairs and wait until the broker has them."""
+    producer = _producer(settings)
+    for key, value in messages:
+        producer.produce(settings.topic(topic), key=key, value=value, **kw)
+        producer.poll(0)
+    assert producer.flush(TIMEOUT) == 0
+
+
+def end_stream(settings: Settings, event_time: int) -> None:
+    """End the stream in every partition, labels first."""
+    value, headers = end_of_stream_message(event_time)
+    for topic in (LABELS, CUSTOMERS):
+        for partition in range(settings.partitions):
+            send(settings, topic, [(None, value)], partition=partition, headers=headers)
+
+
+def committed(settings: Settings, topic: str) -> list[Message]:
+    """Everything that a ``read_committed`` reader finds on a topic now, partition by partition, in order."""
+    name = settings.topic(topic)
+    consumer = Consumer(
+        settings.kafka | {"group.id": "test-reader", "isolation.level": "read_committed", "enable.partition.eof": True}
+    )
+    try:
+        partitions = sorted(consumer.list_topics(name, TIMEOUT).topics[name].partitions)
+        consumer.assign([TopicPartition(name, partition, 0) for partition in partitions])
+        found: list[Message] = []
+        waiting = set(partitions)
+        while waiting:
+            message = consumer.poll(TIMEOUT)
+            assert message is not None, f"{name}: no end within {TIMEOUT} s"
+            if message.error() is None:
+                found.append(message)
+            else:
+                waiting.discard(message.partition() or 0)
+        return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))
+    finally:
+        consumer.close()
+
+
+def headers(message: Message) -> dict[str, str]:
+    """A message's headers as text."""
+    pairs = message.headers() or []
+    assert isinstance(pairs, list)
+    return {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in pairs}
+
+
+def group_lag(settings: Settings, group: str, topics: Iterable[str]) -> int:
+    """Messages on ``topics`` that the consumer group has not committed yet (control records of transactions count)."""
+    consumer = Consumer(settings.kafka | {"group.id": settings.topic(group)})
+    try:
+        partitions = [TopicPartition(settings.topic(t), p) for t in topics for p in range(settings.partitions)]
+        lag = 0
+        for position in consumer.committed(partitions, TIMEOUT):
+            low, high = consumer.get_watermark_offsets(position, TIMEOUT)
+            lag += high - max(position.offset, low)
+        return lag
+    finally:
+        consumer.close()
+
+
+def _producer(settings: Settings) -> Producer:
+    return Producer(settings.kafka | {"partitioner": "murmur2_random", "message.max.bytes": 10_000_000, "linger.ms": 5})

@@ -1,0 +1,109 @@
+"""A batch of customer records: the bad ones are named, the others scored."""
+
+import json
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from contract.messages import ModelRef, prediction_type
+from contract.records import record_type
+from contract.rejection import Reason
+from contract.schema import load_schema
+from scorer.batch import BatchScorer, Raw
+from scorer.testing import LogisticModel
+from tests.support.bad_input import BAD_RECORDS, NOW, Bad
+from tests.support.messages import customer, encode, key
+
+SCHEMA = load_schema("bank_churn")
+MODEL = LogisticModel()
+
+
+def raw(i: int, **changed: object) -> Raw:
+    record = customer(i, **changed)
+    return Raw(i, key(record), encode(record))
+
+
+def test_prediction_is_the_record_with_the_answer() -> None:
+    scored = BatchScorer(SCHEMA).score([raw(7)], 3, [MODEL], NOW)
+    ((sent_key, value),) = scored.predictions
+    assert sent_key == key(customer(7))
+    expected, _ = MODEL.score([msgspec.convert(customer(7), record_type(SCHEMA)).features])
+    answer = json.loads(value)
+    assert answer == customer(7) | {
+        "probability": expected[0],
+        "predicted": 0,
+        "threshold": 0.5,
+        "model": {"name": "churn", "version": 1, "role": "champion"},
+        "source": {"partition": 3, "offset": 7},
+    }
+    msgspec.json.decode(value, type=prediction_type(SCHEMA))
+
+
+def test_each_model_answers_for_each_record() -> None:
+    challenger = LogisticModel(centre=30, ref=ModelRef("churn", 2, "challenger"))
+    scored = BatchScorer(SCHEMA).score([raw(1), raw(2)], 0, [MODEL, challenger], NOW)
+    answers = [json.loads(value) for _, value in scored.predictions]
+    assert [(a["record_id"], a["model"]["role"]) for a in answers] == [
+        ("test-1", "champion"),
+        ("test-2", "champion"),
+        ("test-1", "challenger"),
+        ("test-2", "challenger"),
+    ]
+
+
+@pytest.mark.parametrize("bad", BAD_RECORDS, ids=str)
+def test_bad_record_is_rejected_and_its_neighbours_are_scored(bad: Bad) -> None:
+    messages = [raw(10), Raw(11, bad.key, bad.value), raw(12)]
+    scored = BatchScorer(SCHEMA).score(messages, 0, [MODEL], NOW)
+    ((message, rejection),) = scored.rejected
+    assert message is messages[1]
+    assert (rejection.reason, rejection.field) == (bad.reason, bad.field)
+    assert rejection.detail
+    assert [json.loads(value)["source"]["offset"] for _, value in scored.predictions] == [10, 12]
+
+
+def test_rejection_never_shows_a_value_of_a_feature() -> None:
+    scored = BatchScorer(SCHEMA).score([raw(1, Geography="Atlantis"), raw(2, Surname="Xylander")], 0, [MODEL], NOW)
+    assert len(scored.rejected) == 2
+    for _, rejection in scored.rejected:
+        assert "Atlantis" not in str(rejection)
+        assert "Xylander" not in str(rejection)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([b'{"record_id":"a}', b'{"}', b"{},{}"], id="one value in two messages, two in one"),
+        pytest.param([encode(customer(1)) + encode(customer(2)), b"{"], id="a whole and a half"),
+        pytest.param([encode(customer(1)) + b"\n" + encode(customer(2)), b"{}"], id="lines within a message"),
+    ],
+)
+def test_values_cannot_hide_in_their_neighbours(values: list[bytes]) -> None:
+    messages = [Raw(i, key(customer(1)), value) for i, value in enumerate(values)]
+    scored = BatchScorer(SCHEMA).score(messages, 0, [MODEL], NOW)
+    assert [message.offset for message, _ in scored.rejected] == list(range(len(values)))
+    assert not scored.predictions
+
+
+def test_white_space_around_the_record_is_no_fault() -> None:
+    record = customer(5)
+    value = b" \n" + json.dumps(record, indent=2).encode() + b" \r\n"
+    scored = BatchScorer(SCHEMA).score([Raw(0, key(record), value)], 0, [MODEL], NOW)
+    assert json.loads(scored.predictions[0][1])["record_id"] == "test-5"
+
+
+def test_violations_are_scored_where_the_schema_says_so() -> None:
+    lenient = msgspec.structs.replace(SCHEMA.feature("Geography"), on_violation="score")
+    age = msgspec.structs.replace(SCHEMA.feature("Age"), on_violation="score")
+    features = tuple({"Geography": lenient, "Age": age}.get(f.name, f) for f in SCHEMA.features)
+    scored = BatchScorer(replace(SCHEMA, features=features)).score(
+        [raw(1, Geography="Italy", Age=200), raw(2, CreditScore=5_000)], 0, [MODEL], NOW
+    )
+    assert len(scored.predictions) == 1
+    assert [rejection.reason for _, rejection in scored.rejected] == [Reason.OUT_OF_RANGE]
+
+
+def test_a_model_that_answers_nan_is_not_published() -> None:
+    with pytest.raises(ValueError, match="churn v1"):
+        BatchScorer(SCHEMA).score([raw(1)], 0, [LogisticModel(centre=float("nan"))], NOW)
