@@ -1,0 +1,39 @@
+# The environment is made on the first use of any target. It needs Python 3.11 or newer, nothing else.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint constraints clean
+
+help: ## what can be made
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+install: $(STAMP) ## the environment: .venv with all packages, and the local Kafka in the user's cache
+
+$(STAMP): pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3' >&2; exit 1; }
+	"$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	$(if $(KAFKA_BOOTSTRAP_SERVERS),,$(BIN)/churnstream kafka fetch)
+	@touch $@
+
+demo: $(STAMP) ## replay, score, join and monitor a simulated month; DATA=table.csv, ARGS="--rows 4000"
+	$(BIN)/churnstream demo $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+test: $(STAMP) ## all tests; ARGS="-n 2 tests/unit", BROKER=docker, KAFKA_BOOTSTRAP_SERVERS=host:port
+	BROKER="$(BROKER)" $(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## ruff (lint and format) and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+constraints: ## constraints.txt anew, for maintainers (needs uv)
+	uv pip compile --universal --python-version 3.11 --all-extras --no-annotate --no-emit-index-url \
+	  --no-emit-find-links --upgrade --custom-compile-command 'make constraints' -o constraints.txt pyproject.toml
+
+clean: ## remove the environment and what tools have left; downloads and brokers stay
+	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

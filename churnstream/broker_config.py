@@ -1,0 +1,70 @@
+"""The text of a single-node broker's configuration files. Paths in them are relative to the broker's folder."""
+
+HEAP_MB = 384
+
+# Short-lived and small: little memory, no time spent on optimising, no files outside the broker's folder.
+JVM_OPTIONS = (
+    f"-Xmx{HEAP_MB}m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Djava.awt.headless=true",
+    "-Dlog4j2.configurationFile=log4j2.properties",
+    # the compression codecs are native code; without these two the JVM warns at every start
+    "--enable-native-access=ALL-UNNAMED",
+    "--sun-misc-unsafe-memory-access=allow",
+)
+
+LOG4J2_PROPERTIES = """\
+status = warn
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d] %p %m (%c)%n
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+logger.config.name = org.apache.kafka.common.config
+logger.config.level = warn
+"""
+
+
+def server_properties(port: int, controller_port: int) -> str:
+    """Properties of one KRaft node, broker and controller at once, that only this machine can reach."""
+    properties = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "log.dirs": "data",
+        "auto.create.topics.enable": "false",
+        # there is one node
+        "default.replication.factor": 1,
+        "min.insync.replicas": 1,
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 4,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "transaction.state.log.num.partitions": 4,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "share.coordinator.state.topic.num.partitions": 4,
+        # a consumer group need not wait for members that start later, and a dead one is noticed when it asks to be
+        "group.initial.rebalance.delay.ms": 0,
+        "group.min.session.timeout.ms": 1000,
+        "group.consumer.min.session.timeout.ms": 1000,
+        "group.consumer.min.heartbeat.interval.ms": 200,
+        # a transaction is aborted when it times out, not up to ten seconds later
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
+        # after a crash the controller lets the broker in again only when its last session has run out
+        "broker.session.timeout.ms": 3000,
+        "broker.heartbeat.interval.ms": 500,
+        # what a large cluster would need is waste here
+        "num.network.threads": 2,
+        "num.io.threads": 4,
+        "log.cleaner.dedupe.buffer.size": 16_777_216,
+    }
+    return "".join(f"{name}={value}\n" for name, value in properties.items())

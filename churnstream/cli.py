@@ -1,0 +1,31 @@
+"""The command ``churnstream``. Commands import what they need when they run, so that ``--help`` is instant."""
+
+import os
+import sys
+
+import typer
+
+from churnstream import kafka_cli
+from contract.errors import UserError
+
+TELEMETRY_OFF = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+app = typer.Typer(
+    name="churnstream",
+    help="Score a stream of customers for churn on Kafka, and watch how well the model still does.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(kafka_cli.app, name="kafka")
+
+
+def main() -> None:
+    """Run the command line. A user's mistake is one message on stderr and exit code 2, Ctrl-C exit code 130."""
+    for name, value in TELEMETRY_OFF.items():
+        os.environ.setdefault(name, value)
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,84 @@
+"""``churnstream kafka``: Apache Kafka on this machine, with nothing to install."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from churnstream.local_kafka import LocalKafka
+
+DEFAULT_PORT = 9092
+
+app = typer.Typer(
+    help="Run Apache Kafka on this machine: the real one, one node, on 127.0.0.1 only. No Docker, no Java needed.",
+    no_args_is_help=True,
+)
+Directory = Annotated[
+    Path | None,
+    typer.Option(
+        "--dir",
+        file_okay=False,
+        show_default="kafka in CHURNSTREAM_STATE_DIR, that is ~/.local/state/churnstream/kafka",
+        help="Folder of the broker's data, configuration and log.",
+    ),
+]
+
+
+@app.command()
+def fetch() -> None:
+    """Download Kafka now (45 MB, once per user), so that later starts need no network."""
+    from churnstream import kafka_runtime
+
+    folder = kafka_runtime.fetch()
+    kafka_runtime.java()
+    print(f"Apache Kafka {kafka_runtime.KAFKA_VERSION} is in {folder}")
+
+
+@app.command()
+def start(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 takes any free one.")
+    ] = DEFAULT_PORT,
+    directory: Directory = None,
+) -> None:
+    """Start a broker that goes on running when this command and its shell have ended.
+
+    Its data stays in the folder: a broker that is started there again goes on with it. Topics are not made by merely
+    using them; churnstream's commands make theirs.
+    """
+    broker = _broker(directory, port or None)
+    broker.start()
+    print(f"Kafka answers at {broker.bootstrap_servers} (pid {broker.pid}), log in {broker.log_path}")
+    if broker.port != DEFAULT_PORT:
+        print(f"Tell the other commands: export KAFKA_BOOTSTRAP_SERVERS={broker.bootstrap_servers}")
+
+
+@app.command()
+def stop(directory: Directory = None) -> None:
+    """Stop the broker of a folder. Its data stays; delete the folder to be rid of it."""
+    broker = _broker(directory)
+    pid = broker.pid
+    broker.stop()
+    print(f"no broker runs in {broker.directory}" if pid is None else f"stopped the broker in {broker.directory}")
+
+
+@app.command()
+def status(directory: Directory = None) -> None:
+    """Tell whether a broker runs in a folder, and where. Exit code 0: it answers; 1: it does not, or none runs."""
+    broker = _broker(directory)
+    pid = broker.pid
+    if pid is None:
+        print(f"no broker runs in {broker.directory}; start one with: churnstream kafka start")
+        raise typer.Exit(1)
+    answers = broker.answers()
+    verb = "answers" if answers else "does not answer"
+    print(f"Kafka {verb} at {broker.bootstrap_servers} (pid {pid}), log in {broker.log_path}")
+    raise typer.Exit(0 if answers else 1)
+
+
+def _broker(directory: Path | None, port: int | None = None) -> "LocalKafka":
+    from churnstream.local_kafka import LocalKafka
+    from contract.settings import load_settings
+
+    return LocalKafka(directory or load_settings().state_dir / "kafka", port, detached=True)

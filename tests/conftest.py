@@ -1,0 +1,60 @@
+"""Fixtures for all tests. Importing this switches telemetry off before any test module imports a library."""
+
+import contextlib
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from churnstream.cli import TELEMETRY_OFF
+from churnstream.local_kafka import LocalKafka
+from tests.support.brokers import session_broker
+
+os.environ.update(TELEMETRY_OFF)
+
+# Where the controller of pytest-xdist tells its workers that a broker runs for all of them.
+SHARED_BROKER = "CHURNSTREAM_TEST_BROKER"
+_shared = pytest.StashKey[contextlib.ExitStack]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """With ``-n``, the controller owns the one broker: it lives longer than every worker, and dies with the session."""
+    if not session.config.getoption("numprocesses", None):
+        return
+    stack = session.config.stash[_shared] = contextlib.ExitStack()
+    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="churnstream-test-broker-"))
+    os.environ[SHARED_BROKER] = stack.enter_context(session_broker(Path(directory)))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    stack = config.stash.get(_shared, None)
+    if stack:
+        stack.close()
+        del os.environ[SHARED_BROKER]
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap servers of the session's broker. It is shared: use topics of your own (`topic_prefix`)."""
+    shared = os.environ.get(SHARED_BROKER)
+    if shared:
+        yield shared
+        return
+    with session_broker(tmp_path_factory.mktemp("broker") / "kafka") as servers:
+        yield servers
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[LocalKafka]:
+    """A running local Kafka of the test's own, to be killed and started again at will."""
+    with LocalKafka(tmp_path / "kafka") as broker:
+        yield broker
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix for topics, groups and transactional ids that no other test has."""
+    return f"t{uuid.uuid4().hex[:12]}."

@@ -1,0 +1,19 @@
+from churnstream.broker_config import server_properties
+
+
+def properties() -> dict[str, str]:
+    return dict(line.split("=", 1) for line in server_properties(20_001, 20_002).splitlines())
+
+
+def test_every_listener_is_on_the_loopback_address() -> None:
+    listeners = properties()["listeners"].split(",")
+    assert sorted(listeners) == ["CONTROLLER://127.0.0.1:20002", "PLAINTEXT://127.0.0.1:20001"]
+    assert properties()["advertised.listeners"] == "PLAINTEXT://127.0.0.1:20001"
+
+
+def test_a_topic_is_never_made_by_merely_using_it() -> None:
+    assert properties()["auto.create.topics.enable"] == "false"
+
+
+def test_everything_the_broker_keeps_is_in_its_own_folder() -> None:
+    assert properties()["log.dirs"] == "data"
