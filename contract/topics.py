@@ -1,5 +1,6 @@
 """Our topics: which there are, how they are made, and whether those that exist fit."""
 
+import time
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException
@@ -65,7 +66,8 @@ def ensure_topics(admin: AdminClient, settings: Settings, timeout: float = 30.0)
         UserError: the broker is out of reach or refuses, or an existing topic does not fit.
     """
     specs = topic_specs(settings)
-    missing = [spec for spec in specs if spec.name not in _partitions(admin, timeout)]
+    existing = _partitions(admin, timeout)
+    missing = [spec for spec in specs if spec.name not in existing]
     requests = [
         NewTopic(spec.name, spec.partitions, replication_factor=settings.replication_factor, config=spec.config)
         for spec in missing
@@ -79,6 +81,7 @@ def ensure_topics(admin: AdminClient, settings: Settings, timeout: float = 30.0)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise UserError(f"topic {name} cannot be created: {error.args[0].str()}") from None
+    _await(admin, created, timeout)
     problems = misfits(admin, settings, timeout)
     if problems:
         raise UserError("; ".join(problems))
@@ -116,6 +119,13 @@ def misfits(admin: AdminClient, settings: Settings, timeout: float = 30.0) -> li
                 f"alter it, or use another CHURNSTREAM_TOPIC_PREFIX"
             )
     return problems
+
+
+def _await(admin: AdminClient, names: list[str], timeout: float) -> None:
+    """Wait until the broker shows the topics: it answers a creation before its metadata has it."""
+    deadline = time.monotonic() + timeout
+    while not _partitions(admin, timeout).keys() >= set(names) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _partitions(admin: AdminClient, timeout: float) -> dict[str, int]:

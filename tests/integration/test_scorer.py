@@ -1,0 +1,98 @@
+"""The scorer's worker on a real broker."""
+
+import json
+from pathlib import Path
+
+from contract.control import is_end_of_stream
+from contract.schema import load_schema
+from contract.testing import ManualClock
+from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
+from scorer.testing import LogisticModel
+from scorer.worker import ScorerWorker
+from tests.support.bad_input import BAD_RECORDS, NOW
+from tests.support.kafka import committed, end_stream, headers, send, stream_settings
+from tests.support.messages import START, customer, encode, key
+from tests.support.polling import eventually
+from tests.support.running import running
+
+SCHEMA = load_schema("bank_churn")
+
+
+def test_bad_input_goes_to_dead_letters_and_the_stream_goes_on(broker: str, topic_prefix: str, tmp_path: Path) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path)
+    sent = []
+    for i, bad in enumerate(BAD_RECORDS):
+        sent += [(key(customer(i)), encode(customer(i))), (bad.key, bad.value)]
+    send(settings, CUSTOMERS, sent)
+    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()], clock=ManualClock(NOW))
+    with running(worker):
+        eventually(
+            lambda: worker.stats.predictions + worker.stats.dead_letters == len(sent), message="not all are through"
+        )
+    scored = {json.loads(message.value() or b"")["record_id"] for message in committed(settings, PREDICTIONS)}
+    assert scored == {f"test-{i}" for i in range(len(BAD_RECORDS))}
+
+    origins = {
+        (message.partition(), message.offset()): (message.key(), message.value())
+        for message in committed(settings, CUSTOMERS)
+    }
+    found = []
+    for letter in committed(settings, DEAD_LETTERS):
+        head = headers(letter)
+        assert head["origin-topic"] == settings.topic(CUSTOMERS)
+        assert head["time"] == str(NOW)
+        assert letter.partition() == int(head["origin-partition"])
+        origin = origins[int(head["origin-partition"]), int(head["origin-offset"])]
+        assert (letter.key(), letter.value()) == origin
+        found.append((letter.key(), letter.value(), head["reason"], head["field"]))
+    assert sorted(found, key=repr) == sorted(
+        ((bad.key, bad.value, str(bad.reason), bad.field) for bad in BAD_RECORDS), key=repr
+    )
+
+
+def test_end_of_stream_is_passed_on_behind_the_last_prediction(broker: str, topic_prefix: str, tmp_path: Path) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path)
+    send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(50)])
+    end_stream(settings, START)
+    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    with running(worker):
+        eventually(lambda: len(committed(settings, PREDICTIONS)) == 52)
+    for partition in range(settings.partitions):
+        found = [message for message in committed(settings, PREDICTIONS) if message.partition() == partition]
+        assert [is_end_of_stream(message.headers()) for message in found] == [False] * (len(found) - 1) + [True]
+
+
+def test_predictions_stay_in_the_partition_and_order_of_their_records(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path, partitions=3, batch_size=100)
+    send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(1_000)])
+    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    with running(worker):
+        eventually(lambda: worker.stats.predictions == 1_000)
+    assert worker.stats.batches > 3
+    records = [
+        (m.partition(), m.key(), json.loads(m.value() or b"")["record_id"]) for m in committed(settings, CUSTOMERS)
+    ]
+    predictions = [
+        (m.partition(), m.key(), json.loads(m.value() or b"")["record_id"]) for m in committed(settings, PREDICTIONS)
+    ]
+    assert predictions == records
+
+
+def test_the_models_are_asked_for_once_a_batch(broker: str, topic_prefix: str, tmp_path: Path) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1, batch_size=10)
+    send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(100)])
+    versions = iter(range(1, 1_000))
+
+    def models() -> list[LogisticModel]:
+        model = LogisticModel()
+        model.ref = type(model.ref)("churn", next(versions))
+        return [model]
+
+    worker = ScorerWorker(settings, SCHEMA, models)
+    with running(worker):
+        eventually(lambda: worker.stats.predictions == 100)
+    used = [json.loads(m.value() or b"")["model"]["version"] for m in committed(settings, PREDICTIONS)]
+    assert used == sorted(used)
+    assert len(set(used)) == worker.stats.batches
