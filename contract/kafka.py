@@ -1,7 +1,7 @@
 """Kafka clients with the settings that our guarantees need; every other property passes through from ``KAFKA_…``."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -30,12 +30,14 @@ def admin_client(settings: Settings) -> AdminClient:
     return _build(AdminClient, client_config(settings))
 
 
-def idempotent_producer(settings: Settings) -> Producer:
+def idempotent_producer(settings: Settings, properties: Mapping[str, Any] | None = None) -> Producer:
     """A producer whose retries neither double nor reorder; delivery fails after ``request_timeout_ms``.
 
-    The partitioner is Java's, so that producers in any language send a customer to the same partition.
+    The partitioner is Java's, so that producers in any language send a customer to the same partition. ``properties``
+    are the caller's own, such as ``on_delivery``.
     """
-    return _build(Producer, _producer_config(settings, {"delivery.timeout.ms": settings.request_timeout_ms}))
+    guarantees = {"delivery.timeout.ms": settings.request_timeout_ms}
+    return _build(Producer, _producer_config(settings, {**(properties or {}), **guarantees}))
 
 
 def transactional_producer(settings: Settings, transactional_id: str) -> Producer:
@@ -46,7 +48,9 @@ def transactional_producer(settings: Settings, transactional_id: str) -> Produce
         # a delivery must fail before its transaction does, or librdkafka refuses the pair
         "delivery.timeout.ms": settings.transaction_timeout_ms,
     }
-    return _build(Producer, _producer_config(settings, guarantees))
+    # the coordinator is still writing the last transaction's markers when the next one begins, and asks for a retry;
+    # librdkafka's 100 ms would be most of a batch's time
+    return _build(Producer, {"retry.backoff.ms": 20} | _producer_config(settings, guarantees))
 
 
 def committed_consumer(settings: Settings, group: str) -> Consumer:
