@@ -1,0 +1,249 @@
+"""The arithmetic of a ``Summary``: what a prediction or a label adds to it, what a label takes away, how two merge.
+
+Every sum is an integer, so the same predictions and labels give the same summary in whatever order they come, taking a
+label away undoes adding it exactly, and merging is associative and commutative.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from heapq import merge as merge_sorted
+from itertools import islice
+from typing import TypeVar, cast
+
+from contract.messages import (
+    FEATURE_UNIT,
+    SCORE_BINS,
+    UNIT,
+    CategorySummary,
+    Expected,
+    NumericSummary,
+    SampleRow,
+    ScoreBin,
+    Summary,
+)
+from contract.schema import Feature, Kind, Schema
+
+HOUR = 3_600_000
+_CLIP = 1e-15
+_Key = TypeVar("_Key", int, str)
+
+
+def record_hash(record_id: str) -> int:
+    """53 bits of the BLAKE2b hash of ``record_id``: the same in every process and on every machine."""
+    # surrogatepass: JSON can carry a lone surrogate, which plain UTF-8 refuses
+    digest = blake2b(record_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 11
+
+
+def pane_start(event_time: int, slide: int) -> int:
+    """The largest multiple of ``slide`` since the epoch that is not after ``event_time``; both in ms."""
+    return event_time // slide * slide
+
+
+def score_bin(probability: float) -> int:
+    """The bin of the score histogram that ``probability`` falls in."""
+    return min(int(probability * SCORE_BINS), SCORE_BINS - 1)
+
+
+def empty() -> Summary:
+    """The summary of nothing: merging it changes nothing."""
+    return Summary()
+
+
+def add_prediction(
+    summary: Summary, schema: Schema, probability: float, predicted: int, features: Sequence[float | str | None]
+) -> None:
+    """Add one prediction to all but the sample, which whoever keeps the predictions takes from them.
+
+    ``features`` are in schema order.
+    """
+    summary.records += 1
+    expected = summary.expected_positive if predicted else summary.expected_negative
+    expected.records += 1
+    expected.probability += round(probability * UNIT)
+    expected.probability_squared += round(probability * probability * UNIT)
+    _bin(summary.scores, score_bin(probability)).records += 1
+    for feature, value in zip(schema.features, features, strict=True):
+        if feature.kind is Kind.CATEGORICAL:
+            _add_category(summary.categorical, feature, cast("str | None", value))
+        else:
+            _add_number(summary.numeric, feature, cast("float | None", value))
+
+
+def add_label(summary: Summary, probability: float, predicted: int, label: int, delay: int) -> None:
+    """Add the label of a prediction that the summary holds; ``delay`` is label time − event time in ms."""
+    _count_label(summary, probability, predicted, label, delay, 1)
+
+
+def remove_label(summary: Summary, probability: float, predicted: int, label: int, delay: int) -> None:
+    """Undo ``add_label`` with the same arguments, exactly."""
+    _count_label(summary, probability, predicted, label, delay, -1)
+
+
+def merge(summaries: Iterable[Summary], sample_size: int) -> Summary:
+    """The summary of the union of disjoint sets of predictions; the arguments stay as they are.
+
+    Equal sets give equal summaries, dictionaries in order of key included. The sample holds the ``sample_size`` rows
+    of smallest hash. It is a uniform sample of the union if each summary's sample was cut at ``sample_size`` or more.
+    """
+    merged = Summary()
+    samples: list[list[SampleRow]] = []
+    for summary in summaries:
+        _add_counts(merged, summary)
+        _add_expected(merged.expected_negative, summary.expected_negative)
+        _add_expected(merged.expected_positive, summary.expected_positive)
+        for index, counted in summary.scores.items():
+            total = _bin(merged.scores, index)
+            total.records += counted.records
+            total.negatives += counted.negatives
+            total.positives += counted.positives
+        _add_dict(merged.delay_hours, summary.delay_hours)
+        for name, numbers in summary.numeric.items():
+            _merge_numbers(merged.numeric, name, numbers)
+        for name, categories in summary.categorical.items():
+            _merge_categories(merged.categorical, name, categories)
+        samples.append(summary.sample)
+    merged.scores = dict(sorted(merged.scores.items()))
+    merged.delay_hours = dict(sorted(merged.delay_hours.items()))
+    merged.numeric = dict(sorted(merged.numeric.items()))
+    merged.categorical = dict(sorted(merged.categorical.items()))
+    for categories in merged.categorical.values():
+        categories.counts = dict(sorted(categories.counts.items()))
+    merged.sample = list(islice(merge_sorted(*samples, key=_rank), sample_size))
+    return merged
+
+
+def median_delay_hours(summary: Summary) -> float | None:
+    """The median delay of the labels, of which whole hours are kept, so low by less than one hour; None without labels.
+
+    Of an even number of labels it is the mean of the middle two.
+    """
+    if not summary.labelled:
+        return None
+    middle = ((summary.labelled - 1) // 2, summary.labelled // 2)
+    found: list[int] = []
+    seen = 0
+    for hours, labels in sorted(summary.delay_hours.items()):
+        seen += labels
+        found += [hours for rank in middle[len(found) :] if rank < seen]
+    return sum(found) / 2
+
+
+def violations(summary: Summary) -> dict[str, int]:
+    """Values outside range or categories per feature that has any."""
+    return {name: part.violations for name, part in _parts(summary) if part.violations}
+
+
+def missing(summary: Summary) -> dict[str, int]:
+    """Nulls per feature that has any."""
+    return {name: part.missing for name, part in _parts(summary) if part.missing}
+
+
+def _parts(summary: Summary) -> list[tuple[str, NumericSummary | CategorySummary]]:
+    return sorted([*summary.numeric.items(), *summary.categorical.items()], key=lambda item: item[0])
+
+
+def _rank(row: SampleRow) -> tuple[int, str]:
+    return row.hash, row.record_id
+
+
+def _bin(scores: dict[int, ScoreBin], index: int) -> ScoreBin:
+    found = scores.get(index)
+    if found is None:
+        found = scores[index] = ScoreBin()
+    return found
+
+
+def _add_category(categorical: dict[str, CategorySummary], feature: Feature, value: str | None) -> None:
+    part = categorical.get(feature.name)
+    if part is None:
+        part = categorical[feature.name] = CategorySummary()
+    if value is None:
+        part.missing += 1
+        return
+    part.counts[value] = part.counts.get(value, 0) + 1
+    part.violations += feature.violates(value)
+
+
+def _add_number(numeric: dict[str, NumericSummary], feature: Feature, value: float | None) -> None:
+    part = numeric.get(feature.name)
+    if part is None:
+        part = numeric[feature.name] = NumericSummary()
+    if value is None:
+        part.missing += 1
+        return
+    part.count += 1
+    part.total += round(value * FEATURE_UNIT)
+    part.violations += feature.violates(value)
+    if part.minimum is None or value < part.minimum:
+        part.minimum = float(value)
+    if part.maximum is None or value > part.maximum:
+        part.maximum = float(value)
+
+
+def _count_label(summary: Summary, probability: float, predicted: int, label: int, delay: int, sign: int) -> None:
+    summary.labelled += sign
+    counted = summary.scores[score_bin(probability)]
+    clipped = min(max(probability, _CLIP), 1 - _CLIP)
+    if label:
+        counted.positives += sign
+        likelihood = clipped
+        if predicted:
+            summary.tp += sign
+        else:
+            summary.fn += sign
+    else:
+        counted.negatives += sign
+        likelihood = 1 - clipped
+        if predicted:
+            summary.fp += sign
+        else:
+            summary.tn += sign
+    summary.squared_error += sign * round((probability - label) ** 2 * UNIT)
+    summary.log_loss += sign * round(-math.log(likelihood) * UNIT)
+    hours = delay // HOUR
+    labels = summary.delay_hours.get(hours, 0) + sign
+    if labels:
+        summary.delay_hours[hours] = labels
+    else:
+        del summary.delay_hours[hours]
+
+
+def _add_counts(merged: Summary, summary: Summary) -> None:
+    merged.records += summary.records
+    merged.labelled += summary.labelled
+    merged.tn += summary.tn
+    merged.fp += summary.fp
+    merged.fn += summary.fn
+    merged.tp += summary.tp
+    merged.squared_error += summary.squared_error
+    merged.log_loss += summary.log_loss
+
+
+def _add_expected(merged: Expected, part: Expected) -> None:
+    merged.records += part.records
+    merged.probability += part.probability
+    merged.probability_squared += part.probability_squared
+
+
+def _add_dict(merged: dict[_Key, int], part: Mapping[_Key, int]) -> None:
+    for key, count in part.items():
+        merged[key] = merged.get(key, 0) + count
+
+
+def _merge_numbers(merged: dict[str, NumericSummary], name: str, part: NumericSummary) -> None:
+    total = merged.setdefault(name, NumericSummary())
+    total.count += part.count
+    total.missing += part.missing
+    total.violations += part.violations
+    total.total += part.total
+    total.minimum = min((value for value in (total.minimum, part.minimum) if value is not None), default=None)
+    total.maximum = max((value for value in (total.maximum, part.maximum) if value is not None), default=None)
+
+
+def _merge_categories(merged: dict[str, CategorySummary], name: str, part: CategorySummary) -> None:
+    total = merged.setdefault(name, CategorySummary())
+    _add_dict(total.counts, part.counts)
+    total.missing += part.missing
+    total.violations += part.violations
