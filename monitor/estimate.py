@@ -1,0 +1,94 @@
+"""Performance without labels, from calibrated probabilities (confidence-based performance estimation, CBPE).
+
+If each record's label is 1 with its predicted probability ``p``, independently, then of the predicted positives
+``sum(p)`` are expected to be true and of the predicted negatives ``sum(p)`` to be missed; the metrics follow from the
+expected confusion matrix. Source: NannyML, "How it works: performance estimation" (CBPE, binary classification).
+
+The intervals (95 %) say how far the realised metric may lie from the estimate by chance alone: true and missed
+positives are independent Poisson-binomial counts with variance ``sum(p(1 − p))``, carried to the metric by the delta
+method (first order). They do not cover probabilities that are wrong, which is what the comparison with realised
+metrics shows.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.messages import SCORE_BINS, UNIT, Estimate, Estimated, Summary
+
+_Z95 = 1.959963984540054
+
+_Array = npt.NDArray[np.float64]
+
+
+def estimate(summary: Summary) -> Estimated:
+    """Estimated metrics of all predictions of a summary; None where one is undefined.
+
+    The AUC and the Brier score's interval are read off the score histogram, each record at the middle of its bin;
+    everything else is exact to the summary's unit.
+    """
+    negative, positive = summary.expected_negative, summary.expected_positive
+    fn, tp = negative.probability / UNIT, positive.probability / UNIT
+    tn, fp = max(negative.records - fn, 0.0), max(positive.records - tp, 0.0)
+    variance_fn = max(negative.probability - negative.probability_squared, 0) / UNIT
+    variance_tp = max(positive.probability - positive.probability_squared, 0) / UNIT
+    records, actual = summary.records, tp + fn
+    f1_total = actual + positive.records
+    return Estimated(
+        records=records,
+        tn=tn,
+        fp=fp,
+        fn=fn,
+        tp=tp,
+        accuracy=_interval((tn + tp) / records, (variance_fn + variance_tp) / records**2) if records else None,
+        precision=_interval(tp / positive.records, variance_tp / positive.records**2) if positive.records else None,
+        # recall = TP / (TP + FN) and F1 = 2 TP / (TP + FN + predicted positives), by their derivatives in TP and FN
+        recall=_interval(tp / actual, (fn**2 * variance_tp + tp**2 * variance_fn) / actual**4) if actual else None,
+        f1=_interval(
+            2 * tp / f1_total,
+            4 * ((fn + positive.records) ** 2 * variance_tp + tp**2 * variance_fn) / f1_total**4,
+        )
+        if f1_total
+        else None,
+        roc_auc=_roc_auc(summary),
+        brier=_brier(summary, variance_fn + variance_tp),
+    )
+
+
+def _brier(summary: Summary, variance: float) -> Estimate | None:
+    """``E[(p − y)²] = p(1 − p)``; its variance is ``p(1 − p)(1 − 2p)²``."""
+    if not summary.records:
+        return None
+    records, probability = _histogram(summary)
+    spread = records * probability * (1 - probability) * (1 - 2 * probability) ** 2
+    return _interval(variance / summary.records, float(spread.sum()) / summary.records**2)
+
+
+def _roc_auc(summary: Summary) -> Estimate | None:
+    """Expected won pairs over expected pairs, a record making no pair with itself; delta method in each label."""
+    records, probability = _histogram(summary)
+    positives, negatives = records * probability, records * (1 - probability)
+    self_pairs = float((records * probability * (1 - probability)).sum())
+    pairs = float(positives.sum() * negatives.sum()) - self_pairs
+    if pairs <= 0:
+        return None
+    negatives_below = np.cumsum(negatives) - negatives / 2
+    positives_above = positives.sum() - np.cumsum(positives) + positives / 2
+    auc = (float((positives * negatives_below).sum()) - self_pairs / 2) / pairs
+    # what one more positive at a score changes: pairs won as a positive, less those lost as a negative
+    slope = negatives_below - positives_above - auc * (negatives.sum() - positives.sum())
+    return _interval(auc, float((records * probability * (1 - probability) * slope**2).sum()) / pairs**2)
+
+
+def _histogram(summary: Summary) -> tuple[_Array, _Array]:
+    """Records and middle of each bin, in ascending order of score."""
+    bins = sorted(summary.scores)
+    records = np.array([summary.scores[index].records for index in bins], dtype=np.float64)
+    return records, (np.array(bins, dtype=np.float64) + 0.5) / SCORE_BINS
+
+
+def _interval(value: float, variance: float) -> Estimate:
+    value = min(max(value, 0.0), 1.0)
+    margin = _Z95 * math.sqrt(variance)
+    return Estimate(value, max(value - margin, 0.0), min(value + margin, 1.0))
