@@ -1,0 +1,33 @@
+"""How models, times and verdicts are written in alerts, MLflow and reports. Pure text."""
+
+from datetime import UTC, datetime
+
+from contract.messages import Drift, ModelRef
+
+
+def iso_time(milliseconds: int) -> str:
+    """Milliseconds since the epoch as ISO 8601 in UTC, milliseconds only where there are any."""
+    time = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return time.isoformat(timespec="milliseconds" if milliseconds % 1000 else "seconds").replace("+00:00", "Z")
+
+
+def file_time(milliseconds: int) -> str:
+    """As ``iso_time`` in the basic format, which every file system takes: ``20240108T000000Z``."""
+    return iso_time(milliseconds).replace("-", "").replace(":", "")
+
+
+def version_title(model: ModelRef) -> str:
+    """``v3``, or ``v3 challenger``."""
+    return f"v{model.version}" if model.role == "champion" else f"v{model.version} {model.role}"
+
+
+def model_title(model: ModelRef) -> str:
+    """``churn v3``, or ``churn v3 challenger``."""
+    return f"{model.name} {version_title(model)}"
+
+
+def verdict(drift: Drift) -> str:
+    """``drifted``, ``stable``, or ``unjudged`` for a window below ``min_records``."""
+    if not drift.judged:
+        return "unjudged"
+    return "drifted" if drift.drifted else "stable"

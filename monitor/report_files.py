@@ -1,0 +1,122 @@
+"""Which windows get a report, what it is called, and where it lies: one HTML file a window, the newest ones kept.
+
+Everything follows from the window, so a report made again (after a crash, or for a later revision) takes the place of
+the one before. ``<report>.json`` beside ``<report>.html`` says that MLflow has not got it yet; it is written after the
+HTML, and a crash between the two leaves a local report that MLflow lacks.
+"""
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from contract.messages import ModelRef, Window, encode
+from monitor.naming import file_time, iso_time, model_title, verdict, version_title
+from monitor.spool import write_durably
+
+WORKSPACE = "workspace"
+"""Folder in the state folder that `evidently ui --workspace` serves."""
+_NAMESPACE = uuid.UUID("6f1f0c52-95ac-5f0e-8f0b-3f1f8a5f7f0a")
+
+
+def wants_report(window: Window, previous_verdict: Collection[str] | None) -> bool:
+    """Whether a window says something that the report before it did not: another set of drifted columns, or the first
+    judged window of a model (``previous_verdict`` None).
+
+    ``previous_verdict`` are the drifted columns of the last window of the model that had a report. Pure.
+    """
+    if not window.drift.judged:
+        return False
+    return previous_verdict is None or set(window.drift.drifted_columns) != set(previous_verdict)
+
+
+def report_name(window: Window) -> str:
+    """``churn v3 · 2024-01-08T00:00:00Z to 2024-01-15T00:00:00Z · drifted: Age``."""
+    columns = window.drift.drifted_columns
+    said = verdict(window.drift) + (f": {', '.join(columns)}" if columns else "")
+    return f"{model_title(window.model)} · {iso_time(window.start)} to {iso_time(window.end)} · {said}"
+
+
+class _Marker(msgspec.Struct, frozen=True):
+    model: ModelRef
+
+
+@dataclass(frozen=True)
+class WaitingReport:
+    """A report that MLflow has not got yet: its HTML file, the model whose inputs run it belongs to, and the file's
+    time of writing in ns.
+    """
+
+    html: Path
+    model: ModelRef
+    written: int
+
+
+class ReportFolder:
+    """``<state_dir>/reports/<model> <version>/<window start>_<verdict>.html``, at most ``limit`` of them."""
+
+    def __init__(self, state_dir: Path, limit: int) -> None:
+        self.path = state_dir / "reports"
+        self._limit = limit
+
+    def save(self, window: Window, html: str) -> Path:
+        """Write a window's report and its marker, whole or not at all; other reports of the window go."""
+        folder = self.path / quote(f"{window.model.name} {version_title(window.model)}", safe=" ")
+        folder.mkdir(parents=True, exist_ok=True)
+        start = file_time(window.start)
+        target = folder / f"{start}_{verdict(window.drift)}.html"
+        for other in folder.glob(f"{start}_*.html"):
+            if other != target:
+                _remove(other)
+        write_durably(target, html.encode())
+        write_durably(target.with_suffix(".json"), encode(_Marker(window.model)))
+        return target
+
+    def discard_surplus(self) -> list[uuid.UUID]:
+        """Delete the reports written longest ago until ``limit`` are left; the deleted ones' workspace ids."""
+        reports = sorted(self.path.glob("*/*.html"), key=lambda path: (path.stat().st_mtime_ns, path))
+        surplus = reports[: max(len(reports) - self._limit, 0)]
+        for path in surplus:
+            _remove(path)
+        return [_workspace_id(path.parent.name, path.name.partition("_")[0]) for path in surplus]
+
+    def waiting(self) -> list[WaitingReport]:
+        """Reports that MLflow has not got yet, by model and window."""
+        waiting = []
+        for marker in sorted(self.path.glob("*/*.json")):
+            try:
+                model = msgspec.json.decode(marker.read_bytes(), type=_Marker).model
+                html = marker.with_suffix(".html")
+                waiting.append(WaitingReport(html, model, html.stat().st_mtime_ns))
+            except FileNotFoundError:  # discarded since it was listed
+                marker.unlink(missing_ok=True)
+        return waiting
+
+    def uploaded(self, report: WaitingReport) -> None:
+        """MLflow has the report; one that was written anew in the meantime goes on waiting."""
+        if report.html.exists() and report.html.stat().st_mtime_ns != report.written:
+            return
+        report.html.with_suffix(".json").unlink(missing_ok=True)
+
+
+def workspace_id(window: Window) -> uuid.UUID:
+    """The id of a window's report in Evidently's workspace: always the same for the same window."""
+    folder = quote(f"{window.model.name} {version_title(window.model)}", safe=" ")
+    return _workspace_id(folder, file_time(window.start))
+
+
+def project_id(experiment: str) -> uuid.UUID:
+    """The id of the project in Evidently's workspace that holds an experiment's reports."""
+    return uuid.uuid5(_NAMESPACE, experiment)
+
+
+def _workspace_id(folder: str, start: str) -> uuid.UUID:
+    return uuid.uuid5(_NAMESPACE, f"{folder}/{start}")
+
+
+def _remove(html: Path) -> None:
+    html.with_suffix(".json").unlink(missing_ok=True)
+    html.unlink(missing_ok=True)

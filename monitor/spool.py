@@ -1,0 +1,133 @@
+"""Windows that wait for MLflow: a bounded folder, one JSON file a window, in the order of their arrival.
+
+A window that ``append`` has returned for survives SIGKILL and power loss until ``remove``: its file is written beside,
+synced, and renamed into place. A file that a crash left half-written has another suffix, is never read, and is deleted
+at the next start. Appending a window (key, status, revision) that waits already changes nothing.
+"""
+
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from contract.messages import Window, encode
+
+_log = logging.getLogger("churnstream.spool")
+_SUFFIX = ".json"
+_UNFINISHED = ".part"
+_UNREADABLE = ".unreadable"
+
+
+class SpoolFullError(Exception):
+    """The spool holds as many windows as it may; the caller must wait until MLflow has taken some."""
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """A waiting window and the name of its file."""
+
+    name: str
+    window: Window
+
+
+class Spool:
+    """At most ``limit`` windows in ``folder``, which one process uses at a time. Safe between threads."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder = folder
+        self._limit = limit
+        self._lock = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob(f"*{_UNFINISHED}"):
+            leftover.unlink()
+        names = sorted(path.name for path in folder.glob(f"*{_SUFFIX}"))
+        self._names = {_identity(name): name for name in names}
+        self._next = 1 + max((_sequence(name) for name in names), default=0)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._names)
+
+    @property
+    def full(self) -> bool:
+        """Whether ``append`` would refuse a window that does not wait yet."""
+        return len(self) >= self._limit
+
+    def append(self, window: Window) -> None:
+        """Put a window at the end; on return it is on disk.
+
+        Raises:
+            SpoolFullError: the spool is full.
+            OSError: the disk refuses.
+        """
+        identity = _window_identity(window)
+        with self._lock:
+            if identity in self._names:
+                return
+            if len(self._names) >= self._limit:
+                raise SpoolFullError(f"{len(self._names)} windows wait for MLflow already")
+            name = f"{self._next:016d}-{identity}{_SUFFIX}"
+            write_durably(self._folder / name, encode(window))
+            self._names[identity] = name
+            self._next += 1
+
+    def __iter__(self) -> Iterator[Spooled]:
+        """The windows that wait now, oldest first. What cannot be read is put aside and logged."""
+        with self._lock:
+            names = list(self._names.values())
+        for name in names:
+            window = self._read(name)
+            if window is not None:
+                yield Spooled(name, window)
+
+    def remove(self, spooled: Spooled) -> None:
+        """Forget a window, for MLflow has it. Removing it twice is no error."""
+        with self._lock:
+            (self._folder / spooled.name).unlink(missing_ok=True)
+            self._names.pop(_identity(spooled.name), None)
+
+    def _read(self, name: str) -> Window | None:
+        path = self._folder / name
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Window)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            _log.error("window file %s cannot be read (%s) and is put aside as *%s", path, error, _UNREADABLE)
+            with self._lock:
+                path.rename(path.with_suffix(_UNREADABLE))
+                self._names.pop(_identity(name), None)
+            return None
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file so that, after a crash at any moment, ``path`` holds its old content or the new one, whole."""
+    unfinished = path.with_suffix(_UNFINISHED)
+    with unfinished.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _window_identity(window: Window) -> str:
+    text = f"{window.key}/{window.status}/{window.revision}"
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _identity(name: str) -> str:
+    return name.removesuffix(_SUFFIX).partition("-")[2]
+
+
+def _sequence(name: str) -> int:
+    return int(name.partition("-")[0])

@@ -1,0 +1,89 @@
+import math
+
+import msgspec
+
+from contract.messages import Drift, Estimated, Performance
+from monitor.logged import addition
+from monitor.metric_points import values_by_run
+from tests.support.windows import final, performance, window
+
+METRICS = {"f1", "accuracy", "precision", "recall", "roc_auc", "brier", "tn", "fp", "fn", "tp"}
+
+
+def test_a_provisional_window_concerns_provisional_estimated_and_inputs() -> None:
+    values = values_by_run(window())
+    assert list(values) == ["provisional", "estimated", "inputs"]
+    assert set(values["provisional"]) == {f"performance/{name}" for name in METRICS}
+    assert values["estimated"] == {
+        "performance/tn": 1400.5,
+        "performance/fp": 200.5,
+        "performance/fn": 100.5,
+        "performance/tp": 298.5,
+        "performance/accuracy": 0.84,
+        "performance/f1": 0.7,
+        "performance/f1_low": 0.66,
+        "performance/f1_high": 0.74,
+    }
+    assert values["inputs"] == {
+        "labels/coverage": 0.5,
+        "labels/delay_p50": 36.0,
+        "stream/records": 2000.0,
+        "stream/rate": 2000 / (7 * 24),
+        "drift/share": 0.0,
+        "drift/Age": 0.02,
+        "drift/score": 0.03,
+    }
+
+
+def test_a_final_window_concerns_realised_with_cumulative_metrics() -> None:
+    values = values_by_run(final())
+    assert list(values) == ["realised", "estimated", "inputs"]
+    assert set(values["realised"]) == {f"{group}/{name}" for group in ("performance", "cumulative") for name in METRICS}
+    assert values["realised"]["cumulative/f1"] == 0.8
+
+
+def test_an_undefined_metric_is_absent_and_the_counts_that_explain_it_are_there() -> None:
+    one_class = msgspec.structs.replace(performance(), f1=None, roc_auc=math.nan, brier=math.inf)
+    values = values_by_run(window(performance=one_class))["provisional"]
+    assert set(values) == {f"performance/{name}" for name in METRICS - {"f1", "roc_auc", "brier"}}
+
+
+def test_no_label_and_no_record_give_no_performance_at_all() -> None:
+    nothing = Performance(labelled=0, tn=0, fp=0, fn=0, tp=0)
+    empty = Estimated(records=0, tn=0, fp=0, fn=0, tp=0)
+    values = values_by_run(window(records=0, labelled=0, performance=nothing, estimated=empty, delay_p50_hours=None))
+    assert values["provisional"] == {}
+    assert values["estimated"] == {}
+    assert values["inputs"]["stream/records"] == 0.0
+    assert "labels/delay_p50" not in values["inputs"]
+
+
+def test_drift_share_of_a_window_that_was_not_judged_is_absent() -> None:
+    values = values_by_run(window(drift=Drift(judged=False, drifted=False, share=0.0)))["inputs"]
+    assert not [name for name in values if name.startswith("drift/")]
+
+
+def test_missing_values_and_violations_are_there_only_where_there_are_any() -> None:
+    values = values_by_run(window(missing={"Age": 3, "Balance": 0}, violations={"Tenure": 2, "Age": 0}))["inputs"]
+    assert {name: value for name, value in values.items() if name.startswith("data/")} == {
+        "data/missing_Age": 3.0,
+        "data/violations_Tenure": 2.0,
+    }
+
+
+def test_a_later_state_adds_only_what_changed_and_an_older_one_nothing() -> None:
+    first = addition(window(), {"a": 1.0, "b": 1.0}, None)
+    assert first is not None
+    assert (first.values, first.number) == ({"a": 1.0, "b": 1.0}, 0)
+    assert addition(window(), {"a": 5.0}, first.remembered) is None
+
+    same = addition(window(revision=1), {"a": 1.0, "b": 1.0}, first.remembered)
+    assert same is not None
+    assert same.values == {}
+    second = addition(final(), {"a": 1.0, "b": 2.0}, same.remembered)
+    assert second is not None
+    assert (second.values, second.number) == ({"b": 2.0}, 1)
+    third = addition(final(revision=1), {"b": 1.0}, second.remembered)
+    assert third is not None
+    assert (third.values, third.number) == ({"b": 1.0}, 2)
+    assert addition(window(revision=7), {"a": 9.0}, third.remembered) is None

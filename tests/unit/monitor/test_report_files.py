@@ -1,0 +1,68 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from contract.messages import Drift, ModelRef
+from monitor.report_files import ReportFolder, report_name, wants_report, workspace_id
+from tests.support.windows import drift, window
+
+STABLE = drift({"Age": 0.02})
+AGE = drift({"Age": 0.31}, ("Age",))
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "wanted"),
+    [
+        (STABLE, None, True),
+        (STABLE, [], False),
+        (AGE, None, True),
+        (AGE, [], True),
+        (AGE, ["Age"], False),
+        (AGE, ["Balance"], True),
+        (STABLE, ["Age"], True),
+        (Drift(judged=False, drifted=False, share=0.0), None, False),
+    ],
+)
+def test_the_first_window_of_each_verdict_is_reported(now: Drift, before: list[str] | None, wanted: bool) -> None:
+    assert wants_report(window(drift=now), before) is wanted
+
+
+def test_a_report_says_model_window_and_verdict_in_its_name() -> None:
+    span = "2025-01-01T00:00:00Z to 2025-01-08T00:00:00Z"
+    assert report_name(window(drift=AGE)) == f"churn v3 · {span} · drifted: Age"
+    assert report_name(window(drift=STABLE, model=ModelRef("churn", 4, "challenger"))) == (
+        f"churn v4 challenger · {span} · stable"
+    )
+
+
+def test_a_window_has_one_report_whatever_its_verdict_was_before(tmp_path: Path) -> None:
+    folder = ReportFolder(tmp_path, 10)
+    folder.save(window(drift=AGE), "first")
+    path = folder.save(window(drift=STABLE, revision=1), "second")
+    assert path.name == "20250101T000000Z_stable.html"
+    assert [file.read_text() for file in tmp_path.rglob("*.html")] == ["second"]
+    assert [waiting.html for waiting in folder.waiting()] == [path]
+
+
+def test_the_reports_written_longest_ago_go_first(tmp_path: Path) -> None:
+    folder = ReportFolder(tmp_path, 2)
+    windows = [window(3), window(1), window(2, model=ModelRef("a/b", 1)), window(0)]
+    for age, each in enumerate(windows):
+        os.utime(folder.save(each, ""), ns=(age, age))
+    assert folder.discard_surplus() == [workspace_id(windows[0]), workspace_id(windows[1])]
+    assert len(list(tmp_path.rglob("*.html"))) == 2
+    assert [waiting.model for waiting in folder.waiting()] == [ModelRef("a/b", 1), window().model]
+    assert folder.discard_surplus() == []
+
+
+def test_a_report_waits_until_it_is_uploaded_and_again_when_written_anew(tmp_path: Path) -> None:
+    folder = ReportFolder(tmp_path, 10)
+    folder.save(window(), "first")
+    (listed,) = folder.waiting()
+    os.utime(folder.save(window(revision=1), "second"), ns=(1, 1))
+    folder.uploaded(listed)
+    (again,) = folder.waiting()
+    folder.uploaded(again)
+    assert folder.waiting() == []
+    assert again.html.read_text() == "second"
