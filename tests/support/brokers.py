@@ -63,7 +63,8 @@ def _container() -> Iterator[str]:
         "KAFKA_HEAP_OPTS": "-Xmx512m",
     }
     container = DockerContainer(f"apache/kafka:{KAFKA_VERSION}").with_envs(**environment)
-    container.with_kwargs(ports={f"{port}/tcp": ("127.0.0.1", port)})
+    # the Docker client takes an address as well, which testcontainers has no words for: not 0.0.0.0
+    container.ports[f"{port}/tcp"] = ("127.0.0.1", port)  # type: ignore[assignment]
     with container:
         servers = f"localhost:{port}"
         eventually(lambda: answers(servers, timeout=1.0), timeout=60, message=f"a broker answers at {servers}")
