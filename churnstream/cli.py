@@ -5,8 +5,11 @@ import sys
 
 import typer
 
-from churnstream import kafka_cli
+from churnstream import demo_cli, kafka_cli
 from contract.errors import UserError
+from monitor import cli as monitor_cli
+from producer import cli as producer_cli
+from scorer import cli as scorer_cli
 
 TELEMETRY_OFF = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
@@ -18,6 +21,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(kafka_cli.app, name="kafka")
+app.add_typer(producer_cli.data, name="data")
+app.command()(producer_cli.replay)
+app.command()(scorer_cli.score)
+app.command()(monitor_cli.join)
+app.command()(monitor_cli.monitor)
+app.command()(demo_cli.demo)
+app.command()(demo_cli.mlflow)
+app.command()(demo_cli.doctor)
 
 
 def main() -> None:

@@ -1,0 +1,187 @@
+"""``churnstream demo``: the whole stream on this machine, from an empty folder to drift reports in MLflow.
+
+Everything it starts ends with it. What it leaves is one folder: MLflow's store, the reports and the logs.
+"""
+
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from churnstream.children import Child, Children
+from churnstream.live import dashboard, windows_table
+from churnstream.local_kafka import LocalKafka
+from churnstream.mlflow_server import newest_report
+from churnstream.watch import Snapshot, StreamWatch
+from contract.durations import parse_duration
+from contract.errors import UserError
+from contract.kafka import admin_client
+from contract.schema import load_schema
+from contract.settings import Settings, load_settings
+from contract.topics import ensure_topics
+from producer.sources import open_table
+from producer.synthetic import write_csv
+
+DRIFT_DAY = 20
+DRIFTS = (f"Age:shift=8,from={DRIFT_DAY}d", f"Balance:scale=1.3,from={DRIFT_DAY}d")
+PERIOD = "30d"
+LABEL_DELAY = "lognormal:mean=4d,sigma=0.5,max=12d"
+WINDOW, SLIDE = "3d", "1d"
+REPLAY_SECONDS = 12
+"""Wall time over which the records are replayed, so that one can watch."""
+TRAINING_ROWS = 20_000
+STALL_SECONDS = 60.0
+_REFRESH_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What to replay: ``data`` (CSV or Parquet), or ``rows`` synthetic customers; ``folder`` is this run's own."""
+
+    data: Path | None
+    rows: int
+    seed: int
+    folder: Path
+
+
+def new_folder(base: Path) -> Path:
+    """An empty folder of this run's own below ``base``; runs may begin in the same second.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    name = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f"-{number}" for number in range(2, 100))):
+            folder = base / f"{name}{suffix}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder.resolve()
+    except OSError as error:
+        raise UserError(f"folder {base} cannot be written ({error.strerror}); choose another with --dir") from None
+    raise UserError(f"folder {base} is full of runs; remove some")
+
+
+def run_demo(demo: Demo, console: Console) -> None:
+    """Run the demo to its end and print what it showed.
+
+    Raises:
+        UserError: a part of it failed; the message says which, and shows the end of its log.
+    """
+    kafka = LocalKafka(demo.folder / "kafka")
+    try:
+        with console.status("starting Apache Kafka on 127.0.0.1"):
+            kafka.start()
+        settings = _settings(demo, kafka.bootstrap_servers)
+        ensure_topics(admin_client(settings), settings)
+        with Children(_environment(settings), demo.folder) as children:
+            snapshot = _run(demo, settings, children, console)
+    finally:
+        kafka.stop()
+        shutil.rmtree(demo.folder / "kafka", ignore_errors=True)
+    _summarise(demo, settings, snapshot, console)
+
+
+def _run(demo: Demo, settings: Settings, children: Children, console: Console) -> Snapshot:
+    children.start("join", "join", "-v")
+    children.start("monitor", "monitor", "-v")
+    with console.status("training a champion"):
+        training = children.start("train", "train", *_training_arguments(demo))
+        training.wait(timeout=300)
+    children.start("score", "score", "-v")
+    replay = children.start("replay", "replay", *_replay_arguments(demo))
+    snapshot = _follow(settings, children, replay, console)
+    with console.status("finishing reports and the last writes to MLflow"):
+        children.stop(timeout=60)
+    return snapshot
+
+
+def _follow(settings: Settings, children: Children, replay: Child, console: Console) -> Snapshot:
+    watch = StreamWatch(settings)
+    began = moved = time.monotonic()
+    seen: tuple[int, ...] = ()
+    try:
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+            while True:
+                snapshot = watch.refresh(ended=replay.exit_code == 0)
+                now = time.monotonic()
+                state = "measuring what is left" if snapshot.ended else "replaying"
+                live.update(dashboard(snapshot, now - began, state))
+                if snapshot.complete:
+                    return snapshot
+                children.check()
+                position = (snapshot.records, snapshot.lag, len(snapshot.windows), len(snapshot.tiles()))
+                if position != seen:
+                    seen, moved = position, now
+                elif now - moved > STALL_SECONDS:
+                    raise UserError(
+                        f"nothing has moved for {STALL_SECONDS:.0f} s; see the logs in {replay.log_path.parent}"
+                    )
+                time.sleep(_REFRESH_SECONDS)
+    finally:
+        watch.close()
+
+
+def _settings(demo: Demo, bootstrap_servers: str) -> Settings:
+    return load_settings(
+        kafka={"bootstrap.servers": bootstrap_servers},
+        mlflow_tracking_uri=f"sqlite:///{demo.folder / 'mlflow.db'}",
+        state_dir=demo.folder,
+        window=parse_duration(WINDOW),
+        slide=parse_duration(SLIDE),
+    )
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What the workers are told. What a user set for another stream must not reach into this one."""
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka["bootstrap.servers"],
+        "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
+        "CHURNSTREAM_STATE_DIR": str(settings.state_dir),
+        "CHURNSTREAM_WINDOW": WINDOW,
+        "CHURNSTREAM_SLIDE": SLIDE,
+        "CHURNSTREAM_PARTITIONS": str(settings.partitions),
+        "CHURNSTREAM_TOPIC_PREFIX": settings.topic_prefix,
+    }
+
+
+def _training_arguments(demo: Demo) -> list[str]:
+    if demo.data is not None:
+        return ["--data", str(demo.data)]
+    table = demo.folder / "training.csv"
+    # customers of the same bank, but not those that are replayed
+    write_csv(table, TRAINING_ROWS, seed=demo.seed + 1)
+    return ["--data", str(table)]
+
+
+def _replay_arguments(demo: Demo) -> list[str]:
+    rows = len(open_table(demo.data, load_schema("bank_churn"))) if demo.data is not None else demo.rows
+    source = ["--data", str(demo.data)] if demo.data is not None else ["--rows", str(rows), "--seed", str(demo.seed)]
+    drifts = [argument for drift in DRIFTS for argument in ("--drift", drift)]
+    pace = ["--period", PERIOD, "--label-delay", LABEL_DELAY, "--rate", str(max(rows / REPLAY_SECONDS, 1))]
+    return [*source, *pace, *drifts]
+
+
+def _summarise(demo: Demo, settings: Settings, snapshot: Snapshot, console: Console) -> None:
+    console.print(windows_table([window for window in snapshot.ordered() if window.status == "final"]))
+    outcomes = sum(window.labelled for window in snapshot.tiles())
+    console.print(
+        f"\n{snapshot.records:,} records replayed, {snapshot.predictions:,} predictions, {outcomes:,} outcomes, "
+        f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} drift alerts"
+    )
+    standing = sorted((a for a in snapshot.alerts.values() if a.state != "retracted"), key=lambda alert: alert.end)
+    if standing:
+        console.print(f"first alert: {standing[0].message}")
+    report = newest_report(settings)
+    if report is not None:
+        console.print(f"newest drift report: {report}", soft_wrap=True)
+    console.print(
+        f"metric timelines and all reports, in MLflow:\n\n  churnstream mlflow --dir {demo.folder}\n", soft_wrap=True
+    )

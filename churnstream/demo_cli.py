@@ -1,0 +1,70 @@
+"""``churnstream demo``, ``churnstream mlflow`` and ``churnstream doctor``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_BASE = Path("demo-runs")
+
+
+def demo(
+    data: Annotated[Path | None, typer.Option(help="Replay this CSV or Parquet table instead, whole.")] = None,
+    rows: Annotated[int, typer.Option(min=500, help="Customers of the synthetic bank.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic bank.")] = 42,
+    base: Annotated[Path, typer.Option("--dir", help="Where this run's folder is made.")] = DEFAULT_BASE,
+) -> None:
+    """Run the whole stream on this machine: train, replay 30 days with a drift from day 20, score, join, measure.
+
+    Starts a Kafka of its own on free ports and all workers, and ends them all, also on Ctrl-C. What it leaves is one
+    folder with MLflow's store, the drift reports and the logs. It needs neither Docker nor Java.
+    """
+    from rich.console import Console
+
+    from churnstream.demo import Demo, new_folder, run_demo
+    from contract.errors import UserError
+
+    if data is not None and not data.is_file():
+        raise UserError(f"--data {data} is no file; give a CSV or Parquet table")
+    table = data.resolve() if data is not None else None
+    run_demo(Demo(table, rows, seed, new_folder(base)), Console())
+
+
+def mlflow(
+    folder: Annotated[
+        Path | None, typer.Option("--dir", show_default="the last demo's", help="Folder that a demo has left.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
+) -> None:
+    """Show MLflow's pages on what a demo has left: metric timelines, drift reports, the registered model."""
+    from churnstream.mlflow_server import newest_run, serve
+    from contract.settings import load_settings
+
+    serve(folder if folder is not None else newest_run(DEFAULT_BASE), port, load_settings().experiment)
+
+
+def doctor(
+    topic_prefix: Annotated[str | None, typer.Option(help="Prefix of the stream's topics.")] = None,
+    partitions: Annotated[int | None, typer.Option(help="Partitions that the topics should have.")] = None,
+    create_topics: Annotated[bool, typer.Option("--create-topics", help="Create the topics that are missing.")] = False,
+) -> None:
+    """Check broker, topics, clock, registry, model, schema and disk, and say what to do about each failure.
+
+    Exit code 1 if anything is wrong.
+    """
+    from rich.console import Console
+
+    from churnstream.doctor import examine
+    from contract.settings import load_settings
+
+    console = Console()
+    ill = False
+    for finding in examine(load_settings(topic_prefix=topic_prefix, partitions=partitions), create_topics):
+        ill = ill or not finding.well
+        console.print(
+            f"[{'green]ok  ' if finding.well else 'red]FAIL'}[/] {finding.name:9}", finding.found, soft_wrap=True
+        )
+        if finding.remedy:
+            console.print(f"               → {finding.remedy}", soft_wrap=True)
+    if ill:
+        raise typer.Exit(1)

@@ -1,0 +1,131 @@
+"""``churnstream doctor``: whether what a stream needs is there, and what to do where it is not."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from contract.errors import UserError
+from contract.kafka import DEFAULT_BOOTSTRAP_SERVERS, admin_client
+from contract.schema import load_schema
+from contract.settings import Settings
+from contract.topics import ensure_topics, misfits
+
+_TIMEOUT = 5.0
+_MIN_FREE_BYTES = 2 * 1024**3
+_MAX_SKEW_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was looked at, whether it is well, what was found, and what to do if it is not."""
+
+    name: str
+    well: bool
+    found: str
+    remedy: str = ""
+
+
+def examine(settings: Settings, create_topics: bool) -> Iterator[Finding]:
+    """All checks, one after the other. A check that needs another one's subject says so instead of failing twice."""
+    admin = admin_client(settings)
+    yield _checked("schema", lambda: _schema(settings))
+    broker = _checked("broker", lambda: _broker(settings, admin))
+    yield broker
+    if broker.well:
+        topics = _checked("topics", lambda: _topics(settings, admin, create_topics))
+        yield topics
+        if topics.well:
+            yield _checked("clock", lambda: _clock(settings, admin))
+    registry = _checked("registry", lambda: _registry(settings))
+    yield registry
+    if registry.well:
+        yield _checked("model", lambda: _model(settings))
+    yield _checked("disk", lambda: _disk(settings))
+
+
+def _checked(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, True, check())
+    except UserError as error:
+        found, _, remedy = str(error).partition("; ")
+        return Finding(name, False, found, remedy)
+    except KafkaException as error:
+        return Finding(name, False, error.args[0].str(), "run the doctor again; if it stays, see the broker's log")
+
+
+def _schema(settings: Settings) -> str:
+    schema = load_schema(settings.dataset)
+    return f"{schema.name} v{schema.version}, {len(schema.features)} features"
+
+
+def _broker(settings: Settings, admin: AdminClient) -> str:
+    servers = settings.kafka.get("bootstrap.servers", DEFAULT_BOOTSTRAP_SERVERS)
+    try:
+        brokers = admin.list_topics(timeout=_TIMEOUT).brokers
+    except KafkaException as error:
+        raise UserError(
+            f"no Kafka answers at {servers} ({error.args[0].str()}); start one with `churnstream kafka start`, or set "
+            f"KAFKA_BOOTSTRAP_SERVERS"
+        ) from None
+    return f"{len(brokers)} broker{'s' if len(brokers) > 1 else ''} at {servers}"
+
+
+def _topics(settings: Settings, admin: AdminClient, create: bool) -> str:
+    if create:
+        created = ensure_topics(admin, settings, _TIMEOUT)
+        return f"all fit; created {', '.join(created) or 'none'}"
+    problems = misfits(admin, settings, _TIMEOUT)
+    if problems:
+        raise UserError(problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""))
+    return "all there, and they fit"
+
+
+def _clock(settings: Settings, admin: AdminClient) -> str:
+    # Kafka does not tell its time; but what it or a producer has stamped must not lie ahead of ours
+    partitions = [TopicPartition(settings.topic("customers"), partition) for partition in range(settings.partitions)]
+    newest_offset: OffsetSpec = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]
+    answers = admin.list_offsets(dict.fromkeys(partitions, newest_offset), request_timeout=_TIMEOUT)
+    newest = max((future.result(_TIMEOUT).timestamp for future in answers.values()), default=-1)
+    ahead = newest - time.time_ns() // 1_000_000
+    if ahead > _MAX_SKEW_MS:
+        raise UserError(
+            f"the newest record is {ahead / 1_000:.0f} s ahead of this machine's clock; set the clocks of the "
+            f"machines that produce and score (NTP)"
+        )
+    return "no record is ahead of this machine's clock"
+
+
+def _registry(settings: Settings) -> str:
+    from monitor.mlflow_access import mlflow_client
+
+    uri = settings.mlflow_tracking_uri
+    try:
+        client = mlflow_client(uri)
+        models = client.search_registered_models(max_results=100)
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(f"MLflow at {uri} does not answer ({reason}); start it, or set MLFLOW_TRACKING_URI") from None
+    return f"MLflow at {uri}, {len(models)} registered models"
+
+
+def _model(settings: Settings) -> str:
+    from scorer.model import load_model
+
+    model = load_model(settings)
+    return f"{model.ref.name} v{model.ref.version} is {settings.model_alias}, threshold {model.threshold:.3f}"
+
+
+def _disk(settings: Settings) -> str:
+    folder = settings.state_dir
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if not os.access(existing, os.W_OK):
+        raise UserError(f"state folder {folder} cannot be written; set CHURNSTREAM_STATE_DIR")
+    if free < _MIN_FREE_BYTES:
+        raise UserError(f"{free / 1024**3:.1f} GB free for {folder}; make room, or set CHURNSTREAM_STATE_DIR")
+    return f"{free / 1024**3:.0f} GB free for {folder}"

@@ -1,0 +1,68 @@
+"""How a stream looks on the terminal: counts and rates, and a table of windows."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from churnstream.watch import Snapshot
+from contract.messages import Window
+
+_SHOWN = 12
+
+
+def dashboard(snapshot: Snapshot, seconds: float, state: str) -> RenderableType:
+    """Counts with their mean rates over ``seconds`` of wall time, and the last windows."""
+    counts = Table.grid(padding=(0, 3))
+    counts.add_row("replayed", "scored", "labelled", "lag", "dead letters", style="dim")
+    counts.add_row(
+        _with_rate(snapshot.records, seconds),
+        _with_rate(snapshot.scored, seconds),
+        _with_rate(snapshot.joined, seconds),
+        f"{snapshot.lag:,}",
+        f"{snapshot.dead_records + snapshot.dead_labels:,}",
+    )
+    return Group(Text(state, style="bold"), counts, windows_table(snapshot.ordered()[-_SHOWN:]))
+
+
+def windows_table(windows: Sequence[Window]) -> Table:
+    """One row per window: its days, status, size, realised and estimated F1, and the columns that drifted."""
+    table = Table(box=None, header_style="dim")
+    for name in ("window", "status"):
+        table.add_column(name)
+    for name in ("records", "labelled", "realised F1", "estimated F1"):
+        table.add_column(name, justify="right")
+    table.add_column("drifted")
+    for window in windows:
+        estimate = window.estimated.f1
+        table.add_row(
+            f"{_day(window.start)} – {_day(window.end)}",
+            window.status,
+            f"{window.records:,}",
+            f"{window.coverage:.0%}",
+            _number(window.performance.f1),
+            "–" if estimate is None else f"{estimate.value:.3f} ({estimate.low:.3f}–{estimate.high:.3f})",
+            _drifted(window),
+        )
+    return table
+
+
+def _with_rate(count: int, seconds: float) -> str:
+    return f"{count:,} ({count / seconds:,.0f}/s)" if seconds >= 1 else f"{count:,}"
+
+
+def _day(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime("%Y-%m-%d")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _drifted(window: Window) -> Text:
+    if not window.drift.judged:
+        return Text("too few records", style="dim")
+    names = window.drift.drifted_columns
+    return Text(", ".join(names), style="bold red") if names else Text("none", style="green")

@@ -1,0 +1,121 @@
+"""What a stream shows from outside: counts, lag, windows, alerts and dead letters, read from Kafka alone."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from contract.dead_letters import ORIGIN_TOPIC
+from contract.kafka import client_config
+from contract.messages import Alert, Window
+from contract.settings import Settings
+from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, WINDOWS
+
+_TIMEOUT = 10.0
+
+
+@dataclass
+class Snapshot:
+    """The stream as it stands. ``records`` and ``labels`` are on their topics, ``scored`` and ``joined`` done with."""
+
+    records: int = 0
+    scored: int = 0
+    labels: int = 0
+    joined: int = 0
+    dead_records: int = 0
+    dead_labels: int = 0
+    ended: bool = False
+    windows: dict[str, Window] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+
+    @property
+    def lag(self) -> int:
+        """Records and labels that are waiting for the scorer and the join."""
+        return self.records - self.scored + self.labels - self.joined
+
+    @property
+    def predictions(self) -> int:
+        """Records that were scored and not dead-lettered."""
+        return self.scored - self.dead_records
+
+    def ordered(self) -> list[Window]:
+        """The windows in order of end."""
+        return sorted(self.windows.values(), key=lambda window: (window.end, window.model))
+
+    def tiles(self) -> list[Window]:
+        """Final windows of the champion that do not overlap and leave no gap: every record is in one of them."""
+        return [
+            window
+            for window in self.ordered()
+            if window.status == "final"
+            and window.model.role == "champion"
+            and window.start % (window.end - window.start) == 0
+        ]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the stream has ended, and everything on it has been scored, joined and measured in final windows."""
+        measured = sum(window.records for window in self.tiles())
+        return self.ended and self.lag == 0 and self.predictions > 0 and measured == self.predictions
+
+
+class StreamWatch:
+    """Keeps a ``Snapshot`` up to date. Takes part in no consumer group and changes nothing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reader = Consumer(
+            client_config(settings)
+            | {"group.id": settings.topic("watch"), "isolation.level": "read_committed", "enable.auto.commit": False}
+        )
+        self._groups = {
+            group: Consumer(client_config(settings) | {"group.id": settings.topic(group)})
+            for group in ("scorer", "join")
+        }
+        partitions = range(settings.partitions)
+        self._customers = [TopicPartition(settings.topic(CUSTOMERS), partition) for partition in partitions]
+        self._labels = [TopicPartition(settings.topic(LABELS), partition) for partition in partitions]
+        self._reader.assign(
+            [TopicPartition(settings.topic(topic), 0, 0) for topic in (WINDOWS, ALERTS)]
+            + [TopicPartition(settings.topic(DEAD_LETTERS), partition, 0) for partition in partitions]
+        )
+        self._decode_window = msgspec.json.Decoder(Window).decode
+        self._decode_alert = msgspec.json.Decoder(Alert).decode
+        self.snapshot = Snapshot()
+
+    def refresh(self, ended: bool) -> Snapshot:
+        """Read what is new; takes some milliseconds. ``ended``: the replay has sent its end of the stream."""
+        now = self.snapshot
+        now.ended = ended
+        for message in self._reader.consume(1_000, 0.05):
+            if message.error() is None:
+                self._take(message)
+        controls = self._settings.partitions if ended else 0
+        now.records, now.scored = self._position("scorer", self._customers, controls)
+        now.labels, now.joined = self._position("join", self._labels, controls)
+        return now
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        for consumer in (self._reader, *self._groups.values()):
+            consumer.close()
+
+    def _position(self, group: str, partitions: list[TopicPartition], controls: int) -> tuple[int, int]:
+        """Messages on the partitions, and how many of them the group is done with."""
+        ends = [self._reader.get_watermark_offsets(partition, _TIMEOUT)[1] for partition in partitions]
+        committed = [max(found.offset, 0) for found in self._groups[group].committed(partitions, _TIMEOUT)]
+        messages = max(sum(ends) - controls, 0)
+        return messages, messages - (sum(ends) - sum(committed))
+
+    def _take(self, message: Message) -> None:
+        topic, value = message.topic(), message.value() or b""
+        if topic == self._settings.topic(WINDOWS):
+            window = self._decode_window(value)
+            self.snapshot.windows[window.key] = window
+        elif topic == self._settings.topic(ALERTS):
+            alert = self._decode_alert(value)
+            self.snapshot.alerts[alert.key] = alert
+        elif (ORIGIN_TOPIC, self._settings.topic(CUSTOMERS).encode()) in (message.headers() or ()):
+            self.snapshot.dead_records += 1
+        else:
+            self.snapshot.dead_labels += 1

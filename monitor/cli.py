@@ -1,0 +1,91 @@
+"""``churnstream join`` and ``churnstream monitor``."""
+
+from typing import Annotated
+
+import typer
+
+Prefix = Annotated[str | None, typer.Option(help="Put before every topic and group.")]
+Partitions = Annotated[int | None, typer.Option(help="Partitions of topics that are created.")]
+Dataset = Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")]
+StateDir = Annotated[str | None, typer.Option(help="Folder of stores, spool and reports.")]
+Slide = Annotated[str | None, typer.Option(help="Distance from window to window, e.g. 1d; the same for both workers.")]
+Lateness = Annotated[str | None, typer.Option(help="Longest time from record to label, e.g. 60d.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")]
+
+
+def join(
+    topic_prefix: Prefix = None,
+    partitions: Partitions = None,
+    dataset: Dataset = None,
+    state_dir: StateDir = None,
+    slide: Slide = None,
+    label_lateness: Lateness = None,
+    instance: Annotated[str | None, typer.Option(help="Stable name of this worker, for quick restarts.")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Join predictions with labels that come late; write outcomes and panes, exactly once.
+
+    Reads `predictions` and `labels`, writes `outcomes`, `panes` and `dead-letters`. Start as many as there are
+    partitions; they share them. Its store is a cache: where it is lost, it is rebuilt from the topics.
+
+    Kafka is found through KAFKA_BOOTSTRAP_SERVERS; every librdkafka property passes through as KAFKA_…
+    """
+    from contract.kafka import admin_client
+    from contract.process import configure_logging, run_until_signalled
+    from contract.schema import load_schema
+    from contract.settings import load_settings
+    from contract.topics import ensure_topics
+    from monitor.join_worker import JoinWorker
+
+    configure_logging(verbose)
+    settings = load_settings(
+        topic_prefix=topic_prefix,
+        partitions=partitions,
+        dataset=dataset,
+        state_dir=state_dir,
+        slide=slide,
+        label_lateness=label_lateness,
+        instance=instance,
+    )
+    ensure_topics(admin_client(settings), settings)
+    run_until_signalled(lambda stop: JoinWorker(settings, load_schema(settings.dataset)).run(stop))
+
+
+def monitor(
+    topic_prefix: Prefix = None,
+    partitions: Partitions = None,
+    dataset: Dataset = None,
+    state_dir: StateDir = None,
+    window: Annotated[str | None, typer.Option(help="Length of a window, e.g. 7d; a multiple of slide.")] = None,
+    slide: Slide = None,
+    label_lateness: Lateness = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where metrics and reports go.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="MLflow experiment.")] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Turn panes into windows: realised and estimated performance, drift, reports and alerts.
+
+    Reads `panes`, writes `windows` and `alerts`, logs metric timelines and Evidently reports to MLflow. One is at work
+    at a time. While MLflow is down, windows wait on disk. SIGTERM finishes reports and writes first.
+    """
+    from contract.kafka import admin_client
+    from contract.process import configure_logging
+    from contract.schema import load_schema
+    from contract.settings import load_settings
+    from contract.topics import ensure_topics
+    from monitor.worker import run_monitor
+
+    configure_logging(verbose)
+    settings = load_settings(
+        topic_prefix=topic_prefix,
+        partitions=partitions,
+        dataset=dataset,
+        state_dir=state_dir,
+        window=window,
+        slide=slide,
+        label_lateness=label_lateness,
+        mlflow_tracking_uri=tracking_uri,
+        experiment=experiment,
+    )
+    ensure_topics(admin_client(settings), settings)
+    run_monitor(settings, load_schema(settings.dataset))

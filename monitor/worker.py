@@ -1,0 +1,58 @@
+"""The monitor's worker: the timeline with all that hangs on it, in one process."""
+
+import asyncio
+import logging
+import signal
+
+from contract.clock import SystemClock
+from contract.schema import Schema
+from contract.settings import Settings
+from monitor.faust_app import create_app
+from monitor.outlet import MonitorOutlet, References
+from monitor.reference import ReferenceCache
+from monitor.report_process import ReportProcess
+from monitor.sink import MlflowSink, SinkThread
+from monitor.slot import Slot
+from monitor.timeline import Timeline, run_timeline
+from monitor.windows import WindowBook, WindowSpec
+
+_log = logging.getLogger("churnstream.monitor")
+
+
+def run_monitor(settings: Settings, schema: Schema) -> None:
+    """Follow the panes until SIGINT or SIGTERM; then finish the reports asked for and the writes to MLflow.
+
+    Raises:
+        UserError: the settings contradict the stream, or another monitor works in the same state folder.
+    """
+    slot = Slot(settings.state_dir, "monitor")
+    sink = MlflowSink(settings, SystemClock())
+    sink_thread = SinkThread(sink)
+    reports = ReportProcess(settings, on_report=lambda _path: sink_thread.wake())
+    cache = ReferenceCache(settings.mlflow_tracking_uri, settings.state_dir / "references", schema)
+    references = References(cache, settings, schema)
+
+    def make_book() -> WindowBook:
+        return WindowBook(
+            WindowSpec(settings.window, settings.slide),
+            partitions=settings.partitions,
+            label_lateness=settings.label_lateness,
+            sample_size=settings.sample_size,
+            judge=references.judge,
+        )
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        app = create_app(settings, settings.state_dir / "monitor" / "faust")
+        Timeline(app, settings, make_book, references.prepare, MonitorOutlet(sink_thread, reports, references))
+        await run_timeline(app, stop)
+
+    try:
+        asyncio.run(main())
+    finally:
+        reports.close()
+        if not sink_thread.close():
+            _log.warning("windows are waiting for MLflow on disk; the next monitor with this state folder logs them")
+        slot.close()
