@@ -33,6 +33,34 @@ def wants_report(window: Window, previous_verdict: Collection[str] | None) -> bo
     return previous_verdict is None or set(window.drift.drifted_columns) != set(previous_verdict)
 
 
+class ReportChoice:
+    """``wants_report`` over a stream of windows, in which final ones of long ago come between provisional ones of now.
+
+    A model's windows are compared in the order of their starts; an earlier one is only asked about again if it had a
+    report and its own verdict has changed since. In memory: after a restart the first window has a report again.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[ModelRef, int] = {}
+        self._verdicts: dict[ModelRef, list[str]] = {}
+        self._reported: dict[str, list[str]] = {}
+
+    def wants(self, window: Window) -> bool:
+        """Whether a window that comes now gets a report; if so, it is taken to be made."""
+        model, newest = window.model, self._newest.get(window.model)
+        is_newest = newest is None or window.start > newest
+        if is_newest:
+            self._newest[model] = window.start
+            wanted = wants_report(window, self._verdicts.get(model))
+        else:
+            wanted = window.key in self._reported and wants_report(window, self._reported[window.key])
+        if wanted:
+            self._reported[window.key] = window.drift.drifted_columns
+            if is_newest:
+                self._verdicts[model] = window.drift.drifted_columns
+        return wanted
+
+
 def report_name(window: Window) -> str:
     """``churn v3 · 2024-01-08T00:00:00Z to 2024-01-15T00:00:00Z · drifted: Age``."""
     columns = window.drift.drifted_columns
@@ -56,7 +84,7 @@ class WaitingReport:
 
 
 class ReportFolder:
-    """``<state_dir>/reports/<model> <version>/<window start>_<verdict>.html``, at most ``limit`` of them."""
+    """``<state_dir>/reports/<model>-<version>/<window start>_<verdict>.html``, at most ``limit`` of them."""
 
     def __init__(self, state_dir: Path, limit: int) -> None:
         self.path = state_dir / "reports"
@@ -64,7 +92,7 @@ class ReportFolder:
 
     def save(self, window: Window, html: str) -> Path:
         """Write a window's report and its marker, whole or not at all; other reports of the window go."""
-        folder = self.path / quote(f"{window.model.name} {version_title(window.model)}", safe=" ")
+        folder = self.path / _folder_name(window.model)
         folder.mkdir(parents=True, exist_ok=True)
         start = file_time(window.start)
         target = folder / f"{start}_{verdict(window.drift)}.html"
@@ -104,13 +132,16 @@ class ReportFolder:
 
 def workspace_id(window: Window) -> uuid.UUID:
     """The id of a window's report in Evidently's workspace: always the same for the same window."""
-    folder = quote(f"{window.model.name} {version_title(window.model)}", safe=" ")
-    return _workspace_id(folder, file_time(window.start))
+    return _workspace_id(_folder_name(window.model), file_time(window.start))
 
 
 def project_id(experiment: str) -> uuid.UUID:
     """The id of the project in Evidently's workspace that holds an experiment's reports."""
     return uuid.uuid5(_NAMESPACE, experiment)
+
+
+def _folder_name(model: ModelRef) -> str:
+    return f"{quote(model.name, safe='')}-{version_title(model).replace(' ', '-')}"
 
 
 def _workspace_id(folder: str, start: str) -> uuid.UUID:

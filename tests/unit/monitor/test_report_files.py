@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from contract.messages import Drift, ModelRef
-from monitor.report_files import ReportFolder, report_name, wants_report, workspace_id
-from tests.support.windows import drift, window
+from monitor.report_files import ReportChoice, ReportFolder, report_name, wants_report, workspace_id
+from tests.support.windows import drift, final, window
 
 STABLE = drift({"Age": 0.02})
 AGE = drift({"Age": 0.31}, ("Age",))
@@ -26,6 +26,28 @@ AGE = drift({"Age": 0.31}, ("Age",))
 )
 def test_the_first_window_of_each_verdict_is_reported(now: Drift, before: list[str] | None, wanted: bool) -> None:
     assert wants_report(window(drift=now), before) is wanted
+
+
+def test_final_windows_of_long_ago_are_no_news_among_provisional_ones_of_now() -> None:
+    choice = ReportChoice()
+    stream = [
+        (window(0, drift=STABLE), True),
+        (window(1, drift=STABLE), False),
+        (window(20, drift=AGE), True),
+        (final(0, drift=STABLE), False),
+        (window(21, drift=AGE), False),
+        (final(1, drift=STABLE), False),
+        (window(22, drift=STABLE), True),
+        (window(0, drift=AGE, model=ModelRef("churn", 4)), True),
+        (final(20, drift=AGE), False),
+    ]
+    assert [choice.wants(each) for each, _ in stream] == [wanted for _, wanted in stream]
+
+
+def test_a_reported_window_whose_verdict_changes_is_reported_again() -> None:
+    choice = ReportChoice()
+    states = [window(0, drift=AGE), window(1, drift=STABLE), final(0, drift=STABLE), final(0, drift=STABLE, revision=1)]
+    assert [choice.wants(each) for each in states] == [True, True, True, False]
 
 
 def test_a_report_says_model_window_and_verdict_in_its_name() -> None:

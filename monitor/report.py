@@ -1,0 +1,211 @@
+"""Evidently's drift report of one window, saying what the window says. Imported in the report process only (5 s).
+
+Evidently draws; it decides nothing. Each column's test is registered with the monitor's own distance and decision, and
+the share of drifted columns from which Evidently calls a data set drifted is one that a single column reaches.
+"""
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+from evidently import DataDefinition, Dataset, Report
+from evidently.core.container import MetricContainer
+from evidently.core.report import Snapshot
+from evidently.legacy.calculations.stattests import StatTest, register_stattest
+from evidently.legacy.core import ColumnType
+from evidently.legacy.renderers.html_widgets import text_widget
+from evidently.presets import DataDriftPreset
+from evidently.sdk.models import ProjectModel
+from evidently.ui.workspace import Workspace
+
+from contract.bundle import SCORE_COLUMN
+from contract.messages import FeatureDrift, Window
+from contract.schema import Schema
+from monitor.naming import iso_time, model_title, verdict
+from monitor.report_files import project_id, report_name, workspace_id
+
+MAX_ROWS = 5_000
+"""Most rows of either side in a report."""
+_TESTS = {"ks": "K-S distance", "chi2": "total variation (chi-square)"}
+
+
+class NothingToReportError(Exception):
+    """No column of the window can be shown; the message says why for each."""
+
+
+def build_report(
+    window: Window,
+    current: pd.DataFrame,
+    reference: pd.DataFrame,
+    schema: Schema,
+    *,
+    alpha: float,
+    min_distance: float,
+) -> Snapshot:
+    """Run the report of ``current`` (the window's sample) against ``reference``: the schema's columns and ``score``.
+
+    Columns that cannot be shown are left out and named, with the reason, in the metadata and at the top; one that the
+    window calls drifted is left out only where it has no values. ``alpha`` and ``min_distance`` are quoted.
+
+    Raises:
+        NothingToReportError: no column is left.
+    """
+    reasons = screen(current, reference, schema, window.drift.features)
+    shown = [name for name in (*schema.names, SCORE_COLUMN) if name not in reasons]
+    if not shown:
+        raise NothingToReportError("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
+    definition = DataDefinition(
+        numerical_columns=[name for name in shown if name == SCORE_COLUMN or name in schema.numeric],
+        categorical_columns=[name for name in shown if name in schema.categorical],
+    )
+    preset = _DriftOfAllColumns(
+        columns=shown,
+        drift_share=_share(window, shown),
+        per_column_method={name: _register(name, window.drift.features[name]) for name in shown},
+        per_column_threshold=dict.fromkeys(shown, min_distance),
+    )
+    report = Report([_Summary(text=_summary(window, reasons, alpha, min_distance)), preset], include_tests=True)
+    return report.run(
+        Dataset.from_pandas(_rows(current, shown, schema), data_definition=definition),
+        Dataset.from_pandas(_rows(reference, shown, schema), data_definition=definition),
+        timestamp=datetime.fromtimestamp(window.end / 1000, UTC),
+        name=report_name(window),
+        tags=[verdict(window.drift), *window.drift.drifted_columns],
+        metadata=_metadata(window, reasons, min(len(current), MAX_ROWS), min(len(reference), MAX_ROWS)),
+    )
+
+
+def screen(
+    current: pd.DataFrame, reference: pd.DataFrame, schema: Schema, drift: dict[str, FeatureDrift]
+) -> dict[str, str]:
+    """Why each column that cannot be shown cannot: unknown to the schema, absent, empty, constant or not judged."""
+    known = (*schema.names, SCORE_COLUMN)
+    sides = {"current data": current, "reference data": reference}
+    reasons: dict[str, str] = {}
+    for name in known:
+        for side, frame in sides.items():
+            reason = _unfit(frame, name, is_drifted=name in drift and drift[name].drifted)
+            if reason is not None:
+                reasons.setdefault(name, f"{reason} in the {side}")
+        if name not in drift:
+            reasons.setdefault(name, "not judged")
+    unknown = [str(name) for name in current.columns if name not in known]
+    return reasons | dict.fromkeys(unknown, "unknown to the schema")
+
+
+def _unfit(frame: pd.DataFrame, name: str, *, is_drifted: bool) -> str | None:
+    if name not in frame.columns:
+        return "absent"
+    values = frame[name].dropna().nunique()
+    if values == 0:
+        return "empty"
+    # a drifted column may well be constant: hiding it would hide the drift
+    return "constant" if values == 1 and not is_drifted else None
+
+
+def add_to_workspace(workspace: Workspace, experiment: str, window: Window, report: Snapshot) -> None:
+    """Put a report into Evidently's workspace, in the project of the experiment; it replaces the window's last one."""
+    project = project_id(experiment)
+    if workspace.get_project(project) is None:
+        workspace.add_project(ProjectModel(id=project, name=experiment))
+    workspace.state.write_snapshot(project, workspace_id(window), report.to_snapshot_model())
+
+
+def remove_from_workspace(workspace: Workspace, experiment: str, ids: Iterable[Any]) -> None:
+    """Delete reports from the workspace; those that are not there are no error."""
+    project = project_id(experiment)
+    present = set(workspace.list_runs(project)) if workspace.get_project(project) is not None else set()
+    for report_id in present.intersection(ids):
+        workspace.delete_run(project, report_id)
+
+
+class _Summary(MetricContainer):  # type: ignore[misc]  # evidently ships no types
+    """The text at the top of the report; no metric."""
+
+    text: str
+
+    def generate_metrics(self, context: Any) -> list[Any]:  # noqa: ARG002
+        return []
+
+    def render(self, context: Any, child_widgets: Any = None) -> list[Any]:  # noqa: ARG002
+        return [text_widget(text=self.text)]
+
+
+class _DriftOfAllColumns(DataDriftPreset):  # type: ignore[misc]  # evidently ships no types
+    """Evidently's preset, with all columns on one page of its table: it would put the eleventh on a second one."""
+
+    def render(self, context: Any, child_widgets: Any = None) -> list[Any]:
+        widgets: list[Any] = super().render(context, child_widgets)
+        for widget in widgets:
+            if "rowsPerPage" in widget.params:
+                widget.params["rowsPerPage"] = len(widget.params["data"])
+        return widgets
+
+
+def _register(column: str, drift: FeatureDrift) -> str:
+    """Register a test that answers with the monitor's decision, in place of the last window's; returns its name."""
+
+    def decided(_reference: Any, _current: Any, _type: Any, _threshold: Any) -> tuple[float, bool]:
+        return drift.distance, drift.drifted
+
+    name = f"churnstream_{column}"
+    test = StatTest(
+        name=name,
+        display_name=f"{_TESTS[drift.test]}, adjusted p = {drift.p_adjusted:.2g}",
+        allowed_feature_types=[ColumnType.Numerical, ColumnType.Categorical],
+    )
+    register_stattest(test, default_impl=decided)
+    return name
+
+
+def _share(window: Window, shown: list[str]) -> float:
+    drifted = set(window.drift.drifted_columns)
+    if drifted and drifted.isdisjoint(shown):
+        return 0.0  # all that drifted is empty and cannot be shown: the headline must say so all the same
+    return math.floor(1_000 / len(shown)) / 1_000
+
+
+def _rows(frame: pd.DataFrame, shown: list[str], schema: Schema) -> pd.DataFrame:
+    rows = frame[shown]
+    if len(rows) > MAX_ROWS:
+        rows = rows.sample(MAX_ROWS, random_state=0)
+    types = {name: object if name in schema.categorical else float for name in shown}
+    return rows.astype(types).reset_index(drop=True)
+
+
+def _metadata(window: Window, reasons: dict[str, str], current: int, reference: int) -> dict[str, str]:
+    texts = {
+        "model": window.model.name,
+        "version": str(window.model.version),
+        "role": window.model.role,
+        "window_start": iso_time(window.start),
+        "window_end": iso_time(window.end),
+        "status": window.status,
+        "revision": str(window.revision),
+        "verdict": verdict(window.drift),
+        "records": str(window.records),
+        "rows_current": str(current),
+        "rows_reference": str(reference),
+    }
+    if reasons:
+        texts["screened_out"] = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    return texts
+
+
+def _summary(window: Window, reasons: dict[str, str], alpha: float, min_distance: float) -> str:
+    columns = window.drift.drifted_columns
+    said = f"**Drifted**: {', '.join(columns)}." if columns else "**Stable**: no column has drifted."
+    if not window.drift.judged:
+        said = "**Not judged**: too few records."
+    lines = [
+        f"# {model_title(window.model)}, {iso_time(window.start)} to {iso_time(window.end)}",
+        f"{said} {window.records} records, {window.status}, revision {window.revision}.",
+        f"A column has drifted when its distance is at least {min_distance:g} and its p-value, after Holm's "
+        f"correction, is below {alpha:g}; the data set has when one column has. Distances and p-values are the "
+        f"monitor's own.",
+    ]
+    if reasons:
+        lines.append("Not shown: " + "; ".join(f"{name} ({reason})" for name, reason in reasons.items()) + ".")
+    return "\n\n".join(lines)

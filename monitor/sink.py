@@ -1,0 +1,246 @@
+"""Windows and reports on their way to MLflow: from the spool into four runs a model version, in order, none lost.
+
+A window leaves the spool only after MLflow has all of its points. A crash in between logs the same points again, and
+MLflow keeps a point (run, name, step, timestamp, value) once. While MLflow is away the spool keeps everything, and the
+same points follow later, in the same order. A report is uploaded the same way; its marker goes after the upload.
+"""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from contract.clock import Clock
+from contract.messages import Window
+from contract.settings import Settings
+from monitor.logged import Logged, LoggedStore, addition
+from monitor.metric_points import RunKind, Values, values_by_run
+from monitor.mlflow_access import mlflow_client
+from monitor.report_files import ReportFolder
+from monitor.sink_runs import Axis, Runs, open_axis
+from monitor.spool import Spool, Spooled
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+_log = logging.getLogger("churnstream.sink")
+_WINDOWS_PER_DRAIN = 200
+_POINTS_PER_CALL = 1_000
+"""MLflow refuses a larger batch."""
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
+
+
+class MlflowSink:
+    """The adapter itself. ``spool`` takes windows from any thread; ``drain`` and ``finish`` belong to one."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        folder = settings.state_dir / "monitor"
+        self.spool = Spool(folder / "spool", settings.spool_limit)
+        self._settings = settings
+        self._clock = clock
+        self._logged = LoggedStore(folder / "logged.sqlite")
+        self._reports = ReportFolder(settings.state_dir, settings.max_reports)
+        self._client: MlflowClient | None = None
+        self._axis: Axis | None = None
+        self._runs: Runs | None = None
+        self.experiment_id: str | None = None
+        """MLflow's id of the experiment, for ``chart_link``; None until a window has been logged."""
+
+    def drain(self) -> int:
+        """Give MLflow all that waits; returns the number of windows that it took.
+
+        Raises:
+            UserError: the experiment cannot take our windows; nothing is lost.
+            Exception: whatever MLflow or its transport raises; nothing is lost, call again later.
+        """
+        taken = 0
+        try:
+            while batch := list(islice(self.spool, _WINDOWS_PER_DRAIN)):
+                self._log_windows(batch)
+                taken += len(batch)
+            self._upload_reports()
+        except Exception:
+            # whatever failed, a run may have been deleted or the server replaced: look everything up again
+            self._axis = self._runs = None
+            raise
+        return taken
+
+    def finish(self) -> None:
+        """Mark the runs as finished. Raises what MLflow raises."""
+        if self._runs is not None:
+            self._runs.finish()
+
+    def close(self) -> None:
+        """Let go of the local files. What waits is there at the next start."""
+        self._logged.close()
+
+    def _log_windows(self, batch: list[Spooled]) -> None:
+        axis, runs = self._open(batch[0].window)
+        points: dict[str, list[Metric]] = defaultdict(list)
+        remembered: dict[tuple[str, str], Logged] = {}
+        for spooled in batch:
+            window = spooled.window
+            for kind, values in values_by_run(window).items():
+                run_id = runs.get(window.model, kind, self._clock.now())
+                values, number = self._due(window, kind, values, run_id, remembered)
+                points[run_id] += _metrics(values, window.end + number, axis.step(window.start))
+        for run_id, metrics in points.items():
+            for first in range(0, len(metrics), _POINTS_PER_CALL):
+                self._connected().log_batch(run_id, metrics[first : first + _POINTS_PER_CALL])
+        self._logged.put(remembered)
+        for spooled in batch:
+            self.spool.remove(spooled)
+
+    def _due(
+        self,
+        window: Window,
+        kind: RunKind,
+        values: Values,
+        run_id: str,
+        remembered: dict[tuple[str, str], Logged],
+    ) -> tuple[Values, int]:
+        """The values to log and the revision that they are in their run. ``remembered`` is added to."""
+        if kind in ("realised", "provisional"):
+            return values, window.revision
+        before = remembered.get((run_id, window.key)) or self._logged.get(run_id, window.key)
+        added = addition(window, values, before)
+        if added is None:
+            return {}, 0
+        remembered[run_id, window.key] = added.remembered
+        return added.values, added.number
+
+    def _upload_reports(self) -> None:
+        for report in self._reports.waiting():
+            if self._runs is None and not self._open_existing():
+                return
+            assert self._runs is not None
+            run_id = self._runs.get(report.model, "inputs", self._clock.now())
+            self._connected().log_artifact(run_id, str(report.html), artifact_path="reports")
+            self._reports.uploaded(report)
+
+    def _open_existing(self) -> bool:
+        """Find the experiment without a window at hand; False if no window has ever made it."""
+        found = self._connected().get_experiment_by_name(self._settings.experiment)
+        if found is None:
+            return False
+        self._runs = Runs(self._connected(), found.experiment_id)
+        return True
+
+    def _open(self, first: Window) -> tuple[Axis, Runs]:
+        client = self._connected()
+        if self._axis is None:
+            self._axis = open_axis(client, self._settings.experiment, first, self._settings.slide)
+            self.experiment_id = self._axis.experiment_id
+        if self._runs is None:
+            self._runs = Runs(client, self._axis.experiment_id)
+        return self._axis, self._runs
+
+    def _connected(self) -> "MlflowClient":
+        if self._client is None:
+            self._client = mlflow_client(self._settings.mlflow_tracking_uri)
+        return self._client
+
+
+class SinkThread:
+    """Drains the sink in the background: at once when there is work, with growing delays while MLflow fails."""
+
+    def __init__(self, sink: MlflowSink) -> None:
+        self._sink = sink
+        self._work = threading.Event()
+        self._stopping = threading.Event()
+        self.last_error: str | None = None
+        """Why the last drain failed; None if it did not."""
+        self._thread = threading.Thread(target=self._run, name="mlflow-sink", daemon=True)
+        self._thread.start()
+
+    @property
+    def full(self) -> bool:
+        """Whether the spool has no room for another window."""
+        return self._sink.spool.full
+
+    def submit(self, window: Window) -> None:
+        """Spool a window (on disk when this returns) and wake the thread.
+
+        Raises:
+            SpoolFullError: as many windows wait for MLflow as may; wait, then submit it again.
+        """
+        self._sink.spool.append(window)
+        self.wake()
+
+    @property
+    def full(self) -> bool:
+        """Whether as many windows wait for MLflow as may."""
+        return self._sink.spool.full
+
+    def wake(self) -> None:
+        """There is something new, such as a finished report."""
+        self._work.set()
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """Drain a last time, for at most ``timeout`` s; whether nothing waits any longer. What does stays on disk."""
+        self._stopping.set()
+        self._work.set()
+        self._thread.join(timeout)
+        ended = not self._thread.is_alive()
+        if ended:
+            self._sink.close()
+        return ended and len(self._sink.spool) == 0
+
+    def _run(self) -> None:
+        delay: float | None = 0.0
+        failures = 0
+        while True:
+            self._work.wait(delay)
+            self._work.clear()
+            stopping = self._stopping.is_set()  # after the clearing, or a close in between would go unnoticed
+            if self._attempt():
+                delay, failures = None, 0
+            else:
+                delay = min(_FIRST_DELAY_S * 2**failures, _LONGEST_DELAY_S)
+                failures = min(failures + 1, 16)
+            if stopping:
+                self._finish()
+                return
+
+    def _attempt(self) -> bool:
+        started = time.monotonic()
+        try:
+            taken = self._sink.drain()
+        except Exception as error:
+            # MLflow, its transport and its store raise what they like; the windows are safe, and the thread must live
+            text = str(error).strip().partition("\n")[0] or type(error).__name__
+            if text != self.last_error:
+                _log.warning("MLflow takes no windows (%s); %d wait on disk", text, len(self._sink.spool))
+            self.last_error = text
+            return False
+        if self.last_error is not None:
+            _log.warning("MLflow takes windows again")
+        self.last_error = None
+        if taken:
+            _log.info("%d windows logged in %.1f s", taken, time.monotonic() - started)
+        return True
+
+    def _finish(self) -> None:
+        if self.last_error is not None:
+            return
+        try:
+            self._sink.finish()
+        except Exception as error:
+            _log.warning("MLflow's runs could not be marked as finished: %s", error)
+
+
+def chart_link(base: str, experiment_id: str) -> str:
+    """The page that shows an experiment's runs as charts, laid over each other.
+
+    ``base`` is the tracking server's address; for a database, the address where ``mlflow server`` will serve it.
+    """
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART"
+
+
+def _metrics(values: Values, timestamp: int, step: int) -> "list[Metric]":
+    from mlflow.entities import Metric
+
+    return [Metric(name, value, timestamp, step) for name, value in values.items()]

@@ -1,0 +1,377 @@
+"""The MLflow sink against real stores: every window once, in order, also after an outage or a crash."""
+
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from contract.errors import UserError
+from contract.messages import ModelRef, Window
+from contract.settings import Settings, load_settings
+from contract.testing import ManualClock
+from monitor.report_files import ReportFolder
+from monitor.sink import MlflowSink, SinkThread, chart_link
+from tests.support.messages import DAY, START
+from tests.support.windows import final, performance, window
+
+CLOCK = ManualClock(1_800_000_000_000)
+Point = tuple[int, int, float]
+"""Step, timestamp, value."""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(tmp_path)  # MLflow puts artifacts of a database store beside the process
+    return load_settings(mlflow_tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", state_dir=tmp_path / "state")
+
+
+def drain(settings: Settings, *windows: Window) -> None:
+    """What a monitor does that is started, given windows, and stopped."""
+    sink = MlflowSink(settings, CLOCK)
+    for each in windows:
+        sink.spool.append(each)
+    sink.drain()
+    assert len(sink.spool) == 0
+    sink.close()
+
+
+def runs(settings: Settings, client: MlflowClient | None = None) -> dict[str, Run]:
+    client = client or MlflowClient(settings.mlflow_tracking_uri)
+    experiment = client.get_experiment_by_name(settings.experiment)
+    if experiment is None:
+        return {}
+    found = client.search_runs([experiment.experiment_id])
+    names = [str(run.info.run_name) for run in found]
+    assert len(names) == len(set(names)), "a run was made twice"
+    return dict(zip(names, found, strict=True))
+
+
+def history(settings: Settings, run: str, metric: str) -> list[Point]:
+    """All points of a metric, in the order of step and timestamp."""
+    client = MlflowClient(settings.mlflow_tracking_uri)
+    found = client.get_metric_history(runs(settings, client)[run].info.run_id, metric)
+    return sorted((point.step, point.timestamp, point.value) for point in found)
+
+
+def points(settings: Settings) -> dict[tuple[str, str], list[Point]]:
+    """Every point of every metric of every run."""
+    return {
+        (name, metric): history(settings, name, metric)
+        for name, run in runs(settings).items()
+        for metric in run.data.metrics
+    }
+
+
+def end(day: int) -> int:
+    return START + (day + 7) * DAY
+
+
+def with_f1(each: Window, f1: float | None) -> Window:
+    return msgspec.structs.replace(each, performance=performance(f1))
+
+
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "not within the deadline"
+        time.sleep(0.05)
+
+
+def test_each_window_is_one_point_in_each_run_that_it_concerns(settings: Settings) -> None:
+    drain(settings, *(with_f1(window(day), 0.5 + day / 10) for day in range(3)), with_f1(final(0), 0.55))
+    assert set(runs(settings)) == {"v3 provisional", "v3 realised", "v3 estimated", "v3 inputs"}
+    expected = [(day, end(day), 0.5 + day / 10) for day in range(3)]
+    assert history(settings, "v3 provisional", "performance/f1") == expected
+    assert history(settings, "v3 realised", "performance/f1") == [(0, end(0), 0.55)]
+    assert history(settings, "v3 realised", "cumulative/f1") == [(0, end(0), 0.8)]
+    assert history(settings, "v3 estimated", "performance/f1_low") == [(day, end(day), 0.66) for day in range(3)]
+    assert history(settings, "v3 inputs", "drift/Age") == [(day, end(day), 0.02) for day in range(3)]
+
+
+def test_the_experiment_and_its_runs_are_tagged_and_found_again(settings: Settings) -> None:
+    drain(settings, window(3))
+    client = MlflowClient(settings.mlflow_tracking_uri)
+    for run in runs(settings).values():
+        client.update_run(run.info.run_id, name=f"renamed {run.info.run_name}")
+    drain(settings, window(4))
+    experiment = client.get_experiment_by_name(settings.experiment)
+    assert experiment is not None
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert experiment.tags["churnstream.origin"] == str(START + 3 * DAY)
+    assert set(runs(settings)) == {f"renamed v3 {kind}" for kind in ("provisional", "estimated", "inputs")}
+    steps = [step for step, _, _ in history(settings, "renamed v3 estimated", "performance/f1")]
+    assert steps == [0, 1]
+
+
+def test_a_window_before_the_origin_has_a_negative_step(settings: Settings) -> None:
+    drain(settings, window(5), window(2))
+    assert [step for step, _, _ in history(settings, "v3 estimated", "performance/f1")] == [-3, 0]
+
+
+def test_versions_and_roles_have_runs_of_their_own(settings: Settings) -> None:
+    challenger, next_version = ModelRef("churn", 4, "challenger"), ModelRef("churn", 4)
+    drain(settings, final(), final(model=challenger), final(model=next_version))
+    kinds = ("realised", "estimated", "inputs")
+    assert set(runs(settings)) == {f"{title} {kind}" for title in ("v3", "v4", "v4 challenger") for kind in kinds}
+
+
+def test_an_experiment_that_exists_already_is_used(settings: Settings) -> None:
+    client = MlflowClient(settings.mlflow_tracking_uri)
+    experiment_id = client.create_experiment(settings.experiment)
+    drain(settings, window())
+    tags = client.get_experiment(experiment_id).tags
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+    assert tags["churnstream.origin"] == str(START)
+    assert len(runs(settings)) == 3
+
+
+def test_another_slide_is_refused_and_nothing_is_lost(settings: Settings) -> None:
+    drain(settings, window())
+    before = points(settings)
+    sink = MlflowSink(settings.model_copy(update={"slide": 2 * DAY}), CLOCK)
+    sink.spool.append(window(2))
+    with pytest.raises(UserError, match=r"slide 1d, not of 2d \(CHURNSTREAM_SLIDE\)"):
+        sink.drain()
+    assert len(sink.spool) == 1
+    assert points(settings) == before
+
+
+def test_a_revision_is_an_added_point_at_the_same_step(settings: Settings) -> None:
+    drain(settings, with_f1(final(0), 0.5), with_f1(final(1), 0.6))
+    drain(settings, with_f1(final(0, revision=1), 0.52), with_f1(final(0, revision=2), 0.54))
+    assert history(settings, "v3 realised", "performance/f1") == [
+        (0, end(0), 0.5),
+        (0, end(0) + 1, 0.52),
+        (0, end(0) + 2, 0.54),
+        (1, end(1), 0.6),
+    ]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_final_window_revises_only_the_inputs_that_changed(settings: Settings, restart: bool) -> None:
+    states = (window(0), final(0), final(0, revision=1, labelled=2_000, delay_p50_hours=40.0))
+    for batch in [(each,) for each in states] if restart else [states]:
+        drain(settings, *batch)
+    assert history(settings, "v3 inputs", "labels/coverage") == [(0, end(0), 0.5), (0, end(0) + 1, 1.0)]
+    assert history(settings, "v3 inputs", "labels/delay_p50") == [(0, end(0), 36.0), (0, end(0) + 2, 40.0)]
+    assert history(settings, "v3 inputs", "drift/Age") == [(0, end(0), 0.02)]
+    assert history(settings, "v3 estimated", "performance/f1") == [(0, end(0), 0.7)]
+
+
+def test_the_newest_state_is_what_mlflow_shows_as_latest(settings: Settings) -> None:
+    drain(settings, window(0, delay_p50_hours=50.0), final(0, delay_p50_hours=40.0))
+    assert runs(settings)["v3 inputs"].data.metrics["labels/delay_p50"] == 40.0
+
+
+def test_windows_again_in_any_state_change_nothing(settings: Settings) -> None:
+    states = [window(0), window(1), final(0), final(0, revision=1), final(1)]
+    drain(settings, *states)
+    before = points(settings)
+    drain(settings, *states)
+    drain(settings, *reversed(states))
+    assert points(settings) == before
+
+
+def test_nan_is_never_logged(settings: Settings) -> None:
+    undefined = msgspec.structs.replace(performance(), f1=math.nan, roc_auc=None, brier=math.inf)
+    drain(settings, final(performance=undefined, delay_p50_hours=math.nan))
+    values = points(settings)
+    assert ("v3 realised", "performance/tp") in values
+    assert ("v3 realised", "performance/f1") not in values
+    assert ("v3 realised", "performance/brier") not in values
+    assert all(math.isfinite(value) and abs(value) < 1e300 for found in values.values() for _, _, value in found)
+
+
+def test_a_crash_between_logging_and_removing_doubles_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = [window(0), window(1), final(0), final(1)]
+    sink = MlflowSink(settings, CLOCK)
+    for each in states:
+        sink.spool.append(each)
+
+    def crash(*_: object) -> None:
+        raise RuntimeError("crash")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sink._logged, "put", crash)
+        with pytest.raises(RuntimeError, match="crash"):
+            sink.drain()
+    assert len(sink.spool) == len(states)
+    logged = points(settings)
+
+    restarted = MlflowSink(settings, CLOCK)
+    with monkeypatch.context() as patch:
+        patch.setattr(restarted.spool, "remove", crash)
+        with pytest.raises(RuntimeError, match="crash"):
+            restarted.drain()
+    assert len(restarted.spool) == len(states)
+
+    drain(settings)  # takes what the two before left
+    assert points(settings) == logged
+    assert history(settings, "v3 inputs", "labels/coverage") == [
+        (0, end(0), 0.5),
+        (0, end(0) + 1, 1.0),
+        (1, end(1), 0.5),
+        (1, end(1) + 1, 1.0),
+    ]
+
+
+def test_many_windows_go_in_few_calls_in_their_order(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[tuple[str, int]]] = []
+    log_batch = MlflowClient.log_batch
+
+    def counted(client: MlflowClient, run_id: str, metrics: Any = (), **kw: Any) -> Any:
+        calls.append([(metric.key, metric.step) for metric in metrics])
+        return log_batch(client, run_id, metrics, **kw)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", counted)
+    days = range(150)
+    drain(settings, *(with_f1(final(day), day / 1_000) for day in days))
+    assert history(settings, "v3 realised", "performance/f1") == [(day, end(day), day / 1_000) for day in days]
+    # 150 windows of 20 realised, 8 estimated and 7 input values, at most 1,000 values a call
+    assert [len(call) for call in calls] == [1_000, 1_000, 1_000, 1_000, 200, 1_000, 50]
+    for call in calls:
+        steps = [step for _, step in call]
+        assert steps == sorted(steps)
+
+
+def test_a_run_that_was_deleted_meanwhile_is_made_anew(settings: Settings) -> None:
+    sink = MlflowSink(settings, CLOCK)
+    sink.spool.append(final(0))
+    sink.drain()
+    MlflowClient(settings.mlflow_tracking_uri).delete_run(runs(settings)["v3 realised"].info.run_id)
+    sink.spool.append(final(1))
+    with pytest.raises(Exception, match="active"):
+        sink.drain()
+    assert sink.drain() == 1
+    assert history(settings, "v3 realised", "performance/f1") == [(1, end(1), 0.75)]
+
+
+def test_a_report_becomes_an_artifact_of_the_inputs_run(settings: Settings) -> None:
+    sink = MlflowSink(settings, CLOCK)
+    folder = ReportFolder(settings.state_dir, 10)
+    folder.save(window(), "<html>Age</html>")
+    sink.drain()
+    assert len(folder.waiting()) == 1, "no window has made the experiment yet: the report waits"
+    sink.spool.append(window())
+    sink.drain()
+    assert folder.waiting() == []
+    client = MlflowClient(settings.mlflow_tracking_uri)
+    inputs = runs(settings, client)["v3 inputs"].info.run_id
+    (artifact,) = client.list_artifacts(inputs, "reports")
+    assert artifact.path == "reports/20250101T000000Z_stable.html"
+    assert Path(client.download_artifacts(inputs, artifact.path)).read_text() == "<html>Age</html>"
+
+
+def test_the_thread_logs_at_once_and_finishes_the_runs(settings: Settings) -> None:
+    sink = MlflowSink(settings, CLOCK)
+    thread = SinkThread(sink)
+    thread.submit(window(0))
+    until(lambda: len(sink.spool) == 0)
+    thread.submit(window(1))
+    until(lambda: len(sink.spool) == 0)
+    assert {run.info.status for run in runs(settings).values()} == {"RUNNING"}
+    thread.submit(window(2))
+    assert thread.close(60.0)
+    assert [step for step, _, _ in history(settings, "v3 inputs", "drift/Age")] == [0, 1, 2]
+    assert {run.info.status for run in runs(settings).values()} == {"FINISHED"}
+    assert sink.experiment_id is not None
+    assert chart_link("http://127.0.0.1:5000/", sink.experiment_id) == (
+        f"http://127.0.0.1:5000/#/experiments/{sink.experiment_id}/runs?compareRunsMode=CHART"
+    )
+
+
+def test_the_thread_takes_what_an_earlier_one_left(settings: Settings) -> None:
+    left = MlflowSink(settings, CLOCK)
+    left.spool.append(window(0))
+    left.close()
+    sink = MlflowSink(settings, CLOCK)
+    thread = SinkThread(sink)
+    until(lambda: len(sink.spool) == 0)
+    assert thread.close(60.0)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def mlflow_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A real tracking server on SQLite, ready to answer; killed at the end."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", str(folder / "art")]
+    with (folder / "server.log").open("ab") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
+
+    def answers() -> bool:
+        assert server.poll() is None, (folder / "server.log").read_text()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+    try:
+        until(answers, 120)
+        yield server
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def test_mlflow_gets_every_window_once_in_order_also_after_an_outage(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = free_port()
+    served = settings.model_copy(update={"mlflow_tracking_uri": f"http://127.0.0.1:{port}"})
+    sink = MlflowSink(served, CLOCK)
+    thread = SinkThread(sink)
+    try:
+        thread.submit(with_f1(window(0), 0.1))  # before there ever was a server
+        until(lambda: thread.last_error is not None)
+        with mlflow_server(tmp_path, port):
+            thread.submit(with_f1(window(1), 0.2))
+            until(lambda: len(sink.spool) == 0)
+        for day in range(2, 6):
+            thread.submit(with_f1(window(day), day / 10))
+        thread.submit(with_f1(final(0), 0.15))
+        until(lambda: thread.last_error is not None)
+        assert len(sink.spool) == 5
+        with mlflow_server(tmp_path, port):
+            until(lambda: len(sink.spool) == 0)  # with no new window to wake the thread
+            assert thread.close(60.0)
+            provisional = history(served, "v3 provisional", "performance/f1")
+            realised = history(served, "v3 realised", "performance/f1")
+            coverage = history(served, "v3 inputs", "labels/coverage")
+    finally:
+        thread.close(1.0)
+    values = [0.1, 0.2, 0.2, 0.3, 0.4, 0.5]
+    assert provisional == [(day, end(day), value) for day, value in enumerate(values)]
+    assert realised == [(0, end(0), 0.15)]
+    assert coverage == [(0, end(0), 0.5), (0, end(0) + 1, 1.0), *((day, end(day), 0.5) for day in range(1, 6))]
+    assert "MLflow takes windows again" in caplog.text
+
+
+def test_closing_while_mlflow_is_away_is_bounded_and_keeps_the_windows(settings: Settings) -> None:
+    away = settings.model_copy(update={"mlflow_tracking_uri": f"http://127.0.0.1:{free_port()}"})
+    sink = MlflowSink(away, CLOCK)
+    thread = SinkThread(sink)
+    thread.submit(window(0))
+    assert not thread.close(30.0)
+    assert [spooled.window for spooled in MlflowSink(settings, CLOCK).spool] == [window(0)]

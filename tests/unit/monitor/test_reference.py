@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from contract.bundle import REFERENCE_ARTIFACT
+from contract.errors import UserError
+from contract.messages import ModelRef
+from contract.schema import load_schema
+from monitor.reference import ReferenceCache
+from tests.support.messages import features
+
+SCHEMA = load_schema("bank_churn")
+MODEL = ModelRef("churn & bank", 1)
+AWAY = "http://127.0.0.1:9"
+
+
+def reference_frame(rows: int = 30) -> pd.DataFrame:
+    return pd.DataFrame([features(i) for i in range(rows)]).assign(score=0.25, label=0)
+
+
+@pytest.fixture
+def uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)  # MLflow puts artifacts of a database store beside the process
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def register(uri: str, frame: pd.DataFrame | None, tmp_path: Path) -> str:
+    """A registered version, with ``frame`` as its run's reference sample; the run's id."""
+    client = MlflowClient(uri)
+    run_id = str(client.create_run("0").info.run_id)
+    if frame is not None:
+        folder, _, name = REFERENCE_ARTIFACT.rpartition("/")
+        frame.to_parquet(tmp_path / name)
+        client.log_artifact(run_id, str(tmp_path / name), folder)
+    client.create_registered_model(MODEL.name)
+    client.create_model_version(MODEL.name, f"runs:/{run_id}/model", run_id)
+    return run_id
+
+
+def test_a_reference_has_the_schemas_columns_and_types(uri: str, tmp_path: Path) -> None:
+    register(uri, reference_frame().assign(Surname="x"), tmp_path)
+    frame = ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)
+    assert list(frame.columns) == [*SCHEMA.names, "score", "label"]
+    assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
+        **dict.fromkeys(SCHEMA.numeric, "float64"),
+        **dict.fromkeys(SCHEMA.categorical, "object"),
+        "score": "float64",
+        "label": "int64",
+    }
+    assert frame["Age"].tolist() == [float(20 + i) for i in range(30)]
+
+
+def test_a_restart_while_mlflow_is_away_finds_the_reference(
+    uri: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = register(uri, reference_frame(), tmp_path)
+    path = ReferenceCache(uri, tmp_path / "cache", SCHEMA).path(MODEL)
+    assert run_id in path.name
+    restarted = ReferenceCache(AWAY, tmp_path / "cache", SCHEMA)
+    assert restarted.path(MODEL) == path
+    assert len(restarted.load(MODEL)) == 30
+    assert "MLflow does not answer" in caplog.text
+    assert [file.name for file in (tmp_path / "cache").iterdir()] == [path.name]
+
+
+def test_another_registry_with_the_same_version_is_not_mistaken(uri: str, tmp_path: Path) -> None:
+    register(uri, reference_frame(30), tmp_path)
+    assert len(ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)) == 30
+    other = f"sqlite:///{tmp_path}/other.db"
+    register(other, reference_frame(40), tmp_path)
+    assert len(ReferenceCache(other, tmp_path / "cache", SCHEMA).load(MODEL)) == 40
+
+
+def test_mlflow_away_and_nothing_cached_is_the_users_to_mend(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none is cached.*MLFLOW_TRACKING_URI"):
+        ReferenceCache(AWAY, tmp_path / "cache", SCHEMA).load(MODEL)
+
+
+def test_a_run_without_a_reference_says_what_to_do(uri: str, tmp_path: Path) -> None:
+    register(uri, None, tmp_path)
+    with pytest.raises(UserError, match=r"has no artifact churnstream/reference\.parquet; train"):
+        ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)
+
+
+def test_an_unknown_version_says_what_to_do(uri: str, tmp_path: Path) -> None:
+    register(uri, reference_frame(), tmp_path)
+    with pytest.raises(UserError, match="has no model churn & bank v7; register"):
+        ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(ModelRef(MODEL.name, 7))
+
+
+@pytest.mark.parametrize(
+    ("frame", "complaint"),
+    [
+        (reference_frame().drop(columns=["Age", "score"]), "has no column Age, score"),
+        (reference_frame().assign(Age="old"), "of another kind"),
+        (reference_frame().assign(label=np.nan), "of another kind"),
+    ],
+)
+def test_a_reference_that_does_not_fit_the_schema_is_refused(
+    uri: str, tmp_path: Path, frame: pd.DataFrame, complaint: str
+) -> None:
+    register(uri, frame, tmp_path)
+    with pytest.raises(UserError, match=complaint):
+        ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)
