@@ -1,0 +1,80 @@
+"""A scenario: how rows become a stream. Pure: event times, label delays, and drift, each a function of name and row.
+
+The same replay name, rows and scenario give the same stream whatever the chunk size, and every time.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from contract.errors import UserError
+from producer.delays import LabelDelay
+from producer.drift import Drift
+from producer.randomness import uniforms
+from producer.sources import Labels, Source
+
+DEFAULT_START = 1_735_689_600_000
+"""2025-01-01T00:00:00Z in ms: fixed, so that a replay gives the same stream on any day."""
+DEFAULT_PERIOD = 30 * 86_400_000
+
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Rows spread evenly over ``period`` ms of event time from ``start`` (ms since the epoch) on.
+
+    ``rate`` is records per second of wall time, None for full speed. ``label_share`` of the records get a label,
+    ``label_delay`` after their own event time. ``drifts`` are applied in their order.
+    """
+
+    start: int = DEFAULT_START
+    period: int = DEFAULT_PERIOD
+    rate: float | None = None
+    label_delay: LabelDelay = field(default_factory=LabelDelay)
+    label_share: float = 1.0
+    drifts: tuple[Drift, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.period <= 0:
+            raise UserError("period got 0; give the event time that the rows are spread over, such as 30d")
+        if self.rate is not None and not self.rate > 0:
+            raise UserError(f"rate got {self.rate:g}; give records per second, or nothing for full speed")
+        if not 0 <= self.label_share <= 1:
+            raise UserError(f"label share got {self.label_share:g}; give a share between 0 and 1")
+
+    def event_times(self, first: int, count: int, rows: int) -> Times:
+        """Event times in ms of ``count`` rows from row ``first`` on, of ``rows`` in all; they never decrease."""
+        return self.start + np.arange(first, first + count, dtype=np.int64) * self.period // rows
+
+    def last_event_time(self, rows: int) -> int:
+        """An event time that neither a record nor a label exceeds, in ms."""
+        return int(self.event_times(rows - 1, 1, rows)[0]) + self.label_delay.maximum
+
+    def apply(self, source: Source, chunk: pd.DataFrame, times: Times, name: str, first: int) -> "Staged":
+        """A chunk of a source, row ``first`` the first, as it enters the stream.
+
+        Features drift first, then the source says what became of those customers, then ``flip`` drifts turn labels.
+        """
+        draws = [uniforms(f"{name}/drift/{index}", first, len(chunk)) for index in range(len(self.drifts))]
+        for drift, drawn in zip(self.drifts, draws, strict=True):
+            chunk = drift.change(chunk, times, drawn)
+        labels = source.labels(chunk)
+        for drift, drawn in zip(self.drifts, draws, strict=True):
+            labels = np.where(drift.flipped(chunk, times, drawn), 1 - labels, labels).astype(np.int8)
+        delays = self.label_delay.sample(uniforms(f"{name}/delay", first, len(chunk)))
+        known = uniforms(f"{name}/labelled", first, len(chunk)) < self.label_share
+        return Staged(chunk, times, labels, times + delays, known)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A chunk with its event times (ms), labels, their event times (ms), and whether each ever gets its label."""
+
+    chunk: pd.DataFrame
+    times: Times
+    labels: Labels
+    label_times: Times
+    labelled: NDArray[np.bool_]

@@ -1,0 +1,107 @@
+"""A scenario as people write it: flags of the command line over a TOML file over the defaults."""
+
+import tomllib
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from contract.errors import UserError
+from contract.schema import Schema
+from producer.delays import parse_delay
+from producer.drift import Drift, build_drift, parse_drift
+from producer.options import parse_span, parse_time
+from producer.scenario import Scenario
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    start: str | None = None
+    period: str | None = None
+    rate: float | None = None
+    label_delay: str | None = None
+    label_share: float | None = None
+    drift: list[dict[str, Any] | str] = []
+
+
+def read_scenario(path: Path) -> "ScenarioOptions":
+    """The options in a scenario file: ``start``, ``period``, ``rate``, ``label_delay``, ``label_share`` and ``drift``.
+
+    ``drift`` is a list of texts as on the command line, or of tables: ``[[drift]]`` with ``kind``, ``amount``,
+    ``feature``, ``to``, ``from``, ``until``, ``where``.
+
+    Raises:
+        UserError: the file cannot be read, is not TOML, or has a key or kind of value that a scenario has not.
+    """
+    where = f"--scenario {path}"
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        file = msgspec.convert(_times_as_text(raw), _File)
+    except OSError as error:
+        raise UserError(f"{where} cannot be read: {error.strerror}; give a readable TOML file") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{where} is not TOML: {error}; correct the line it names") from None
+    except msgspec.ValidationError as error:
+        raise UserError(
+            f"{where}: {error}; there are start, period, rate, label_delay, label_share and drift"
+        ) from None
+    return ScenarioOptions(
+        file.start, file.period, file.rate, file.label_delay, file.label_share, tuple(file.drift), where
+    )
+
+
+@dataclass(frozen=True)
+class ScenarioOptions:
+    """A scenario as given: texts not parsed yet, None for what was not given. ``origin`` names it in errors."""
+
+    start: str | None = None
+    period: str | None = None
+    rate: float | None = None
+    label_delay: str | None = None
+    label_share: float | None = None
+    drifts: tuple[str | dict[str, Any], ...] = ()
+    origin: str = "scenario"
+
+    def over(self, base: "ScenarioOptions") -> "ScenarioOptions":
+        """These options, with ``base``'s where none is given here; drifts add up, those of ``base`` first."""
+        given = {
+            field: getattr(self, field)
+            for field in ("start", "period", "rate", "label_delay", "label_share")
+            if getattr(self, field) is not None
+        }
+        return replace(base, **given, drifts=base.drifts + self.drifts)
+
+    def build(self, schema: Schema) -> Scenario:
+        """The scenario, for rows of ``schema``.
+
+        Raises:
+            UserError: an option does not parse or has no sense; the message names it.
+        """
+        scenario = Scenario()
+        if self.start is not None:
+            scenario = replace(scenario, start=parse_time(self.start, "start"))
+        if self.period is not None:
+            scenario = replace(scenario, period=parse_span(self.period, "period"))
+        if self.rate is not None:
+            scenario = replace(scenario, rate=self.rate)
+        if self.label_delay is not None:
+            scenario = replace(scenario, label_delay=parse_delay(self.label_delay))
+        if self.label_share is not None:
+            scenario = replace(scenario, label_share=self.label_share)
+        drifts = [self._drift(drift, schema, scenario.start) for drift in self.drifts]
+        return replace(scenario, drifts=tuple(drifts))
+
+    def _drift(self, drift: str | dict[str, Any], schema: Schema, start: int) -> Drift:
+        if isinstance(drift, str):
+            return parse_drift(drift, schema, start)
+        return build_drift(drift, schema, start, f"{self.origin}, drift {drift.get('feature', drift.get('kind', ''))}")
+
+
+def _times_as_text(value: Any) -> Any:
+    """Decoded TOML with its dates and times in ISO 8601, as the command line has them."""
+    if isinstance(value, dict):
+        return {key: _times_as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_times_as_text(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value
