@@ -1,0 +1,171 @@
+"""``churnstream replay`` and ``churnstream data``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from producer.sources import Source
+
+DEFAULT_ROWS = 10_000
+DEFAULT_SEED = 42
+
+data = typer.Typer(help="Make data to try churnstream with.", no_args_is_help=True)
+
+_ROWS = "Customers of the synthetic bank."
+_SEED = "Seed of the synthetic bank: the same one gives the same customers."
+
+
+def replay(
+    table: Annotated[Path | None, typer.Option("--data", help="Replay this CSV or Parquet table, whole.")] = None,
+    rows: Annotated[int | None, typer.Option(min=1, show_default=str(DEFAULT_ROWS), help=_ROWS)] = None,
+    seed: Annotated[int | None, typer.Option(show_default=str(DEFAULT_SEED), help=_SEED)] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            show_default="from the source",
+            help="Name of this replay, part of each record's id. What is sent again under a name is a duplicate.",
+        ),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(show_default="2025-01-01", help="Event time of the first record, ISO 8601, UTC.")
+    ] = None,
+    period: Annotated[
+        str | None, typer.Option(show_default="30d", help="Event time that the records are spread over.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(show_default="full speed", help="Records per second of wall time.")
+    ] = None,
+    label_delay: Annotated[
+        str | None,
+        typer.Option(
+            show_default="see below",
+            help="How long after its record a label comes.",
+        ),
+    ] = None,
+    label_share: Annotated[
+        float | None, typer.Option(show_default="1.0", help="Share of the records that ever get a label.")
+    ] = None,
+    drift: Annotated[
+        list[str] | None, typer.Option(help="Drift to inject, see below. May be given several times.")
+    ] = None,
+    scenario_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--scenario", help="TOML file with start, period, rate, label_delay, label_share, drift; flags win."
+        ),
+    ] = None,
+    end: Annotated[
+        bool, typer.Option("--end/--no-end", help="Say at the end that nothing follows, so that all windows close.")
+    ] = True,
+    bootstrap_servers: Annotated[
+        str | None, typer.Option(show_default="127.0.0.1:9092", help="Kafka; else KAFKA_BOOTSTRAP_SERVERS.")
+    ] = None,
+    topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic and group.")] = None,
+    partitions: Annotated[int | None, typer.Option(help="Partitions of topics that are created.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,
+) -> None:
+    """Send customers, and later their labels, to Kafka as if it happened now.
+
+    Rows become records on `customers`, spread over simulated time; each one's label follows on `labels` when its delay
+    has passed. Private columns are never read. Ctrl-C ends it cleanly; the same command sends the same records again,
+    and the monitor drops them as duplicates.
+
+    \b
+    Examples:
+      churnstream replay --rows 20000
+      churnstream replay --data customers.csv --period 90d --rate 500
+      churnstream replay --rows 20000 --drift Age:shift=8,from=20d
+      churnstream replay --label-delay 5d --label-share 0.9
+
+    \b
+    Drift is FEATURE:KIND=AMOUNT, with from= and until= (an offset from the
+    start, or ISO 8601) and where= (rows concerned) after it as needed:
+      Age:shift=8,from=20d,until=25d          add 8 years
+      Balance:scale=1.3,from=20d              multiply by 1.3
+      Geography:mix=0.5,to=Germany,from=20d   half of all become German
+      EstimatedSalary:missing=0.1             null for a tenth
+      flip=0.3,where=Age=40..60,from=20d      turn 30 % of these labels
+
+    \b
+    Label delay is exponential:mean=3d,max=20d unless you say otherwise:
+      3d                                      always three days
+      uniform:mean=3d                         0 to 6 days
+      lognormal:mean=3d,sigma=0.8,max=20d     a long tail, cut at 20 days
+      gamma:mean=3d,shape=2,max=20d           few at once, most by 5 days
+
+    Exit code: 0, 1 if Kafka did not take all, 2 for a mistake in what was given, 130 after Ctrl-C.
+    """
+    from contract.clock import SystemClock
+    from contract.errors import UserError
+    from contract.process import configure_logging, stop_on_signals
+    from contract.schema import load_schema
+    from contract.settings import load_settings
+    from producer.display import progress_shown, summary, warnings
+    from producer.replay import replay as run
+    from producer.scenario_options import ScenarioOptions, read_scenario
+    from producer.sources import open_table
+    from producer.synthetic import SyntheticBank
+
+    if table and (rows is not None or seed is not None):
+        raise UserError("--rows and --seed are of the synthetic bank, a table given with --data is replayed whole")
+    configure_logging(verbose)
+    settings = load_settings(
+        topic_prefix=topic_prefix,
+        partitions=partitions,
+        dataset=dataset,
+        kafka={"bootstrap.servers": bootstrap_servers} if bootstrap_servers else None,
+    )
+    schema = load_schema(settings.dataset)
+    given = ScenarioOptions(start, period, rate, label_delay, label_share, tuple(drift or ()))
+    scenario = given.over(read_scenario(scenario_file) if scenario_file else ScenarioOptions()).build(schema)
+    source: Source
+    if table:
+        source, made = open_table(table, schema), table.stem
+    else:
+        rows, seed = rows or DEFAULT_ROWS, DEFAULT_SEED if seed is None else seed
+        source, made = SyntheticBank(rows, seed, schema=schema), f"synthetic-{rows}-{seed}"
+    for warning in warnings(scenario, len(source), settings.label_lateness, SystemClock().now()):
+        typer.echo(f"warning: {warning}", err=True)
+    with progress_shown(len(source)) as progress:
+        result = run(
+            settings,
+            source,
+            scenario,
+            name or made,
+            stop=stop_on_signals(),
+            end=end,
+            progress=progress,
+        )
+    typer.echo(summary(result))
+    if result.failures:
+        typer.echo(f"error: Kafka did not take {result.failures:,} messages; {result.first_failure}", err=True)
+    if result.interrupted:
+        raise typer.Exit(130)
+    if result.failures:
+        raise typer.Exit(1)
+
+
+@data.command()
+def synth(
+    out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    rows: Annotated[int, typer.Option(min=1, help=_ROWS)] = DEFAULT_ROWS,
+    seed: Annotated[int, typer.Option(help=_SEED)] = DEFAULT_SEED,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Write the synthetic bank as a CSV: the columns of the public bank-churn table, invented customers.
+
+    \b
+    Example:
+      churnstream data synth --rows 10000 --out customers.csv
+      churnstream replay --data customers.csv
+    """
+    from contract.errors import UserError
+    from producer.synthetic import write_csv
+
+    if out.exists() and not force:
+        raise UserError(f"--out {out} is there already; give another path, or --force to replace it")
+    write_csv(out, rows, seed)
+    typer.echo(f"{out}: {rows:,} customers")
