@@ -9,7 +9,7 @@ from contract.schema import Schema
 from contract.settings import Settings
 from monitor.drift import judge, sample_frame
 from monitor.reference import ReferenceCache
-from monitor.report_files import wants_report
+from monitor.report_files import ReportChoice
 from monitor.report_process import ReportProcess
 from monitor.sink import SinkThread
 
@@ -55,7 +55,7 @@ class MonitorOutlet:
         self._sink = sink
         self._reports = reports
         self._references = references
-        self._reported: dict[ModelRef, list[str]] = {}
+        self._choice = ReportChoice()
 
     @property
     def full(self) -> bool:
@@ -65,6 +65,5 @@ class MonitorOutlet:
     def put(self, window: Window, summary: Summary) -> None:
         """Take a window and the merged summary that it was computed from."""
         self._sink.submit(window)
-        if wants_report(window, self._reported.get(window.model)):
+        if self._choice.wants(window):
             self._reports.request(window, summary.sample, self._references.path(window.model))
-            self._reported[window.model] = window.drift.drifted_columns

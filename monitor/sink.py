@@ -156,11 +156,6 @@ class SinkThread:
         self._thread = threading.Thread(target=self._run, name="mlflow-sink", daemon=True)
         self._thread.start()
 
-    @property
-    def full(self) -> bool:
-        """Whether the spool has no room for another window."""
-        return self._sink.spool.full
-
     def submit(self, window: Window) -> None:
         """Spool a window (on disk when this returns) and wake the thread.
 
