@@ -24,12 +24,14 @@ def parse_duration(text: str | int) -> int:
 
 
 def format_duration(milliseconds: int) -> str:
-    """The shortest text that ``parse_duration`` reads back: ``format_duration(90_000) == "1m30s"``."""
+    """Text that ``parse_duration`` reads back, in days at most: ``format_duration(90_000) == "1m30s"``."""
     if milliseconds == 0:
         return "0s"
     text = ""
     rest = milliseconds
     for unit, size in _UNITS.items():
+        if unit == "w":
+            continue
         count, rest = divmod(rest, size)
         text += f"{count}{unit}" if count else ""
     return text
