@@ -72,9 +72,8 @@ class Child:
         if self.exit_code is None:
             self._process.send_signal(number)
 
-    def stop(self, timeout: float) -> None:
-        """SIGTERM, then SIGKILL after ``timeout`` seconds."""
-        self.signal(signal.SIGTERM)
+    def end(self, timeout: float) -> None:
+        """Give it ``timeout`` seconds to end by itself, then SIGKILL."""
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -106,12 +105,12 @@ class Children:
             child.check()
 
     def stop(self, timeout: float = 20.0) -> None:
-        """End all of them, the last started first, within ``timeout`` seconds for each."""
+        """End all of them: SIGTERM, once, for a second one means at once; SIGKILL after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         for child in reversed(self._running):
             child.signal(signal.SIGTERM)
         for child in reversed(self._running):
-            child.stop(max(deadline - time.monotonic(), 0.1))
+            child.end(max(deadline - time.monotonic(), 0.1))
             self._guard.forget(child.pid)
         self._running.clear()
 

@@ -10,6 +10,7 @@ from contract.errors import UserError
 from monitor import cli as monitor_cli
 from producer import cli as producer_cli
 from scorer import cli as scorer_cli
+from training import cli as training_cli
 
 TELEMETRY_OFF = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(kafka_cli.app, name="kafka")
 app.add_typer(producer_cli.data, name="data")
+app.command()(training_cli.train)
 app.command()(producer_cli.replay)
 app.command()(scorer_cli.score)
 app.command()(monitor_cli.join)

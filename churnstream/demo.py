@@ -31,7 +31,7 @@ DRIFTS = (f"Age:shift=8,from={DRIFT_DAY}d", f"Balance:scale=1.3,from={DRIFT_DAY}
 PERIOD = "30d"
 LABEL_DELAY = "lognormal:mean=4d,sigma=0.5,max=12d"
 WINDOW, SLIDE = "3d", "1d"
-REPLAY_SECONDS = 12
+REPLAY_SECONDS = 10
 """Wall time over which the records are replayed, so that one can watch."""
 TRAINING_ROWS = 20_000
 STALL_SECONDS = 60.0

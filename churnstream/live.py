@@ -31,19 +31,19 @@ def windows_table(windows: Sequence[Window]) -> Table:
     """One row per window: its days, status, size, realised and estimated F1, and the columns that drifted."""
     table = Table(box=None, header_style="dim")
     for name in ("window", "status"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in ("records", "labelled", "realised F1", "estimated F1"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("drifted")
     for window in windows:
         estimate = window.estimated.f1
         table.add_row(
-            f"{_day(window.start)} – {_day(window.end)}",
+            f"{_time(window.start, '%Y-%m-%d')} – {_time(window.end, '%m-%d')}",
             window.status,
             f"{window.records:,}",
             f"{window.coverage:.0%}",
             _number(window.performance.f1),
-            "–" if estimate is None else f"{estimate.value:.3f} ({estimate.low:.3f}–{estimate.high:.3f})",
+            "–" if estimate is None else f"{estimate.value:.3f} ± {(estimate.high - estimate.low) / 2:.3f}",
             _drifted(window),
         )
     return table
@@ -53,8 +53,8 @@ def _with_rate(count: int, seconds: float) -> str:
     return f"{count:,} ({count / seconds:,.0f}/s)" if seconds >= 1 else f"{count:,}"
 
 
-def _day(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime("%Y-%m-%d")
+def _time(milliseconds: int, form: str) -> str:
+    return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime(form)
 
 
 def _number(value: float | None) -> str:
