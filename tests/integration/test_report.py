@@ -1,5 +1,6 @@
 """Evidently reports in their own process: they say what the window says, and nothing that happens to them hurts."""
 
+import contextlib
 import json
 import os
 import re
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contract.messages import SampleRow, Window
+from contract.messages import Drift, SampleRow, Window
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from monitor.drift import judge
@@ -201,6 +202,22 @@ def test_a_report_never_contradicts_its_window(
     assert f'"rowsPerPage": {len(COLUMNS)}' in texts(snapshot), "a column is on a second page"
     assert f"Dataset Drift is {'detected' if drifted else 'NOT detected'}" in html
     assert ("**Drifted**" in html) is bool(drifted)
+
+
+def test_the_monitor_decides_and_not_the_size_of_a_distance(reports: Reports, reference: Path) -> None:
+    far_but_not_significant = drift(dict.fromkeys(COLUMNS, 0.9), ("Tenure",)).features
+    near_but_drifted = drift(dict.fromkeys(COLUMNS, 0.06), ("Gender", "score")).features
+    features = far_but_not_significant | {name: near_but_drifted[name] for name in ("Gender", "score", "Age")}
+    mixed = Drift(judged=True, drifted=True, share=0.2, features=features)
+    each = window(14, drift=mixed)
+    reports.one(each, rows_of(bank(500, seed=21)), reference)
+    snapshot = snapshot_of(reports, each)
+    assert {name for name, is_drifted in flags(snapshot).items() if is_drifted} == {"Gender", "Tenure", "score"}
+    assert {name for name, row in table(snapshot).items() if row["data_drift"] == "Detected"} == {
+        "Gender",
+        "Tenure",
+        "score",
+    }
 
 
 def test_a_report_names_its_window_and_can_be_filtered_by_what_drifted(reports: Reports, reference: Path) -> None:
@@ -394,7 +411,7 @@ from tests.support.windows import window
 
 if __name__ == "__main__":
     process = ReportProcess(load_settings(state_dir=Path(sys.argv[1])))
-    process.request(window(), [], Path("absent"))
+    process.request(window(), [], Path(sys.argv[1]) / "never")
     while process.pid is None:
         time.sleep(0.01)
     print(process.pid, flush=True)
@@ -403,6 +420,7 @@ if __name__ == "__main__":
 
 
 def test_the_process_dies_with_its_parent(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "never")  # reading it never ends: the process is at work when its parent dies
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
     parent = subprocess.Popen(
@@ -425,4 +443,8 @@ def test_the_process_dies_with_its_parent(tmp_path: Path) -> None:
         status = Path(f"/proc/{child}/stat")
         return status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
 
-    until(gone, 30)
+    try:
+        until(gone, 30)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
