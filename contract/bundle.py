@@ -20,7 +20,8 @@ FORMAT = 1
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     """What serving must know of a model: decision threshold in (0, 1), the schema and the data it was made from.
 
-    ``format`` is the bundle's own version, ``data_hash`` the SHA-256 (hex) of the training table's canonical form.
+    ``format`` is the bundle's own version, ``data_hash`` the SHA-256 (hex) of the training table's canonical form,
+    ``expected`` the probabilities that the model gave for the rows of its input example when it was registered.
     """
 
     threshold: float
@@ -29,10 +30,11 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     schema_fingerprint: str
     features: tuple[str, ...]
     data_hash: str
+    expected: tuple[float, ...] = ()
     format: int = FORMAT
 
 
-def make_card(schema: Schema, threshold: float, data_hash: str) -> ModelCard:
+def make_card(schema: Schema, threshold: float, data_hash: str, expected: tuple[float, ...] = ()) -> ModelCard:
     """The card of a model trained on ``schema``."""
     return ModelCard(
         threshold=threshold,
@@ -41,6 +43,7 @@ def make_card(schema: Schema, threshold: float, data_hash: str) -> ModelCard:
         schema_fingerprint=schema.fingerprint,
         features=schema.names,
         data_hash=data_hash,
+        expected=expected,
     )
 
 

@@ -1,0 +1,234 @@
+"""The MLflow registry as training and serving use it: which version, and its files loaded without pickle.
+
+Reading leaves the registry as it is. A model is judged by its own files before anything in them is executed: another
+serialization format than skops is refused unread, and skops builds the listed types only, whatever the model's own
+files say may be trusted.
+"""
+
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contract.bundle import ModelCard, read_card
+from contract.errors import UserError
+from contract.records import columns_frame
+from contract.schema import Schema
+from contract.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.models import Model
+
+TRUSTED_TYPES = (
+    "imblearn.pipeline.Pipeline",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+)
+"""Types that a model file may hold besides those that skops itself trusts (scikit-learn's and NumPy's)."""
+MODEL_FILE = "model.skops"
+TOLERANCE = 1e-6
+"""How far a probability on the model's own input example may lie from the one at registration."""
+
+_FORMAT = "skops"
+_SQLITE = "sqlite:///"
+_SQLITE_HEADER = b"SQLite format 3\0"
+_ENVIRONMENT = {
+    # MLflow's own retries go on for minutes and cannot be interrupted
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+}
+
+
+class Classifier(Protocol):
+    """What is used of a scikit-learn classifier."""
+
+    def predict_proba(self, X: pd.DataFrame) -> npt.NDArray[np.floating[Any]]:
+        """One row per row of ``X``: probabilities of label 0 and of label 1."""
+        ...
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registered version, loaded and checked."""
+
+    version: int
+    card: ModelCard
+    classifier: Classifier
+
+
+def registry_client(settings: Settings, *, create: bool = False) -> "MlflowClient":
+    """A client of the registry. A database that is not there is made only if ``create``.
+
+    Raises:
+        UserError: the registry is a file that is not there or no database, or a database that cannot be opened. (A
+            server is not contacted yet.)
+    """
+    uri = settings.mlflow_tracking_uri
+    if uri.startswith(_SQLITE):
+        _check_database(Path(uri.removeprefix(_SQLITE).partition("?")[0]), create)
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
+    try:
+        return MlflowClient(uri, registry_uri=uri)
+    except (MlflowException, SQLAlchemyError) as error:
+        raise out_of_reach(settings, error) from error
+
+
+def find_version(client: "MlflowClient", settings: Settings, version: int | None = None) -> int | None:
+    """The number of ``version`` if it is registered, else of the version with the alias; None if there is none.
+
+    Raises:
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        if version is None:
+            found = client.get_model_version_by_alias(settings.model_name, settings.model_alias)
+        else:
+            found = client.get_model_version(settings.model_name, str(version))
+    except MlflowException as error:
+        # an alias that is not set is an invalid parameter to MLflow
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+    return int(found.version)
+
+
+def load_registered(settings: Settings, version: int, schema: Schema) -> Registered:
+    """Load a version that exists, and check that it is for ``schema`` and answers as it did at registration.
+
+    Raises:
+        UserError: it is in another format, was made for another schema, is damaged, or answers differently.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    import mlflow.artifacts
+    from mlflow.models import Model
+
+    named = model_title(settings, version)
+    uri = settings.mlflow_tracking_uri
+    with tempfile.TemporaryDirectory(prefix="churnstream-model-") as folder:
+        source = f"models:/{settings.model_name}/{version}"
+        local = Path(
+            mlflow.artifacts.download_artifacts(
+                artifact_uri=source, dst_path=folder, tracking_uri=uri, registry_uri=uri
+            )
+        )
+        model = Model.load(str(local))
+        _check_format(model, named)
+        card = read_card(model.metadata, schema, named)
+        _check_signature(model, schema, named)
+        registered = Registered(version, card, _read_classifier(local / MODEL_FILE, named))
+        _check_answer(registered, _input_example(model, local, schema, named), named)
+    return registered
+
+
+def positive_probabilities(classifier: Classifier, X: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Probability of label 1 for each row of ``X``, a frame as ``contract.records.columns_frame`` makes it."""
+    return classifier.predict_proba(X)[:, 1].astype(np.float64)
+
+
+def model_title(settings: Settings, version: int) -> str:
+    """How messages name a version."""
+    return f"{settings.model_name} v{version}"
+
+
+def out_of_reach(settings: Settings, error: Exception) -> UserError:
+    """What a user is told when MLflow does not answer."""
+    reason = str(error).partition("\n")[0]
+    return UserError(
+        f"the model registry {settings.mlflow_tracking_uri} cannot be used ({reason}); start MLflow, or check "
+        f"--tracking-uri and MLFLOW_TRACKING_URI"
+    )
+
+
+def _check_database(path: Path, create: bool) -> None:
+    """MLflow itself goes on trying to open a wrong path for minutes, and would make a database in any folder."""
+    if path.is_file():
+        with path.open("rb") as file:
+            header = file.read(len(_SQLITE_HEADER))
+        if header and header != _SQLITE_HEADER:
+            raise UserError(
+                f"MLFLOW_TRACKING_URI names the file {path}, which is no SQLite database; give another path"
+            )
+    elif not create:
+        raise UserError(
+            f"there is no model registry at {path} (MLFLOW_TRACKING_URI); register a model with `churnstream train`, "
+            f"or set --tracking-uri to where one is"
+        )
+    elif path.is_dir() or not path.absolute().parent.is_dir():
+        raise UserError(f"MLFLOW_TRACKING_URI names the file {path}, which cannot be made; give a path in a folder")
+
+
+def _check_format(model: "Model", named: str) -> None:
+    flavor = model.flavors.get("sklearn", {})
+    found = flavor.get("serialization_format")
+    if found != _FORMAT or flavor.get("pickled_model") != MODEL_FILE:
+        raise UserError(
+            f"model {named} is saved as {found or 'something that is no scikit-learn model'}, and only {_FORMAT} is "
+            f"loaded, for other formats can run any code; register one with `churnstream train`"
+        )
+
+
+def _check_signature(model: "Model", schema: Schema, named: str) -> None:
+    inputs = model.signature.inputs.inputs if model.signature else []
+    found = [(column.name, column.type.name) for column in inputs]
+    expected = [(feature.name, "string" if feature.is_categorical else "double") for feature in schema.features]
+    if found != expected:
+        raise UserError(
+            f"model {named} has another signature than schema {schema.name} v{schema.version} gives it; train it again "
+            f"with `churnstream train`"
+        )
+
+
+def _read_classifier(path: Path, named: str) -> Classifier:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        loaded: Classifier = skops.io.load(path, trusted=list(TRUSTED_TYPES))
+    except UntrustedTypesFoundException as error:
+        raise UserError(f"model {named} is refused: {error} Register one with `churnstream train`") from None
+    # skops raises whatever a file that is not its own leads to
+    except Exception as error:
+        raise UserError(
+            f"model {named} cannot be read ({type(error).__name__}: {error}); train it again with `churnstream train`"
+        ) from error
+    return loaded
+
+
+def _input_example(model: "Model", folder: Path, schema: Schema, named: str) -> pd.DataFrame:
+    try:
+        example: Any = model.load_input_example(str(folder))
+        return columns_frame(schema, [example[name].tolist() for name in schema.names])
+    except (OSError, TypeError, KeyError, ValueError, AttributeError):
+        raise UserError(f"model {named} has no readable input example; train it again") from None
+
+
+def _check_answer(registered: Registered, example: pd.DataFrame, named: str) -> None:
+    expected = np.array(registered.card.expected)
+    if len(expected) == 0 or len(expected) != len(example):
+        raise UserError(f"model {named} has no expected answer for its input example; train it again")
+    distance = np.abs(positive_probabilities(registered.classifier, example) - expected).max()
+    if not distance <= TOLERANCE:
+        raise UserError(
+            f"model {named} answers otherwise than when it was registered (by {distance:.2g} on its own input "
+            f"example); use the package versions in its requirements.txt, or train it again"
+        )
