@@ -1,0 +1,105 @@
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.metrics import brier_score_loss, f1_score
+
+from contract.records import columns_frame
+from contract.registry import TRUSTED_TYPES, positive_probabilities
+from contract.schema import load_schema
+from tests.support.tables import toy_table
+from training.candidates import xgboost_pipeline
+from training.fitting import best_threshold, fit
+from training.prepare import Mask, Table, read_table
+from training.split import folds, held_out
+from training.train import develop
+
+SCHEMA = load_schema("bank_churn")
+TREES = 30
+
+
+@pytest.fixture(scope="module")
+def rows() -> Table:
+    return read_table(toy_table(800), SCHEMA)
+
+
+def poisoned(rows: Table, test: Mask) -> Table:
+    """The same rows, those to be held out with wrong labels and absurd features."""
+    X = rows.X.copy()
+    for name in SCHEMA.numeric:
+        X.loc[test, name] = 1e9
+    for name in SCHEMA.categorical:
+        X.loc[test, name] = "nowhere"
+    return Table(X, np.where(test, 1 - rows.y, rows.y), rows.customers, "", rows.rows_read, {}, 0)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_in_the_test_set_reaches_the_model_or_the_threshold(rows: Table, seed: int) -> None:
+    test = held_out(rows.customers, rows.y)
+    clean, spoiled = develop(rows, test, SCHEMA, seed), develop(poisoned(rows, test), test, SCHEMA, seed)
+    assert spoiled.fitted.threshold == clean.fitted.threshold
+    assert spoiled.fitted.calibration == clean.fitted.calibration
+    assert spoiled.fitted.brier == clean.fitted.brier
+    clean_scores = positive_probabilities(clean.fitted.classifier, rows.X)
+    assert (positive_probabilities(spoiled.fitted.classifier, rows.X) == clean_scores).all()
+    assert not (spoiled.held_out.scores == clean.held_out.scores).all()
+
+
+def test_each_validation_probability_is_by_a_model_that_has_not_seen_the_row(rows: Table) -> None:
+    splits = folds(rows.customers, rows.y, 0)
+    pipeline = xgboost_pipeline(SCHEMA, 0, n_estimators=TREES)
+    fitted = fit(pipeline, rows.X, rows.y, splits)
+    by_hand = np.empty(len(rows.y))
+    for training, validation in splits:
+        model = clone(pipeline).fit(rows.X.iloc[training], rows.y[training])
+        by_hand[validation] = positive_probabilities(model, rows.X.iloc[validation])
+    assert fitted.brier["none"] == brier_score_loss(rows.y, by_hand)
+    assert not hasattr(pipeline.steps[-1][1], "classes_")
+
+
+def test_the_threshold_has_the_best_f1_of_the_validation_probabilities(rows: Table) -> None:
+    fitted = fit(xgboost_pipeline(SCHEMA, 0, n_estimators=TREES), rows.X, rows.y, folds(rows.customers, rows.y, 0))
+    best = max(f1_score(rows.y, fitted.validation >= score) for score in np.unique(fitted.validation))
+    assert f1_score(rows.y, fitted.validation >= fitted.threshold) == pytest.approx(best, abs=1e-12)
+
+
+@settings(deadline=None)  # no timing is asserted
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.25, 0.5, 1.0]))), min_size=1
+    )
+)
+def test_no_threshold_beats_the_best_one(pairs: list[tuple[int, float]]) -> None:
+    y = np.array([label for label, _ in pairs])
+    scores = np.array([score for _, score in pairs])
+    threshold = best_threshold(y, scores)
+    assert 0 <= threshold <= 1
+    best = max((f1_score(y, scores >= score, zero_division=0) for score in set(scores) - {0.0}), default=0.0)
+    assert f1_score(y, scores >= threshold, zero_division=0) >= best - 1e-12
+
+
+@pytest.mark.parametrize("trees", [5, 300])
+def test_a_badly_calibrated_model_is_calibrated_and_costs_one_model(trees: int) -> None:
+    rows = read_table(toy_table(1_500), SCHEMA)
+    pipeline = xgboost_pipeline(SCHEMA, 0, n_estimators=trees, scale_pos_weight=20)
+    fitted = fit(pipeline, rows.X, rows.y, folds(rows.customers, rows.y, 0))
+    assert fitted.calibration == min(fitted.brier, key=lambda method: fitted.brier[method]) != "none"
+    assert fitted.brier[fitted.calibration] == brier_score_loss(rows.y, fitted.validation)
+    assert len(fitted.classifier.calibrated_classifiers_) == 1  # type: ignore[attr-defined]
+    fresh = read_table(toy_table(1_500, seed=9), SCHEMA)
+    raw = positive_probabilities(clone(pipeline).fit(rows.X, rows.y), fresh.X)
+    calibrated = positive_probabilities(fitted.classifier, fresh.X)
+    assert brier_score_loss(fresh.y, calibrated) < brier_score_loss(fresh.y, raw) - 0.01
+    loaded = skops.io.loads(skops.io.dumps(fitted.classifier), trusted=list(TRUSTED_TYPES))
+    assert (positive_probabilities(loaded, fresh.X) == calibrated).all()
+
+
+def test_unknown_categories_and_missing_numbers_are_scored(rows: Table) -> None:
+    fitted = xgboost_pipeline(SCHEMA, 0, n_estimators=TREES).fit(rows.X, rows.y)
+    strange: pd.DataFrame = columns_frame(
+        SCHEMA, [["Italy", None] if name in SCHEMA.categorical else [None, None] for name in SCHEMA.names]
+    )
+    assert np.isfinite(positive_probabilities(fitted, strange)).all()

@@ -1,0 +1,175 @@
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from contract.errors import UserError
+from contract.records import columns_frame
+from contract.schema import Schema, load_schema, parse_schema
+from tests.support.tables import SURNAME, toy_table
+from training.prepare import MIN_ROWS, read_table
+
+SCHEMA = load_schema("bank_churn")
+
+
+def altered(row: int, column: str, value: Any) -> pd.DataFrame:
+    table = toy_table()
+    table[column] = table[column].astype(object)
+    table.loc[row, column] = value
+    return table
+
+
+def written(table: pd.DataFrame, folder: Path, suffix: str) -> Path:
+    path = folder / f"customers.{suffix}"
+    if suffix == "csv":
+        table.to_csv(path, index=False)
+    else:
+        table.to_parquet(path)
+    return path
+
+
+def lenient() -> Schema:
+    """``Geography`` and ``Age`` scored outside their categories and range, ``Balance`` may be missing."""
+    features = {
+        "Geography": {"kind": "categorical", "categories": ["France"], "on_violation": "score"},
+        "Age": {"kind": "ordinal", "min": 18, "max": 60, "on_violation": "score"},
+        "Balance": {"kind": "numeric", "missing": True},
+    }
+    return parse_schema({"name": "t", "id": "CustomerId", "label": {"column": "Exited"}, "features": features})
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_file_gives_the_models_input_frame_and_the_same_hash_as_its_frame(tmp_path: Path, suffix: str) -> None:
+    table = toy_table()
+    read = read_table(written(table, tmp_path, suffix), SCHEMA)
+    pd.testing.assert_frame_equal(read.X, columns_frame(SCHEMA, [table[name].tolist() for name in SCHEMA.names]))
+    assert read.y.tolist() == table["Exited"].tolist()
+    assert read.customers.tolist() == table["CustomerId"].astype(str).tolist()
+    assert read.data_hash == read_table(table, SCHEMA).data_hash
+    assert (read.rows_read, read.excluded, read.duplicates) == (len(table), {}, 0)
+
+
+@pytest.mark.parametrize("column", [*SCHEMA.names, "Exited"])
+def test_the_hash_changes_with_any_used_value(column: str) -> None:
+    table = toy_table()
+    other = table[column] != table.loc[0, column]
+    changed = altered(0, column, table.loc[other, column].iloc[0])
+    assert read_table(changed, SCHEMA).data_hash != read_table(table, SCHEMA).data_hash
+
+
+def test_the_hash_does_not_depend_on_columns_that_are_not_used() -> None:
+    table = toy_table()
+    assert read_table(table.assign(Surname="x"), SCHEMA).data_hash == read_table(table, SCHEMA).data_hash
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_private_columns_are_never_in_memory(tmp_path: Path, suffix: str) -> None:
+    """A process of its own reads the table, then looks for a surname in all text that is alive in it."""
+    table = toy_table()
+    path = written(table.set_index("Surname") if suffix == "parquet" else table, tmp_path, suffix)
+    program = f"""
+import gc, pathlib
+from contract.schema import load_schema
+from training.prepare import read_table
+read = read_table(pathlib.Path({str(path)!r}), load_schema("bank_churn"))
+marker = "Zzyzx" + "surname"
+values = [v for f in gc.get_objects() if type(f).__name__ == "DataFrame" for v in (*f.index, *f.to_numpy().ravel())]
+assert len(values) >= read.X.size
+print(sum(marker in str(value) for value in values))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
+
+
+def test_rows_that_the_scorer_would_reject_are_left_out_and_counted() -> None:
+    table = toy_table().astype({"Age": float, "Tenure": float, "Geography": object})
+    table.loc[0, "Age"] = 3
+    table.loc[1, "Age"] = float("inf")
+    table.loc[1, "Geography"] = "Italy"
+    table.loc[2, "Tenure"] = 2.5
+    table.loc[3, "Geography"] = None
+    table.loc[4, "HasCrCard"] = 2
+    read = read_table(table, SCHEMA)
+    assert read.excluded == {"Geography": 2, "Age": 2, "Tenure": 1, "HasCrCard": 1}
+    assert read.customers[0] == "6"
+    assert len(read.X) == len(read.y) == read.rows_read - 5
+
+
+def test_what_the_schema_lets_be_scored_is_trained_on() -> None:
+    table = toy_table().astype({"Balance": object})
+    table.loc[0, "Balance"] = None
+    table.loc[1, "Age"] = 70
+    read = read_table(table, lenient())
+    assert read.excluded == {}
+    assert np.isnan(read.X.loc[0, "Balance"])
+    assert set(read.X["Geography"]) == {"France", "Germany", "Spain"}
+
+
+def test_repeated_ids_are_counted() -> None:
+    table = toy_table()
+    table.loc[[7, 8], "CustomerId"] = 1
+    assert read_table(table, SCHEMA).duplicates == 2
+
+
+@pytest.mark.parametrize(("positive", "negative"), [("1.0", "0.0"), (True, False), (1.0, 0.0), ("1", "0")])
+def test_labels_are_read_in_any_column_type(positive: object, negative: object) -> None:
+    table = toy_table()
+    labels = table["Exited"].tolist()
+    table["Exited"] = pd.Series([positive if label else negative for label in labels])
+    assert read_table(table, SCHEMA).y.tolist() == labels
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (toy_table().drop(columns=["Age"]), ["bank.csv", "no column 'Age'", "--dataset"]),
+        (altered(4, "Exited", "maybe"), ["bank.csv", "'Exited'", "another str", "data row 5", "[label]"]),
+        (altered(4, "Exited", None), ["'Exited'", "nothing", "data row 5"]),
+        (altered(9, "Balance", SURNAME), ["bank.csv", "'Balance'", "text", "data row 10", "number is expected"]),
+        (toy_table().assign(Exited=1), ["no row has 0", "'Exited'", "both"]),
+        (toy_table().assign(Exited=0), ["no row has 1", "'Exited'", "both"]),
+        (toy_table(MIN_ROWS - 1), [f"needs {MIN_ROWS} rows", "larger table"]),
+        (toy_table().assign(Age=3), ["leaving out", "Age: 600", "larger table"]),
+        (toy_table().assign(Exited=[1] * 3 + [0] * 597), ["3 with 1", "at least 20 of each"]),
+        (toy_table().iloc[:0], ["no rows"]),
+    ],
+)
+def test_a_table_that_cannot_be_trained_on_is_refused(table: pd.DataFrame, expected: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        read_table(table, SCHEMA, "bank.csv")
+    assert [part for part in expected if part not in str(caught.value)] == []
+    assert SURNAME not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("t.xlsx", b"x", "neither .csv nor .parquet"),
+        ("absent.csv", None, "is no file"),
+        ("t.csv", b"", "is empty"),
+        ("t.csv", toy_table().to_csv(index=False).encode().replace(b"France", b"Fran\xe7a"), "UTF-8"),
+        ("t.parquet", b"PAR1 no more", "not a readable .parquet table"),
+        ("t.csv", b"1,15634602,Zzyzxsurname,619\n", "no column"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, content: bytes | None, expected: str) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=expected) as caught:
+        read_table(path, SCHEMA)
+    assert str(path) in str(caught.value)
+    assert SURNAME not in str(caught.value)
+
+
+def test_a_byte_order_mark_and_text_numbers_are_read(tmp_path: Path) -> None:
+    text = io.StringIO()
+    toy_table().to_csv(text, index=False, quoting=1)
+    path = tmp_path / "quoted.csv"
+    path.write_text(text.getvalue(), encoding="utf-8-sig")
+    assert read_table(path, SCHEMA).data_hash == read_table(toy_table(), SCHEMA).data_hash

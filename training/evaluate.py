@@ -1,0 +1,73 @@
+"""How good probabilities are on held-out rows, and whether one model is better than another by more than noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    brier_score_loss,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+
+CONFIDENCE = 0.95
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Champion's Brier score minus challenger's on the same rows, so above 0 if the challenger is better; interval."""
+
+    gain: float
+    low: float
+    high: float
+
+    @property
+    def better(self) -> bool:
+        """Whether the challenger is better by more than noise."""
+        return self.low > 0
+
+
+def evaluate(y: Labels, probabilities: Floats, threshold: float) -> dict[str, float]:
+    """Metrics of labels (both classes present), probabilities of label 1 and decisions at the threshold.
+
+    Precision and F1 are 0 where nothing is predicted positive. Probabilities of 0 and 1 are moved by a double's epsilon
+    for the log loss, as scikit-learn does.
+    """
+    decisions = (probabilities >= threshold).astype(np.int64)
+    tn, fp, fn, tp = confusion_matrix(y, decisions, labels=[0, 1]).ravel()
+    return {
+        "accuracy": float(accuracy_score(y, decisions)),
+        "precision": float(precision_score(y, decisions, zero_division=0)),
+        "recall": float(recall_score(y, decisions)),
+        "f1": float(f1_score(y, decisions, zero_division=0)),
+        "roc_auc": float(roc_auc_score(y, probabilities)),
+        "average_precision": float(average_precision_score(y, probabilities)),
+        "brier": float(brier_score_loss(y, probabilities)),
+        "log_loss": float(log_loss(y, probabilities, labels=[0, 1])),
+        "tn": float(tn),
+        "fp": float(fp),
+        "fn": float(fn),
+        "tp": float(tp),
+    }
+
+
+def compare(y: Labels, challenger: Floats, champion: Floats) -> Comparison:
+    """Compare two models' probabilities on the same rows.
+
+    The interval is Student's for the mean of paired differences of squared errors, at ``CONFIDENCE``, two-sided.
+    """
+    differences = (champion - y) ** 2 - (challenger - y) ** 2
+    gain = float(differences.mean())
+    spread = float(differences.std(ddof=1) / np.sqrt(len(differences)))
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1)) * spread
+    return Comparison(gain, gain - reach, gain + reach)

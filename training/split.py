@@ -1,0 +1,44 @@
+"""Which rows are held out for the test, and how the others are divided into folds.
+
+A customer's place follows from a hash of the id, never from a seed or from the table's order. So a customer stays on
+one side over all trainings: a champion has not learned from the rows on which it meets its challenger, even if the
+table has grown since, and nobody can try seeds until the test looks good.
+"""
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+TEST_SHARE = 0.2
+FOLDS = 5
+_SALT = b"churnstream/held-out"
+
+Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+def held_out(
+    customers: npt.NDArray[np.object_], y: npt.NDArray[np.int64], share: float = TEST_SHARE
+) -> npt.NDArray[np.bool_]:
+    """Mask of the test rows: of each class the ``share`` with the smallest hashes, and all rows of those customers."""
+    hashes = np.array([_hash(customer) for customer in customers], dtype=np.uint64)
+    chosen = np.zeros(len(y), dtype=bool)
+    for label in (0, 1):
+        rows = np.flatnonzero(y == label)
+        chosen[rows[np.argsort(hashes[rows], kind="stable")[: round(len(rows) * share)]]] = True
+    return np.isin(hashes, hashes[chosen])
+
+
+def folds(customers: npt.NDArray[np.object_], y: npt.NDArray[np.int64], seed: int, count: int = FOLDS) -> list[Fold]:
+    """Stratified (training, validation) row numbers of each fold; a customer with several rows is in one fold."""
+    groups = pd.factorize(customers)[0]
+    rows = np.zeros((len(y), 1))
+    if groups.max() + 1 == len(groups):  # as usual; the other kind takes long for many groups
+        return list(StratifiedKFold(count, shuffle=True, random_state=seed).split(rows, y))
+    return list(StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(rows, y, groups))
+
+
+def _hash(customer: object) -> int:
+    return int.from_bytes(hashlib.blake2b(str(customer).encode(), digest_size=8, key=_SALT).digest())
