@@ -100,8 +100,8 @@ class PartitionJoin:
         self._touched.update(pane_id for pane_id, kept in self._panes.items() if kept.dirty)
         for kept in self._panes.values():
             kept.dirty = False
-        before = forget_before(self.state.predictions, self.state.labels, self._rules)
-        for pane_id in [pane for pane in self._panes if before is not None and pane.start + self._rules.slide < before]:
+        self.state.predictions.forgotten = forget_before(self.state.predictions, self.state.labels, self._rules)
+        for pane_id in [pane for pane in self._panes if self._is_forgotten(pane.start)]:
             del self._panes[pane_id]
             self._touched.discard(pane_id)
             self._store.forget(pane_id)
@@ -156,10 +156,10 @@ class PartitionJoin:
             return
         if isinstance(content, Prediction):
             refusal = refuse_prediction(content, progress, self._rules)
-            if refusal is None:
-                self._keep_prediction(message.offset, content, found, changed, effects)
-            else:
+            if refusal is not None:
                 effects.dead_letters.append(_dead(PREDICTIONS, message, refusal))
+            elif not self._is_forgotten(panes.pane_start(content.event_time, self._rules.slide)):
+                self._keep_prediction(message.offset, content, found, changed, effects)
             progress.advance(message.offset, content.event_time)
         elif isinstance(content, Rejection):
             effects.dead_letters.append(_dead(PREDICTIONS, message, content))
@@ -191,7 +191,7 @@ class PartitionJoin:
         panes.add_prediction(pane.summary, self._schema, kept.probability, kept.predicted, kept.features)
         labels = found.labels.get(kept.record_id, [])
         for label in labels:
-            self._match(kept, label, changed, effects)
+            self._match(kept, label, labels, changed, effects)
         self._settle(kept, labels, changed, effects)
 
     def _take_label(self, message: Incoming, found: Found, changed: "_Changes", effects: Effects) -> None:
@@ -214,10 +214,6 @@ class PartitionJoin:
         self, message: Incoming, content: Label, found: Found, changed: "_Changes", effects: Effects
     ) -> None:
         siblings = found.labels.setdefault(content.record_id, [])
-        if siblings:
-            repeated = siblings[-1].label == content.label
-            self.state.counters.repeated_labels += repeated
-            self.state.counters.contradicting_labels += not repeated
         kept = KeptLabel(
             record_id=content.record_id,
             customer_id=content.customer_id,
@@ -231,13 +227,21 @@ class PartitionJoin:
         siblings.append(kept)
         changed.add_label(kept)
         for prediction in found.predictions.get(kept.record_id, []):
-            self._match(prediction, kept, changed, effects)
+            self._match(prediction, kept, siblings, changed, effects)
             self._settle(prediction, siblings, changed, effects)
 
-    def _match(self, prediction: KeptPrediction, label: KeptLabel, changed: "_Changes", effects: Effects) -> None:
+    def _match(
+        self,
+        prediction: KeptPrediction,
+        label: KeptLabel,
+        siblings: Sequence[KeptLabel],
+        changed: "_Changes",
+        effects: Effects,
+    ) -> None:
         if label.joined or changed.is_dropped(label):
             return
         if joins(prediction, label, self._rules):
+            self._count(label, siblings)
             label.joined = True
             changed.add_label(label)
         elif comes_too_late(prediction, label, self._rules):
@@ -245,6 +249,14 @@ class PartitionJoin:
             effects.dead_letters.append(
                 _dead_label(label, Reason.LABEL_TOO_LATE, "the label came later after its record than is allowed")
             )
+
+    def _count(self, label: KeptLabel, siblings: Sequence[KeptLabel]) -> None:
+        """Count a label that joins by the last one before it that has: those that do not join may be gone by now."""
+        before = [sibling for sibling in siblings if sibling.joined and sibling.offset < label.offset]
+        if before:
+            repeated = before[-1].label == label.label
+            self.state.counters.repeated_labels += repeated
+            self.state.counters.contradicting_labels += not repeated
 
     def _settle(self, kept: KeptPrediction, labels: Sequence[KeptLabel], changed: "_Changes", effects: Effects) -> None:
         """Bring what is counted for a prediction in line with its labels."""
@@ -269,6 +281,11 @@ class PartitionJoin:
                 _dead_label(label, Reason.LABEL_WITHOUT_RECORD, "no prediction of this record came before time was up")
             )
         self._store.drop_labels(labels)
+
+    def _is_forgotten(self, start: int) -> bool:
+        """Whether a pane was forgotten; a prediction of it comes only where the log is read again."""
+        forgotten = self.state.predictions.forgotten
+        return forgotten is not None and start + self._rules.slide < forgotten
 
     def _pane_id(self, kept: KeptPrediction) -> PaneId:
         return PaneId(panes.pane_start(kept.event_time, self._rules.slide), kept.model)
@@ -308,7 +325,7 @@ class _Changes:
 def _origin(oldest: KeptPrediction | KeptLabel | None, progress: TopicProgress) -> TopicProgress:
     if oldest is None:
         return msgspec.structs.replace(progress)
-    return TopicProgress(offset=oldest.offset, latest=oldest.latest, epoch=oldest.epoch)
+    return TopicProgress(offset=oldest.offset, latest=oldest.latest, epoch=oldest.epoch, forgotten=progress.forgotten)
 
 
 def _record_ids(messages: Sequence[Incoming]) -> set[str]:

@@ -10,11 +10,13 @@ message less the out-of-orderness:
 - a label joins a prediction iff ``0 <= label_time - event_time <= lateness`` and it was not sent before an end of the
   stream that the prediction came after (``epoch`` counts these ends);
 - the last label that joins is true; ``revision`` is one more than the changes of value that led to it;
+- a label that comes later than that after its record, though not later than twice that, has come too late;
 - a prediction more than ``lateness`` behind its topic's watermark is refused, and so is a label;
 - a label's time is up when the predictions' watermark has passed it by ``lateness``, or the stream has ended: no
   prediction accepted after that could join it;
-- a pane and its predictions are forgotten when the watermarks have passed its end by ``lateness`` (predictions) and
-  twice that (labels): no message accepted after that could concern it.
+- a pane and its predictions are forgotten when both watermarks have passed its end by three times ``lateness``: no
+  message accepted after that could concern it, and the time of every label that has joined one of them, or has come
+  too late for it, is up. So a state that is rebuilt from a later origin, without them, keeps none of these labels.
 """
 
 from collections.abc import Iterable
@@ -37,13 +39,15 @@ class JoinRules(msgspec.Struct, frozen=True):
 class TopicProgress(msgspec.Struct):
     """What one topic of a partition has shown: next offset, largest event time, ends of the stream.
 
-    ``ended``: the last message was such an end.
+    ``ended``: the last message was such an end. ``forgotten`` (of ``predictions``): panes that end before this event
+    time have been forgotten, so that a state that is rebuilt from a later origin does not begin them anew.
     """
 
     offset: int = 0
     latest: int | None = None
     epoch: int = 0
     ended: bool = False
+    forgotten: int | None = None
 
     def watermark(self, rules: JoinRules) -> int | None:
         """No message earlier than this is expected; None before the first one."""
@@ -150,15 +154,11 @@ def joins(prediction: KeptPrediction, label: KeptLabel, rules: JoinRules) -> boo
 
 
 def comes_too_late(prediction: KeptPrediction, label: KeptLabel, rules: JoinRules) -> bool:
-    """Whether the label is the prediction's but for its time, and this can be told whatever was forgotten."""
-    surely_kept = label.latest is None or (
-        prediction.event_time + 2 * rules.lateness >= label.latest - rules.out_of_orderness
-    )
+    """Whether the label is the prediction's but for its time; not told of a label that the prediction may not see."""
     return (
-        label.event_time - prediction.event_time > rules.lateness
+        rules.lateness < label.event_time - prediction.event_time <= 2 * rules.lateness
         and prediction.epoch <= label.epoch
         and prediction.customer_id == label.customer_id
-        and surely_kept
     )
 
 
@@ -189,4 +189,4 @@ def forget_before(predictions: TopicProgress, labels: TopicProgress, rules: Join
     prediction_watermark, label_watermark = predictions.watermark(rules), labels.watermark(rules)
     if prediction_watermark is None or label_watermark is None:
         return None
-    return min(prediction_watermark - rules.lateness, label_watermark - 2 * rules.lateness)
+    return min(prediction_watermark, label_watermark) - 3 * rules.lateness

@@ -18,6 +18,8 @@ from monitor.rules import KeptLabel, KeptPrediction, TopicProgress
 
 FORMAT = 1
 """Version of the file's layout; another one is made anew."""
+_LOOKUPS = 1_000
+"""Records in one query; SQLite takes 32,766 parameters."""
 
 
 class PaneId(NamedTuple):
@@ -115,19 +117,17 @@ class JoinStore:
 
     def find(self, record_ids: Iterable[str]) -> Found:
         """All that is known of some records."""
-        wanted = msgspec.json.encode(list(record_ids)).decode()
         found = Found()
-        for (body,) in self._connection.execute(
-            "SELECT body FROM predictions WHERE record_id IN (SELECT value FROM json_each(?))", (wanted,)
-        ):
-            prediction = _decode_prediction(body)
-            found.predictions.setdefault(prediction.record_id, []).append(prediction)
-        for (body,) in self._connection.execute(
-            "SELECT body FROM labels WHERE record_id IN (SELECT value FROM json_each(?)) ORDER BY offset",
-            (wanted,),
-        ):
-            label = _decode_label(body)
-            found.labels.setdefault(label.record_id, []).append(label)
+        wanted = list(record_ids)
+        for start in range(0, len(wanted), _LOOKUPS):
+            some = wanted[start : start + _LOOKUPS]
+            among = f"record_id IN ({', '.join('?' * len(some))})"
+            for (body,) in self._connection.execute(f"SELECT body FROM predictions WHERE {among}", some):
+                prediction = _decode_prediction(body)
+                found.predictions.setdefault(prediction.record_id, []).append(prediction)
+            for (body,) in self._connection.execute(f"SELECT body FROM labels WHERE {among} ORDER BY offset", some):
+                label = _decode_label(body)
+                found.labels.setdefault(label.record_id, []).append(label)
         return found
 
     def put_predictions(self, predictions: Iterable[tuple[PaneId, KeptPrediction]]) -> None:
@@ -176,10 +176,11 @@ class JoinStore:
         return [_decode_label(body) for (body,) in rows]
 
     def forget(self, pane: PaneId) -> None:
-        """Drop a pane, its predictions and their labels."""
+        """Drop a pane, its predictions and the labels that joined them; a label that still waits stays."""
         name = (_name(pane),)
         self._connection.execute(
-            "DELETE FROM labels WHERE record_id IN (SELECT record_id FROM predictions WHERE pane = ?)", name
+            "DELETE FROM labels WHERE joined = 1 AND record_id IN (SELECT record_id FROM predictions WHERE pane = ?)",
+            name,
         )
         self._connection.execute("DELETE FROM predictions WHERE pane = ?", name)
         self._connection.execute("DELETE FROM panes WHERE pane = ?", name)

@@ -1,0 +1,58 @@
+"""Compares all that the join has published with the truth."""
+
+from collections import Counter
+
+from contract.messages import ModelRef, Summary
+from monitor import panes
+from tests.support.join_log import SAMPLE_SIZE, Partition
+from tests.support.join_oracle import Truth, group_by, summaries, truth
+
+
+def check(partitions: list[Partition]) -> None:
+    """Compare everything that was published with the truth."""
+    truths = [truth(partition) for partition in partitions]
+    for partition, true in zip(partitions, truths, strict=True):
+        _check_outcomes(partition, true)
+        _check_dead_letters(partition, true)
+    rows = [row for true in truths for row in true.rows]
+    assert merged(partitions) == summaries(rows)
+    counts = {
+        key: (summary.records, summary.labelled, summary.tn, summary.fp, summary.fn, summary.tp)
+        for key, summary in merged(partitions).items()
+    }
+    assert counts == group_by(rows)
+
+
+def merged(partitions: list[Partition]) -> dict[tuple[int, ModelRef], Summary]:
+    """The newest pane of each key, merged over the partitions."""
+    found: dict[tuple[int, ModelRef], list[Summary]] = {}
+    for partition in partitions:
+        for pane in partition.panes.values():
+            found.setdefault((pane.start, pane.model), []).append(pane.summary)
+    return {key: panes.merge(parts, SAMPLE_SIZE) for key, parts in found.items()}
+
+
+def _check_outcomes(partition: Partition, true: Truth) -> None:
+    published = Counter((o.record_id, o.model.role, o.revision) for o in partition.outcomes)
+    assert not [key for key, count in published.items() if count > 1], "an outcome was published twice"
+    said = {(o.record_id, o.model.role, o.revision): (o.label, o.label_time) for o in partition.outcomes}
+    possible = {
+        (row.prediction.record_id, row.prediction.model.role, number): tuple(revision)
+        for row in true.rows
+        for number, revision in enumerate(row.revisions, start=1)
+    }
+    latest = {
+        (row.prediction.record_id, row.prediction.model.role, len(row.revisions)) for row in true.rows if row.revisions
+    }
+    # of two labels that were read together only the second leads to an outcome
+    assert said.items() <= possible.items()
+    assert latest <= said.keys()
+
+
+def _check_dead_letters(partition: Partition, true: Truth) -> None:
+    found = [(letter.topic, letter.offset, letter.rejection.reason) for letter in partition.dead_letters]
+    assert sorted(found) == sorted(true.dead_letters)
+    sent = {"predictions": partition.predictions.messages, "labels": partition.labels.messages}
+    originals = {(topic, m.offset): (m.key, m.value) for topic, messages in sent.items() for m in messages}
+    for letter in partition.dead_letters:
+        assert (letter.key, letter.value) == originals[letter.topic, letter.offset]

@@ -1,0 +1,166 @@
+"""What the join must come to, from whole logs: no state, no order of reading, no code of the join's rules."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+import pandas as pd
+
+from contract.messages import Label, ModelRef, Prediction, SampleRow, Summary
+from contract.rejection import Reason, Rejection
+from monitor import panes
+from monitor.incoming import EndOfStream, Incoming
+from tests.support.join_log import RULES, SAMPLE_SIZE, SCHEMA, Partition, Topic
+
+LATENESS = RULES.lateness
+
+
+class Accepted(NamedTuple):
+    """A message that came in time, and how often the stream had ended before it."""
+
+    offset: int
+    epoch: int
+    content: Prediction | Label
+
+
+class Revision(NamedTuple):
+    label: int
+    label_time: int
+
+
+@dataclass
+class Row:
+    """A prediction and the values that its labels have given it, one after the other."""
+
+    prediction: Prediction
+    revisions: list[Revision] = field(default_factory=list)
+
+
+@dataclass
+class Truth:
+    """Of one partition or of several: rows, dead letters as (topic, offset, reason), and what is counted."""
+
+    rows: list[Row] = field(default_factory=list)
+    dead_letters: list[tuple[str, int, Reason]] = field(default_factory=list)
+    duplicate_predictions: int = 0
+    repeated_labels: int = 0
+    contradicting_labels: int = 0
+
+
+def truth(partition: Partition) -> Truth:
+    """The truth of a partition whose stream has ended."""
+    found = Truth()
+    in_time, late = _accept(partition.predictions)
+    found.dead_letters += [("predictions", m.offset, _reason(m, Reason.RECORD_TOO_LATE)) for m in late]
+    labels, late = _accept(partition.labels)
+    found.dead_letters += [("labels", m.offset, _reason(m, Reason.LABEL_TOO_LATE)) for m in late]
+    predictions: dict[tuple[str, str], Accepted] = {}
+    for accepted in in_time:
+        assert isinstance(accepted.content, Prediction)
+        key = accepted.content.record_id, accepted.content.model.role
+        found.duplicate_predictions += key in predictions
+        predictions.setdefault(key, accepted)
+    rows = {key: Row(accepted.content) for key, accepted in predictions.items()}  # type: ignore[arg-type]
+    counted: dict[str, int] = {}
+    for label in labels:
+        assert isinstance(label.content, Label)
+        delays = {
+            key: label.content.event_time - prediction.content.event_time
+            for key, prediction in predictions.items()
+            if key[0] == label.content.record_id
+            and prediction.content.customer_id == label.content.customer_id
+            and prediction.epoch <= label.epoch
+        }
+        joined = [rows[key] for key, delay in delays.items() if 0 <= delay <= LATENESS]
+        for row in joined:
+            if not row.revisions or row.revisions[-1].label != label.content.label:
+                row.revisions.append(Revision(label.content.label, label.content.event_time))
+        if joined:
+            before = counted.get(label.content.record_id)
+            found.repeated_labels += before == label.content.label
+            found.contradicting_labels += before == 1 - label.content.label
+            counted[label.content.record_id] = label.content.label
+        else:
+            too_late = any(LATENESS < delay <= 2 * LATENESS for delay in delays.values())
+            reason = Reason.LABEL_TOO_LATE if too_late else Reason.LABEL_WITHOUT_RECORD
+            found.dead_letters.append(("labels", label.offset, reason))
+    found.rows = list(rows.values())
+    return found
+
+
+def summaries(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], Summary]:
+    """The merged summary of each pane, by start and model, added up from nothing."""
+    found: dict[tuple[int, ModelRef], Summary] = {}
+    for row in rows:
+        made = row.prediction
+        summary = found.setdefault((_start(made), made.model), panes.empty())
+        features = msgspec.structs.astuple(made.features)
+        panes.add_prediction(summary, SCHEMA, made.probability, made.predicted, features)
+        for label, label_time in row.revisions[-1:]:
+            panes.add_label(summary, made.probability, made.predicted, label, label_time - made.event_time)
+        label_now = row.revisions[-1].label if row.revisions else None
+        row_hash = panes.record_hash(made.record_id)
+        sampled = SampleRow(row_hash, made.record_id, made.probability, made.predicted, label_now, features)
+        summary.sample.append(sampled)
+    for summary in found.values():
+        summary.sample.sort(key=lambda sampled: sampled.hash)
+    return {key: panes.merge([summary], SAMPLE_SIZE) for key, summary in found.items()}
+
+
+def group_by(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], tuple[int, ...]]:
+    """Records, labelled, tn, fp, fn, tp of each pane, by start and model: one pandas group-by."""
+    frame = pd.DataFrame(
+        [
+            (
+                _start(row.prediction),
+                row.prediction.model,
+                row.prediction.predicted,
+                row.revisions[-1].label if row.revisions else None,
+            )
+            for row in rows
+        ],
+        columns=["start", "model", "predicted", "label"],
+    )
+    if frame.empty:
+        return {}
+    frame = frame.assign(
+        records=1,
+        labelled=frame.label.notna(),
+        **{
+            name: (frame.predicted == predicted) & (frame.label == actual)
+            for name, (actual, predicted) in {"tn": (0, 0), "fp": (0, 1), "fn": (1, 0), "tp": (1, 1)}.items()
+        },
+    )
+    counts = frame.groupby(["start", "model"])[["records", "labelled", "tn", "fp", "fn", "tp"]].sum()
+    return {key: tuple(int(count) for count in row) for key, row in zip(counts.index, counts.to_numpy(), strict=True)}
+
+
+def _accept(topic: Topic) -> tuple[list[Accepted], list[Incoming]]:
+    """Messages that came in time, and those that did not or could not be read."""
+    accepted: list[Accepted] = []
+    refused: list[Incoming] = []
+    times: list[int] = []
+    epoch = 0
+    for message in topic.messages:
+        content = message.content
+        if isinstance(content, EndOfStream):
+            epoch += 1
+            continue
+        if isinstance(content, Rejection):
+            refused.append(message)
+            continue
+        if content.event_time >= max(times, default=0) - RULES.out_of_orderness - LATENESS:
+            accepted.append(Accepted(message.offset, epoch, content))
+        else:
+            refused.append(message)
+        times.append(content.event_time)
+    return accepted, refused
+
+
+def _reason(message: Incoming, late: Reason) -> Reason:
+    return message.content.reason if isinstance(message.content, Rejection) else late
+
+
+def _start(prediction: Prediction) -> int:
+    return prediction.event_time - prediction.event_time % RULES.slide
