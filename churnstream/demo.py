@@ -33,7 +33,7 @@ LABEL_DELAY = "lognormal:mean=4d,sigma=0.5,max=12d"
 WINDOW, SLIDE = "3d", "1d"
 REPLAY_SECONDS = 10
 """Wall time over which the records are replayed, so that one can watch."""
-TRAINING_ROWS = 20_000
+TRAINING_ROWS = 10_000
 STALL_SECONDS = 60.0
 _REFRESH_SECONDS = 0.5
 

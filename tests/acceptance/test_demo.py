@@ -1,0 +1,113 @@
+"""``churnstream demo`` from outside: what it leaves, and that it leaves nothing running."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from mlflow import MlflowClient
+
+from tests.support.polling import eventually
+
+MARK = "CHURNSTREAM_TEST_DEMO"
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> str:
+    """Put into the environment of what a test starts, and so of all that that starts."""
+    return str(tmp_path)
+
+
+def start(arguments: list[str], folder: Path, mark: str) -> "subprocess.Popen[str]":
+    # a broker, model or setting of the surroundings must not reach the demo
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "CHURNSTREAM_", "MLFLOW_TRACKING"))}
+    kept |= {name: os.environ[name] for name in ("CHURNSTREAM_KAFKA_LIBS",) if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-m", "churnstream", "demo", "--dir", "runs", *arguments],
+        cwd=folder,
+        env={**kept, MARK: mark, "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """Living processes that the demo has started, itself included."""
+    return [process for process in psutil.process_iter() if _environment(process).get(MARK) == mark]
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return {} if process.status() == psutil.STATUS_ZOMBIE else process.environ()
+    except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+        return {}
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_measures_a_month_and_ends_without_a_trace(tmp_path: Path, mark: str) -> None:
+    demo = start(["--rows", "4000"], tmp_path, mark)
+    output, _ = demo.communicate(timeout=350)
+    assert demo.returncode == 0, output
+    assert "4,000 records replayed, 4,000 predictions, 4,000 outcomes, 0 dead letters" in output
+    eventually(lambda: not marked(mark), timeout=10, message="processes left")
+
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert not (folder / "kafka").exists()
+    report = re.search(r"newest drift report: (.*\.html)", output)
+    assert report is not None
+    assert "Age" in Path(report.group(1)).read_text(encoding="utf-8")
+    assert f"churnstream mlflow --dir {folder}" in output
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("churn monitor")
+    assert experiment is not None
+    names = {run.info.run_name: run.info.run_id for run in client.search_runs([experiment.experiment_id])}
+    for name, metric in (
+        ("v1 realised", "performance/f1"),
+        ("v1 estimated", "performance/f1"),
+        ("v1 inputs", "drift/share"),
+    ):
+        assert len(client.get_metric_history(names[name], metric)) >= 10, name
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path, mark: str) -> Iterator["subprocess.Popen[str]"]:
+    demo = start(["--rows", "4000"], tmp_path, mark)
+    yield demo
+    demo.kill()
+    demo.communicate()
+
+
+@pytest.mark.parametrize("log", ["train.log", "replay.log"])
+def test_ctrl_c_ends_everything_that_was_started(
+    interrupted: "subprocess.Popen[str]", tmp_path: Path, mark: str, log: str
+) -> None:
+    eventually(lambda: list(tmp_path.glob(f"runs/*/logs/{log}")), timeout=120, message=f"no {log}")
+    assert len(marked(mark)) > 3
+    interrupted.send_signal(signal.SIGINT)
+    output, _ = interrupted.communicate(timeout=60)
+    assert interrupted.returncode == 130, output
+    assert "Traceback" not in output
+    eventually(lambda: not marked(mark), timeout=10, message="processes left")
+    assert not list(tmp_path.glob("runs/*/kafka"))
+
+
+def test_a_killed_demo_takes_its_children_along(
+    interrupted: "subprocess.Popen[str]", tmp_path: Path, mark: str
+) -> None:
+    eventually(lambda: list(tmp_path.glob("runs/*/logs/train.log")), timeout=120, message="no training")
+    interrupted.kill()
+    eventually(lambda: not marked(mark), timeout=20, message="processes left")
+
+
+def test_a_table_that_is_not_there_is_a_clear_error(tmp_path: Path, mark: str) -> None:
+    demo = start(["--data", "nowhere.csv"], tmp_path, mark)
+    output, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 2
+    assert output.startswith("error: --data nowhere.csv")
+    assert "Traceback" not in output
