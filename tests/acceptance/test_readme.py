@@ -1,0 +1,166 @@
+"""The README's shell lines do what it says."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+
+import msgspec
+import pytest
+from mlflow import MlflowClient
+
+from churnstream.local_kafka import free_port
+from contract.messages import Window
+from tests.support.kafka import committed, stream_settings
+from tests.support.polling import eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKERS = ("churnstream score", "churnstream join", "churnstream monitor")
+
+
+def shell_lines() -> list[str]:
+    """All lines of the README's shell blocks, without their comments."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def environment(**changed: str) -> dict[str, str]:
+    """The shell's environment with this interpreter's commands first on the path."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **changed}
+
+
+@contextmanager
+def background(line: str, folder: Path, env: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    """Run a line until the block ends; then SIGTERM must end it, well."""
+    log = folder / f"{line.split()[1]}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            ["sh", "-c", f"exec {line}"], cwd=folder, env=env, stdout=output, stderr=subprocess.STDOUT, text=True
+        )
+    try:
+        yield process
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, f"{line}:\n{log.read_text()}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_every_line_is_known_to_these_tests() -> None:
+    assert set(shell_lines()) == {
+        "make demo",
+        "make test",
+        ".venv/bin/churnstream mlflow",
+        "export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092",
+        "export MLFLOW_TRACKING_URI=http://127.0.0.1:5000",
+        "churnstream doctor",
+        "churnstream train --data customers.csv",
+        *WORKERS,
+        "churnstream replay --data customers.csv",
+        "python benchmarks/scorer_throughput.py",
+    }
+
+
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_make_knows_the_two_commands(target: str) -> None:
+    shown = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {"demo": "churnstream demo", "test": "pytest"}[target] in shown.stdout
+
+
+@pytest.mark.timeout(300)
+def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    lines = [line for line in shell_lines() if line.startswith("churnstream")]
+    settings = stream_settings(broker, topic_prefix, tmp_path / "state")
+    env = environment(
+        KAFKA_BOOTSTRAP_SERVERS=broker,
+        MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path / 'mlflow.db'}",
+        CHURNSTREAM_TOPIC_PREFIX=topic_prefix,
+        CHURNSTREAM_STATE_DIR=str(tmp_path / "state"),
+        CHURNSTREAM_PARTITIONS=str(settings.partitions),
+    )
+
+    def run(line: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(["sh", "-c", line], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+
+    assert run("churnstream data synth --rows 2000 --out customers.csv").returncode == 0
+    doctor, train, replay = (next(line for line in lines if word in line) for word in ("doctor", "train", "replay"))
+    ill = run(doctor)
+    assert ill.returncode == 1
+    assert "churnstream train" in ill.stdout
+    trained = run(train)
+    assert trained.returncode == 0, trained.stderr
+    assert run(doctor).returncode == 0
+    with background(WORKERS[0], tmp_path, env), background(WORKERS[1], tmp_path, env):
+        with background(WORKERS[2], tmp_path, env) as monitor:
+            replayed = run(replay)
+            assert replayed.returncode == 0, replayed.stderr
+
+            def finals() -> int:
+                assert monitor.poll() is None, (tmp_path / "monitor.log").read_text()
+                windows = [_window(message.value()) for message in committed(settings, "windows")]
+                return sum(w.records for w in windows if w.status == "final" and w.start % (w.end - w.start) == 0)
+
+            eventually(lambda: finals() == 2_000, timeout=120, interval=0.5)
+    assert MlflowClient(env["MLFLOW_TRACKING_URI"]).get_experiment_by_name("churn monitor") is not None
+
+
+@pytest.mark.timeout(180)
+def test_mlflow_opens_on_what_a_demo_has_left(tmp_path: Path) -> None:
+    run = tmp_path / "demo-runs" / "20250101-000000"
+    run.mkdir(parents=True)
+    identity = MlflowClient(f"sqlite:///{run / 'mlflow.db'}").create_experiment("churn monitor")
+    port = free_port()
+    process = subprocess.Popen(
+        ["churnstream", "mlflow", "--port", str(port)],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == (
+            f"timelines: http://127.0.0.1:{port}/#/experiments/{identity}/runs?compareRunsMode=CHART"
+        )
+        eventually(lambda: _answers(f"http://127.0.0.1:{port}/health"), timeout=90)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def _window(value: bytes | None) -> Window:
+    return msgspec.json.decode(value or b"", type=Window)
+
+
+@pytest.mark.timeout(180)
+def test_the_benchmark_prints_a_table_with_ratios(broker: str) -> None:
+    shown = subprocess.run(
+        [sys.executable, "benchmarks/scorer_throughput.py", "--records", "5000", "--batch", "2000", "--repeats", "1"],
+        cwd=ROOT,
+        env=environment(KAFKA_BOOTSTRAP_SERVERS=broker),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    for worker in ("pass-through, plain", "pass-through, transactional", "scorer, plain", "scorer, exactly once"):
+        assert re.search(rf"^{worker} +[\d,]+ +\d+\.\d\d$", shown.stdout, flags=re.MULTILINE), shown.stdout
