@@ -1,6 +1,7 @@
 """Durations as people write them: ``7d``, ``12h``, ``90s``, ``1d12h``; kept as whole milliseconds."""
 
 import re
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -17,10 +18,10 @@ def parse_duration(text: str | int) -> int:
     """
     if isinstance(text, int):
         return text
-    parts = _PART.findall(text.strip())
+    parts = _PART.findall(text) if isinstance(text, str) else []
     if not parts or _PART.sub("", text).strip():
         raise ValueError(f"{text!r} is not a duration; write a number with a unit, such as 7d, 12h, 90s or 1d12h")
-    return round(sum(float(number) * _UNITS[unit] for number, unit in parts))
+    return round(sum(Decimal(number) * _UNITS[unit] for number, unit in parts))
 
 
 def format_duration(milliseconds: int) -> str:

@@ -1,5 +1,6 @@
 """The record type of a schema: decodes and validates a customer record at C speed."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, cast
 
@@ -78,8 +79,6 @@ def _value_type(feature: Feature) -> Any:
 
 
 def _bounds(number: type, minimum: float | None, maximum: float | None) -> msgspec.Meta:
-    if minimum is None:
-        return msgspec.Meta(le=number(maximum))
-    if maximum is None:
-        return msgspec.Meta(ge=number(minimum))
-    return msgspec.Meta(ge=number(minimum), le=number(maximum))
+    low = minimum if minimum is None or number is float else math.ceil(minimum)
+    high = maximum if maximum is None or number is float else math.floor(maximum)
+    return msgspec.Meta(ge=low, le=high)

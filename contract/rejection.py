@@ -128,10 +128,10 @@ def _invalid(message: str) -> Rejection:
 def _malformed(text: str, message: str) -> Rejection:
     """JSON has no NaN or infinity, but many writers emit them; those get a code and a field of their own."""
     try:
-        value = json.loads(text)
+        # either may run out of stack
+        field = _not_finite_path(json.loads(text), "")
     except (ValueError, RecursionError):
         return Rejection(Reason.NOT_JSON, "", message.removeprefix("JSON is malformed: "))
-    field = _not_finite_path(value, "")
     if field is None:
         return Rejection(Reason.NOT_JSON, "", message)
     return Rejection(Reason.NOT_FINITE, field, "NaN and infinity are no JSON numbers")

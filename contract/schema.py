@@ -1,6 +1,7 @@
 """The schema of a data set: one TOML file from which message types, columns and signatures are derived."""
 
 import hashlib
+import math
 import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +25,9 @@ class Kind(StrEnum):
 
 
 OnViolation = Literal["reject", "score"]
+
+RESERVED = ("score", "label")
+"""Columns that stand beside the features in reference samples and drift results; no feature can have these names."""
 
 
 class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"minimum": "min", "maximum": "max"}):
@@ -152,6 +156,10 @@ def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
     if not features:
         raise UserError(f"schema {origin} has no [features.…] table; name at least one feature")
     _refuse_overlap(file, origin)
+    if file.label.positive == file.label.negative:
+        raise UserError(
+            f"schema {origin}: label positive and negative are both {file.label.positive!r}; tell them apart"
+        )
     return Schema(file.name, file.version, file.id, file.label, file.private, file.ignored, features)
 
 
@@ -174,14 +182,21 @@ def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Fe
     where = f"schema {origin}, feature {name!r}"
     if not name.isidentifier():
         raise UserError(f"{where}: a feature's name must be an identifier (letters, digits, _); rename the column")
+    if name in RESERVED:
+        raise UserError(f"{where}: the name stands for the model's {name}; rename the column")
     if feature.is_categorical:
         if not feature.categories:
             raise UserError(f"{where}: a categorical feature needs categories = [...]")
+        twice = next((each for each in feature.categories if feature.categories.count(each) > 1), None)
+        if twice is not None:
+            raise UserError(f"{where}: category {twice!r} is there twice; remove one")
         if feature.minimum is not None or feature.maximum is not None:
             raise UserError(f"{where}: min and max make no sense for a categorical feature; remove them")
     elif feature.categories:
         raise UserError(f"{where}: only a categorical feature has categories; remove them or change its kind")
     minimum, maximum = feature.minimum, feature.maximum
+    if not all(math.isfinite(bound) for bound in (minimum, maximum) if bound is not None):
+        raise UserError(f"{where}: min and max must be finite; leave out a bound that there is not")
     if feature.kind is Kind.FLAG:
         minimum, maximum = 0, 1
     if minimum is not None and maximum is not None and minimum > maximum:

@@ -14,6 +14,7 @@ from contract.durations import Duration
 from contract.errors import UserError
 
 KAFKA_PREFIX = "KAFKA_"
+_PROPERTIES_VARIABLE = "CHURNSTREAM_KAFKA"
 _BROKER_SIDE = re.compile(r"KAFKA_(HOME|OPTS|HEAP_OPTS|JVM_.*|LOG4J_.*|LOG_DIRS?|GC_.*|JMX_.*|DEBUG|CLASSPATH)")
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
 
@@ -95,7 +96,12 @@ def load_settings(**flags: Any) -> Settings:
         UserError: a value has the wrong kind or range; the message names the setting and where it came from.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    kafka = kafka_properties({**_dotenv(), **os.environ}) | given.pop("kafka", {})
+    environment = {**_dotenv(), **os.environ}
+    if _PROPERTIES_VARIABLE in map(str.upper, environment):
+        raise UserError(
+            f"{_PROPERTIES_VARIABLE} is not read; give each librdkafka property a variable, such as KAFKA_LINGER_MS"
+        )
+    kafka = kafka_properties(environment) | given.pop("kafka", {})
     try:
         settings = Settings(**given, kafka=kafka)
     except ValidationError as error:
@@ -118,7 +124,10 @@ def kafka_properties(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _dotenv() -> dict[str, str]:
-    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    try:
+        return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f".env cannot be read ({error}); make it a readable UTF-8 file, or remove it") from None
 
 
 def _explain(error: ValidationError) -> str:

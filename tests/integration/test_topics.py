@@ -1,0 +1,105 @@
+"""Topics on a real broker: made where they are missing, and told of where they do not fit."""
+
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from churnstream.local_kafka import free_port
+from contract.errors import UserError
+from contract.kafka import admin_client
+from contract.settings import Settings, load_settings
+from contract.topics import ensure_topics, misfits, topic_specs
+from tests.support.polling import eventually
+
+TIMEOUT = 30.0
+
+
+@pytest.fixture
+def settings(broker: str, topic_prefix: str, tmp_path: Path) -> Settings:
+    return load_settings(
+        kafka={"bootstrap.servers": broker}, topic_prefix=topic_prefix, state_dir=tmp_path, partitions=3
+    )
+
+
+@pytest.fixture
+def admin(settings: Settings) -> AdminClient:
+    return admin_client(settings)
+
+
+def make(admin: AdminClient, name: str, partitions: int, policy: str) -> None:
+    """Create a topic as someone else would."""
+    topic = NewTopic(name, partitions, replication_factor=1, config={"cleanup.policy": policy})
+    admin.create_topics([topic])[name].result(TIMEOUT)
+    eventually(lambda: name in admin.list_topics(timeout=TIMEOUT).topics)
+
+
+def test_missing_topics_are_made_once(admin: AdminClient, settings: Settings) -> None:
+    specs = topic_specs(settings)
+    assert sorted(ensure_topics(admin, settings)) == sorted(spec.name for spec in specs)
+    assert ensure_topics(admin, settings) == []
+    assert misfits(admin, settings) == []
+
+    found = admin.list_topics(timeout=TIMEOUT).topics
+    resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
+    configs = {resource.name: future.result(TIMEOUT) for resource, future in admin.describe_configs(resources).items()}
+    for spec in specs:
+        assert len(found[spec.name].partitions) == spec.partitions
+        assert {name: configs[spec.name][name].value for name in spec.config} == spec.config
+
+
+def test_only_what_is_missing_is_made(admin: AdminClient, settings: Settings) -> None:
+    make(admin, settings.topic("labels"), 3, "delete")
+    assert settings.topic("labels") not in ensure_topics(admin, settings)
+    assert misfits(admin, settings) == []
+
+
+def test_a_wrong_number_of_partitions_is_one_clear_message(admin: AdminClient, settings: Settings) -> None:
+    make(admin, settings.topic("labels"), 2, "delete")
+    with pytest.raises(UserError) as raised:
+        ensure_topics(admin, settings)
+    assert str(raised.value) == (
+        f"topic {settings.topic('labels')} has 2 partitions where 3 are needed; set CHURNSTREAM_PARTITIONS to the "
+        f"number that all have, or use another CHURNSTREAM_TOPIC_PREFIX"
+    )
+
+
+def test_a_wrong_cleanup_policy_is_one_clear_message(admin: AdminClient, settings: Settings) -> None:
+    make(admin, settings.topic("panes"), 1, "delete")
+    with pytest.raises(UserError) as raised:
+        ensure_topics(admin, settings)
+    assert str(raised.value) == (
+        f"topic {settings.topic('panes')} has cleanup.policy=delete where compact is needed; "
+        f"alter it, or use another CHURNSTREAM_TOPIC_PREFIX"
+    )
+
+
+def test_misfits_name_each_topic_and_make_none(admin: AdminClient, settings: Settings) -> None:
+    make(admin, settings.topic("windows"), 2, "delete")
+    problems = misfits(admin, settings)
+    absent = [spec.name for spec in topic_specs(settings) if spec.name != settings.topic("windows")]
+    assert [problem for problem in problems if "does not exist" in problem] == [
+        f"topic {name} does not exist; run any churnstream worker, or `churnstream doctor --create-topics`"
+        for name in absent
+    ]
+    assert [problem.split(" has ")[1].split(" where")[0] for problem in problems[len(absent) :]] == [
+        "2 partitions",
+        "cleanup.policy=delete",
+    ]
+    assert not admin.list_topics(timeout=TIMEOUT).topics.keys() & set(absent)
+
+
+def test_what_the_broker_refuses_is_told(broker: str, topic_prefix: str, tmp_path: Path) -> None:
+    settings = load_settings(
+        kafka={"bootstrap.servers": broker}, topic_prefix=topic_prefix, state_dir=tmp_path, replication_factor=1_000
+    )
+    with pytest.raises(UserError, match=rf"topic {topic_prefix}\S+ cannot be created: .*[Rr]eplication"):
+        ensure_topics(admin_client(settings), settings)
+
+
+def test_no_broker_is_told(topic_prefix: str, tmp_path: Path) -> None:
+    nowhere = {"bootstrap.servers": f"127.0.0.1:{free_port()}"}
+    settings = load_settings(kafka=nowhere, topic_prefix=topic_prefix, state_dir=tmp_path)
+    for ask in (ensure_topics, misfits):
+        with pytest.raises(UserError, match=r"no Kafka answers \(.*\); check KAFKA_BOOTSTRAP_SERVERS"):
+            ask(admin_client(settings), settings, timeout=0.5)

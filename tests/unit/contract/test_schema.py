@@ -1,0 +1,199 @@
+"""Schemas: what can be said, what cannot and how that is told, and what the fingerprint stands for."""
+
+import copy
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract.errors import UserError
+from contract.schema import Kind, load_schema, parse_schema
+
+RAW: dict[str, Any] = {
+    "name": "test",
+    "version": 1,
+    "id": "Id",
+    "private": ["Surname"],
+    "ignored": ["Row"],
+    "on_violation": "reject",
+    "label": {"column": "y", "positive": 1, "negative": 0},
+    "features": {
+        "Country": {"kind": "categorical", "categories": ["FR", "DE"]},
+        "Age": {"kind": "numeric", "min": 18, "max": 100, "missing": True},
+        "Products": {"kind": "ordinal", "min": 1, "on_violation": "score"},
+        "Active": {"kind": "flag"},
+    },
+}
+
+
+def changed(**parts: Any) -> dict[str, Any]:
+    """RAW with parts replaced: ``a__b=1`` sets ``raw["a"]["b"]``; None removes."""
+    raw = copy.deepcopy(RAW)
+    for path, value in parts.items():
+        *parents, last = path.split("__")
+        table = raw
+        for name in parents:
+            table = table.setdefault(name, {})
+        if value is None:
+            del table[last]
+        else:
+            table[last] = value
+    return raw
+
+
+def test_the_shipped_schema() -> None:
+    schema = load_schema("bank_churn")
+    assert (schema.name, schema.version, schema.id_column) == ("bank_churn", 1, "CustomerId")
+    assert schema.private == ("Surname",)
+    assert len(schema.features) == 10
+
+
+def test_names_keep_the_order_of_the_file_and_split_by_kind() -> None:
+    schema = parse_schema(RAW)
+    assert schema.names == ("Country", "Age", "Products", "Active")
+    assert schema.categorical == ("Country",)
+    assert schema.numeric == ("Age", "Products", "Active")
+
+
+def test_features_are_completed() -> None:
+    schema = parse_schema(RAW)
+    active, products, age = schema.feature("Active"), schema.feature("Products"), schema.feature("Age")
+    assert (active.kind, active.minimum, active.maximum) == (Kind.FLAG, 0, 1)
+    assert (active.on_violation, products.on_violation) == ("reject", "score")
+    assert (age.missing, active.missing) == (True, False)
+    with pytest.raises(KeyError):
+        schema.feature("Zip")
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "violates"),
+    [
+        ("Age", 18, False),
+        ("Age", 17.9, True),
+        ("Age", 100, False),
+        ("Age", 100.5, True),
+        ("Age", None, False),
+        ("Products", 0, True),
+        ("Products", 10_000, False),
+        ("Active", 2, True),
+        ("Country", "FR", False),
+        ("Country", "IT", True),
+        ("Country", None, False),
+    ],
+)
+def test_violations(feature: str, value: float | str | None, violates: bool) -> None:
+    assert parse_schema(RAW).feature(feature).violates(value) is violates
+
+
+def test_defaults_are_the_same_schema_as_what_they_stand_for() -> None:
+    short = changed(version=None, on_violation=None, label__positive=None, label__negative=None)
+    assert parse_schema(short) == parse_schema(RAW)
+    assert parse_schema(short).fingerprint == parse_schema(RAW).fingerprint
+
+
+def test_the_fingerprint_is_the_same_in_every_process() -> None:
+    assert parse_schema(RAW).fingerprint == "69b732f11ab821c3"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"name": "other"},
+        {"version": 2},
+        {"id": "Key"},
+        {"private": []},
+        {"ignored": ["Row", "Col"]},
+        {"on_violation": "score"},
+        {"label__column": "z"},
+        {"label__positive": "yes"},
+        {"label__positive": "1"},
+        {"label__negative": -1},
+        {"features__Age__min": 19},
+        {"features__Age__max": None},
+        {"features__Age__missing": False},
+        {"features__Age__kind": "ordinal"},
+        {"features__Products__on_violation": "reject"},
+        {"features__Country__categories": ["DE", "FR"]},
+        {"features__Active": None},
+        {"features__Zip": {"kind": "numeric"}},
+    ],
+    ids=str,
+)
+def test_the_fingerprint_changes_with_the_schema(parts: dict[str, Any]) -> None:
+    assert parse_schema(changed(**parts)).fingerprint != parse_schema(RAW).fingerprint
+
+
+def test_the_fingerprint_changes_with_the_order_of_the_matrix() -> None:
+    turned = changed()
+    turned["features"] = dict(reversed(turned["features"].items()))
+    assert parse_schema(turned).fingerprint != parse_schema(RAW).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"name": None}, "missing required field `name`"),
+        ({"label": None}, "missing required field `label`"),
+        ({"features": None}, "missing required field `features`"),
+        ({"id": 7}, r"Expected `str`, got `int` - at `\$.id`"),
+        ({"color": "red"}, "unknown field `color`"),
+        ({"on_violation": "drop"}, "Invalid enum value 'drop'"),
+        ({"features__Age__kind": "date"}, "Invalid enum value 'date'"),
+        ({"features__Age__unit": "years"}, "unknown field `unit`"),
+        ({"features__Age__min": "18"}, "Expected `float"),
+        ({"features": {}}, "name at least one feature"),
+        ({"features__Home Town": {"kind": "flag"}}, "feature 'Home Town': .* rename the column"),
+        ({"features__score": {"kind": "numeric"}}, "feature 'score': .* rename the column"),
+        ({"features__label": {"kind": "numeric"}}, "feature 'label': .* rename the column"),
+        ({"features__Country__categories": []}, r"feature 'Country': .* needs categories"),
+        ({"features__Country__categories": ["FR", "DE", "FR"]}, "feature 'Country': category 'FR' .* twice"),
+        ({"features__Country__min": 1}, "feature 'Country': min and max"),
+        ({"features__Age__categories": ["old"]}, "feature 'Age': only a categorical feature"),
+        ({"features__Age__min": 101}, "feature 'Age': min 101.0 is above max 100.0; swap them"),
+        ({"features__Age__min": math.nan}, "feature 'Age': .* finite"),
+        ({"features__Age__max": math.inf}, "feature 'Age': .* finite"),
+        ({"label__negative": 1}, "label .* both 1"),
+        ({"private": ["Age"]}, "column 'Age' has two roles"),
+        ({"ignored": ["Id"]}, "column 'Id' has two roles"),
+        ({"label__column": "Surname"}, "column 'Surname' has two roles"),
+        ({"features__y": {"kind": "flag"}}, "column 'y' has two roles"),
+    ],
+    ids=str,
+)
+def test_what_a_schema_cannot_say_is_told_in_one_line(parts: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as raised:
+        parse_schema(changed(**parts), "my.toml")
+    assert str(raised.value).startswith("schema my.toml")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_schema_is_loaded_by_path(tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text('name = "t"\nid = "i"\n[label]\ncolumn = "y"\n[features.A]\nkind = "flag"\n', encoding="utf-8")
+    assert load_schema(str(path)).names == ("A",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read: .*No such file.*; give a readable TOML file"),
+        (b"name = \xff", "cannot be read"),
+        (b"name = ", "is not TOML: .*; correct the line it names"),
+        (b"name = 1", "Expected `str`, got `int`"),
+    ],
+    ids=["no file", "not UTF-8", "not TOML", "not a schema"],
+)
+def test_a_file_that_is_no_schema(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "my.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as raised:
+        load_schema(str(path))
+    assert f"schema {path}" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["bank", "", "bank_churn.csv"])
+def test_an_unknown_data_set_is_answered_with_those_that_are_known(name: str) -> None:
+    with pytest.raises(UserError, match=r"take one of .*bank_churn"):
+        load_schema(name)

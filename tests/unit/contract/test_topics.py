@@ -1,0 +1,33 @@
+"""Which topics there are and how they are kept."""
+
+from contract.settings import load_settings
+from contract.topics import MAX_MESSAGE_BYTES, MAX_VALUE_BYTES, topic_specs
+
+
+def test_topics_that_meet_have_the_same_partitions_and_the_others_one() -> None:
+    specs = {spec.name: spec for spec in topic_specs(load_settings(partitions=7, topic_prefix="t."))}
+    partitions = {name: spec.partitions for name, spec in specs.items()}
+    assert partitions == {
+        "t.customers": 7,
+        "t.labels": 7,
+        "t.predictions": 7,
+        "t.outcomes": 7,
+        "t.dead-letters": 7,
+        "t.panes": 1,
+        "t.windows": 1,
+        "t.alerts": 1,
+    }
+    compact = {name for name, spec in specs.items() if spec.config["cleanup.policy"] == "compact"}
+    assert compact == {"t.panes", "t.windows", "t.alerts"}
+    assert all(spec.config["cleanup.policy"] == "delete" for name, spec in specs.items() if name not in compact)
+
+
+def test_an_oversized_value_reaches_the_dead_letters() -> None:
+    assert MAX_VALUE_BYTES < 2_000_000
+    for spec in topic_specs(load_settings()):
+        assert int(spec.config["max.message.bytes"]) == MAX_MESSAGE_BYTES > 2_000_000
+
+
+def test_dead_letters_are_kept_long() -> None:
+    (spec,) = (spec for spec in topic_specs(load_settings()) if spec.name.endswith("dead-letters"))
+    assert int(spec.config["retention.ms"]) == 365 * 86_400_000
