@@ -99,7 +99,7 @@ def _run(demo: Demo, settings: Settings, children: Children, console: Console) -
     replay = children.start("replay", "replay", *_replay_arguments(demo))
     snapshot = _follow(settings, children, replay, console)
     with console.status("finishing reports and the last writes to MLflow"):
-        children.stop(timeout=60)
+        children.stop(timeout=120)
     return snapshot
 
 

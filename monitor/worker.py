@@ -16,6 +16,7 @@ from monitor.slot import Slot
 from monitor.timeline import Timeline, run_timeline
 from monitor.windows import WindowBook, WindowSpec
 
+_LAST_WRITES_SECONDS = 60.0
 _log = logging.getLogger("churnstream.monitor")
 
 
@@ -53,6 +54,6 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
         asyncio.run(main())
     finally:
         reports.close()
-        if not sink_thread.close():
+        if not sink_thread.close(_LAST_WRITES_SECONDS):
             _log.warning("windows are waiting for MLflow on disk; the next monitor with this state folder logs them")
         slot.close()

@@ -100,17 +100,20 @@ def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
     trained = run(train)
     assert trained.returncode == 0, trained.stderr
     assert run(doctor).returncode == 0
-    with background(WORKERS[0], tmp_path, env), background(WORKERS[1], tmp_path, env):
-        with background(WORKERS[2], tmp_path, env) as monitor:
-            replayed = run(replay)
-            assert replayed.returncode == 0, replayed.stderr
+    with (
+        background(WORKERS[0], tmp_path, env),
+        background(WORKERS[1], tmp_path, env),
+        background(WORKERS[2], tmp_path, env) as monitor,
+    ):
+        replayed = run(replay)
+        assert replayed.returncode == 0, replayed.stderr
 
-            def finals() -> int:
-                assert monitor.poll() is None, (tmp_path / "monitor.log").read_text()
-                windows = [_window(message.value()) for message in committed(settings, "windows")]
-                return sum(w.records for w in windows if w.status == "final" and w.start % (w.end - w.start) == 0)
+        def finals() -> int:
+            assert monitor.poll() is None, (tmp_path / "monitor.log").read_text()
+            windows = [_window(message.value()) for message in committed(settings, "windows")]
+            return sum(w.records for w in windows if w.status == "final" and w.start % (w.end - w.start) == 0)
 
-            eventually(lambda: finals() == 2_000, timeout=120, interval=0.5)
+        eventually(lambda: finals() == 2_000, timeout=120, interval=0.5)
     assert MlflowClient(env["MLFLOW_TRACKING_URI"]).get_experiment_by_name("churn monitor") is not None
 
 

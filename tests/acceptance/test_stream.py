@@ -3,8 +3,6 @@
 One run of a table with surnames serves all tests of this module.
 """
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from contract.settings import Settings
 from contract.topics import CUSTOMERS, LABELS, OUTCOMES, PREDICTIONS
 from producer.synthetic import write_csv
 from tests.support.kafka import TIMEOUT, committed, environment, stream_settings
+from tests.support.oracle import assert_windows_are_one_group_by, topic_frame
 from tests.support.polling import eventually
 
 ROWS = 3_000
@@ -39,16 +38,14 @@ class Run:
     snapshot: Snapshot
 
     def frame(self, topic: str) -> pd.DataFrame:
-        """A topic's messages as a table, without control messages."""
-        rows = [json.loads(m.value() or b"") for m in committed(self.settings, topic) if m.key() is not None]
-        return pd.json_normalize(rows)
+        return topic_frame(self.settings, topic)
 
     def finals(self) -> list[Window]:
         return [window for window in self.snapshot.ordered() if window.status == "final"]
 
 
 @pytest.fixture(scope="module")
-def run(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("stream")
     settings = stream_settings(
         broker,
@@ -78,9 +75,9 @@ def run(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
             return watch.refresh(ended=True).complete
 
         eventually(complete, timeout=120, interval=0.3)
-        children.stop(timeout=60)
+        children.stop(timeout=120)
         watch.close()
-    yield Run(settings, folder, table, watch.snapshot)
+    return Run(settings, folder, table, watch.snapshot)
 
 
 def test_every_record_has_one_prediction_and_every_label_one_outcome(run: Run) -> None:
@@ -96,20 +93,8 @@ def test_no_label_travels_in_a_customer_record(run: Run) -> None:
 
 
 def test_final_windows_are_one_group_by_over_predictions_joined_to_labels(run: Run) -> None:
-    joined = run.frame(PREDICTIONS).merge(run.frame(LABELS)[["record_id", "label"]], on="record_id")
     assert len(run.finals()) >= 20
-    for window in run.finals():
-        rows = joined[(joined.event_time >= window.start) & (joined.event_time < window.end)]
-        found = window.performance
-        tn, fp, fn, tp = metrics.confusion_matrix(rows.label, rows.predicted, labels=[0, 1]).ravel()
-        assert (found.tn, found.fp, found.fn, found.tp) == (tn, fp, fn, tp)
-        assert window.records == window.labelled == len(rows)
-        assert found.accuracy == pytest.approx(metrics.accuracy_score(rows.label, rows.predicted), abs=1e-12)
-        assert found.brier == pytest.approx(metrics.brier_score_loss(rows.label, rows.probability), abs=1e-8)
-        if found.f1 is not None:
-            assert found.f1 == pytest.approx(metrics.f1_score(rows.label, rows.predicted), abs=1e-12)
-        if rows.label.nunique() == 2:
-            assert found.roc_auc == pytest.approx(metrics.roc_auc_score(rows.label, rows.probability), abs=1e-12)
+    assert_windows_are_one_group_by(run.finals(), run.frame(PREDICTIONS), run.frame(LABELS))
 
 
 def test_windows_that_do_not_overlap_hold_every_record_once(run: Run) -> None:

@@ -1,0 +1,35 @@
+"""What final windows must say: one group-by over predictions joined to labels, computed by pandas and scikit-learn."""
+
+import json
+from collections.abc import Iterable
+
+import pandas as pd
+import pytest
+from sklearn import metrics
+
+from contract.messages import Window
+from contract.settings import Settings
+from tests.support.kafka import committed
+
+
+def topic_frame(settings: Settings, topic: str) -> pd.DataFrame:
+    """A topic's committed messages as a table, without control messages."""
+    rows = [json.loads(m.value() or b"") for m in committed(settings, topic) if m.key() is not None]
+    return pd.json_normalize(rows)
+
+
+def assert_windows_are_one_group_by(windows: Iterable[Window], predictions: pd.DataFrame, labels: pd.DataFrame) -> None:
+    """Compare fully labelled final windows with the messages that they were made from."""
+    joined = predictions.merge(labels[["record_id", "label"]], on="record_id")
+    for window in windows:
+        rows = joined[(joined.event_time >= window.start) & (joined.event_time < window.end)]
+        found = window.performance
+        tn, fp, fn, tp = metrics.confusion_matrix(rows.label, rows.predicted, labels=[0, 1]).ravel()
+        assert (found.tn, found.fp, found.fn, found.tp) == (tn, fp, fn, tp)
+        assert window.records == window.labelled == len(rows)
+        assert found.accuracy == pytest.approx(metrics.accuracy_score(rows.label, rows.predicted), abs=1e-12)
+        assert found.brier == pytest.approx(metrics.brier_score_loss(rows.label, rows.probability), abs=1e-8)
+        if found.f1 is not None:
+            assert found.f1 == pytest.approx(metrics.f1_score(rows.label, rows.predicted), abs=1e-12)
+        if rows.label.nunique() == 2:
+            assert found.roc_auc == pytest.approx(metrics.roc_auc_score(rows.label, rows.probability), abs=1e-12)
