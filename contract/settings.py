@@ -25,6 +25,15 @@ def _topic_prefix(value: str) -> str:
     return value
 
 
+def _instance(value: str | None) -> str | None:
+    """An empty name, as a compose file gives it, is none. A name is a folder and part of Kafka ids."""
+    if not value:
+        return None
+    if not _TOPIC_CHARACTERS.fullmatch(value) or not value.strip("."):
+        raise ValueError(f"{value!r} cannot name a worker; use letters, digits, '.', '_' and '-' only")
+    return value
+
+
 def default_state_dir() -> Path:
     """``$XDG_STATE_HOME/churnstream``, or ``~/.local/state/churnstream``."""
     base = os.environ.get("XDG_STATE_HOME")
@@ -56,7 +65,7 @@ class Settings(BaseSettings):
     model_alias: str = Field("champion", description="alias of the version that scores")
 
     state_dir: Path = Field(default_factory=default_state_dir, description="stores, spool and reports of this machine")
-    instance: str | None = Field(
+    instance: Annotated[str | None, AfterValidator(_instance)] = Field(
         None, description="stable name of this worker; one that restarts under its name takes over at once"
     )
 

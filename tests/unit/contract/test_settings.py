@@ -81,6 +81,8 @@ def test_the_state_folder_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
         ("partitions", "0", "got '0' (str): Input should be greater than or equal to 1"),
         ("partitions", "four", "got 'four' (str): Input should be a valid integer"),
         ("topic_prefix", "a b", "got 'a b' (str): 'a b' cannot begin a topic's name; use letters"),
+        ("instance", "../a", "got '../a' (str): '../a' cannot name a worker; use letters"),
+        ("instance", "..", "cannot name a worker"),
         ("batch_size", "1000001", "less than or equal to 1000000"),
         ("window", "week", "got 'week' (str): 'week' is not a duration; write a number with a unit, such as 7d"),
         ("window", "0s", "got 0 (int): Input should be greater than 0"),
@@ -105,6 +107,13 @@ def test_a_wrong_value_is_told_in_one_line_with_setting_flag_and_variable(
         assert str(raised.value).startswith(start)
         assert message in str(raised.value)
         assert "\n" not in str(raised.value)
+
+
+def test_a_worker_has_a_name_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().instance is None
+    assert load_settings(instance="east-1").instance == "east-1"
+    monkeypatch.setenv("CHURNSTREAM_INSTANCE", "")
+    assert load_settings().instance is None
 
 
 def test_a_window_is_a_multiple_of_its_slide() -> None:

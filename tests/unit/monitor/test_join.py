@@ -12,7 +12,7 @@ from monitor.incoming import Incoming
 from monitor.join import PartitionJoin
 from monitor.store import JoinStore
 from tests.support.join_check import check
-from tests.support.join_log import CHALLENGER, HOUR, RULES, SAMPLE_SIZE, SCHEMA, Crashed, Partition, Worker, label
+from tests.support.join_log import CHALLENGER, HOUR, RULES, SAMPLE_SIZE, SCHEMA, Partition, Worker, label
 from tests.support.join_log import prediction as predicted
 from tests.support.messages import START
 
@@ -36,12 +36,6 @@ def outcomes(partition: Partition) -> list[tuple[str, str, int, int]]:
 
 def reasons(partition: Partition) -> list[tuple[str, int, Reason]]:
     return [(letter.topic, letter.offset, letter.rejection.reason) for letter in partition.dead_letters]
-
-
-def lose_store(worker: Worker, folder: Path) -> Worker:
-    """Another worker, which has no store of this partition."""
-    worker.close()
-    return Worker(worker.partition, folder)
 
 
 def test_an_outcome_is_the_prediction_with_its_label(partition: Partition, worker: Worker) -> None:
@@ -329,84 +323,6 @@ def test_rollback_takes_back_what_was_absorbed(partition: Partition, tmp_path: P
     assert not join.dirty_panes()
     assert join.absorb(*batch) == first
     assert len(join.dirty_panes()) == 1
-
-
-@pytest.mark.parametrize("crash", ["before-publish", "before-store-commit"])
-def test_a_crash_neither_loses_nor_doubles_an_outcome(
-    partition: Partition, worker: Worker, tmp_path: Path, crash: str
-) -> None:
-    partition.predictions.append(predicted(1, 3))
-    partition.labels.append(label(1, 5))
-    with pytest.raises(Crashed):
-        worker.step(crash=crash)
-    worker.close()
-    worker = Worker(partition, tmp_path / "a")
-    partition.end()
-    worker.drain()
-    check([partition])
-
-
-def test_a_stale_store_catches_up_in_silence(partition: Partition, worker: Worker, tmp_path: Path) -> None:
-    partition.predictions.append(predicted(1, 3))
-    worker.drain()
-    worker.close()
-    other = Worker(partition, tmp_path / "b")
-    for number in range(2, 6):
-        partition.predictions.append(predicted(number, 3))
-        partition.labels.append(label(number, 5))
-    partition.labels.append(label(1, 5))
-    other.drain()
-    other.close()
-    partition.predictions.append(predicted(6, 3))
-    worker = Worker(partition, tmp_path / "a")
-    for _ in range(4):
-        worker.step(1, 0)
-        assert len(partition.outcomes) == 5
-    partition.labels.append(label(6, 5))
-    worker.drain()
-    partition.end()
-    worker.drain()
-    check([partition])
-
-
-@pytest.mark.parametrize("hours", range(26, 40))
-def test_a_rebuilt_state_does_not_publish_half_of_a_forgotten_pane(
-    partition: Partition, worker: Worker, tmp_path: Path, hours: int
-) -> None:
-    # the pane from 0 h has a record before, and one behind, the oldest one that is kept when it is forgotten
-    for number, time in enumerate((0.5, 4.5, 3.5, hours)):
-        partition.predictions.append(predicted(number, time))
-    partition.labels.append(label(3, hours))
-    worker.drain()
-    partition.predictions.append(predicted(4, hours))
-    worker.drain()
-    worker = lose_store(worker, tmp_path / "b")
-    worker.drain()
-    partition.end()
-    worker.drain()
-    check([partition])
-
-
-@pytest.mark.parametrize(
-    ("hours", "label_hours"), [(18, 28), (20, 28), (20, 46), (26, 28), (32, 30), (28, 38), (36, 46), (38, 38), (38, 46)]
-)
-@pytest.mark.parametrize("delay", [8, 13, 19])
-def test_a_rebuilt_state_does_not_give_up_on_labels_of_forgotten_records(
-    partition: Partition, worker: Worker, tmp_path: Path, delay: int, hours: int, label_hours: int
-) -> None:
-    # the label of record 0 stands behind one that is still kept when record 0 is forgotten
-    for number, time in enumerate((1, 5, hours)):
-        partition.predictions.append(predicted(number, time))
-    for number, time in ((1, 6), (0, 1 + delay), (2, label_hours)):
-        partition.labels.append(label(number, time))
-    worker.drain()
-    partition.predictions.append(predicted(3, hours))
-    worker.drain()
-    worker = lose_store(worker, tmp_path / "b")
-    worker.drain()
-    partition.end()
-    worker.drain()
-    check([partition])
 
 
 @pytest.mark.parametrize("hours", range(4, 48, 4))

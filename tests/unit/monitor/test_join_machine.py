@@ -46,13 +46,13 @@ _events = st.lists(
         st.sampled_from(
             ["record"] * 4 + ["label"] * 5 + ["lost record", "again", "challenge", "stranger's label", "bad"]
         ),
-        st.sampled_from([0, 0, 1, 2, 5, 9]),
-        st.sampled_from([0, 0, 0, 1, 2, 4, 11]),
+        st.sampled_from([0, 0, 0, 1, 1, 2, 5]),
+        st.sampled_from([0, 0, 0, 1, 2, 4, 9, 11]),
         st.integers(0, 12),
         st.integers(0, 1),
     ),
-    min_size=1,
-    max_size=12,
+    min_size=4,
+    max_size=20,
 )
 
 

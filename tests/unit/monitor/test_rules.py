@@ -1,0 +1,160 @@
+"""The join's rules at their edges: durations of 2 h out-of-orderness, 10 h lateness, panes of 4 h."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from contract.rejection import Reason
+from monitor.rules import (
+    KeptLabel,
+    KeptPrediction,
+    TopicProgress,
+    comes_too_late,
+    forget_before,
+    joins,
+    refuse_label,
+    refuse_prediction,
+    resolve,
+    time_is_up_before,
+)
+from tests.support.join_log import CHAMPION, HOUR, RULES, label, prediction
+from tests.support.messages import START
+
+
+def kept_prediction(hours: float = 0, **changed: Any) -> KeptPrediction:
+    made = KeptPrediction(
+        record_id="r",
+        customer_id="c",
+        event_time=START + round(hours * HOUR),
+        probability=0.5,
+        predicted=1,
+        threshold=0.5,
+        model=CHAMPION,
+        features=(),
+        offset=0,
+        latest=None,
+        epoch=0,
+    )
+    return msgspec.structs.replace(made, **changed)
+
+
+def kept_label(hours: float, value: int = 1, **changed: Any) -> KeptLabel:
+    made = KeptLabel("r", "c", START + round(hours * HOUR), value, offset=0, latest=None, epoch=0, raw=b"")
+    return msgspec.structs.replace(made, **changed)
+
+
+def at(hours: float, epoch: int = 0) -> TopicProgress:
+    """A topic whose largest event time is so many hours after START."""
+    return TopicProgress(offset=7, latest=START + round(hours * HOUR), epoch=epoch)
+
+
+def test_progress_follows_offsets_and_the_largest_event_time() -> None:
+    progress = TopicProgress()
+    assert progress.watermark(RULES) is None
+    progress.advance(3, START)
+    progress.advance(5, START - HOUR)
+    progress.advance(6, None)
+    assert (progress.offset, progress.latest, progress.watermark(RULES)) == (7, START, START - 2 * HOUR)
+    progress.end(8)
+    assert (progress.offset, progress.epoch, progress.ended, progress.latest) == (9, 1, True, START)
+    progress.advance(9, None)
+    assert (progress.epoch, progress.ended) == (1, False)
+
+
+@pytest.mark.parametrize(("behind", "refused"), [(0, False), (12, False), (12.001, True)])
+def test_what_is_further_behind_than_out_of_orderness_and_lateness_is_refused(behind: float, refused: bool) -> None:
+    for refusal, reason in (
+        (refuse_prediction(prediction(1, 20 - behind), at(20), RULES), Reason.RECORD_TOO_LATE),
+        (refuse_label(label(1, 20 - behind), at(20), RULES), Reason.LABEL_TOO_LATE),
+    ):
+        assert (refusal is not None) is refused
+        assert refusal is None or (refusal.reason, refusal.field) == (reason, "event_time")
+
+
+def test_the_first_message_of_a_topic_is_never_late() -> None:
+    assert refuse_prediction(prediction(1, -1_000), TopicProgress(), RULES) is None
+    assert refuse_label(label(1, -1_000), TopicProgress(), RULES) is None
+
+
+@pytest.mark.parametrize(
+    ("delay", "joined", "too_late"),
+    [
+        (-0.001, False, False),
+        (0, True, False),
+        (10, True, False),
+        (10.001, False, True),
+        (20, False, True),
+        (20.001, False, False),
+    ],
+)
+def test_a_label_joins_comes_too_late_or_is_of_no_concern(delay: float, joined: bool, too_late: bool) -> None:
+    assert joins(kept_prediction(), kept_label(delay), RULES) is joined
+    assert comes_too_late(kept_prediction(), kept_label(delay), RULES) is too_late
+
+
+@pytest.mark.parametrize("delay", [5, 15])
+def test_another_customer_or_a_prediction_from_after_the_labels_end_is_of_no_concern(delay: float) -> None:
+    for made, found in (
+        (kept_prediction(), kept_label(delay, customer_id="d")),
+        (kept_prediction(epoch=1), kept_label(delay, epoch=0)),
+    ):
+        assert not joins(made, found, RULES)
+        assert not comes_too_late(made, found, RULES)
+    again = kept_label(delay, epoch=1)
+    assert joins(kept_prediction(), again, RULES) or comes_too_late(kept_prediction(), again, RULES)
+
+
+@pytest.mark.parametrize(
+    ("labels", "joined"),
+    [
+        ([], None),
+        ([(1, 11)], None),
+        ([(1, 2)], (1, 2, 1)),
+        ([(1, 2), (1, 3)], (1, 2, 1)),
+        ([(0, 2), (1, 3)], (1, 3, 2)),
+        ([(0, 2), (1, 3), (1, 4), (0, 5)], (0, 5, 3)),
+        # the order of the topic counts, not that of event time
+        ([(0, 5), (1, 3)], (1, 3, 2)),
+        # one that does not join changes nothing
+        ([(0, 2), (1, 11), (0, 3)], (0, 2, 1)),
+    ],
+    ids=str,
+)
+def test_the_last_label_that_joins_is_true(labels: list[tuple[int, int]], joined: tuple[int, int, int] | None) -> None:
+    found = resolve(kept_prediction(), [kept_label(hours, value) for value, hours in labels], RULES)
+    expected = None if joined is None else (joined[0], START + joined[1] * HOUR, joined[2])
+    assert found == expected
+
+
+def test_a_labels_time_is_up_when_no_accepted_prediction_can_join_it() -> None:
+    assert time_is_up_before(TopicProgress(), RULES) is None
+    before = time_is_up_before(at(20), RULES)
+    assert before == START + 8 * HOUR
+    # the earliest prediction that is accepted still joins a label whose time is not up
+    assert refuse_prediction(prediction(1, 8), at(20), RULES) is None
+    assert joins(kept_prediction(8), kept_label(8), RULES)
+
+
+def test_a_pane_is_forgotten_when_both_watermarks_have_passed_it_by_three_times_the_lateness() -> None:
+    assert forget_before(TopicProgress(), at(100), RULES) is None
+    assert forget_before(at(100), TopicProgress(), RULES) is None
+    assert forget_before(at(42), at(100), RULES) == forget_before(at(100), at(42), RULES) == START + 10 * HOUR
+
+
+def test_nothing_accepted_concerns_what_was_forgotten() -> None:
+    forgotten = forget_before(at(42), at(42), RULES)
+    assert forgotten is not None
+    last = kept_prediction(event_time=forgotten - 1)
+    assert refuse_prediction(prediction(1, 9.999), at(42), RULES) is not None
+    # the earliest label that is accepted
+    earliest = kept_label(30)
+    assert refuse_label(label(1, 30), at(42), RULES) is None
+    assert not joins(last, earliest, RULES)
+    assert not comes_too_late(last, earliest, RULES)
+    # and the time of the latest label that concerned it is up
+    latest = kept_label(0, event_time=last.event_time + 20 * HOUR)
+    assert comes_too_late(last, latest, RULES)
+    up = time_is_up_before(at(42), RULES)
+    assert up is not None
+    assert latest.event_time < up

@@ -1,0 +1,62 @@
+"""A folder to oneself: no two living workers have the same, and a dead one's is found again."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contract.errors import UserError
+from monitor.slot import Slot
+
+HOLD = """
+import sys
+from pathlib import Path
+from monitor.slot import Slot
+
+slot = Slot(Path(sys.argv[1]), sys.argv[2] or None)
+print(slot.path, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_workers_without_a_name_take_the_first_free_folder(tmp_path: Path) -> None:
+    slots = [Slot(tmp_path / "join", None) for _ in range(3)]
+    assert [slot.path for slot in slots] == [tmp_path / "join" / str(number) for number in range(3)]
+    slots[1].close()
+    assert Slot(tmp_path / "join", None).path == slots[1].path
+
+
+def test_a_worker_with_a_name_has_the_folder_of_that_name(tmp_path: Path) -> None:
+    slot = Slot(tmp_path, "east")
+    assert slot.path == tmp_path / "east"
+    with pytest.raises(UserError, match=r"'east' \(CHURNSTREAM_INSTANCE\) runs already; stop it or choose another"):
+        Slot(tmp_path, "east")
+    assert Slot(tmp_path, "west").path == tmp_path / "west"
+    slot.close()
+    assert Slot(tmp_path, "east").path == tmp_path / "east"
+
+
+@pytest.mark.parametrize("name", ["", "east"])
+def test_the_folder_of_a_killed_process_is_free_again(tmp_path: Path, name: str) -> None:
+    command = [sys.executable, "-c", HOLD, str(tmp_path), name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            held = Path(process.stdout.readline().strip())
+            if name:
+                with pytest.raises(UserError):
+                    Slot(tmp_path, name)
+            else:
+                assert Slot(tmp_path, None).path != held
+        finally:
+            process.kill()
+            process.wait()
+    assert Slot(tmp_path, name or None).path == held
+
+
+@pytest.mark.parametrize("name", [None, "east"])
+def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path, name: str | None) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"state folder .*file cannot be used \(.+\); set CHURNSTREAM_STATE_DIR"):
+        Slot(tmp_path / "file", name)
