@@ -58,7 +58,12 @@ def committed_consumer(settings: Settings, group: str) -> Consumer:
 
     With ``instance`` set the worker is a static member: it takes its partitions back at once after a restart.
     """
-    defaults = {"fetch.max.bytes": 52_428_800, "queued.max.messages.kbytes": 131_072}
+    defaults = {
+        "fetch.max.bytes": 52_428_800,
+        "queued.max.messages.kbytes": 131_072,
+        # a position that is set anew (after a rebalance, an aborted batch) takes effect after the fetch under way
+        "fetch.wait.max.ms": 100,
+    }
     guarantees: dict[str, Any] = {
         "group.id": settings.topic(group),
         "isolation.level": "read_committed",

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import msgspec
 import numpy as np
-import pandas as pd
 
 from contract.schema import Feature, Kind, Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
@@ -44,7 +46,7 @@ def record_type(schema: Schema) -> type[Record]:
     return cast(type[Record], made)
 
 
-def feature_frame(schema: Schema, features: Iterable[msgspec.Struct]) -> pd.DataFrame:
+def feature_frame(schema: Schema, features: Iterable[msgspec.Struct]) -> "pd.DataFrame":
     """The model's input: one row per record, columns in schema order.
 
     Numeric, ordinal and flag columns are float64 (null is NaN), categorical ones are object (null is None).
@@ -53,8 +55,10 @@ def feature_frame(schema: Schema, features: Iterable[msgspec.Struct]) -> pd.Data
     return columns_frame(schema, list(zip(*rows, strict=True)) if rows else [()] * len(schema.features))
 
 
-def columns_frame(schema: Schema, columns: Sequence[Sequence[Any]]) -> pd.DataFrame:
+def columns_frame(schema: Schema, columns: Sequence[Sequence[Any]]) -> "pd.DataFrame":
     """As ``feature_frame``, from one sequence of values per feature, in schema order."""
+    import pandas as pd  # most of the time that a worker takes to start; the join needs none
+
     return pd.DataFrame(
         {
             feature.name: np.array(column, dtype=object if feature.is_categorical else np.float64)

@@ -4,18 +4,20 @@ Operating rules
 
 - The outcome of a commit can be unknown (the reply is lost, the call times out). librdkafka has no KIP-890 yet (its
   issue 5423), so such a commit is never tried again on the same producer: the producer is dropped and a new one with
-  the same ``transactional.id`` ends the open transaction one way or the other. The committed offsets then say which.
+  the same ``transactional.id`` ends the open transaction one way or the other. The committed offsets then say which,
+  so they are read after ``prepare``, never before: what they said while a transaction was open may not hold.
 - After ``BatchAborted`` nothing of the batch is known to be published: return to the committed offsets and go on.
 - A producer is fenced when its transaction timed out at the broker (the process was stopped, the machine slept), or
-  when another worker took over its ``transactional.id``. Only a worker with a given name can have the latter: it
-  stops (``Fenced``), for whatever it would still write is refused. One with a random name takes a new producer.
+  when another worker took over its ``transactional.id``. Only a worker with a given name can have the latter, and
+  cannot tell it from the former: it stops (``Fenced``), for a producer of its own would fence the other in turn. One
+  with a random name takes a new producer.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 _log = logging.getLogger("churnstream.transactions")
 
@@ -65,6 +67,15 @@ class Transactions:
         self._checkpoint = checkpoint
         self._producer: Producer | None = None
 
+    def prepare(self) -> None:
+        """Have a producer, and no transaction of an earlier one open: not even one that a killed process has left.
+
+        Raises:
+            BatchAborted: the broker did not answer in time; try again.
+            Fenced: another worker has this one's name.
+        """
+        self._current()
+
     def run(self, fill: Callable[[Producer], None], offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         """Publish what ``fill`` produces together with ``offsets`` (the next to read, with metadata if any).
 
@@ -81,6 +92,9 @@ class Transactions:
             self._checkpoint("after-offsets")
         except KafkaException as error:
             self._abandon(error)
+        except (BufferError, BatchAborted) as error:
+            self.close()
+            raise BatchAborted("the batch does not fit into the producer's queue") from error
         try:
             self._checkpoint("before-commit")
             producer.commit_transaction(self._timeout)
@@ -120,6 +134,8 @@ class Transactions:
 
     def _replace(self, error: KafkaException, why: str) -> NoReturn:
         self._stop_if_fenced(error)
+        if error.args[0].code() in _FENCED:
+            why = "fenced, for this worker stood still and its transaction timed out"
         _log.warning("%s (%s); a new producer takes over the transaction", why, error.args[0].str())
         self.close()
         raise BatchAborted(error.args[0].str()) from error
@@ -127,20 +143,7 @@ class Transactions:
     def _stop_if_fenced(self, error: KafkaException) -> None:
         if self._named and error.args[0].code() in _FENCED:
             raise Fenced(
-                f"fenced ({error.args[0].str()}): another worker has taken over under this name, so this one stops. "
-                f"If both are meant to run, give each a CHURNSTREAM_INSTANCE of its own"
+                f"fenced ({error.args[0].str()}): another worker has taken over under this name, or this one stood "
+                f"still for longer than CHURNSTREAM_TRANSACTION_TIMEOUT_MS, so it stops. Start it again if it is to "
+                f"run; if both are, give each a CHURNSTREAM_INSTANCE of its own"
             ) from error
-
-
-def rewind(consumer: Consumer, timeout: float) -> None:
-    """Put every assigned partition back to its committed offset, or to its beginning where there is none.
-
-    Raises:
-        BatchAborted: the broker did not tell the offsets in time; try again.
-    """
-    try:
-        for committed in consumer.committed(consumer.assignment(), timeout):
-            offset = committed.offset if committed.offset >= 0 else OFFSET_BEGINNING
-            consumer.seek(TopicPartition(committed.topic, committed.partition, offset))
-    except KafkaException as error:
-        raise BatchAborted(f"committed offsets unknown: {error.args[0].str()}") from error

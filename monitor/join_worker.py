@@ -129,6 +129,7 @@ class JoinWorker:
 
     def _attempt(self, stop: threading.Event, last: bool = False) -> None:
         try:
+            self._transactions.prepare()
             self._process([] if last else self._reader.poll(_POLL_SECONDS), flush=last)
         except BatchAborted as error:
             _log.info("batch aborted: %s", error)

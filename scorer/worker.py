@@ -99,6 +99,7 @@ class ScorerWorker:
         try:
             while not stop.is_set():
                 try:
+                    self._transactions.prepare()
                     messages = self._reader.poll(_POLL_SECONDS)
                     if messages:
                         self._process(messages)
