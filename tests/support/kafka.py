@@ -1,11 +1,13 @@
 """What a test does at the broker: settings of its own topics, sending, and reading what was committed."""
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from contract.control import end_of_stream_message
 from contract.kafka import admin_client
@@ -30,12 +32,22 @@ def stream_settings(broker: str, prefix: str, state_dir: Path, **changed: Any) -
 def environment(settings: Settings) -> dict[str, str]:
     """The environment in which a subprocess reads the same settings."""
     given = settings.model_dump(mode="json", exclude={"kafka", "mlflow_tracking_uri"}, exclude_none=True)
+    given |= {name: f"{given[name]}ms" for name in ("window", "slide", "out_of_orderness", "label_lateness")}
     return {
         **os.environ,
         **{f"CHURNSTREAM_{name.upper()}": str(value) for name, value in given.items()},
         "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka["bootstrap.servers"],
     }
+
+
+def shortest_session_timeout(broker: str) -> int:
+    """Milliseconds: the shortest that the broker allows, but time enough for a worker on a busy machine."""
+    admin = AdminClient({"bootstrap.servers": broker})
+    node = next(iter(admin.list_topics(timeout=TIMEOUT).brokers))
+    resource = ConfigResource(ResourceType.BROKER, str(node))
+    allowed = admin.describe_configs([resource])[resource].result(TIMEOUT)["group.min.session.timeout.ms"].value
+    return max(int(allowed or 0), 2_000)
 
 
 def send(settings: Settings, topic: str, messages: Iterable[tuple[bytes | None, bytes | None]], **kw: Any) -> None:
@@ -47,10 +59,10 @@ def send(settings: Settings, topic: str, messages: Iterable[tuple[bytes | None, 
     assert producer.flush(TIMEOUT) == 0
 
 
-def end_stream(settings: Settings, event_time: int) -> None:
+def end_stream(settings: Settings, event_time: int, topics: Iterable[str] = (LABELS, CUSTOMERS)) -> None:
     """End the stream in every partition, labels first."""
     value, headers = end_of_stream_message(event_time)
-    for topic in (LABELS, CUSTOMERS):
+    for topic in topics:
         for partition in range(settings.partitions):
             send(settings, topic, [(None, value)], partition=partition, headers=headers)
 
@@ -86,7 +98,10 @@ def headers(message: Message) -> dict[str, str]:
 
 
 def group_lag(settings: Settings, group: str, topics: Iterable[str]) -> int:
-    """Messages on ``topics`` that the consumer group has not committed yet (control records of transactions count)."""
+    """Messages on ``topics`` that the consumer group has not committed yet (control records of transactions count).
+
+    As long as the broker cannot tell: more than there can be.
+    """
     consumer = Consumer(settings.kafka | {"group.id": settings.topic(group)})
     try:
         partitions = [TopicPartition(settings.topic(t), p) for t in topics for p in range(settings.partitions)]
@@ -95,6 +110,8 @@ def group_lag(settings: Settings, group: str, topics: Iterable[str]) -> int:
             low, high = consumer.get_watermark_offsets(position, TIMEOUT)
             lag += high - max(position.offset, low)
         return lag
+    except KafkaException:
+        return sys.maxsize
     finally:
         consumer.close()
 

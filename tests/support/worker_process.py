@@ -1,0 +1,209 @@
+"""A real worker in a process of its own, which can be told to die or to stop at a step of the commit protocol.
+
+Run as a module it is that process: the scorer (with a model that needs no registry) or the join, on the settings of its
+environment. Imported it is the test's side: start, signal, wait, and read what the process logged.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import psutil
+
+from churnstream.orphans import OrphanGuard
+from contract.settings import Settings
+from tests.support.bad_input import NOW
+from tests.support.kafka import environment
+from tests.support.polling import eventually
+
+Kind = Literal["score", "join"]
+_ROOT = Path(__file__).parents[2]
+_LOG_TAIL = 4_000
+
+
+class Fault(NamedTuple):
+    """The process sends itself ``signal`` when it comes to ``step`` for the ``at``-th time."""
+
+    step: str
+    at: int = 1
+    signal: int = signal.SIGKILL
+
+    def __str__(self) -> str:
+        return f"{self.step}:{self.at}:{int(self.signal)}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Fault":
+        step, at, number = text.split(":")
+        return cls(step, int(at), int(number))
+
+
+class WorkerProcess:
+    """A started worker. Its log goes to a file, so that it never waits for a reader."""
+
+    def __init__(self, kind: Kind, settings: Settings, log_path: Path, fault: Fault | None = None) -> None:
+        self._log_path = log_path
+        command = [sys.executable, "-m", "tests.support.worker_process", kind]
+        with log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, *(["--fault", str(fault)] if fault else [])],
+                cwd=_ROOT,
+                env=environment(settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return self._log_path.read_text(errors="replace")
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether SIGSTOP holds the process."""
+        return self.running and psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+
+    def send(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, timeout: float = 60.0) -> int:
+        """The exit code; that of a process ended by signal n is -n."""
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"worker {self.pid} did not end within {timeout:g} s") from None
+
+    def wait_until_stopped(self, timeout: float = 60.0) -> None:
+        """Wait until the fault's SIGSTOP holds the process."""
+        eventually(lambda: self.stopped or not self.running, timeout, f"worker {self.pid} comes to the step")
+        assert self.running, f"worker {self.pid} ended"
+
+    def finish(self) -> None:
+        """SIGTERM, and an orderly end."""
+        self.send(signal.SIGTERM)
+        assert self.wait() == 0, f"worker {self.pid} did not end in good order"
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@dataclass
+class Workers:
+    """Starts workers and knows all that it started."""
+
+    directory: Path
+    guard: OrphanGuard
+    started: list[WorkerProcess]
+
+    def start(self, kind: Kind, settings: Settings, fault: Fault | None = None) -> WorkerProcess:
+        worker = WorkerProcess(kind, settings, self.directory / f"worker-{len(self.started)}.log", fault)
+        self.guard.watch(worker.pid)
+        self.started.append(worker)
+        return worker
+
+    def eventually(self, condition: Callable[[], object], message: str, timeout: float = 90.0) -> None:
+        """Wait for ``condition`` while every worker that is running now keeps running."""
+        watched = [worker for worker in self.started if worker.running]
+
+        def met() -> bool:
+            ended = [worker.pid for worker in watched if not worker.running]
+            assert not ended, f"workers {ended} ended while waiting: {message}"
+            return bool(condition())
+
+        eventually(met, timeout, message)
+
+
+@contextlib.contextmanager
+def worker_processes(directory: Path) -> Iterator[Workers]:
+    """Workers for the block. None outlives it, nor the test's own process; a failure shows what they logged."""
+    with OrphanGuard() as guard:
+        workers = Workers(directory, guard, [])
+        try:
+            yield workers
+        except BaseException as error:
+            for number, worker in enumerate(workers.started):
+                error.add_note(f"--- worker {number} (pid {worker.pid}):\n{worker.log[-_LOG_TAIL:]}")
+            raise
+        finally:
+            for worker in workers.started:
+                worker.kill()
+                guard.forget(worker.pid)
+
+
+class _ClockFrom:
+    """A clock that runs, from a time at which the plausibility of every test's event times is known."""
+
+    def __init__(self, start: int) -> None:
+        self._start = start
+        self._begin = time.monotonic()
+
+    def now(self) -> int:
+        return self._start + round((time.monotonic() - self._begin) * 1_000)
+
+
+class _Checkpoint:
+    def __init__(self, fault: Fault) -> None:
+        self._fault = fault
+        self._seen = 0
+
+    def __call__(self, step: str) -> None:
+        self._seen += step == self._fault.step
+        if step == self._fault.step and self._seen == self._fault.at:
+            os.kill(os.getpid(), self._fault.signal)
+
+
+def _main() -> None:
+    from contract.errors import UserError
+    from contract.process import configure_logging, run_until_signalled
+    from contract.schema import load_schema
+    from contract.settings import load_settings
+    from contract.transactions import no_checkpoint
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=["score", "join"])
+    parser.add_argument("--fault", type=Fault.parse)
+    arguments = parser.parse_args()
+    configure_logging(verbose=True)
+    settings = load_settings()
+    schema = load_schema(settings.dataset)
+    checkpoint = _Checkpoint(arguments.fault) if arguments.fault else no_checkpoint
+    clock = _ClockFrom(NOW)
+
+    def work(stop: threading.Event) -> None:
+        if arguments.kind == "score":
+            from scorer.testing import LogisticModel
+            from scorer.worker import ScorerWorker
+
+            models = [LogisticModel()]
+            ScorerWorker(settings, schema, lambda: models, clock=clock, checkpoint=checkpoint).run(stop)
+        else:
+            from monitor.join_worker import JoinWorker
+
+            JoinWorker(settings, schema, clock=clock, checkpoint=checkpoint).run(stop)
+
+    try:
+        run_until_signalled(work)
+    except UserError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    _main()
