@@ -56,7 +56,7 @@ def main() -> None:
         )
         os.chdir(folder)
         schema = load_schema(settings.dataset)
-        model = _model(settings, schema, Path(folder))
+        model = _model(settings, Path(folder))
         _fill(settings, schema, given.records)
         _report(settings, schema, model, given.records, given.repeats)
 
@@ -144,9 +144,7 @@ def _worker(settings: Settings, schema: Schema, model: Model, records: int) -> f
     marks: list[float] = []
     fresh = settings.model_copy(update={"instance": uuid.uuid4().hex})
     # a group of its own reads the topic from the beginning again
-    worker = ScorerWorker(
-        fresh, schema, lambda: [model], group=f"bench-{uuid.uuid4().hex}", checkpoint=_mark(marks)
-    )
+    worker = ScorerWorker(fresh, schema, lambda: [model], group=f"bench-{uuid.uuid4().hex}", checkpoint=_mark(marks))
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
@@ -165,7 +163,7 @@ def _mark(marks: list[float]) -> Callable[[str], None]:
     return checkpoint
 
 
-def _model(settings: Settings, schema: Schema, folder: Path) -> Model:
+def _model(settings: Settings, folder: Path) -> Model:
     table = folder / "training.csv"
     write_csv(table, 5_000, seed=1)
     train(settings, table)

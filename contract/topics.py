@@ -59,12 +59,15 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     return tuple(TopicSpec(settings.topic(name), count, config) for name, count, config in plan)
 
 
-def ensure_topics(admin: AdminClient, settings: Settings, timeout: float = 30.0) -> list[str]:
+def ensure_topics(admin: AdminClient, settings: Settings, timeout: float | None = None) -> list[str]:
     """Create the topics that are missing and check those that exist; returns the names of the created ones.
+
+    ``timeout`` in seconds bounds each call; by default it is the settings' ``request_timeout_ms``.
 
     Raises:
         UserError: the broker is out of reach or refuses, or an existing topic does not fit.
     """
+    timeout = settings.request_timeout_ms / 1_000 if timeout is None else timeout
     specs = topic_specs(settings)
     existing = _partitions(admin, timeout)
     missing = [spec for spec in specs if spec.name not in existing]

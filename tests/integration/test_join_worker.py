@@ -1,0 +1,129 @@
+"""The join's worker on a real broker: what becomes of labels that cannot be used, of state, and of silence."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from contract.messages import Pane, PaneMessage, Progress
+from contract.schema import load_schema
+from contract.settings import Settings
+from contract.testing import ManualClock
+from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
+from monitor.join_worker import JoinWorker
+from tests.support.bad_input import NOW
+from tests.support.kafka import committed, end_stream, headers, send, stream_settings
+from tests.support.messages import DAY, START, customer, encode, key, label
+from tests.support.polling import eventually
+from tests.support.running import running
+
+SCHEMA = load_schema("bank_churn")
+
+
+def prediction(i: int, **changed: Any) -> dict[str, Any]:
+    return customer(i) | {
+        "probability": 0.75 if i % 5 == 0 else 0.25,
+        "predicted": int(i % 5 == 0),
+        "threshold": 0.5,
+        "model": {"name": "churn", "version": 1, "role": "champion"},
+        "source": {"partition": 0, "offset": i},
+        **changed,
+    }
+
+
+def newest(settings: Settings) -> dict[bytes, Pane | Progress]:
+    """The newest message of each key on ``panes``."""
+    return {m.key() or b"": msgspec.json.decode(m.value() or b"", type=PaneMessage) for m in committed(settings, PANES)}
+
+
+@pytest.fixture
+def settings(broker: str, topic_prefix: str, tmp_path: Path) -> Settings:
+    return stream_settings(broker, topic_prefix, tmp_path, label_lateness=10 * DAY)
+
+
+BAD_LABELS = [
+    ("invalid-label", "label", label(1) | {"label": 2}),
+    ("invalid-label", "label", label(2) | {"label": "1"}),
+    ("missing-field", "label", {k: v for k, v in label(3).items() if k != "label"}),
+    ("unknown-field", "Surname", label(4) | {"Surname": "x"}),
+    ("implausible-event-time", "event_time", label(5, event_time=1_000)),
+    ("label-without-record", "record_id", label(999)),
+    ("label-without-record", "record_id", label(7, delay=-DAY)),
+    ("label-too-late", "record_id", label(6, delay=11 * DAY)),
+]
+
+
+def test_labels_that_cannot_be_used_are_dead_letters_with_reason_and_origin(settings: Settings) -> None:
+    send(settings, PREDICTIONS, [(key(customer(i)), encode(prediction(i))) for i in range(20)])
+    bad = [(key(message), encode(message)) for _, _, message in BAD_LABELS] + [(None, encode(label(8)))]
+    good = [(key(label(i)), encode(label(i))) for i in range(10, 20)]
+    send(settings, LABELS, [*bad, *good])
+    # the scorer is not at work here, so the end of its topic is sent by hand
+    end_stream(settings, START, topics=(LABELS, PREDICTIONS))
+    worker = JoinWorker(settings, SCHEMA, clock=ManualClock(NOW))
+    with running(worker):
+        eventually(lambda: worker.stats.dead_letters == len(bad), timeout=30, message="dead letters")
+        eventually(lambda: worker.stats.outcomes == len(good), message="outcomes")
+    origins = {(m.partition(), m.offset()): (m.key(), m.value()) for m in committed(settings, LABELS)}
+    found = []
+    for letter in committed(settings, DEAD_LETTERS):
+        head = headers(letter)
+        assert head["origin-topic"] == settings.topic(LABELS)
+        origin = origins[int(head["origin-partition"]), int(head["origin-offset"])]
+        assert (letter.key(), letter.value()) == origin
+        found.append((head["reason"], head["field"], letter.value()))
+    expected = [(reason, field, encode(message)) for reason, field, message in BAD_LABELS]
+    assert sorted(found) == sorted([*expected, ("null-key", "key", encode(label(8)))])
+
+
+def test_a_contradicting_label_publishes_the_outcome_again_with_a_higher_revision(settings: Settings) -> None:
+    send(settings, PREDICTIONS, [(key(customer(1)), encode(prediction(1)))])
+    worker = JoinWorker(settings, SCHEMA)
+    with running(worker):
+        for value, outcomes in ((0, 1), (1, 2), (1, 2)):
+            send(settings, LABELS, [(key(customer(1)), encode(label(1, value=value)))])
+            eventually(lambda wanted=outcomes: worker.stats.outcomes == wanted)
+        end_stream(settings, START, topics=(LABELS, PREDICTIONS))
+        eventually(lambda: all(p.ended for p in newest(settings).values() if isinstance(p, Progress)), timeout=20)
+    outcomes = [json.loads(message.value() or b"") for message in committed(settings, OUTCOMES)]
+    assert [(outcome["label"], outcome["revision"]) for outcome in outcomes] == [(0, 1), (1, 2)]
+    (pane,) = [message for message in newest(settings).values() if isinstance(message, Pane)]
+    assert (pane.summary.labelled, pane.summary.fn, pane.summary.tn) == (1, 1, 0)
+    progress = [message for message in newest(settings).values() if isinstance(message, Progress)]
+    assert sum(message.repeated_labels for message in progress) == 1
+    assert sum(message.contradicting_labels for message in progress) == 1
+
+
+def test_a_silent_partition_is_idle_after_the_idle_time_and_awake_with_its_next_message(settings: Settings) -> None:
+    clock = ManualClock(NOW)
+    worker = JoinWorker(settings, SCHEMA, clock=clock)
+
+    def idle() -> list[bool]:
+        clock.advance(settings.publish_interval_ms)
+        found = [message for message in newest(settings).values() if isinstance(message, Progress)]
+        return [message.idle for message in sorted(found, key=lambda message: message.partition)]
+
+    with running(worker):
+        eventually(lambda: idle() == [False, False], message="first progress")
+        clock.advance(settings.idle_timeout_ms)
+        eventually(lambda: idle() == [True, True], message="silence")
+        send(settings, PREDICTIONS, [(key(customer(1)), encode(prediction(1)))])
+        eventually(lambda: sorted(idle()) == [False, True], message="awake again")
+
+
+def test_a_store_of_another_stream_is_made_anew(
+    broker: str, topic_prefix: str, tmp_path: Path, settings: Settings
+) -> None:
+    send(settings, PREDICTIONS, [(key(customer(i)), encode(prediction(i))) for i in range(20)])
+    first = JoinWorker(settings, SCHEMA)
+    with running(first):
+        eventually(lambda: sum(isinstance(m, Pane) for m in newest(settings).values()) > 0)
+    other = stream_settings(broker, f"{topic_prefix}other.", tmp_path, label_lateness=10 * DAY)
+    send(other, PREDICTIONS, [(key(customer(i)), encode(prediction(i))) for i in range(5)])
+    second = JoinWorker(other, SCHEMA)
+    with running(second):
+        eventually(lambda: sum(isinstance(m, Pane) for m in newest(other).values()) > 0)
+    records = [message.summary.records for message in newest(other).values() if isinstance(message, Pane)]
+    assert sum(records) == 5
