@@ -82,17 +82,17 @@ class Child:
 
 
 class Children:
-    """Several of them: none outlives this process, whatever ends it."""
+    """Several of them: none outlives this process, whatever ends it. ``environment`` is that of the next to start."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
-        self._environment = environment
+        self.environment = dict(environment)
         self._folder = folder
         self._guard = OrphanGuard()
         self._running: list[Child] = []
 
     def start(self, name: str, *arguments: str) -> Child:
         """Start ``churnstream ARGUMENTS``."""
-        child = Child(name, arguments, self._environment, self._folder)
+        child = Child(name, arguments, self.environment, self._folder)
         self._guard.watch(child.pid)
         self._running.append(child)
         return child

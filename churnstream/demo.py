@@ -3,6 +3,7 @@
 Everything it starts ends with it. What it leaves is one folder: MLflow's store, the reports and the logs.
 """
 
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -33,9 +34,10 @@ LABEL_DELAY = "lognormal:mean=4d,sigma=0.5,max=12d"
 WINDOW, SLIDE = "3d", "1d"
 REPLAY_SECONDS = 10
 """Wall time over which the records are replayed, so that one can watch."""
-TRAINING_ROWS = 10_000
+TRAINING_ROWS = 20_000
 STALL_SECONDS = 60.0
 _REFRESH_SECONDS = 0.5
+_KEPT = {"CHURNSTREAM_KAFKA_LIBS", "CHURNSTREAM_MAVEN_REPOSITORY", "MLFLOW_DISABLE_TELEMETRY"}
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,20 @@ def run_demo(demo: Demo, console: Console) -> None:
     Raises:
         UserError: a part of it failed; the message says which, and shows the end of its log.
     """
+    _forget_surroundings(demo.folder)
     kafka = LocalKafka(demo.folder / "kafka")
+    settings = _settings(demo, {})
     try:
-        with console.status("starting Apache Kafka on 127.0.0.1"):
-            kafka.start()
-        settings = _settings(demo, kafka.bootstrap_servers)
-        ensure_topics(admin_client(settings), settings)
         with Children(_environment(settings), demo.folder) as children:
+            with console.status("training a champion and starting Apache Kafka on 127.0.0.1"):
+                training = children.start("train", "train", *_training_arguments(demo))
+                kafka.start()
+                settings = _settings(demo, {"bootstrap.servers": kafka.bootstrap_servers})
+                children.environment |= _environment(settings)
+                ensure_topics(admin_client(settings), settings)
+                children.start("join", "join", "-v")
+                children.start("monitor", "monitor", "-v")
+                training.wait(timeout=300)
             snapshot = _run(demo, settings, children, console)
     finally:
         kafka.stop()
@@ -90,11 +99,6 @@ def run_demo(demo: Demo, console: Console) -> None:
 
 
 def _run(demo: Demo, settings: Settings, children: Children, console: Console) -> Snapshot:
-    children.start("join", "join", "-v")
-    children.start("monitor", "monitor", "-v")
-    with console.status("training a champion"):
-        training = children.start("train", "train", *_training_arguments(demo))
-        training.wait(timeout=300)
     children.start("score", "score", "-v")
     replay = children.start("replay", "replay", *_replay_arguments(demo))
     snapshot = _follow(settings, children, replay, console)
@@ -129,9 +133,17 @@ def _follow(settings: Settings, children: Children, replay: Child, console: Cons
         watch.close()
 
 
-def _settings(demo: Demo, bootstrap_servers: str) -> Settings:
+def _forget_surroundings(folder: Path) -> None:
+    """What a user has set for another stream, in the environment or in ``.env``, must not reach into this one."""
+    for name in list(os.environ):
+        if name.startswith(("KAFKA_", "CHURNSTREAM_", "MLFLOW_")) and name not in _KEPT:
+            del os.environ[name]
+    os.chdir(folder)
+
+
+def _settings(demo: Demo, kafka: dict[str, str]) -> Settings:
     return load_settings(
-        kafka={"bootstrap.servers": bootstrap_servers},
+        kafka=kafka,
         mlflow_tracking_uri=f"sqlite:///{demo.folder / 'mlflow.db'}",
         state_dir=demo.folder,
         window=parse_duration(WINDOW),
@@ -140,9 +152,9 @@ def _settings(demo: Demo, bootstrap_servers: str) -> Settings:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """What the workers are told. What a user set for another stream must not reach into this one."""
+    """What the workers are told."""
     return {
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka["bootstrap.servers"],
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka.get("bootstrap.servers", ""),
         "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
         "CHURNSTREAM_STATE_DIR": str(settings.state_dir),
         "CHURNSTREAM_WINDOW": WINDOW,

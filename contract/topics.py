@@ -43,13 +43,15 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     """
     size = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
     stream = {"cleanup.policy": "delete", **size}
+    # a join that lost its store reads back three times the label lateness (monitor.rules)
+    joined = {**stream, "retention.ms": str(3 * settings.label_lateness + 7 * _DAY_MS)}
     long = {**stream, "retention.ms": str(365 * _DAY_MS)}
     compact = {"cleanup.policy": "compact", **size}
     many = settings.partitions
     plan = [
         (CUSTOMERS, many, stream),
-        (LABELS, many, stream),
-        (PREDICTIONS, many, stream),
+        (LABELS, many, joined),
+        (PREDICTIONS, many, joined),
         (OUTCOMES, many, stream),
         (DEAD_LETTERS, many, long),
         (PANES, 1, compact),

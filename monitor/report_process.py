@@ -67,7 +67,7 @@ class ReportProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process that makes reports now; None before the first request."""
+        """The process that makes reports now; None while there is none."""
         return None if self._process is None else self._process.pid
 
     def request(self, window: Window, sample: Sequence[SampleRow], reference: Path) -> None:
@@ -106,6 +106,10 @@ class ReportProcess:
     def _hand_over(self) -> None:
         # a process inherits the mask of the thread that starts it: Ctrl-C must not meet it before it can ignore it
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        if self._settings.max_reports:
+            # its imports take seconds, which the first report need not wait for
+            with contextlib.suppress(OSError):
+                self._connected()
         while (request := self._next()) is not None:
             answer = self._make(request)
             if answer.path is None:
@@ -167,6 +171,8 @@ def _serve(settings: Settings, connection: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.setdefault("DO_NOT_TRACK", "1")  # Evidently reads it when it is imported
     warnings.simplefilter("ignore")
+    import monitor.report  # noqa: F401  # Evidently, before the first request needs it
+
     while True:
         try:
             request: ReportRequest = connection.recv()

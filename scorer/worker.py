@@ -62,11 +62,12 @@ class ScorerWorker:
         schema: Schema,
         models: Callable[[], Sequence[Scores]],
         *,
+        group: str = GROUP,
         clock: Clock | None = None,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
         timeout = settings.request_timeout_ms / 1_000
-        producer_id = transactional_id(settings, GROUP)
+        producer_id = transactional_id(settings, group)
         self.stats = ScorerStats()
         self._models = models
         self._clock = clock or SystemClock()
@@ -82,7 +83,7 @@ class ScorerWorker:
             checkpoint=checkpoint,
         )
         self._reader = BatchConsumer(
-            committed_consumer(settings, GROUP),
+            committed_consumer(settings, group),
             [self._customers],
             batch_size=settings.batch_size,
             linger=settings.linger_ms / 1_000,
