@@ -42,12 +42,16 @@ _KEPT = {"CHURNSTREAM_KAFKA_LIBS", "CHURNSTREAM_MAVEN_REPOSITORY", "MLFLOW_DISAB
 
 @dataclass(frozen=True)
 class Demo:
-    """What to replay: ``data`` (CSV or Parquet), or ``rows`` synthetic customers; ``folder`` is this run's own."""
+    """What to replay: ``data`` (CSV or Parquet), or ``rows`` synthetic customers; ``folder`` is this run's own.
+
+    ``look`` is the command that shows MLflow's pages on the folder, as the user would type it.
+    """
 
     data: Path | None
     rows: int
     seed: int
     folder: Path
+    look: str
 
 
 def new_folder(base: Path) -> Path:
@@ -65,7 +69,7 @@ def new_folder(base: Path) -> Path:
                 folder.mkdir()
             except FileExistsError:
                 continue
-            return folder.resolve()
+            return folder
     except OSError as error:
         raise UserError(f"folder {base} cannot be written ({error.strerror}); choose another with --dir") from None
     raise UserError(f"folder {base} is full of runs; remove some")
@@ -194,6 +198,4 @@ def _summarise(demo: Demo, settings: Settings, snapshot: Snapshot, console: Cons
     report = newest_report(settings)
     if report is not None:
         console.print(f"newest drift report: {report}", soft_wrap=True)
-    console.print(
-        f"metric timelines and all reports, in MLflow:\n\n  churnstream mlflow --dir {demo.folder}\n", soft_wrap=True
-    )
+    console.print(f"metric timelines and all reports, in MLflow:\n\n  {demo.look}\n", soft_wrap=True, highlight=False)

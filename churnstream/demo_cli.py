@@ -1,5 +1,6 @@
 """``churnstream demo``, ``churnstream mlflow`` and ``churnstream doctor``."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,9 @@ def demo(
     if data is not None and not data.is_file():
         raise UserError(f"--data {data} is no file; give a CSV or Parquet table")
     table = data.resolve() if data is not None else None
-    run_demo(Demo(table, rows, seed, new_folder(base)), Console())
+    folder = new_folder(base)
+    command = sys.argv[0] if Path(sys.argv[0]).name == "churnstream" else "churnstream"
+    run_demo(Demo(table, rows, seed, folder.resolve(), f"{command} mlflow --dir {folder}"), Console())
 
 
 def mlflow(

@@ -67,7 +67,7 @@ def test_the_demo_measures_a_month_and_ends_without_a_trace(tmp_path: Path, mark
     report = re.search(r"newest drift report: (.*\.html)", output)
     assert report is not None
     assert "Age" in Path(report.group(1)).read_text(encoding="utf-8")
-    assert f"churnstream mlflow --dir {folder}" in output
+    assert f"churnstream mlflow --dir runs/{folder.name}" in output
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("churn monitor")
     assert experiment is not None
