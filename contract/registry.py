@@ -5,8 +5,6 @@ serialization format than skops is refused unread, and skops builds the listed t
 files say may be trusted.
 """
 
-import logging
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import pandas as pd
 
 from contract.bundle import ModelCard, read_card
 from contract.errors import UserError
+from contract.mlflow_access import configure_mlflow, mlflow_client
 from contract.records import columns_frame
 from contract.schema import Schema
 from contract.settings import Settings
@@ -41,13 +40,6 @@ TOLERANCE = 1e-6
 _FORMAT = "skops"
 _SQLITE = "sqlite:///"
 _SQLITE_HEADER = b"SQLite format 3\0"
-_ENVIRONMENT = {
-    # MLflow's own retries go on for minutes and cannot be interrupted
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-}
 
 
 class Classifier(Protocol):
@@ -77,16 +69,12 @@ def registry_client(settings: Settings, *, create: bool = False) -> "MlflowClien
     uri = settings.mlflow_tracking_uri
     if uri.startswith(_SQLITE):
         _check_database(Path(uri.removeprefix(_SQLITE).partition("?")[0]), create)
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    from mlflow import MlflowClient
+    configure_mlflow()
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    for logger in ("mlflow", "alembic"):
-        logging.getLogger(logger).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
     try:
-        return MlflowClient(uri, registry_uri=uri)
+        return mlflow_client(uri)
     except (MlflowException, SQLAlchemyError) as error:
         raise out_of_reach(settings, error) from error
 

@@ -47,8 +47,9 @@ def join(
         label_lateness=label_lateness,
         instance=instance,
     )
+    schema = load_schema(settings.dataset)
     ensure_topics(admin_client(settings), settings)
-    run_until_signalled(lambda stop: JoinWorker(settings, load_schema(settings.dataset)).run(stop))
+    run_until_signalled(lambda stop: JoinWorker(settings, schema).run(stop))
 
 
 def monitor(
@@ -87,5 +88,6 @@ def monitor(
         mlflow_tracking_uri=tracking_uri,
         experiment=experiment,
     )
+    schema = load_schema(settings.dataset)
     ensure_topics(admin_client(settings), settings)
-    run_monitor(settings, load_schema(settings.dataset))
+    run_monitor(settings, schema)

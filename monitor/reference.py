@@ -15,8 +15,8 @@ import pandas as pd
 from contract.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
 from contract.errors import UserError
 from contract.messages import ModelRef
+from contract.mlflow_access import mlflow_client
 from contract.schema import Schema
-from monitor.mlflow_access import mlflow_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

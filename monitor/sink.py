@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from contract.clock import Clock
 from contract.messages import Window
+from contract.mlflow_access import mlflow_client
 from contract.settings import Settings
 from monitor.logged import Logged, LoggedStore, addition
 from monitor.metric_points import RunKind, Values, values_by_run
-from monitor.mlflow_access import mlflow_client
 from monitor.report_files import ReportFolder
 from monitor.sink_runs import Axis, Runs, open_axis
 from monitor.spool import Spool, Spooled

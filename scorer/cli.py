@@ -41,6 +41,7 @@ def score(
         mlflow_tracking_uri=tracking_uri,
         instance=instance,
     )
+    schema = load_schema(settings.dataset)
     ensure_topics(admin_client(settings), settings)
     models = [load_model(settings)]
-    run_until_signalled(lambda stop: ScorerWorker(settings, load_schema(settings.dataset), lambda: models).run(stop))
+    run_until_signalled(lambda stop: ScorerWorker(settings, schema, lambda: models).run(stop))
