@@ -48,7 +48,9 @@ class Joined:
 
 
 def join_settings(broker: str, prefix: str, directory: Path, **changed: Any) -> Settings:
-    small = {"batch_size": 100, "request_timeout_ms": 5_000, "label_lateness": _LATENESS}
+    # transactions that nobody ends outlast the test, except where it is their time-out that is waited for
+    small = {"batch_size": 100, "request_timeout_ms": 5_000, "transaction_timeout_ms": 300_000}
+    changed = {"label_lateness": _LATENESS} | changed
     return stream_settings(broker, prefix, directory / "state", **small | changed)
 
 

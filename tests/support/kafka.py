@@ -117,4 +117,10 @@ def group_lag(settings: Settings, group: str, topics: Iterable[str]) -> int:
 
 
 def _producer(settings: Settings) -> Producer:
-    return Producer(settings.kafka | {"partitioner": "murmur2_random", "message.max.bytes": 10_000_000, "linger.ms": 5})
+    properties: dict[str, Any] = {
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+        "message.max.bytes": 10_000_000,
+        "linger.ms": 5,
+    }
+    return Producer(settings.kafka | properties)

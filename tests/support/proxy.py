@@ -1,8 +1,9 @@
 """A network between a worker and the broker that loses one chosen message: a TCP proxy that knows Kafka's framing.
 
 A frame is its length (4 bytes) and its body. A request's body begins with API key and version (2 bytes each) and a
-correlation id (4 bytes), a reply's with the correlation id of its request. Replies that tell clients where the broker
-is are changed to name the proxy's port, so that all connections come through it; the host is the same, 127.0.0.1.
+correlation id (4 bytes), a reply's with the correlation id of its request. Wherever a reply tells clients the broker's
+address (metadata, coordinators, and the new leader in an answer to a request that went to another one), the port is
+changed to the proxy's, so that all connections come through it; the host is the same, 127.0.0.1.
 """
 
 import asyncio
@@ -18,8 +19,7 @@ from confluent_kafka.admin import AdminClient
 
 from churnstream.local_kafka import LocalKafka
 
-METADATA, FIND_COORDINATOR, END_TXN, DESCRIBE_CLUSTER = 3, 10, 26, 60
-_TELL_ADDRESSES = {METADATA, FIND_COORDINATOR, DESCRIBE_CLUSTER}
+END_TXN = 26
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 Loss = Literal["request", "reply", "reply and connection"]
@@ -94,7 +94,7 @@ class KafkaProxy:
                 if self._loss == "reply and connection":
                     return
                 continue
-            await _write(writer, self._renamed(frame) if api_key in _TELL_ADDRESSES else frame)
+            await _write(writer, self._renamed(frame))
 
     def _is_to_be_lost(self, api_key: int) -> bool:
         self._seen += api_key == self._api_key
