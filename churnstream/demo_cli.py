@@ -20,6 +20,8 @@ def demo(
     Starts a Kafka of its own on free ports and all workers, and ends them all, also on Ctrl-C. What it leaves is one
     folder with MLflow's store, the drift reports and the logs. It needs neither Docker nor Java.
     """
+    import signal
+
     from rich.console import Console
 
     from churnstream.demo import Demo, new_folder, run_demo
@@ -28,6 +30,8 @@ def demo(
     if data is not None and not data.is_file():
         raise UserError(f"--data {data} is no file; give a CSV or Parquet table")
     table = data.resolve() if data is not None else None
+    # whoever ends it by SIGTERM wants everything gone, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = new_folder(base)
     command = sys.argv[0] if Path(sys.argv[0]).name == "churnstream" else "churnstream"
     run_demo(Demo(table, rows, seed, folder.resolve(), f"{command} mlflow --dir {folder}"), Console())

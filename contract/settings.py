@@ -69,7 +69,7 @@ class Settings(BaseSettings):
         None, description="stable name of this worker; one that restarts under its name takes over at once"
     )
 
-    batch_size: int = Field(10_000, ge=1, le=1_000_000, description="most records in one transaction")
+    batch_size: int = Field(10_000, ge=1, le=100_000, description="most records in one transaction")
     linger_ms: int = Field(5, ge=0, description="wall time that a batch waits for company, once it has a record")
     session_timeout_ms: int = Field(10_000, ge=1_000, description="wall time after which a silent worker is replaced")
     transaction_timeout_ms: int = Field(

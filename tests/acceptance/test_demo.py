@@ -39,7 +39,13 @@ def start(arguments: list[str], folder: Path, mark: str) -> "subprocess.Popen[st
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_as_in_the_foreground,
     )
+
+
+def _as_in_the_foreground() -> None:
+    """A shell's background job ignores SIGINT and hands that on; a terminal's foreground job does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def marked(mark: str) -> list[psutil.Process]:
@@ -60,7 +66,7 @@ def test_the_demo_measures_a_month_and_ends_without_a_trace(tmp_path: Path, mark
     output, _ = demo.communicate(timeout=350)
     assert demo.returncode == 0, output
     assert "4,000 records replayed, 4,000 predictions, 4,000 outcomes, 0 dead letters" in output
-    eventually(lambda: not marked(mark), timeout=10, message="processes left")
+    eventually(lambda: not marked(mark), timeout=30, message="processes left")
 
     (folder,) = (tmp_path / "runs").iterdir()
     assert not (folder / "kafka").exists()
@@ -88,17 +94,21 @@ def interrupted(tmp_path: Path, mark: str) -> Iterator["subprocess.Popen[str]"]:
     demo.communicate()
 
 
-@pytest.mark.parametrize("log", ["train.log", "replay.log"])
-def test_ctrl_c_ends_everything_that_was_started(
-    interrupted: "subprocess.Popen[str]", tmp_path: Path, mark: str, log: str
+@pytest.mark.parametrize(
+    ("log", "number"),
+    [("train.log", signal.SIGINT), ("replay.log", signal.SIGINT), ("replay.log", signal.SIGTERM)],
+    ids=["Ctrl-C while training", "Ctrl-C while replaying", "SIGTERM while replaying"],
+)
+def test_an_interrupt_ends_everything_that_was_started(
+    interrupted: "subprocess.Popen[str]", tmp_path: Path, mark: str, log: str, number: signal.Signals
 ) -> None:
     eventually(lambda: list(tmp_path.glob(f"runs/*/logs/{log}")), timeout=120, message=f"no {log}")
     eventually(lambda: len(marked(mark)) > 3, timeout=30, message="its processes")
-    interrupted.send_signal(signal.SIGINT)
+    interrupted.send_signal(number)
     output, _ = interrupted.communicate(timeout=60)
     assert interrupted.returncode == 130, output
     assert "Traceback" not in output
-    eventually(lambda: not marked(mark), timeout=10, message="processes left")
+    eventually(lambda: not marked(mark), timeout=30, message="processes left")
     assert not list(tmp_path.glob("runs/*/kafka"))
 
 
