@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from contract.errors import UserError
 from contract.settings import KAFKA_PREFIX, Settings
-from contract.topics import MAX_MESSAGE_BYTES
+from contract.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES
 
 DEFAULT_BOOTSTRAP_SERVERS = "127.0.0.1:9092"
 Client = TypeVar("Client")
@@ -98,7 +98,7 @@ def _producer_config(settings: Settings, guarantees: dict[str, Any]) -> dict[str
         "enable.idempotence": True,
         "acks": "all",
         "partitioner": "murmur2_random",
-        "message.max.bytes": MAX_MESSAGE_BYTES,
+        "message.max.bytes": MAX_DEAD_LETTER_BYTES,
     }
     return defaults | client_config(settings) | shared | guarantees
 

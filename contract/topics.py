@@ -22,6 +22,8 @@ MAX_VALUE_BYTES = 1_000_000
 """A customer or label value above this size is dead-lettered as ``too-large``."""
 MAX_MESSAGE_BYTES = 10_000_000
 """What a topic takes, so that an oversized value can reach the scorer and the dead letters instead of vanishing."""
+MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 100_000
+"""The largest message with the headers that a dead letter adds to it."""
 
 _DAY_MS = 86_400_000
 
@@ -45,7 +47,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     stream = {"cleanup.policy": "delete", **size}
     # a join that lost its store reads back three times the label lateness (monitor.rules)
     joined = {**stream, "retention.ms": str(3 * settings.label_lateness + 7 * _DAY_MS)}
-    long = {**stream, "retention.ms": str(365 * _DAY_MS)}
+    long = {**stream, "retention.ms": str(365 * _DAY_MS), "max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
     compact = {"cleanup.policy": "compact", **size}
     many = settings.partitions
     plan = [

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from contract.settings import Settings, load_settings
 from monitor.drift import judge
 from monitor.report_process import ReportProcess
 from tests.support.messages import DAY, START
+from tests.support.polling import eventually
 from tests.support.windows import drift, window
 
 SCHEMA = load_schema("bank_churn")
@@ -92,7 +92,7 @@ class Reports:
         self.settings = settings
 
     def wait_for(self, number: int) -> None:
-        until(lambda: len(self.made) + self.process.failed >= number)
+        eventually(lambda: len(self.made) + self.process.failed >= number, timeout=120)
 
     def one(self, window: Window, sample: list[SampleRow], reference: Path) -> Path:
         before = len(self.made)
@@ -110,13 +110,6 @@ def reports(settings: Settings) -> Iterator[Reports]:
     made = Reports(settings)
     yield made
     made.process.close()
-
-
-def until(condition: Callable[[], Any], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not within the deadline"
-        time.sleep(0.02)
 
 
 def snapshot_of(reports: Reports, window: Window) -> dict[str, Any]:
@@ -313,7 +306,7 @@ def test_a_failing_report_is_logged_and_the_process_goes_on(
     for broken in (tmp_path / "reference.parquet", tmp_path / "absent"):
         reports.process.request(each, sample, broken)
     reports.process.request(each, [], reference)
-    until(lambda: reports.process.failed == failed + 3)
+    eventually(lambda: reports.process.failed == failed + 3, timeout=120)
     assert len(reports.made) == made
     assert caplog.text.count(f"no report for window {each.key}") == 3
     reports.one(each, sample, reference)
@@ -332,7 +325,7 @@ def test_a_killed_process_is_replaced_at_the_next_request(
     failed = reports.process.failed
     reports.process.request(each, sample, reference)
     os.kill(pid, signal.SIGKILL)
-    until(lambda: reports.process.failed == failed + 1)
+    eventually(lambda: reports.process.failed == failed + 1, timeout=120)
     assert "its process ended (exit code -9" in caplog.text
     reports.one(each, sample, reference)
     assert reports.process.pid not in (None, pid)
@@ -363,7 +356,7 @@ def test_asking_never_waits_the_oldest_makes_room_and_close_waits_for_the_rest(
     sample = rows_of(bank(300, seed=39))
     quiet = drift(dict.fromkeys(COLUMNS, 0.01))
     reports.process.request(window(0, drift=quiet), sample, reference)
-    until(lambda: reports.process.pid is not None)  # taken up: it imports Evidently for seconds
+    eventually(lambda: reports.process.pid is not None, timeout=120)  # taken up: it imports Evidently for seconds
     for day in range(1, 8):
         reports.process.request(window(day, drift=quiet), sample, reference)
     assert reports.process.dropped == 4
@@ -386,7 +379,7 @@ def test_closing_is_bounded(tmp_path: Path, reference: Path) -> None:
     sample = rows_of(bank(300, seed=40))
     for day in range(3):
         reports.process.request(window(day, drift=drift(dict.fromkeys(COLUMNS, 0.01))), sample, reference)
-    until(lambda: reports.process.pid is not None)
+    eventually(lambda: reports.process.pid is not None, timeout=120)
     pid = reports.process.pid
     assert pid is not None
     assert not reports.process.close(0.0)
@@ -444,7 +437,7 @@ def test_the_process_dies_with_its_parent(tmp_path: Path) -> None:
         return status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
 
     try:
-        until(gone, 30)
+        eventually(gone, timeout=30)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)

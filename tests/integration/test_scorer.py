@@ -1,12 +1,13 @@
 """The scorer's worker on a real broker."""
 
 import json
+import os
 from pathlib import Path
 
 from contract.control import is_end_of_stream
 from contract.schema import load_schema
 from contract.testing import ManualClock
-from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
+from contract.topics import CUSTOMERS, DEAD_LETTERS, MAX_MESSAGE_BYTES, PREDICTIONS
 from scorer.testing import LogisticModel
 from scorer.worker import ScorerWorker
 from tests.support.bad_input import BAD_RECORDS, NOW
@@ -96,3 +97,18 @@ def test_the_models_are_asked_for_once_a_batch(broker: str, topic_prefix: str, t
     used = [json.loads(m.value() or b"")["model"]["version"] for m in committed(settings, PREDICTIONS)]
     assert used == sorted(used)
     assert len(set(used)) == worker.stats.batches
+
+
+def test_the_largest_value_that_the_topic_takes_does_not_stop_the_scorer(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1)
+    # random, so that compression cannot make room; 200 bytes are the batch's own
+    largest = os.urandom(MAX_MESSAGE_BYTES - 200)
+    send(settings, CUSTOMERS, [(key(customer(1)), largest), (key(customer(2)), encode(customer(2)))])
+    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    with running(worker):
+        eventually(lambda: (worker.stats.predictions, worker.stats.dead_letters) == (1, 1), timeout=30)
+    (letter,) = committed(settings, DEAD_LETTERS)
+    assert letter.value() == largest
+    assert headers(letter)["reason"] == "too-large"

@@ -6,9 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from contract.testing import ManualClock
 from monitor.report_files import ReportFolder
 from monitor.sink import MlflowSink, SinkThread, chart_link
 from tests.support.messages import DAY, START
+from tests.support.polling import eventually
 from tests.support.windows import final, performance, window
 
 CLOCK = ManualClock(1_800_000_000_000)
@@ -81,13 +81,6 @@ def end(day: int) -> int:
 
 def with_f1(each: Window, f1: float | None) -> Window:
     return msgspec.structs.replace(each, performance=performance(f1))
-
-
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not within the deadline"
-        time.sleep(0.05)
 
 
 def test_each_window_is_one_point_in_each_run_that_it_concerns(settings: Settings) -> None:
@@ -281,9 +274,9 @@ def test_the_thread_logs_at_once_and_finishes_the_runs(settings: Settings) -> No
     sink = MlflowSink(settings, CLOCK)
     thread = SinkThread(sink)
     thread.submit(window(0))
-    until(lambda: len(sink.spool) == 0)
+    eventually(lambda: len(sink.spool) == 0, timeout=60)
     thread.submit(window(1))
-    until(lambda: len(sink.spool) == 0)
+    eventually(lambda: len(sink.spool) == 0, timeout=60)
     assert {run.info.status for run in runs(settings).values()} == {"RUNNING"}
     thread.submit(window(2))
     assert thread.close(60.0)
@@ -301,7 +294,7 @@ def test_the_thread_takes_what_an_earlier_one_left(settings: Settings) -> None:
     left.close()
     sink = MlflowSink(settings, CLOCK)
     thread = SinkThread(sink)
-    until(lambda: len(sink.spool) == 0)
+    eventually(lambda: len(sink.spool) == 0, timeout=60)
     assert thread.close(60.0)
 
 
@@ -328,7 +321,7 @@ def mlflow_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
             return False
 
     try:
-        until(answers, 120)
+        eventually(answers, timeout=120)
         yield server
     finally:
         os.killpg(server.pid, signal.SIGKILL)
@@ -344,17 +337,17 @@ def test_mlflow_gets_every_window_once_in_order_also_after_an_outage(
     thread = SinkThread(sink)
     try:
         thread.submit(with_f1(window(0), 0.1))  # before there ever was a server
-        until(lambda: thread.last_error is not None)
+        eventually(lambda: thread.last_error is not None, timeout=60)
         with mlflow_server(tmp_path, port):
             thread.submit(with_f1(window(1), 0.2))
-            until(lambda: len(sink.spool) == 0)
+            eventually(lambda: len(sink.spool) == 0, timeout=60)
         for day in range(2, 6):
             thread.submit(with_f1(window(day), day / 10))
         thread.submit(with_f1(final(0), 0.15))
-        until(lambda: thread.last_error is not None)
+        eventually(lambda: thread.last_error is not None, timeout=60)
         assert len(sink.spool) == 5
         with mlflow_server(tmp_path, port):
-            until(lambda: len(sink.spool) == 0)  # with no new window to wake the thread
+            eventually(lambda: len(sink.spool) == 0, timeout=60)  # with no new window to wake the thread
             assert thread.close(60.0)
             provisional = history(served, "v3 provisional", "performance/f1")
             realised = history(served, "v3 realised", "performance/f1")
