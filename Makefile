@@ -22,8 +22,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## replay, score, join and monitor a simulated month; DATA=table.csv, ARGS="--rows 4000"
 	$(BIN)/churnstream demo $(if $(DATA),--data "$(DATA)") $(ARGS)
 
-test: $(STAMP) ## all tests; ARGS="-n 2 tests/unit", BROKER=docker, KAFKA_BOOTSTRAP_SERVERS=host:port
-	BROKER="$(BROKER)" $(BIN)/python -m pytest $(ARGS)
+# two at a time: most tests wait for a broker's time-outs; a module's tests stay together for what they share
+test: $(STAMP) ## all tests; ARGS="tests/unit -x", BROKER=docker, KAFKA_BOOTSTRAP_SERVERS=host:port
+	BROKER="$(BROKER)" $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 lint: $(STAMP) ## ruff (lint and format) and mypy --strict
 	$(BIN)/ruff check .

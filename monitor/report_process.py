@@ -70,6 +70,12 @@ class ReportProcess:
         """The process that makes reports now; None while there is none."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def waiting(self) -> int:
+        """Requests that nobody has taken up yet."""
+        with self._changed:
+            return len(self._waiting)
+
     def request(self, window: Window, sample: Sequence[SampleRow], reference: Path) -> None:
         """Ask for the report of a window. With ``max_reports`` 0 nothing is made."""
         if self._settings.max_reports == 0:

@@ -355,15 +355,18 @@ def test_asking_never_waits_the_oldest_makes_room_and_close_waits_for_the_rest(
     reports = Reports(settings, most_waiting=3)
     sample = rows_of(bank(300, seed=39))
     quiet = drift(dict.fromkeys(COLUMNS, 0.01))
+    eventually(lambda: reports.process.pid is not None, timeout=120)
+    pid = reports.process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)  # so that the first request is at work until the last one has come
     reports.process.request(window(0, drift=quiet), sample, reference)
-    eventually(lambda: reports.process.pid is not None, timeout=120)  # taken up: it imports Evidently for seconds
+    eventually(lambda: reports.process.waiting == 0)
     for day in range(1, 8):
         reports.process.request(window(day, drift=quiet), sample, reference)
+    os.kill(pid, signal.SIGCONT)
     assert reports.process.dropped == 4
     assert caplog.text.count("reports are made too slowly") == 4
     assert reports.process.close(120.0)
-    pid = reports.process.pid
-    assert pid is not None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     # the first, and the last three, of which the cap has kept two, in the folder and in the workspace

@@ -83,7 +83,7 @@ def test_the_state_folder_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
         ("topic_prefix", "a b", "got 'a b' (str): 'a b' cannot begin a topic's name; use letters"),
         ("instance", "../a", "got '../a' (str): '../a' cannot name a worker; use letters"),
         ("instance", "..", "cannot name a worker"),
-        ("batch_size", "1000001", "less than or equal to 1000000"),
+        ("batch_size", "100001", "less than or equal to 100000"),
         ("window", "week", "got 'week' (str): 'week' is not a duration; write a number with a unit, such as 7d"),
         ("window", "0s", "got 0 (int): Input should be greater than 0"),
         ("slide", "0s", "greater than 0"),
