@@ -1,13 +1,32 @@
-"""What every worker process does around its loop: stop on signals, log to standard error."""
+"""What every worker process does around its loop: read its settings, log to standard error, stop on signals."""
 
 import logging
 import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 from contract.errors import UserError
+from contract.kafka import admin_client
+from contract.schema import Schema, load_schema
+from contract.settings import Settings, load_settings
+from contract.topics import ensure_topics
 from contract.transactions import Fenced
+
+
+def start_worker(verbose: bool, **flags: Any) -> tuple[Settings, Schema]:
+    """Begin a worker's process: logging, settings (a flag that is None was not given), schema, and topics that fit.
+
+    Raises:
+        UserError: a setting or the schema is wrong, the broker is out of reach, or a topic does not fit.
+    """
+    configure_logging(verbose)
+    settings = load_settings(**flags)
+    # a mistake on this machine is told before the broker is asked for
+    schema = load_schema(settings.dataset)
+    ensure_topics(admin_client(settings), settings)
+    return settings, schema
 
 
 def stop_on_signals() -> threading.Event:

@@ -30,15 +30,11 @@ def join(
 
     Kafka is found through KAFKA_BOOTSTRAP_SERVERS; every librdkafka property passes through as KAFKA_…
     """
-    from contract.kafka import admin_client
-    from contract.process import configure_logging, run_until_signalled
-    from contract.schema import load_schema
-    from contract.settings import load_settings
-    from contract.topics import ensure_topics
+    from contract.process import run_until_signalled, start_worker
     from monitor.join_worker import JoinWorker
 
-    configure_logging(verbose)
-    settings = load_settings(
+    settings, schema = start_worker(
+        verbose,
         topic_prefix=topic_prefix,
         partitions=partitions,
         dataset=dataset,
@@ -47,8 +43,6 @@ def join(
         label_lateness=label_lateness,
         instance=instance,
     )
-    schema = load_schema(settings.dataset)
-    ensure_topics(admin_client(settings), settings)
     run_until_signalled(lambda stop: JoinWorker(settings, schema).run(stop))
 
 
@@ -69,15 +63,11 @@ def monitor(
     Reads `panes`, writes `windows` and `alerts`, logs metric timelines and Evidently reports to MLflow. One is at work
     at a time. While MLflow is down, windows wait on disk. SIGTERM finishes reports and writes first.
     """
-    from contract.kafka import admin_client
-    from contract.process import configure_logging
-    from contract.schema import load_schema
-    from contract.settings import load_settings
-    from contract.topics import ensure_topics
+    from contract.process import start_worker
     from monitor.worker import run_monitor
 
-    configure_logging(verbose)
-    settings = load_settings(
+    settings, schema = start_worker(
+        verbose,
         topic_prefix=topic_prefix,
         partitions=partitions,
         dataset=dataset,
@@ -88,6 +78,4 @@ def monitor(
         mlflow_tracking_uri=tracking_uri,
         experiment=experiment,
     )
-    schema = load_schema(settings.dataset)
-    ensure_topics(admin_client(settings), settings)
     run_monitor(settings, schema)

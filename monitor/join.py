@@ -75,7 +75,7 @@ class PartitionJoin:
             self._take_label(message, found, changed, effects)
         self._store.put_predictions((self._pane_id(kept), kept) for kept in changed.predictions.values())
         self._store.put_labels(changed.labels.values())
-        self._store.drop_labels(changed.dropped)
+        self._store.drop_labels(changed.dropped.values())
         self._give_up_on_labels(effects)
         self.state.counters.dead_letters += len(effects.dead_letters)
         return effects
@@ -306,7 +306,7 @@ class _Changes:
     def __init__(self) -> None:
         self.predictions: dict[tuple[str, str], KeptPrediction] = {}
         self.labels: dict[int, KeptLabel] = {}
-        self.dropped: list[KeptLabel] = []
+        self.dropped: dict[int, KeptLabel] = {}
 
     def add_prediction(self, kept: KeptPrediction) -> None:
         self.predictions[kept.key] = kept
@@ -316,10 +316,10 @@ class _Changes:
 
     def drop_label(self, label: KeptLabel) -> None:
         self.labels.pop(label.offset, None)
-        self.dropped.append(label)
+        self.dropped[label.offset] = label
 
     def is_dropped(self, label: KeptLabel) -> bool:
-        return any(dropped.offset == label.offset for dropped in self.dropped)
+        return label.offset in self.dropped
 
 
 def _origin(oldest: KeptPrediction | KeptLabel | None, progress: TopicProgress) -> TopicProgress:

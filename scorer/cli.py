@@ -23,16 +23,12 @@ def score(
     Kafka is found through KAFKA_BOOTSTRAP_SERVERS; every librdkafka property passes through as KAFKA_…
     (KAFKA_SASL_USERNAME is sasl.username).
     """
-    from contract.kafka import admin_client
-    from contract.process import configure_logging, run_until_signalled
-    from contract.schema import load_schema
-    from contract.settings import load_settings
-    from contract.topics import ensure_topics
+    from contract.process import run_until_signalled, start_worker
     from scorer.model import load_model
     from scorer.worker import ScorerWorker
 
-    configure_logging(verbose)
-    settings = load_settings(
+    settings, schema = start_worker(
+        verbose,
         topic_prefix=topic_prefix,
         partitions=partitions,
         dataset=dataset,
@@ -41,7 +37,5 @@ def score(
         mlflow_tracking_uri=tracking_uri,
         instance=instance,
     )
-    schema = load_schema(settings.dataset)
-    ensure_topics(admin_client(settings), settings)
     models = [load_model(settings)]
     run_until_signalled(lambda stop: ScorerWorker(settings, schema, lambda: models).run(stop))
