@@ -4,10 +4,10 @@ BIN := .venv/bin
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint constraints clean
+.PHONY: help install demo test test-compose env lint constraints clean
 
 help: ## what can be made
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 install: $(STAMP) ## the environment: .venv with all packages, and the local Kafka in the user's cache
 
@@ -24,7 +24,14 @@ demo: $(STAMP) ## replay, score, join and monitor a simulated month; DATA=table.
 
 # two at a time: most tests wait for a broker's time-outs; a module's tests stay together for what they share
 test: $(STAMP) ## all tests; ARGS="tests/unit -x", BROKER=docker, KAFKA_BOOTSTRAP_SERVERS=host:port
-	BROKER="$(BROKER)" $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+	BROKER="$(BROKER)" $(BIN)/python -m pytest -n 2 --dist loadscope --ignore tests/compose $(ARGS)
+
+test-compose: $(STAMP) ## the tests of the Docker stack; builds its image, needs Docker with Compose v2
+	$(BIN)/python -m pytest tests/compose $(ARGS)
+
+env: ## a random password for docker compose, in .env
+	@grep -qs '^POSTGRES_PASSWORD=' .env || { umask 077; \
+	  printf 'POSTGRES_PASSWORD=%s\n' "$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')" >> .env; echo 'written to .env'; }
 
 lint: $(STAMP) ## ruff (lint and format) and mypy --strict
 	$(BIN)/ruff check .

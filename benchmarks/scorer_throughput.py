@@ -23,9 +23,10 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from churnstream.local_kafka import LocalKafka
 from contract.kafka import admin_client, committed_consumer, idempotent_producer, transactional_producer
+from contract.provision import ensure_topics
 from contract.schema import Schema, load_schema
 from contract.settings import Settings, load_settings
-from contract.topics import CUSTOMERS, PREDICTIONS, ensure_topics
+from contract.topics import CUSTOMERS, PREDICTIONS
 from producer.replay import replay
 from producer.scenario_options import ScenarioOptions
 from producer.synthetic import SyntheticBank, write_csv

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from churnstream import demo_cli, kafka_cli
+from churnstream import demo_cli, kafka_cli, stack_cli
 from contract.errors import UserError
 from monitor import cli as monitor_cli
 from producer import cli as producer_cli
@@ -31,6 +31,8 @@ app.command()(monitor_cli.monitor)
 app.command()(demo_cli.demo)
 app.command()(demo_cli.mlflow)
 app.command()(demo_cli.doctor)
+app.command()(stack_cli.init)
+app.command()(stack_cli.showcase)
 
 
 def main() -> None:

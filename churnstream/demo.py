@@ -14,6 +14,16 @@ from rich.console import Console
 from rich.live import Live
 
 from churnstream.children import Child, Children
+from churnstream.demo_scenario import (
+    DRIFTS,
+    LABEL_DELAY,
+    PERIOD,
+    REPLAY_SECONDS,
+    SLIDE,
+    TRAINING_ROWS,
+    WINDOW,
+    rate_of,
+)
 from churnstream.live import dashboard, windows_table
 from churnstream.local_kafka import LocalKafka
 from churnstream.mlflow_server import newest_report
@@ -21,20 +31,12 @@ from churnstream.watch import Snapshot, StreamWatch
 from contract.durations import parse_duration
 from contract.errors import UserError
 from contract.kafka import admin_client
+from contract.provision import ensure_topics
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
-from contract.topics import ensure_topics
 from producer.sources import open_table
 from producer.synthetic import write_csv
 
-DRIFT_DAY = 20
-DRIFTS = (f"Age:shift=8,from={DRIFT_DAY}d", f"Balance:scale=1.3,from={DRIFT_DAY}d")
-PERIOD = "30d"
-LABEL_DELAY = "lognormal:mean=4d,sigma=0.5,max=12d"
-WINDOW, SLIDE = "3d", "1d"
-REPLAY_SECONDS = 10
-"""Wall time over which the records are replayed, so that one can watch."""
-TRAINING_ROWS = 20_000
 STALL_SECONDS = 60.0
 _REFRESH_SECONDS = 0.5
 _KEPT = {"CHURNSTREAM_KAFKA_LIBS", "CHURNSTREAM_MAVEN_REPOSITORY", "MLFLOW_DISABLE_TELEMETRY"}
@@ -118,14 +120,14 @@ def _follow(settings: Settings, children: Children, replay: Child, console: Cons
     try:
         with Live(console=console, refresh_per_second=4, transient=True) as live:
             while True:
-                snapshot = watch.refresh(ended=replay.exit_code == 0)
+                snapshot = watch.refresh()
                 now = time.monotonic()
-                state = "measuring what is left" if snapshot.ended else "replaying"
+                state = "replaying" if replay.exit_code is None else "measuring what is left"
                 live.update(dashboard(snapshot, now - began, state))
                 if snapshot.complete:
                     return snapshot
                 children.check()
-                position = (snapshot.records, snapshot.lag, len(snapshot.windows), len(snapshot.tiles()))
+                position = (snapshot.records, snapshot.lag, len(snapshot.windows), snapshot.measured)
                 if position != seen:
                     seen, moved = position, now
                 elif now - moved > STALL_SECONDS:
@@ -181,7 +183,7 @@ def _replay_arguments(demo: Demo) -> list[str]:
     rows = len(open_table(demo.data, load_schema("bank_churn"))) if demo.data is not None else demo.rows
     source = ["--data", str(demo.data)] if demo.data is not None else ["--rows", str(rows), "--seed", str(demo.seed)]
     drifts = [argument for drift in DRIFTS for argument in ("--drift", drift)]
-    pace = ["--period", PERIOD, "--label-delay", LABEL_DELAY, "--rate", str(max(rows / REPLAY_SECONDS, 1))]
+    pace = ["--period", PERIOD, "--label-delay", LABEL_DELAY, "--rate", str(rate_of(rows, REPLAY_SECONDS))]
     return [*source, *pace, *drifts]
 
 

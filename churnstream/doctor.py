@@ -11,9 +11,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from contract.errors import UserError
 from contract.kafka import DEFAULT_BOOTSTRAP_SERVERS, admin_client
+from contract.provision import ensure_topics, misfits
 from contract.schema import load_schema
 from contract.settings import Settings
-from contract.topics import ensure_topics, misfits
 
 _TIMEOUT = 5.0
 _MIN_FREE_BYTES = 2 * 1024**3

@@ -1,4 +1,4 @@
-"""What a stream shows from outside: counts, lag, windows, alerts and dead letters, read from Kafka alone."""
+"""What a stream shows from outside: counts, lag, panes, windows, alerts and dead letters, read from Kafka alone."""
 
 from dataclasses import dataclass, field
 
@@ -7,16 +7,31 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from contract.dead_letters import ORIGIN_TOPIC
 from contract.kafka import client_config
-from contract.messages import Alert, Window
+from contract.messages import Alert, ModelRef, Progress, Window
 from contract.settings import Settings
-from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, WINDOWS
+from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, PANES, WINDOWS
 
 _TIMEOUT = 10.0
 
 
+class _PaneSummary(msgspec.Struct):
+    records: int
+
+
+class _Pane(msgspec.Struct):
+    """Of a pane, what is looked at here."""
+
+    model: ModelRef
+    summary: _PaneSummary
+
+
 @dataclass
 class Snapshot:
-    """The stream as it stands. ``records`` and ``labels`` are on their topics, ``scored`` and ``joined`` done with."""
+    """The stream as it stands. ``records`` and ``labels`` are on their topics, ``scored`` and ``joined`` done with.
+
+    ``ended``: the join has met the end of the stream in every partition. ``panes`` are the champion's records in each
+    pane, every record counted once however often it was sent.
+    """
 
     records: int = 0
     scored: int = 0
@@ -25,6 +40,7 @@ class Snapshot:
     dead_records: int = 0
     dead_labels: int = 0
     ended: bool = False
+    panes: dict[bytes, int] = field(default_factory=dict)
     windows: dict[str, Window] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
 
@@ -37,6 +53,16 @@ class Snapshot:
     def predictions(self) -> int:
         """Records that were scored and not dead-lettered."""
         return self.scored - self.dead_records
+
+    @property
+    def distinct(self) -> int:
+        """Records that the champion has scored and the join has seen, each counted once."""
+        return sum(self.panes.values())
+
+    @property
+    def measured(self) -> int:
+        """Records in final windows, each counted once."""
+        return sum(window.records for window in self.tiles())
 
     def ordered(self) -> list[Window]:
         """The windows in order of end."""
@@ -55,8 +81,7 @@ class Snapshot:
     @property
     def complete(self) -> bool:
         """Whether the stream has ended, and everything on it has been scored, joined and measured in final windows."""
-        measured = sum(window.records for window in self.tiles())
-        return self.ended and self.lag == 0 and self.predictions > 0 and measured == self.predictions
+        return self.ended and self.lag == 0 and 0 < self.distinct == self.measured
 
 
 class StreamWatch:
@@ -76,21 +101,24 @@ class StreamWatch:
         self._customers = [TopicPartition(settings.topic(CUSTOMERS), partition) for partition in partitions]
         self._labels = [TopicPartition(settings.topic(LABELS), partition) for partition in partitions]
         self._reader.assign(
-            [TopicPartition(settings.topic(topic), 0, 0) for topic in (WINDOWS, ALERTS)]
+            [TopicPartition(settings.topic(topic), 0, 0) for topic in (PANES, WINDOWS, ALERTS)]
             + [TopicPartition(settings.topic(DEAD_LETTERS), partition, 0) for partition in partitions]
         )
+        self._ended: dict[int, bool] = {}
+        self._decode_progress = msgspec.json.Decoder(Progress).decode
+        self._decode_pane = msgspec.json.Decoder(_Pane).decode
         self._decode_window = msgspec.json.Decoder(Window).decode
         self._decode_alert = msgspec.json.Decoder(Alert).decode
         self.snapshot = Snapshot()
 
-    def refresh(self, ended: bool) -> Snapshot:
-        """Read what is new; takes some milliseconds. ``ended``: the replay has sent its end of the stream."""
+    def refresh(self) -> Snapshot:
+        """Read what is new; takes some milliseconds."""
         now = self.snapshot
-        now.ended = ended
         for message in self._reader.consume(1_000, 0.05):
             if message.error() is None:
                 self._take(message)
-        controls = self._settings.partitions if ended else 0
+        now.ended = len(self._ended) == self._settings.partitions and all(self._ended.values())
+        controls = self._settings.partitions if now.ended else 0
         now.records, now.scored = self._position("scorer", self._customers, controls)
         now.labels, now.joined = self._position("join", self._labels, controls)
         return now
@@ -109,7 +137,9 @@ class StreamWatch:
 
     def _take(self, message: Message) -> None:
         topic, value = message.topic(), message.value() or b""
-        if topic == self._settings.topic(WINDOWS):
+        if topic == self._settings.topic(PANES):
+            self._take_pane(message.key() or b"", value)
+        elif topic == self._settings.topic(WINDOWS):
             window = self._decode_window(value)
             self.snapshot.windows[window.key] = window
         elif topic == self._settings.topic(ALERTS):
@@ -119,3 +149,12 @@ class StreamWatch:
             self.snapshot.dead_records += 1
         else:
             self.snapshot.dead_labels += 1
+
+    def _take_pane(self, key: bytes, value: bytes) -> None:
+        if key.startswith(b"progress/"):
+            progress = self._decode_progress(value)
+            self._ended[progress.partition] = progress.ended
+            return
+        pane = self._decode_pane(value)
+        if pane.model.role == "champion":
+            self.snapshot.panes[key] = pane.summary.records

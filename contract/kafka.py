@@ -27,7 +27,7 @@ def client_config(settings: Settings) -> dict[str, Any]:
 
 def admin_client(settings: Settings) -> AdminClient:
     """A client that creates and describes topics."""
-    return _build(AdminClient, client_config(settings))
+    return build_client(AdminClient, client_config(settings))
 
 
 def idempotent_producer(settings: Settings, properties: Mapping[str, Any] | None = None) -> Producer:
@@ -37,7 +37,7 @@ def idempotent_producer(settings: Settings, properties: Mapping[str, Any] | None
     are the caller's own, such as ``on_delivery``.
     """
     guarantees = {"delivery.timeout.ms": settings.request_timeout_ms}
-    return _build(Producer, _producer_config(settings, {**(properties or {}), **guarantees}))
+    return build_client(Producer, _producer_config(settings, {**(properties or {}), **guarantees}))
 
 
 def transactional_producer(settings: Settings, transactional_id: str) -> Producer:
@@ -50,7 +50,7 @@ def transactional_producer(settings: Settings, transactional_id: str) -> Produce
     }
     # the coordinator is still writing the last transaction's markers when the next one begins, and asks for a retry;
     # librdkafka's 100 ms would be most of a batch's time
-    return _build(Producer, {"retry.backoff.ms": 20} | _producer_config(settings, guarantees))
+    return build_client(Producer, {"retry.backoff.ms": 20} | _producer_config(settings, guarantees))
 
 
 def committed_consumer(settings: Settings, group: str) -> Consumer:
@@ -79,7 +79,7 @@ def committed_consumer(settings: Settings, group: str) -> Consumer:
     }
     if settings.instance:
         guarantees["group.instance.id"] = f"{settings.topic(group)}-{settings.instance}"
-    return _build(Consumer, defaults | client_config(settings) | guarantees)
+    return build_client(Consumer, defaults | client_config(settings) | guarantees)
 
 
 def transactional_id(settings: Settings, group: str) -> str:
@@ -103,7 +103,12 @@ def _producer_config(settings: Settings, guarantees: dict[str, Any]) -> dict[str
     return defaults | client_config(settings) | shared | guarantees
 
 
-def _build(make: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> Client:
+def build_client(make: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> Client:
+    """A client made by ``make``.
+
+    Raises:
+        UserError: librdkafka refuses a property.
+    """
     try:
         return make(config)
     except KafkaException as error:

@@ -9,9 +9,9 @@ from typing import Any
 
 from contract.errors import UserError
 from contract.kafka import admin_client
+from contract.provision import ensure_topics
 from contract.schema import Schema, load_schema
 from contract.settings import Settings, load_settings
-from contract.topics import ensure_topics
 from contract.transactions import Fenced
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, AliasChoices, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.durations import Duration
@@ -25,9 +25,14 @@ def _topic_prefix(value: str) -> str:
     return value
 
 
+def _nothing_if_empty(value: object) -> object:
+    """An empty variable, as a compose file gives it, is none."""
+    return None if value == "" else value
+
+
 def _instance(value: str | None) -> str | None:
-    """An empty name, as a compose file gives it, is none. A name is a folder and part of Kafka ids."""
-    if not value:
+    """A name is a folder and part of Kafka ids."""
+    if value is None:
         return None
     if not _TOPIC_CHARACTERS.fullmatch(value) or not value.strip("."):
         raise ValueError(f"{value!r} cannot name a worker; use letters, digits, '.', '_' and '-' only")
@@ -65,8 +70,12 @@ class Settings(BaseSettings):
     model_alias: str = Field("champion", description="alias of the version that scores")
 
     state_dir: Path = Field(default_factory=default_state_dir, description="stores, spool and reports of this machine")
-    instance: Annotated[str | None, AfterValidator(_instance)] = Field(
+    instance: Annotated[str | None, AfterValidator(_instance), BeforeValidator(_nothing_if_empty)] = Field(
         None, description="stable name of this worker; one that restarts under its name takes over at once"
+    )
+
+    heartbeat: Annotated[Path | None, BeforeValidator(_nothing_if_empty)] = Field(
+        None, description="file that a worker touches every second while it works, for health checks"
     )
 
     batch_size: int = Field(10_000, ge=1, le=100_000, description="most records in one transaction")

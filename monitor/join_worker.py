@@ -19,6 +19,7 @@ from contract.clock import Clock, SystemClock
 from contract.consuming import BatchConsumer
 from contract.dead_letters import produce_dead_letter
 from contract.errors import UserError
+from contract.heartbeat import Heartbeat
 from contract.kafka import committed_consumer, transactional_id, transactional_producer
 from contract.messages import Pane, Progress, encode
 from contract.schema import Schema
@@ -93,6 +94,7 @@ class JoinWorker:
         self._labels = settings.topic(LABELS)
         self._parts: dict[int, _Part] = {}
         self._last_flush = 0
+        self._heartbeat = Heartbeat(settings.heartbeat)
         self._slot = Slot(settings.state_dir / "join", settings.instance)
         self._transactions = Transactions(
             lambda: transactional_producer(settings, producer_id),
@@ -131,6 +133,7 @@ class JoinWorker:
         try:
             self._transactions.prepare()
             self._process([] if last else self._reader.poll(_POLL_SECONDS), flush=last)
+            self._heartbeat.beat()
         except BatchAborted as error:
             _log.info("batch aborted: %s", error)
             self.stats.aborted += 1

@@ -7,16 +7,21 @@ from pathlib import Path
 
 from contract.errors import UserError
 
+STATE_FORMAT = 1
+"""Version of what workers keep in their folders; raised with every change after which an older folder is misread."""
+_FORMAT_FILE, _LOCK_FILE = "format", "lock"
+
 
 class Slot:
-    """A locked folder. The lock goes with the process, however it ends, so a crashed worker's state is found again.
+    """A locked folder whose content this version can read.
 
-    A worker with a name has the folder of that name; one without takes the first that is free: ``0``, ``1``, ….
+    The lock goes with the process, however it ends, so a crashed worker's state is found again. A worker with a name
+    has the folder of that name; one without takes the first that is free: ``0``, ``1``, ….
     """
 
     def __init__(self, base: Path, instance: str | None) -> None:
         """Raises:
-        UserError: the folder cannot be made, or a living worker of that name has it.
+        UserError: the folder cannot be made, a living worker of that name has it, or another version has filled it.
         """
         try:
             if instance is not None:
@@ -35,15 +40,32 @@ class Slot:
                 f"state folder {base} cannot be used ({error.strerror}); set CHURNSTREAM_STATE_DIR"
             ) from None
         self._lock = lock
+        self._claim()
 
     def close(self) -> None:
         """Let another worker have the folder."""
         os.close(self._lock)
 
+    def _claim(self) -> None:
+        """Put the format on record in a folder that is new, or compare it with the one on record."""
+        record = self.path / _FORMAT_FILE
+        found = record.read_text(encoding="ascii", errors="replace").strip() if record.exists() else ""
+        if not found:
+            used = any(path.name not in (_FORMAT_FILE, _LOCK_FILE) for path in self.path.iterdir())
+            found = "0" if used else str(STATE_FORMAT)
+        if found != str(STATE_FORMAT):
+            self.close()
+            raise UserError(
+                f"state folder {self.path} has format {found}, this version reads {STATE_FORMAT}; delete it (a join "
+                f"rebuilds its own from the topics, a monitor's may hold windows that MLflow has not got yet), or set "
+                f"CHURNSTREAM_STATE_DIR"
+            )
+        record.write_text(f"{STATE_FORMAT}\n", encoding="ascii")
+
 
 def _lock(path: Path) -> int | None:
     path.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(path / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -16,8 +16,6 @@ from contract.messages import ModelRef, SampleRow, Summary
 from monitor.panes import record_hash
 from monitor.rules import KeptLabel, KeptPrediction, TopicProgress
 
-FORMAT = 1
-"""Version of the file's layout; another one is made anew."""
 _LOOKUPS = 1_000
 """Records in one query; SQLite takes 32,766 parameters."""
 
@@ -94,7 +92,7 @@ class JoinStore:
 
     def __init__(self, path: Path, identity: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._identity = f"{FORMAT} {identity}"
+        self._identity = identity
         self._path = path
         self._connection = self._open()
 

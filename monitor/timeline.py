@@ -7,6 +7,7 @@ alert on ``alerts``. One worker is at work at a time, for a window needs the pan
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 import faust
 import msgspec
 
+from contract.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
 from contract.messages import Alert, ModelRef, Pane, PaneMessage, Progress, Summary, Window, encode
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
@@ -129,13 +131,20 @@ class Timeline:
         return self._app.Table(name, help=purpose, partitions=1, key_type=bytes, value_type=bytes)
 
 
-async def run_timeline(app: faust.App, stop: asyncio.Event) -> None:
+async def run_timeline(app: faust.App, stop: asyncio.Event, heartbeat: Heartbeat) -> None:
     """Run the application until ``stop`` is set, then let it commit and go.
 
     Raises whatever ended an agent.
     """
     await app.start()
     try:
-        await app.wait(stop.wait())
+        await app.wait(_beating(stop, heartbeat))
     finally:
         await app.stop()
+
+
+async def _beating(stop: asyncio.Event, heartbeat: Heartbeat) -> None:
+    while not stop.is_set():
+        heartbeat.beat()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), SECONDS_BETWEEN_BEATS)

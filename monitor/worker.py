@@ -5,6 +5,7 @@ import logging
 import signal
 
 from contract.clock import SystemClock
+from contract.heartbeat import Heartbeat
 from contract.schema import Schema
 from contract.settings import Settings
 from monitor.faust_app import create_app
@@ -48,7 +49,7 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         app = create_app(settings, settings.state_dir / "monitor" / "faust")
         Timeline(app, settings, make_book, references.prepare, MonitorOutlet(sink_thread, reports, references))
-        await run_timeline(app, stop)
+        await run_timeline(app, stop, Heartbeat(settings.heartbeat))
 
     try:
         asyncio.run(main())

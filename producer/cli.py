@@ -29,7 +29,11 @@ def replay(
         ),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(show_default="2025-01-01", help="Event time of the first record, ISO 8601, UTC.")
+        str | None,
+        typer.Option(
+            show_default="2025-01-01",
+            help="Event time of the first record, ISO 8601, UTC; `next` goes on a day after the stream's end.",
+        ),
     ] = None,
     period: Annotated[
         str | None, typer.Option(show_default="30d", help="Event time that the records are spread over.")
@@ -79,6 +83,7 @@ def replay(
       churnstream replay --data customers.csv --period 90d --rate 500
       churnstream replay --rows 20000 --drift Age:shift=8,from=20d
       churnstream replay --label-delay 5d --label-share 0.9
+      churnstream replay --start next --drift Age:shift=8
 
     \b
     Drift is FEATURE:KIND=AMOUNT, with from= and until= (an offset from the
@@ -103,6 +108,7 @@ def replay(
     from contract.process import configure_logging, stop_on_signals
     from contract.schema import load_schema
     from contract.settings import load_settings
+    from producer.continuing import NEXT, next_start
     from producer.display import progress_shown, summary, warnings
     from producer.replay import replay as run
     from producer.scenario_options import ScenarioOptions, read_scenario
@@ -119,6 +125,9 @@ def replay(
         kafka={"bootstrap.servers": bootstrap_servers} if bootstrap_servers else None,
     )
     schema = load_schema(settings.dataset)
+    follows = start == NEXT
+    if follows:
+        start = next_start(settings)
     given = ScenarioOptions(start, period, rate, label_delay, label_share, tuple(drift or ()))
     scenario = given.over(read_scenario(scenario_file) if scenario_file else ScenarioOptions()).build(schema)
     source: Source
@@ -134,7 +143,7 @@ def replay(
             settings,
             source,
             scenario,
-            name or made,
+            name or (f"{made}-{start}" if follows else made),
             stop=stop_on_signals(),
             end=end,
             progress=progress,

@@ -17,8 +17,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from contract.control import Header, end_of_stream_message
 from contract.errors import UserError
 from contract.kafka import admin_client, idempotent_producer
+from contract.provision import ensure_topics
 from contract.settings import Settings
-from contract.topics import CUSTOMERS, LABELS, ensure_topics
+from contract.topics import CUSTOMERS, LABELS
 from producer.scenario import Scenario
 from producer.sources import Source
 from producer.stream import stream

@@ -17,6 +17,7 @@ from contract.clock import Clock, SystemClock
 from contract.consuming import BatchConsumer
 from contract.control import is_end_of_stream
 from contract.dead_letters import produce_dead_letter
+from contract.heartbeat import Heartbeat
 from contract.kafka import committed_consumer, transactional_id, transactional_producer
 from contract.schema import Schema
 from contract.settings import Settings
@@ -73,6 +74,7 @@ class ScorerWorker:
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         self._batch = BatchScorer(schema)
+        self._heartbeat = Heartbeat(settings.heartbeat)
         self._customers = settings.topic(CUSTOMERS)
         self._predictions = settings.topic(PREDICTIONS)
         self._dead_letters = settings.topic(DEAD_LETTERS)
@@ -104,6 +106,7 @@ class ScorerWorker:
                     messages = self._reader.poll(_POLL_SECONDS)
                     if messages:
                         self._process(messages)
+                    self._heartbeat.beat()
                 except BatchAborted as error:
                     _log.info("batch aborted: %s", error)
                     self.stats.aborted += 1

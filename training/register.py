@@ -7,7 +7,7 @@ one call, the last one. Model files are skops, never pickle.
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib.metadata import version as installed
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,16 @@ REFERENCE_ROWS = 5_000
 EXAMPLE_ROWS = 20
 
 # What a model needs to be loaded again; MLflow's own search for it takes longer than the training.
-_REQUIREMENTS = ("scikit-learn", "imbalanced-learn", "xgboost", "skops", "numpy", "pandas", "scipy")
+# By package and module: the module knows its version under whatever name it was installed (xgboost, xgboost-cpu).
+_REQUIREMENTS = {
+    "scikit-learn": "sklearn",
+    "imbalanced-learn": "imblearn",
+    "xgboost": "xgboost",
+    "skops": "skops",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "scipy": "scipy",
+}
 _KIND_TAG, _KIND = "mlflow.experimentKind", "custom_model_development"
 
 
@@ -145,7 +154,7 @@ def _log_model(settings: Settings, schema: Schema, candidate: Candidate, run_id:
         pyfunc_predict_fn="predict_proba",
         signature=signature(schema, candidate.classifier.predict_proba(example)),
         input_example=example,
-        pip_requirements=[f"{name}=={installed(name)}" for name in _REQUIREMENTS],
+        pip_requirements=[f"{name}=={import_module(module).__version__}" for name, module in _REQUIREMENTS.items()],
         metadata={METADATA_KEY: msgspec.to_builtins(card)},
     )
 

@@ -72,7 +72,7 @@ def run(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
         def complete() -> bool:
             children.check()
-            return watch.refresh(ended=True).complete
+            return watch.refresh().complete
 
         eventually(complete, timeout=120, interval=0.3)
         children.stop(timeout=120)

@@ -8,8 +8,11 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from churnstream.local_kafka import free_port
 from contract.errors import UserError
 from contract.kafka import admin_client
+from contract.provision import ensure_topics, misfits
 from contract.settings import Settings, load_settings
-from contract.topics import ensure_topics, misfits, topic_specs
+from contract.topic_format import TOPIC_FORMAT, read_format
+from contract.topics import CUSTOMERS, FORMAT, PANES, PREDICTIONS, topic_specs
+from tests.support.kafka import committed, send
 from tests.support.polling import eventually
 
 TIMEOUT = 30.0
@@ -103,3 +106,53 @@ def test_no_broker_is_told(topic_prefix: str, tmp_path: Path) -> None:
     for ask in (ensure_topics, misfits):
         with pytest.raises(UserError, match=r"no Kafka answers \(.*\); check KAFKA_BOOTSTRAP_SERVERS"):
             ask(admin_client(settings), settings, timeout=0.5)
+
+
+def test_the_format_is_on_record_once(admin: AdminClient, settings: Settings) -> None:
+    for _ in range(2):
+        ensure_topics(admin, settings)
+    assert read_format(settings, TIMEOUT) == TOPIC_FORMAT
+    assert len(committed(settings, FORMAT)) == 1
+
+
+@pytest.mark.parametrize("other", [TOPIC_FORMAT - 1, TOPIC_FORMAT + 1])
+def test_topics_of_another_version_are_refused(other: int, admin: AdminClient, settings: Settings) -> None:
+    make(admin, settings.topic(FORMAT), 1, "delete")
+    send(settings, FORMAT, [(None, f'{{"format":{other}}}'.encode())])
+    make(admin, settings.topic(PANES), 1, "compact")
+    with pytest.raises(UserError) as raised:
+        ensure_topics(admin, settings)
+    assert str(raised.value) == (
+        f"the topics {settings.topic(PANES)} have format {other}, this version reads {TOPIC_FORMAT}; delete the "
+        f"stream's topics and state folders (with Docker: docker compose down -v), or use another "
+        f"CHURNSTREAM_TOPIC_PREFIX and CHURNSTREAM_STATE_DIR"
+    )
+    assert misfits(admin, settings) == [str(raised.value)]
+    assert settings.topic(PREDICTIONS) not in admin.list_topics(timeout=TIMEOUT).topics
+
+
+def test_messages_of_ours_without_a_format_are_those_of_an_older_version(
+    admin: AdminClient, settings: Settings
+) -> None:
+    make(admin, settings.topic(PREDICTIONS), 3, "delete")
+    ensure_topics(admin, settings)  # an empty topic may well have been made by whoever runs Kafka
+    admin.delete_topics([settings.topic(FORMAT)])[settings.topic(FORMAT)].result(TIMEOUT)
+    eventually(lambda: settings.topic(FORMAT) not in admin.list_topics(timeout=TIMEOUT).topics)
+    send(settings, PREDICTIONS, [(b"c-1", b"{}")])
+    for _ in range(2):
+        with pytest.raises(UserError, match="have format 0, this version reads 1; delete the stream's topics"):
+            ensure_topics(admin, settings)
+
+
+def test_records_may_be_there_before_us(admin: AdminClient, settings: Settings) -> None:
+    make(admin, settings.topic(CUSTOMERS), 3, "delete")
+    send(settings, CUSTOMERS, [(b"c-1", b"{}")])
+    ensure_topics(admin, settings)
+    assert read_format(settings, TIMEOUT) == TOPIC_FORMAT
+
+
+def test_a_format_record_of_somebody_else_is_told(admin: AdminClient, settings: Settings) -> None:
+    make(admin, settings.topic(FORMAT), 1, "delete")
+    send(settings, FORMAT, [(None, b"hello")])
+    with pytest.raises(UserError, match=r"topic \S+format holds something that is no format record; use another"):
+        ensure_topics(admin, settings)

@@ -11,8 +11,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from contract.control import end_of_stream_message
 from contract.kafka import admin_client
+from contract.provision import ensure_topics
 from contract.settings import Settings, load_settings
-from contract.topics import CUSTOMERS, LABELS, ensure_topics
+from contract.topics import CUSTOMERS, LABELS
 
 TIMEOUT = 30.0
 

@@ -8,6 +8,7 @@ def test_topics_that_meet_have_the_same_partitions_and_the_others_one() -> None:
     specs = {spec.name: spec for spec in topic_specs(load_settings(partitions=7, topic_prefix="t."))}
     partitions = {name: spec.partitions for name, spec in specs.items()}
     assert partitions == {
+        "t.format": 1,
         "t.customers": 7,
         "t.labels": 7,
         "t.predictions": 7,

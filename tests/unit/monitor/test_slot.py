@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import UserError
-from monitor.slot import Slot
+from monitor.slot import STATE_FORMAT, Slot
 
 HOLD = """
 import sys
@@ -60,3 +60,27 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path, name: str | None) 
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"state folder .*file cannot be used \(.+\); set CHURNSTREAM_STATE_DIR"):
         Slot(tmp_path / "file", name)
+
+
+def test_a_folder_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    Slot(tmp_path, "east").close()
+    (tmp_path / "east" / "format").write_text(f"{STATE_FORMAT + 1}\n")
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"state folder .*east has format 2, this version reads 1; delete it"):
+            Slot(tmp_path, "east")
+    assert (tmp_path / "east" / "format").read_text() == f"{STATE_FORMAT + 1}\n"
+
+
+def test_a_filled_folder_without_a_format_is_an_older_versions(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "1.sqlite").write_bytes(b"")
+    with pytest.raises(UserError, match="has format 0, this version reads 1"):
+        Slot(tmp_path, None)
+
+
+def test_a_crash_before_the_format_was_written_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "lock").touch()
+    (tmp_path / "0" / "format").touch()
+    Slot(tmp_path, None).close()
+    assert (tmp_path / "0" / "format").read_text() == f"{STATE_FORMAT}\n"

@@ -1,0 +1,59 @@
+"""``churnstream init``: what the workers of a new stream need to be there: topics, and a model that scores.
+
+Doing it again changes nothing. After a crash it is simply run again: at worst there is a version without the alias.
+"""
+
+import tempfile
+from pathlib import Path
+
+from churnstream.demo_scenario import TRAINING_ROWS, TRAINING_SEED
+from contract.errors import UserError
+from contract.kafka import admin_client
+from contract.provision import ensure_topics
+from contract.registry import find_version, model_title, out_of_reach, registry_client
+from contract.settings import Settings
+from producer.synthetic import write_csv
+
+
+def initialise(settings: Settings, data: Path | None) -> str:
+    """Create the topics, and train and register a champion on ``data`` or a synthetic bank if there is none.
+
+    Returns a sentence on what is there now.
+
+    Raises:
+        UserError: the broker or the registry is out of reach, a topic does not fit, or the table cannot be used.
+    """
+    from mlflow.exceptions import MlflowException
+
+    created = ensure_topics(admin_client(settings), settings)
+    topics = f"{len(created)} topics created" if created else "all topics there"
+    client = registry_client(settings, create=True)
+    try:
+        version = find_version(client, settings)
+    except MlflowException as error:
+        raise out_of_reach(settings, error) from error
+    if version is not None:
+        return f"{topics}; {model_title(settings, version)} is {settings.model_alias} already"
+    return f"{topics}; {_train(settings, data)}"
+
+
+def _train(settings: Settings, data: Path | None) -> str:
+    from training.train import train
+
+    if data is not None:
+        result = train(settings, data)
+    elif settings.dataset == "bank_churn":
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder) / "training.csv"
+            write_csv(table, TRAINING_ROWS, seed=TRAINING_SEED)
+            result = train(settings, table, name="the synthetic bank")
+    else:
+        raise UserError(
+            f"there is no {settings.model_alias} of {settings.model_name} and no table to train one on: the synthetic "
+            f"bank is not of schema {settings.dataset}; give a table with --data"
+        )
+    metrics = result.metrics
+    return (
+        f"{result.verdict.reason}, trained on {result.train_rows:,} customers (ROC AUC {metrics['roc_auc']:.3f}, "
+        f"F1 {metrics['f1']:.3f} on {result.test_rows:,} held-out ones)"
+    )

@@ -1,0 +1,169 @@
+"""``churnstream showcase``: the demo's scenario on workers that run already, and where to look when it has flowed.
+
+The records are replayed once: where the stream has ended already nothing is sent, and a replay that was cut short is
+run again whole, for the join drops what it knows. Then the stream is followed until a signal ends it.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from churnstream.addresses import newest_report_address, timeline_address
+from churnstream.demo_scenario import LABEL_DELAY, PERIOD, SEED, drifts_of, rate_of
+from churnstream.live import windows_table
+from churnstream.watch import Snapshot, StreamWatch
+from contract.errors import UserError
+from contract.heartbeat import Heartbeat
+from contract.kafka import admin_client
+from contract.provision import ensure_topics
+from contract.schema import Schema, load_schema
+from contract.settings import Settings
+from producer.continuing import stream_end
+from producer.display import progress_shown, summary
+from producer.replay import Progress, ReplayResult, replay
+from producer.scenario_options import ScenarioOptions
+from producer.sources import Source, open_table
+from producer.synthetic import SyntheticBank
+
+_REFRESH_SECONDS = 0.5
+_SECONDS_BETWEEN_LINES = 10.0
+_SETTLED_SECONDS = 5.0
+"""Wall time without another report after which those that were asked for are taken to be made."""
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Addresses of MLflow and of the report pages: as seen from here, and as published to the browser."""
+
+    mlflow: str
+    mlflow_published: str
+    reports: str
+    reports_published: str
+
+
+@dataclass(frozen=True)
+class Showcase:
+    """What to replay, within how many seconds of wall time: ``data`` (a table), or ``rows`` synthetic customers."""
+
+    data: Path | None
+    rows: int
+    seconds: float
+    pages: Pages
+
+
+def run_showcase(settings: Settings, showcase: Showcase, stop: threading.Event, console: Console) -> None:
+    """Replay unless that has been done, then follow the stream until ``stop`` is set.
+
+    Raises:
+        UserError: the table cannot be replayed, Kafka is out of reach or has not taken everything.
+    """
+    schema = load_schema(settings.dataset)
+    ensure_topics(admin_client(settings), settings)
+    heartbeat = Heartbeat(settings.heartbeat)
+    if stream_end(settings) is not None:
+        console.print("the stream has been replayed already; `docker compose run --rm replay` goes on with it")
+    else:
+        result = _replay(settings, schema, showcase, stop, heartbeat)
+        console.print(summary(result))
+        if result.failures:
+            raise UserError(f"Kafka did not take {result.failures:,} messages; {result.first_failure}")
+    follower = _Follower(settings, showcase.pages, stop, heartbeat, console)
+    try:
+        follower.run()
+    finally:
+        follower.close()
+
+
+def _replay(
+    settings: Settings, schema: Schema, showcase: Showcase, stop: threading.Event, heartbeat: Heartbeat
+) -> ReplayResult:
+    source: Source
+    if showcase.data is not None:
+        source, name = open_table(showcase.data, schema), showcase.data.stem
+    else:
+        source, name = SyntheticBank(showcase.rows, SEED, schema=schema), f"synthetic-{showcase.rows}-{SEED}"
+    options = ScenarioOptions(
+        period=PERIOD,
+        rate=rate_of(len(source), showcase.seconds),
+        label_delay=LABEL_DELAY,
+        drifts=tuple(drifts_of(schema)),
+    )
+    with progress_shown(len(source)) as show:
+
+        def progress(now: Progress) -> None:
+            heartbeat.beat()
+            show(now)
+
+        return replay(settings, source, options.build(schema), name, stop=stop, progress=progress)
+
+
+class _Follower:
+    """Prints how far the stream is, and where to look each time that everything on it has been measured."""
+
+    def __init__(
+        self, settings: Settings, pages: Pages, stop: threading.Event, heartbeat: Heartbeat, console: Console
+    ) -> None:
+        self._experiment = settings.experiment
+        self._pages = pages
+        self._stop = stop
+        self._heartbeat = heartbeat
+        self._console = console
+        self._watch = StreamWatch(settings)
+        self._line = ""
+        self._next_line = 0.0
+
+    def run(self) -> None:
+        """Follow until the stop flag is set."""
+        flowed = False
+        while self._wait():
+            snapshot = self._watch.refresh()
+            if snapshot.complete and not flowed:
+                self._say_where_to_look(snapshot)
+            flowed = snapshot.complete
+            if not flowed:
+                self._say_how_far(snapshot)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._watch.close()
+
+    def _wait(self) -> bool:
+        """A pause between two looks; False if the stop flag ended it."""
+        self._heartbeat.beat()
+        return not self._stop.wait(_REFRESH_SECONDS)
+
+    def _say_how_far(self, snapshot: Snapshot) -> None:
+        now = time.monotonic()
+        line = (
+            f"{snapshot.distinct:,} records scored, lag {snapshot.lag:,}, {len(snapshot.windows)} windows, "
+            f"{snapshot.measured:,} records measured for good"
+        )
+        if now >= self._next_line and line != self._line:
+            self._console.print(line)
+            self._line, self._next_line = line, now + _SECONDS_BETWEEN_LINES
+
+    def _say_where_to_look(self, snapshot: Snapshot) -> None:
+        labelled = sum(window.labelled for window in snapshot.tiles())
+        say = self._console.print
+        say(windows_table([window for window in snapshot.ordered() if window.status == "final"]))
+        say(
+            f"\n{snapshot.distinct:,} records scored, {labelled:,} of them with their label, "
+            f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} drift alerts"
+        )
+        pages, experiment = self._pages, self._experiment
+        report = self._settled_report() or pages.reports_published
+        timeline = timeline_address(pages.mlflow, experiment, pages.mlflow_published) or pages.mlflow_published
+        say(f"metric timelines:    {timeline}", soft_wrap=True, highlight=False)
+        say(f"newest drift report: {report}", soft_wrap=True, highlight=False)
+
+    def _settled_report(self) -> str | None:
+        """The newest report's address, once it has been the newest for a while."""
+        newest, since = None, time.monotonic()
+        while time.monotonic() - since < _SETTLED_SECONDS and self._wait():
+            found = newest_report_address(self._pages.reports, self._experiment, self._pages.reports_published)
+            if found != newest:
+                newest, since = found, time.monotonic()
+        return newest

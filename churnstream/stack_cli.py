@@ -1,0 +1,70 @@
+"""``churnstream init`` and ``churnstream showcase``: what the compose stack does besides its workers."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnstream.demo_scenario import REPLAY_SECONDS, ROWS
+
+Data = Annotated[
+    Path | None, typer.Option(envvar="CHURNSTREAM_DATA", help="CSV or Parquet table instead of the synthetic bank.")
+]
+
+
+def init(data: Data = None) -> None:
+    """Prepare a new stream: create its topics, and train and register a champion if there is none.
+
+    Run it before the workers; running it again changes nothing.
+    """
+    from rich.console import Console
+
+    from churnstream.bootstrap import initialise
+    from contract.process import configure_logging
+    from contract.settings import load_settings
+
+    configure_logging(verbose=True)
+    Console().print(initialise(load_settings(), data), soft_wrap=True, highlight=False)
+
+
+def showcase(
+    data: Data = None,
+    rows: Annotated[
+        int, typer.Option(min=500, envvar="CHURNSTREAM_ROWS", help="Customers of the synthetic bank.")
+    ] = ROWS,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, envvar="CHURNSTREAM_REPLAY_SECONDS", help="Wall time that the replay takes.")
+    ] = REPLAY_SECONDS,
+    mlflow_published: Annotated[
+        str, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address in your browser.")
+    ] = "http://127.0.0.1:5000",
+    reports: Annotated[
+        str, typer.Option(envvar="CHURNSTREAM_REPORTS", help="Address of `evidently ui`, as seen from here.")
+    ] = "http://127.0.0.1:8000",
+    reports_published: Annotated[
+        str, typer.Option(envvar="CHURNSTREAM_REPORTS_PUBLISHED", help="The same in your browser.")
+    ] = "http://127.0.0.1:8000",
+) -> None:
+    """Replay the demo's month of customers to workers that run already, once, and say where to look.
+
+    Then it goes on following the stream. Where the stream has ended already, nothing is sent.
+    """
+    from rich.console import Console
+
+    from churnstream.addresses import require_http
+    from churnstream.showcase import Pages, Showcase, run_showcase
+    from contract.process import configure_logging, stop_on_signals
+    from contract.settings import load_settings
+
+    configure_logging(verbose=False)
+    settings = load_settings()
+    pages = Pages(
+        require_http("MLFLOW_TRACKING_URI", settings.mlflow_tracking_uri),
+        require_http("--mlflow-published", mlflow_published),
+        require_http("--reports", reports),
+        require_http("--reports-published", reports_published),
+    )
+    # a container's log has no width of its own
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    run_showcase(settings, Showcase(data, rows, seconds, pages), stop_on_signals(), console)

@@ -1,0 +1,71 @@
+"""A look at single messages and offsets, outside the work of any consumer group."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from contract.errors import UserError
+from contract.kafka import build_client, client_config
+from contract.settings import Settings
+
+_POLL_SECONDS = 0.1
+# what a broker answers of a topic that was made a moment ago
+_NOT_YET = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
+
+
+class Peek:
+    """Reads what ``peeking`` opened it for; each answer must come within the timeout.
+
+    Raises, from every method:
+        UserError: the broker does not answer in time, or refuses.
+    """
+
+    def __init__(self, consumer: Consumer, timeout: float) -> None:
+        self._consumer = consumer
+        self._timeout = timeout
+
+    def offsets(self, topic: str, partition: int) -> tuple[int, int]:
+        """The first offset of a partition that exists, and the one that its next message will have."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                first, following = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), self._timeout)
+            except KafkaException as error:
+                if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline:
+                    raise UserError(
+                        f"topic {topic} cannot be read: {error.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS"
+                    ) from None
+                time.sleep(_POLL_SECONDS)
+            else:
+                return int(first), int(following)
+
+    def messages(self, positions: list[TopicPartition]) -> list[Message]:
+        """As many messages as there are positions, from those positions on."""
+        self._consumer.assign(positions)
+        deadline = time.monotonic() + self._timeout
+        found: list[Message] = []
+        while len(found) < len(positions):
+            if time.monotonic() > deadline:
+                topics = ", ".join(sorted({position.topic for position in positions}))
+                raise UserError(f"no messages of {topics} came within {self._timeout:.0f} s; check the broker")
+            message = self._consumer.poll(_POLL_SECONDS)
+            if message is not None and message.error() is None:
+                found.append(message)
+        return found
+
+
+@contextmanager
+def peeking(settings: Settings, timeout: float) -> Iterator[Peek]:
+    """A ``Peek`` at a broker; ``timeout`` in seconds."""
+    group = {"group.id": settings.topic("peek"), "enable.auto.commit": False}
+    consumer = build_client(Consumer, client_config(settings) | group)
+    try:
+        yield Peek(consumer, timeout)
+    finally:
+        consumer.close()

@@ -1,0 +1,56 @@
+"""Going on with a stream: whether it has ended, when, as its last messages say, and where the next replay begins."""
+
+import msgspec
+from confluent_kafka import TopicPartition
+
+from contract.control import is_end_of_stream
+from contract.errors import UserError
+from contract.kafka import admin_client
+from contract.peeking import peeking
+from contract.provision import ensure_topics
+from contract.settings import Settings
+from contract.topics import CUSTOMERS
+from producer.options import format_time
+
+NEXT = "next"
+_DAY_MS = 86_400_000
+
+
+class _End(msgspec.Struct):
+    event_time: int
+
+
+def next_start(settings: Settings) -> str:
+    """Midnight (UTC) after a whole day since the stream's last event time, in ISO 8601.
+
+    Raises:
+        UserError: Kafka does not answer, or there is no stream that has ended.
+    """
+    ensure_topics(admin_client(settings), settings)
+    end = stream_end(settings)
+    if end is None:
+        raise UserError(
+            f"start got {NEXT!r}, and there is no stream on {settings.topic(CUSTOMERS)} that has ended; wait for the "
+            f"replay under way to end, or give a time such as 2025-01-01"
+        )
+    return format_time((end // _DAY_MS + 2) * _DAY_MS)
+
+
+def stream_end(settings: Settings) -> int | None:
+    """The last event time (ms) of a stream that has ended, i.e. whose every partition of ``customers`` ends with an
+    end of stream; None if there is no stream, or records follow its end.
+
+    Raises:
+        UserError: Kafka does not answer.
+    """
+    topic = settings.topic(CUSTOMERS)
+    with peeking(settings, settings.request_timeout_ms / 1_000) as peek:
+        offsets = [peek.offsets(topic, partition) for partition in range(settings.partitions)]
+        if any(first == following for first, following in offsets):
+            return None
+        last = peek.messages(
+            [TopicPartition(topic, partition, following - 1) for partition, (_, following) in enumerate(offsets)]
+        )
+    if not all(is_end_of_stream(message.headers()) for message in last):
+        return None
+    return max(msgspec.json.decode(message.value() or b"", type=_End).event_time for message in last)

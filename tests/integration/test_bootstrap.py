@@ -1,0 +1,41 @@
+"""``churnstream init`` on a real broker and a real registry: the first time it makes what lacks, then nothing more."""
+
+from pathlib import Path
+
+import pytest
+
+from churnstream.bootstrap import initialise
+from contract.errors import UserError
+from contract.kafka import admin_client
+from contract.provision import misfits
+from contract.registry import find_version, registry_client
+from contract.settings import Settings, load_settings
+from producer.synthetic import write_csv
+
+
+@pytest.fixture
+def settings(broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(tmp_path)  # where a database's artifacts go
+    return load_settings(
+        kafka={"bootstrap.servers": broker},
+        topic_prefix=topic_prefix,
+        state_dir=tmp_path / "state",
+        mlflow_tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
+    )
+
+
+def test_topics_and_a_champion_are_made_once(settings: Settings, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    write_csv(table, 1_000, seed=3)
+    first = initialise(settings, table)
+    assert first.startswith("9 topics created; churn v1 is the first @champion, trained on ")
+    assert misfits(admin_client(settings), settings) == []
+    assert initialise(settings, table) == "all topics there; churn v1 is champion already"
+    assert find_version(registry_client(settings), settings) == 1
+
+
+def test_another_data_set_needs_a_table(settings: Settings) -> None:
+    shipped = Path(__file__).parents[2] / "contract" / "datasets" / "bank_churn.toml"
+    other = settings.model_copy(update={"dataset": str(shipped)})
+    with pytest.raises(UserError, match=r"no champion of churn and no table .*give a table with --data"):
+        initialise(other, None)

@@ -1,0 +1,47 @@
+"""Whether a stream on a real broker has ended, and where the next replay begins."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from contract.errors import UserError
+from contract.settings import Settings
+from contract.topics import CUSTOMERS
+from producer.continuing import next_start, stream_end
+from producer.options import parse_time
+from producer.replay import replay
+from producer.scenario import Scenario
+from producer.synthetic import SyntheticBank
+from tests.support.kafka import send, stream_settings
+
+DAY = 86_400_000
+
+
+@pytest.fixture
+def settings(broker: str, topic_prefix: str, tmp_path: Path) -> Settings:
+    return stream_settings(broker, topic_prefix, tmp_path / "state", partitions=3)
+
+
+def run(settings: Settings, **kw: bool) -> int:
+    result = replay(settings, SyntheticBank(300, 7), Scenario(), "test", stop=threading.Event(), **kw)
+    assert result.event_time is not None
+    return result.event_time
+
+
+def test_a_stream_that_was_not_begun_or_not_ended_has_no_end(settings: Settings) -> None:
+    assert stream_end(settings) is None
+    run(settings, end=False)
+    assert stream_end(settings) is None
+    with pytest.raises(UserError, match=r"start got 'next', and there is no stream on \S+ that has ended; wait"):
+        next_start(settings)
+
+
+def test_the_end_is_the_last_event_time_until_records_follow(settings: Settings) -> None:
+    last = run(settings)
+    assert stream_end(settings) == last
+    start = parse_time(next_start(settings), "start")
+    assert start % DAY == 0
+    assert DAY < start - last <= 2 * DAY
+    send(settings, CUSTOMERS, [(b"c-1", b"{}")], partition=1)
+    assert stream_end(settings) is None

@@ -1,0 +1,81 @@
+"""Where the pages are, as asked of servers that answer as MLflow 3.17 and Evidently 0.7 do."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from churnstream.addresses import newest_report_address, require_http, timeline_address
+from contract.errors import UserError
+from monitor.report_files import project_id
+
+PROJECT = project_id("churn monitor")
+
+
+class Server(ThreadingHTTPServer):
+    pages: dict[str, Any]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        found = self.server.pages.get(self.path)
+        self.send_response(404 if found is None else 200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"error_code": "RESOURCE_DOES_NOT_EXIST"} if found is None else found).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.pages = {}
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def address(server: Server) -> str:
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def test_timelines_are_at_the_published_address(server: Server) -> None:
+    assert timeline_address(address(server), "churn monitor", "http://127.0.0.1:5000") is None
+    page = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=churn%20monitor"
+    server.pages[page] = {"experiment": {"experiment_id": "7"}}
+    assert timeline_address(address(server), "churn monitor", "http://127.0.0.1:5000") == (
+        "http://127.0.0.1:5000/#/experiments/7/runs?compareRunsMode=CHART"
+    )
+
+
+def test_the_newest_report_is_the_one_of_the_latest_window(server: Server) -> None:
+    page = f"/api/projects/{PROJECT}/reports"
+    assert newest_report_address(address(server), "churn monitor", "http://here") is None
+    server.pages[page] = []
+    assert newest_report_address(address(server), "churn monitor", "http://here") is None
+    server.pages[page] = [
+        {"id": "b", "timestamp": "2025-01-22T00:00:00+00:00"},
+        {"id": "a", "timestamp": "2025-02-02T00:00:00+00:00"},
+    ]
+    assert newest_report_address(address(server), "churn monitor", "http://here") == (
+        f"http://here/projects/{PROJECT}/reports/a"
+    )
+
+
+def test_a_server_that_is_away_has_no_page() -> None:
+    assert timeline_address("http://127.0.0.1:9", "churn monitor", "http://here") is None
+
+
+@pytest.mark.parametrize("given", ["sqlite:///mlflow.db", "127.0.0.1:5000", ""])
+def test_what_is_no_server_is_told(given: str) -> None:
+    with pytest.raises(UserError, match=r"MLFLOW_TRACKING_URI got .*; give a server's address, such as"):
+        require_http("MLFLOW_TRACKING_URI", given)
+    assert require_http("MLFLOW_TRACKING_URI", "http://mlflow:5000/") == "http://mlflow:5000"
