@@ -1,7 +1,7 @@
 """``churnstream showcase``: the demo's scenario on workers that run already, and where to look when it has flowed.
 
-The records are replayed once: where the stream has ended already nothing is sent, and a replay that was cut short is
-run again whole, for the join drops what it knows. Then the stream is followed until a signal ends it.
+The records are replayed once: a file in the state folder says that all of them are on Kafka. A replay that was cut
+short is run again whole, for the join drops what it knows. Then the stream is followed until a signal ends it.
 """
 
 import threading
@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from confluent_kafka import KafkaException
 from rich.console import Console
 
 from churnstream.addresses import newest_report_address, timeline_address
@@ -19,15 +20,17 @@ from contract.errors import UserError
 from contract.heartbeat import Heartbeat
 from contract.kafka import admin_client
 from contract.provision import ensure_topics
-from contract.schema import Schema, load_schema
+from contract.schema import load_schema
 from contract.settings import Settings
-from producer.continuing import stream_end
+from contract.topics import CUSTOMERS
+from producer.continuing import next_start, replay_name
 from producer.display import progress_shown, summary
-from producer.replay import Progress, ReplayResult, replay
+from producer.replay import Progress, replay
 from producer.scenario_options import ScenarioOptions
 from producer.sources import Source, open_table
 from producer.synthetic import SyntheticBank
 
+_MARK = "replayed"
 _REFRESH_SECONDS = 0.5
 _SECONDS_BETWEEN_LINES = 10.0
 _SETTLED_SECONDS = 5.0
@@ -60,16 +63,16 @@ def run_showcase(settings: Settings, showcase: Showcase, stop: threading.Event, 
     Raises:
         UserError: the table cannot be replayed, Kafka is out of reach or has not taken everything.
     """
-    schema = load_schema(settings.dataset)
-    ensure_topics(admin_client(settings), settings)
+    admin = admin_client(settings)
+    ensure_topics(admin, settings)
     heartbeat = Heartbeat(settings.heartbeat)
-    if stream_end(settings) is not None:
+    mark = settings.state_dir / _MARK
+    stream = f"{admin.list_topics(timeout=settings.request_timeout_ms / 1_000).cluster_id} {settings.topic(CUSTOMERS)}"
+    if mark.exists() and mark.read_text(encoding="utf-8") == stream:
         console.print("the stream has been replayed already; `docker compose run --rm replay` goes on with it")
-    else:
-        result = _replay(settings, schema, showcase, stop, heartbeat)
-        console.print(summary(result))
-        if result.failures:
-            raise UserError(f"Kafka did not take {result.failures:,} messages; {result.first_failure}")
+    elif _replay(settings, showcase, None, stop, heartbeat, console):
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text(stream, encoding="utf-8")
     follower = _Follower(settings, showcase.pages, stop, heartbeat, console)
     try:
         follower.run()
@@ -77,15 +80,32 @@ def run_showcase(settings: Settings, showcase: Showcase, stop: threading.Event, 
         follower.close()
 
 
+def replay_again(settings: Settings, showcase: Showcase, stop: threading.Event, console: Console) -> None:
+    """Replay the same scenario behind the end of the stream, as records of their own.
+
+    Raises:
+        UserError: as ``run_showcase``, or there is no stream that has ended.
+    """
+    _replay(settings, showcase, next_start(settings), stop, Heartbeat(settings.heartbeat), console)
+
+
 def _replay(
-    settings: Settings, schema: Schema, showcase: Showcase, stop: threading.Event, heartbeat: Heartbeat
-) -> ReplayResult:
+    settings: Settings,
+    showcase: Showcase,
+    start: str | None,
+    stop: threading.Event,
+    heartbeat: Heartbeat,
+    console: Console,
+) -> bool:
+    """Whether all of it, and the end of the stream, is on Kafka; False if the stop flag cut it short."""
+    schema = load_schema(settings.dataset)
     source: Source
     if showcase.data is not None:
         source, name = open_table(showcase.data, schema), showcase.data.stem
     else:
         source, name = SyntheticBank(showcase.rows, SEED, schema=schema), f"synthetic-{showcase.rows}-{SEED}"
     options = ScenarioOptions(
+        start=start,
         period=PERIOD,
         rate=rate_of(len(source), showcase.seconds),
         label_delay=LABEL_DELAY,
@@ -97,7 +117,18 @@ def _replay(
             heartbeat.beat()
             show(now)
 
-        return replay(settings, source, options.build(schema), name, stop=stop, progress=progress)
+        result = replay(
+            settings,
+            source,
+            options.build(schema),
+            replay_name(name, start),
+            stop=stop,
+            progress=progress,
+        )
+    console.print(summary(result))
+    if result.failures:
+        raise UserError(f"Kafka did not take {result.failures:,} messages; {result.first_failure}")
+    return result.ended
 
 
 class _Follower:
@@ -119,7 +150,11 @@ class _Follower:
         """Follow until the stop flag is set."""
         flowed = False
         while self._wait():
-            snapshot = self._watch.refresh()
+            try:
+                snapshot = self._watch.refresh()
+            except KafkaException as error:
+                self._say(f"Kafka does not answer ({error.args[0].str()}); waiting for it")
+                continue
             if snapshot.complete and not flowed:
                 self._say_where_to_look(snapshot)
             flowed = snapshot.complete
@@ -136,11 +171,14 @@ class _Follower:
         return not self._stop.wait(_REFRESH_SECONDS)
 
     def _say_how_far(self, snapshot: Snapshot) -> None:
-        now = time.monotonic()
-        line = (
+        self._say(
             f"{snapshot.distinct:,} records scored, lag {snapshot.lag:,}, {len(snapshot.windows)} windows, "
             f"{snapshot.measured:,} records measured for good"
         )
+
+    def _say(self, line: str) -> None:
+        """Print a line that says something new, not too often."""
+        now = time.monotonic()
         if now >= self._next_line and line != self._line:
             self._console.print(line)
             self._line, self._next_line = line, now + _SECONDS_BETWEEN_LINES

@@ -36,6 +36,7 @@ def showcase(
     seconds: Annotated[
         float, typer.Option(min=0.1, envvar="CHURNSTREAM_REPLAY_SECONDS", help="Wall time that the replay takes.")
     ] = REPLAY_SECONDS,
+    again: Annotated[bool, typer.Option("--again", help="Replay it behind the end of the stream, and leave.")] = False,
     mlflow_published: Annotated[
         str, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address in your browser.")
     ] = "http://127.0.0.1:5000",
@@ -53,7 +54,7 @@ def showcase(
     from rich.console import Console
 
     from churnstream.addresses import require_http
-    from churnstream.showcase import Pages, Showcase, run_showcase
+    from churnstream.showcase import Pages, Showcase, replay_again, run_showcase
     from contract.process import configure_logging, stop_on_signals
     from contract.settings import load_settings
 
@@ -67,4 +68,5 @@ def showcase(
     )
     # a container's log has no width of its own
     console = Console(width=None if sys.stdout.isatty() else 120)
-    run_showcase(settings, Showcase(data, rows, seconds, pages), stop_on_signals(), console)
+    run = replay_again if again else run_showcase
+    run(settings, Showcase(data, rows, seconds, pages), stop_on_signals(), console)

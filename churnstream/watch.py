@@ -1,5 +1,6 @@
 """What a stream shows from outside: counts, lag, panes, windows, alerts and dead letters, read from Kafka alone."""
 
+import time
 from dataclasses import dataclass, field
 
 import msgspec
@@ -12,6 +13,8 @@ from contract.settings import Settings
 from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, PANES, WINDOWS
 
 _TIMEOUT = 10.0
+_REFRESH_SECONDS = 1.0
+_BATCH = 1_000
 
 
 class _PaneSummary(msgspec.Struct):
@@ -112,11 +115,19 @@ class StreamWatch:
         self.snapshot = Snapshot()
 
     def refresh(self) -> Snapshot:
-        """Read what is new; takes some milliseconds."""
+        """Read what is new; takes some milliseconds, and a second where much is.
+
+        Raises:
+            confluent_kafka.KafkaException: the broker does not answer; the next call may find it again.
+        """
         now = self.snapshot
-        for message in self._reader.consume(1_000, 0.05):
-            if message.error() is None:
-                self._take(message)
+        deadline = time.monotonic() + _REFRESH_SECONDS
+        while messages := self._reader.consume(_BATCH, 0.05):
+            for message in messages:
+                if message.error() is None:
+                    self._take(message)
+            if len(messages) < _BATCH or time.monotonic() > deadline:
+                break
         now.ended = len(self._ended) == self._settings.partitions and all(self._ended.values())
         controls = self._settings.partitions if now.ended else 0
         now.records, now.scored = self._position("scorer", self._customers, controls)
@@ -130,8 +141,9 @@ class StreamWatch:
 
     def _position(self, group: str, partitions: list[TopicPartition], controls: int) -> tuple[int, int]:
         """Messages on the partitions, and how many of them the group is done with."""
-        ends = [self._reader.get_watermark_offsets(partition, _TIMEOUT)[1] for partition in partitions]
+        # the ends after the committed offsets, or the group could seem to be ahead
         committed = [max(found.offset, 0) for found in self._groups[group].committed(partitions, _TIMEOUT)]
+        ends = [self._reader.get_watermark_offsets(partition, _TIMEOUT)[1] for partition in partitions]
         messages = max(sum(ends) - controls, 0)
         return messages, messages - (sum(ends) - sum(committed))
 

@@ -60,7 +60,7 @@ def write_format(settings: Settings, timeout: float) -> None:
         UserError: the broker did not take it within ``timeout`` seconds.
     """
     failures: list[KafkaError] = []
-    producer = build_client(Producer, client_config(settings) | {"enable.idempotence": True})
+    producer = build_client(Producer, client_config(settings))
     producer.produce(
         settings.topic(FORMAT),
         msgspec.json.encode(_Record(TOPIC_FORMAT)),

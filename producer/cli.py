@@ -108,7 +108,7 @@ def replay(
     from contract.process import configure_logging, stop_on_signals
     from contract.schema import load_schema
     from contract.settings import load_settings
-    from producer.continuing import NEXT, next_start
+    from producer.continuing import NEXT, next_start, replay_name
     from producer.display import progress_shown, summary, warnings
     from producer.replay import replay as run
     from producer.scenario_options import ScenarioOptions, read_scenario
@@ -125,10 +125,8 @@ def replay(
         kafka={"bootstrap.servers": bootstrap_servers} if bootstrap_servers else None,
     )
     schema = load_schema(settings.dataset)
-    follows = start == NEXT
-    if follows:
-        start = next_start(settings)
-    given = ScenarioOptions(start, period, rate, label_delay, label_share, tuple(drift or ()))
+    follows = next_start(settings) if start == NEXT else None
+    given = ScenarioOptions(follows or start, period, rate, label_delay, label_share, tuple(drift or ()))
     scenario = given.over(read_scenario(scenario_file) if scenario_file else ScenarioOptions()).build(schema)
     source: Source
     if table:
@@ -143,7 +141,7 @@ def replay(
             settings,
             source,
             scenario,
-            name or (f"{made}-{start}" if follows else made),
+            name or replay_name(made, follows),
             stop=stop_on_signals(),
             end=end,
             progress=progress,

@@ -36,6 +36,11 @@ def next_start(settings: Settings) -> str:
     return format_time((end // _DAY_MS + 2) * _DAY_MS)
 
 
+def replay_name(source: str, start: str | None) -> str:
+    """The name of a replay of ``source``; one that begins at a ``next_start`` has records of its own."""
+    return source if start is None else f"{source}-{start}"
+
+
 def stream_end(settings: Settings) -> int | None:
     """The last event time (ms) of a stream that has ended, i.e. whose every partition of ``customers`` ends with an
     end of stream; None if there is no stream, or records follow its end.

@@ -9,7 +9,20 @@ import pytest
 
 from churnstream.local_kafka import free_port
 
-COMMANDS = ["train", "replay", "score", "join", "monitor", "kafka", "demo", "mlflow", "doctor", "data"]
+COMMANDS = [
+    "train",
+    "replay",
+    "score",
+    "join",
+    "monitor",
+    "kafka",
+    "demo",
+    "mlflow",
+    "doctor",
+    "data",
+    "init",
+    "showcase",
+]
 
 
 def churnstream(*arguments: str, folder: Path, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -49,6 +62,8 @@ def test_help_of_each_command_says_what_it_does(command: str, tmp_path: Path) ->
         (["replay", "--data", "nowhere.csv"], {}, "nowhere.csv"),
         (["replay", "--drift", "Age:sideways=3"], {}, "sideways"),
         (["mlflow"], {}, "no demo has left anything"),
+        (["showcase"], {"MLFLOW_TRACKING_URI": "sqlite:///a.db"}, "MLFLOW_TRACKING_URI got 'sqlite:///a.db'; give a"),
+        (["showcase", "--reports", "localhost"], {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}, "--reports got"),
     ],
 )
 def test_a_mistake_is_one_clear_line(arguments: list[str], env: dict[str, str], says: str, tmp_path: Path) -> None:
@@ -59,7 +74,7 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], env: dict[str, str], 
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("command", ["score", "join", "monitor"])
+@pytest.mark.parametrize("command", ["score", "join", "monitor", "init"])
 def test_a_worker_without_kafka_says_where_it_looked(command: str, tmp_path: Path) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     ended = churnstream(

@@ -21,6 +21,17 @@ from tests.support.kafka import committed, stream_settings
 from tests.support.polling import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = {
+    "make env",
+    "docker compose up -d --wait",
+    "docker compose logs -f producer",
+    "docker compose run --rm replay",
+    "docker compose up -d --wait --scale scorer=3 --scale join=2",
+    "DATA=./customers.csv docker compose up -d --wait",
+    "docker compose down",
+    "docker compose down -v",
+}
+"""Run by tests/compose."""
 WORKERS = ("churnstream score", "churnstream join", "churnstream monitor")
 
 
@@ -66,6 +77,7 @@ def test_every_line_is_known_to_these_tests() -> None:
         *WORKERS,
         "churnstream replay --data customers.csv",
         "python benchmarks/scorer_throughput.py",
+        *COMPOSE,
     }
 
 

@@ -168,7 +168,8 @@ def test_refused_messages_are_counted_and_the_others_sent(settings: Settings) ->
 
 
 def test_a_replay_that_nobody_takes_gives_up(own_broker: LocalKafka, tmp_path: Path) -> None:
-    settings = stream_settings(own_broker.bootstrap_servers, "gone.", tmp_path, request_timeout_ms=1_000)
+    settings = stream_settings(own_broker.bootstrap_servers, "gone.", tmp_path)
+    settings = settings.model_copy(update={"request_timeout_ms": 1_000})
 
     def kill(progress: Progress) -> None:
         if progress.records > 1_000:

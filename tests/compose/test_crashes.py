@@ -1,0 +1,102 @@
+"""Any container of the stack killed in the middle of a replay of 50,000 records: the counts are exact all the same.
+
+One stack serves all tests. The producer's own crash comes first, in the stack's first replay; each other service
+crashes in a replay of its own, behind the ones before, so what a crash leaves is there in the next one, too.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from threading import Thread
+
+import pytest
+
+from churnstream.watch import Snapshot, StreamWatch
+from contract.peeking import peeking
+from contract.topics import CUSTOMERS, DEAD_LETTERS, OUTCOMES, PREDICTIONS
+from tests.support.kafka import committed
+from tests.support.mlflow_rest import experiment_id, history, runs
+from tests.support.oracle import topic_frame
+from tests.support.polling import eventually
+from tests.support.stack import SERVICES, Stack, compose_stack
+
+ROWS = 50_000
+REPLAY_SECONDS = 12
+FLOWED = 300.0
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    with compose_stack(folder, ROWS=str(ROWS), REPLAY_SECONDS=str(REPLAY_SECONDS)) as stack:
+        stack.up()
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def replayed() -> Counter[str]:
+    """Records that were replayed so far, by the service that crashed meanwhile."""
+    return Counter()
+
+
+def sent(stack: Stack) -> int:
+    """Messages on ``customers``."""
+    with peeking(stack.settings, 60) as peek:
+        return sum(peek.offsets(CUSTOMERS, partition)[1] for partition in range(stack.settings.partitions))
+
+
+def final_state(stack: Stack, records: int) -> Snapshot:
+    """The stream, once ``records`` of it have been measured for good."""
+    watch = StreamWatch(stack.settings)
+    try:
+        eventually(
+            lambda: (now := watch.refresh()).complete and now.distinct >= records,
+            timeout=FLOWED,
+            interval=0.5,
+            message=f"{records:,} records measured for good",
+        )
+        return watch.snapshot
+    finally:
+        watch.close()
+
+
+def assert_exact(stack: Stack, records: int) -> None:
+    snapshot = final_state(stack, records)
+    assert snapshot.distinct == snapshot.measured == records
+    assert sum(window.labelled for window in snapshot.tiles()) == records
+    outcomes = topic_frame(stack.settings, OUTCOMES)
+    assert len(outcomes) == outcomes.record_id.nunique() == records
+    assert set(outcomes.revision) == {1}
+    predictions = topic_frame(stack.settings, PREDICTIONS)
+    assert predictions.record_id.nunique() == records
+    # one prediction for each message on customers, though a producer that crashed has sent some records twice
+    assert len(predictions) == sum(message.key() is not None for message in committed(stack.settings, CUSTOMERS))
+    assert committed(stack.settings, DEAD_LETTERS) == []
+    tiles = sum(window.performance.tn + window.performance.fp for window in snapshot.tiles())
+    tiles += sum(window.performance.fn + window.performance.tp for window in snapshot.tiles())
+    assert tiles == records
+    eventually(lambda: logged(stack) == records, timeout=60, interval=2, message="MLflow has every final window")
+
+
+def logged(stack: Stack) -> float:
+    """Records in the windows that tile event time, as MLflow has them in the realised run."""
+    realised = runs(stack.mlflow, experiment_id(stack.mlflow, "churn monitor"))["v1 realised"]
+    cells = [history(stack.mlflow, realised, f"performance/{cell}") for cell in ("tn", "fp", "fn", "tp")]
+    first = min(cells[0])
+    return sum(cell[step] for cell in cells for step in cell if (step - first) % 3 == 0)
+
+
+@pytest.mark.parametrize("service", ["producer", *(service for service in SERVICES if service != "producer")])
+def test_a_crash_leaves_exact_counts(service: str, stack: Stack, replayed: Counter[str]) -> None:
+    replay = Thread(target=stack.run, args=("run", "--rm", "replay")) if service != "producer" else None
+    begun = sent(stack) if replay else 0
+    if replay:
+        replay.start()
+    eventually(lambda: sent(stack) - begun > ROWS * 0.4, timeout=120, interval=0.2, message="the replay is midway")
+    stack.kill(service)
+    replayed[service] += ROWS
+    if replay:
+        replay.join()
+    eventually(lambda: stack.is_healthy(service), timeout=180, interval=1, message=f"{service} is healthy again")
+    (container,) = stack.containers(service)
+    assert container["RestartCount"] >= 1
+    assert_exact(stack, replayed.total())

@@ -1,0 +1,191 @@
+"""The stack as a user meets it: up, looked at from outside through its published ports, scaled, down and up again.
+
+One stack serves all tests of this module. With ``SCREENSHOTS=docs`` the pictures of the documentation are made anew.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from contract.kafka import admin_client
+from contract.topics import CUSTOMERS, LABELS, OUTCOMES, PREDICTIONS, WINDOWS
+from monitor.report_files import project_id
+from tests.support.browser import DRAWN_MS, open_browser
+from tests.support.kafka import committed
+from tests.support.mlflow_rest import experiment_id, history, runs
+from tests.support.oracle import topic_frame
+from tests.support.polling import eventually
+from tests.support.stack import SERVICES, Stack, compose_stack, docker, get_json
+
+ROWS = 20_000
+FLOWED = 180.0
+RUNS_WITH_F1 = ("v1 realised", "v1 provisional", "v1 estimated")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with compose_stack(tmp_path_factory.mktemp("stack"), ROWS=str(ROWS)) as stack:
+        stack.up()
+        eventually(stack.flowed, timeout=FLOWED, interval=2, message="the producer says where to look")
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with browser.new_page(viewport={"width": 1400, "height": 1150}) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    given = os.environ.get("SCREENSHOTS")
+    return Path(given) if given else tmp_path_factory.mktemp("pictures")
+
+
+def address(stack: Stack, what: str) -> str:
+    """What the producer's last words say of where to look."""
+    found = re.findall(rf"^{what}: +(http\S+)$", stack.logs("producer"), re.MULTILINE)
+    assert found, stack.logs("producer")
+    return str(found[-1])
+
+
+def counts(stack: Stack) -> dict[str, int]:
+    """Committed messages with a key on each of the stream's topics."""
+    topics = (CUSTOMERS, LABELS, PREDICTIONS, OUTCOMES)
+    return {topic: sum(m.key() is not None for m in committed(stack.settings, topic)) for topic in topics}
+
+
+def test_every_service_is_healthy_and_init_has_ended(stack: Stack) -> None:
+    assert [service for service in SERVICES if not stack.is_healthy(service)] == []
+    (init,) = stack.containers("init")
+    assert (init["State"]["Status"], init["State"]["ExitCode"]) == ("exited", 0)
+    assert "churn v1 is the first @champion" in stack.logs("init")
+
+
+def test_each_record_is_scored_and_joined_once(stack: Stack) -> None:
+    assert counts(stack) == dict.fromkeys((CUSTOMERS, LABELS, PREDICTIONS, OUTCOMES), ROWS)
+    assert topic_frame(stack.settings, OUTCOMES).record_id.nunique() == ROWS
+    assert f"{ROWS:,} records scored, {ROWS:,} of them with their label, 0 dead letters" in stack.logs("producer")
+
+
+def test_mlflow_has_the_timelines_of_every_final_window(stack: Stack) -> None:
+    found = runs(stack.mlflow, experiment_id(stack.mlflow, "churn monitor"))
+    assert set(found) == {"v1 realised", "v1 provisional", "v1 estimated", "v1 inputs"}
+    confusion = [
+        history(stack.mlflow, found["v1 realised"], f"performance/{cell}") for cell in ("tn", "fp", "fn", "tp")
+    ]
+    steps = set(confusion[0])
+    assert all(set(cell) == steps for cell in confusion)
+    # three days long and a day apart: every third window tiles the month
+    assert sum(cell[step] for cell in confusion for step in steps if step % 3 == min(steps) % 3) == ROWS
+    for name in ("v1 realised", "v1 estimated"):
+        assert set(history(stack.mlflow, found[name], "performance/f1")) == steps
+    share = history(stack.mlflow, found["v1 inputs"], "drift/share")
+    assert max(value for step, value in share.items() if step < 20) == 0
+    assert min(value for step, value in share.items() if step > 22) >= 0.2
+
+
+def test_the_printed_timeline_shows_realised_over_estimated_f1(stack: Stack, page: Page, pictures: Path) -> None:
+    page.goto(address(stack, "metric timelines"))
+    charts = page.locator(".js-plotly-plot")
+    expect(charts.first).to_be_visible(timeout=DRAWN_MS)
+    for button in ("Toggle sidebar", "Close"):
+        page.get_by_role("button", name=button, exact=True).click()
+    page.get_by_placeholder(re.compile("Search metric charts")).fill("performance/f1$|drift/(Age|Balance|share)$")
+    expect(charts).to_have_count(4, timeout=DRAWN_MS)
+    # a run is drawn twice, as a line and as what is lit up under the pointer
+    expect(charts.last.locator(".scatterlayer .trace")).to_have_count(2 * len(RUNS_WITH_F1), timeout=DRAWN_MS)
+    for run in RUNS_WITH_F1:
+        expect(page.get_by_role("link", name=run, exact=True)).to_be_visible()
+    page.screenshot(path=pictures / "timelines.png")
+
+
+def test_the_printed_report_shows_the_drifted_column(stack: Stack, page: Page, pictures: Path) -> None:
+    page.goto(address(stack, "newest drift report"))
+    expect(page.get_by_text(re.compile("Drifted.*Age")).first).to_be_visible(timeout=DRAWN_MS)
+    row = page.get_by_role("row").filter(has=page.get_by_text("Age", exact=True))
+    expect(row.get_by_text("Detected", exact=True)).to_be_visible(timeout=DRAWN_MS)
+    expect(page.get_by_text("Dataset Drift is detected", exact=False).first).to_be_visible(timeout=DRAWN_MS)
+    page.screenshot(path=pictures / "drift-report.png", full_page=True)
+
+
+def test_ports_are_published_on_this_machine_only(stack: Stack) -> None:
+    for service in (*SERVICES, "init"):
+        for container in stack.containers(service):
+            bound = [host for hosts in container["HostConfig"]["PortBindings"].values() for host in hosts]
+            assert {host["HostIp"] for host in bound} <= {"127.0.0.1"}
+            assert bool(bound) == (service in ("kafka", "mlflow", "reports"))
+
+
+def test_our_containers_cannot_write_their_image_nor_gain_rights(stack: Stack) -> None:
+    for service in ("init", "mlflow", "scorer", "join", "monitor", "reports", "producer"):
+        (container,) = stack.containers(service)
+        host = container["HostConfig"]
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert host["Memory"] > 0
+        assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
+        assert container["Config"]["User"] == "churnstream"
+
+
+def test_the_image_has_no_compiler_and_packages_that_fit(stack: Stack) -> None:
+    assert stack.is_healthy("scorer")
+    inside = ["run", "--rm", "--network=none", "--entrypoint=sh", "churnstream", "-c"]
+    assert docker(*inside, "id -u").strip() != "0"
+    assert docker(*inside, "for each in cc gcc g++ clang make ld as; do command -v $each; done; true") == ""
+    assert docker(*inside, "pip check").strip() == "No broken requirements found."
+
+
+def test_scaled_scorers_share_the_partitions(stack: Stack) -> None:
+    admin = admin_client(stack.settings)
+
+    def shares() -> list[int]:
+        described = admin.describe_consumer_groups(["scorer"])["scorer"].result(30)
+        return sorted(len(member.assignment.topic_partitions) for member in described.members)
+
+    assert shares() == [4]
+    stack.up("--no-recreate", "--scale", "scorer=2")
+    eventually(lambda: shares() == [2, 2], timeout=60, message="two scorers with two partitions each")
+    stack.up("--no-recreate", "--scale", "scorer=1")
+    eventually(lambda: shares() == [4], timeout=60, message="one scorer with all partitions")
+
+
+def test_down_and_up_lose_nothing_and_replay_nothing(stack: Stack) -> None:
+    def state() -> dict[str, object]:
+        realised = runs(stack.mlflow, experiment_id(stack.mlflow, "churn monitor"))["v1 realised"]
+        reports = get_json(f"{stack.reports}/api/projects/{project_id('churn monitor')}/reports")
+        return {
+            "messages": counts(stack),
+            "windows": {m.key(): m.value() for m in committed(stack.settings, WINDOWS)},
+            "f1": history(stack.mlflow, realised, "performance/f1"),
+            "reports": sorted(report["id"] for report in reports),
+        }
+
+    before = state()
+    stack.run("down")
+    stack.up()
+    eventually(stack.flowed, timeout=FLOWED, interval=2, message="the producer says where to look")
+    assert "the stream has been replayed already" in stack.logs("producer")
+    assert "churn v1 is champion already" in stack.logs("init")
+    assert state() == before
+
+
+def test_another_replay_goes_on_behind_the_first(stack: Stack) -> None:
+    stack.run("run", "--rm", "replay")
+    eventually(
+        lambda: f"{2 * ROWS:,} records scored, {2 * ROWS:,} of them" in stack.logs("producer"),
+        timeout=FLOWED,
+        interval=2,
+        message="both replays measured",
+    )
+    assert counts(stack) == dict.fromkeys((CUSTOMERS, LABELS, PREDICTIONS, OUTCOMES), 2 * ROWS)
