@@ -41,8 +41,11 @@ def answers(bootstrap_servers: str, timeout: float = 5.0) -> bool:
 
 @contextlib.contextmanager
 def _container() -> Iterator[str]:
+    from testcontainers.core.config import testcontainers_config
     from testcontainers.core.container import DockerContainer
 
+    # the session removes its one container itself; Ryuk would be another image to pull
+    testcontainers_config.ryuk_disabled = True
     # One number inside and outside: clients and the broker itself reach it where it says it is.
     port = free_port()
     environment = {
