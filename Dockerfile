@@ -30,7 +30,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM python:3.11-slim
 LABEL org.opencontainers.image.title="churnstream" \
       org.opencontainers.image.description="Streaming scoring and drift monitoring for customer-churn models on Kafka" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="docker.io/library/python:3.11-slim"
 RUN useradd --uid 10001 --user-group --create-home --home-dir /home/churnstream --shell /usr/sbin/nologin churnstream \
  && install -d -o churnstream -g churnstream /var/lib/churnstream /var/lib/mlflow
 COPY --from=build /install /usr/local
