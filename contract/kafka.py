@@ -9,12 +9,15 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from contract.errors import UserError
+from contract.log_throttle import LogThrottle
 from contract.settings import KAFKA_PREFIX, Settings
 from contract.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES
 
 DEFAULT_BOOTSTRAP_SERVERS = "127.0.0.1:9092"
 Client = TypeVar("Client")
 _log = logging.getLogger("churnstream.kafka")
+# a client whose broker is away says so twenty times a second
+_log.addFilter(LogThrottle(seconds=10))
 
 
 def client_config(settings: Settings) -> dict[str, Any]:

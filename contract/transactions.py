@@ -6,6 +6,9 @@ Operating rules
   issue 5423), so such a commit is never tried again on the same producer: the producer is dropped and a new one with
   the same ``transactional.id`` ends the open transaction one way or the other. The committed offsets then say which,
   so they are read after ``prepare``, never before: what they said while a transaction was open may not hold.
+- ``send_offsets_to_transaction`` can hang for good when the broker goes and comes (librdkafka's issue 5456: its timeout
+  is never checked). It runs in a thread of its own; one that hangs is left behind with its producer, which the next
+  one fences.
 - After ``BatchAborted`` nothing of the batch is known to be published: return to the committed offsets and go on.
 - A producer is fenced when its transaction timed out at the broker (the process was stopped, the machine slept), or
   when another worker took over its ``transactional.id``. Only a worker with a given name can have the latter, and
@@ -14,6 +17,7 @@ Operating rules
 """
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -23,6 +27,9 @@ _log = logging.getLogger("churnstream.transactions")
 
 Checkpoint = Callable[[str], None]
 """Called with the name of each step of the commit protocol; tests inject faults here."""
+
+_GRACE_SECONDS = 5.0
+"""How much longer than its timeout a call may take before it is taken to hang."""
 
 _FENCED = {
     KafkaError._FENCED,
@@ -88,13 +95,16 @@ class Transactions:
             producer.begin_transaction()
             fill(producer)
             self._checkpoint("after-producing")
-            producer.send_offsets_to_transaction(list(offsets), consumer.consumer_group_metadata(), self._timeout)
+            self._send_offsets(producer, list(offsets), consumer.consumer_group_metadata())
             self._checkpoint("after-offsets")
         except KafkaException as error:
             self._abandon(error)
-        except (BufferError, BatchAborted) as error:
+        except BufferError as error:
             self.close()
             raise BatchAborted("the batch does not fit into the producer's queue") from error
+        except BatchAborted:
+            self.close()
+            raise
         try:
             self._checkpoint("before-commit")
             producer.commit_transaction(self._timeout)
@@ -120,6 +130,24 @@ class Transactions:
                 raise BatchAborted(f"no transactional producer: {error.args[0].str()}") from error
             self._producer = producer
         return self._producer
+
+    def _send_offsets(self, producer: Producer, offsets: list[TopicPartition], group: object) -> None:
+        def send() -> None:
+            try:
+                producer.send_offsets_to_transaction(offsets, group, self._timeout)
+            except BaseException as error:
+                failures.append(error)
+
+        failures: list[BaseException] = []
+        thread = threading.Thread(target=send, name="send-offsets", daemon=True)
+        thread.start()
+        thread.join(self._timeout + _GRACE_SECONDS)
+        if thread.is_alive():
+            self._producer = None
+            _log.warning("offsets were not taken in time; a new producer takes over the transaction")
+            raise BatchAborted("the call that sends offsets does not return")
+        if failures:
+            raise failures[0]
 
     def _abandon(self, error: KafkaException) -> NoReturn:
         self._stop_if_fenced(error)
