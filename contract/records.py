@@ -12,6 +12,11 @@ from contract.schema import Feature, Kind, Schema
 if TYPE_CHECKING:
     import pandas as pd
 
+LARGEST_NUMBER = float(np.finfo(np.float32).max)
+"""A feature beyond it, on either side, is refused whatever its schema says: a model of 32-bit floats sees infinity."""
+LARGEST_INTEGER = 2**53
+"""The same for ordinals and flags: beyond it, neighbouring integers are one double."""
+
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
 
@@ -77,12 +82,12 @@ def _value_type(feature: Feature) -> Any:
     if feature.kind is Kind.CATEGORICAL:
         return Literal[feature.categories] if strict else str
     number: type = float if feature.kind is Kind.NUMERIC else int
-    if not strict or (feature.minimum is None and feature.maximum is None):
-        return number
-    return Annotated[number, _bounds(number, feature.minimum, feature.maximum)]
+    minimum, maximum = (feature.minimum, feature.maximum) if strict else (None, None)
+    return Annotated[number, _bounds(number, minimum, maximum)]
 
 
 def _bounds(number: type, minimum: float | None, maximum: float | None) -> msgspec.Meta:
-    low = minimum if minimum is None or number is float else math.ceil(minimum)
-    high = maximum if maximum is None or number is float else math.floor(maximum)
-    return msgspec.Meta(ge=low, le=high)
+    largest = LARGEST_NUMBER if number is float else LARGEST_INTEGER
+    low = -largest if minimum is None else max(minimum, -largest)
+    high = largest if maximum is None else min(maximum, largest)
+    return msgspec.Meta(ge=low, le=high) if number is float else msgspec.Meta(ge=math.ceil(low), le=math.floor(high))
