@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,16 @@ _NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
 Labels = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+OnBadRows = Literal["stop", "skip", "report"]
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A cell for which a row is left out: the number of its data row (from 1), its column, and what is wrong."""
+
+    row: int
+    column: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,8 @@ class Table:
 
     ``X`` is as ``contract.records.columns_frame`` makes it, ``y`` holds 0 and 1, ``customers`` the ids as text.
     ``data_hash`` is ``hash_data`` of it. ``excluded`` counts, per feature, the rows left out because of it (a row may
-    count for several); ``duplicates`` counts rows whose customer has an earlier row.
+    count for several); ``duplicates`` counts rows whose customer has an earlier row. ``repairs`` says what was mended on
+    reading, one sentence each; ``bad_rows`` names what was left out (empty where it was asked not to be told).
     """
 
     X: pd.DataFrame
@@ -43,9 +54,13 @@ class Table:
     rows_read: int
     excluded: dict[str, int]
     duplicates: int
+    repairs: tuple[str, ...] = ()
+    bad_rows: tuple[BadRow, ...] = ()
 
 
-def read_table(table: Path | pd.DataFrame, schema: Schema, name: str | None = None) -> Table:
+def read_table(
+    table: Path | pd.DataFrame, schema: Schema, name: str | None = None, *, on_bad_rows: OnBadRows = "report"
+) -> Table:
     """Read a CSV or Parquet file, or take a frame that is called ``name`` in messages.
 
     Raises:
@@ -59,6 +74,8 @@ def read_table(table: Path | pd.DataFrame, schema: Schema, name: str | None = No
     else:
         origin = str(table)
         raw = _read_file(table, schema)
+    if on_bad_rows not in ("stop", "skip", "report"):
+        raise UserError(f"--on-bad-rows got {on_bad_rows!r}; give stop, skip or report")
     if raw.empty:
         raise UserError(f"{origin} has no rows; give a table with at least {MIN_ROWS}")
     return _prepare(raw.reset_index(drop=True), schema, origin)
