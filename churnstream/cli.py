@@ -11,6 +11,7 @@ from monitor import cli as monitor_cli
 from producer import cli as producer_cli
 from scorer import cli as scorer_cli
 from training import cli as training_cli
+from training import promotion_cli
 
 TELEMETRY_OFF = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
@@ -24,6 +25,8 @@ app = typer.Typer(
 app.add_typer(kafka_cli.app, name="kafka")
 app.add_typer(producer_cli.data, name="data")
 app.command()(training_cli.train)
+app.command()(promotion_cli.promote)
+app.command()(promotion_cli.rollback)
 app.command()(producer_cli.replay)
 app.command()(scorer_cli.score)
 app.command()(monitor_cli.join)
