@@ -1,0 +1,89 @@
+"""Which mark divides whole from fraction in a table's numbers: point or comma. Pure.
+
+A spreadsheet writes all of its numbers with one mark, so all numeric columns are judged together. ``1,234`` alone can
+be either number; it is read only where other cells prove the comma to be the decimal mark, and refused where they
+do not.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from contract.cells import Mark
+from contract.errors import UserError
+
+_FLAGS = re.MULTILINE | re.ASCII
+
+
+def _decimal(mark: str) -> re.Pattern[str]:
+    """Numbers in which ``mark`` cannot stand for thousands."""
+    long_or_zero = rf"(?:|0\d*|\d{{4,}}){mark}\d+"
+    not_three_digits = rf"[1-9]\d{{0,2}}{mark}(?!\d{{3}}$)\d*"
+    return re.compile(rf"^[+-]?(?:{long_or_zero}|{not_three_digits}|\d+{mark}\d+[eE][+-]?\d+)$", _FLAGS)
+
+
+_DECIMAL = {"point": _decimal(r"\."), "comma": _decimal(",")}
+_EITHER = {
+    "point": re.compile(r"^[+-]?[1-9]\d{0,2}\.\d{3}$", _FLAGS),
+    "comma": re.compile(r"^[+-]?[1-9]\d{0,2},\d{3}$", _FLAGS),
+}
+_THOUSANDS = re.compile(
+    r"^[+-]?(?:[1-9]\d{0,2}(?:(?:,\d{3}){2,}|(?:\.\d{3}){2,})"
+    r"|(?=[\d.,]*\d\.\d)(?=[\d.,]*\d,\d)[\d.,]+"
+    r"|[1-9]\d{0,2}(?:[ \u00a0\u202f'’]\d{3})+(?:[.,]\d+)?)$",
+    _FLAGS,
+)
+_MARKED = re.compile(r"[.,'’\u00a0\u202f]|\d \d", re.ASCII)
+
+
+class DecimalMark:
+    """Collects evidence, column by column and chunk by chunk, then decides."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], str] = {}
+
+    def look(self, column: str, cells: Sequence[Any], first: int) -> None:
+        """Take a numeric column's stripped cells into account; ``first`` rows of the table came before them."""
+        text = "\n".join(cell.replace("\n", " ") if isinstance(cell, str) else "" for cell in cells)
+        if not _MARKED.search(text):
+            return
+        patterns = [("thousands", "", _THOUSANDS)]
+        patterns += [("decimal", mark, pattern) for mark, pattern in _DECIMAL.items()]
+        patterns += [("either", mark, pattern) for mark, pattern in _EITHER.items()]
+        for what, mark, pattern in patterns:
+            if (what, mark) not in self._found and (match := pattern.search(text)):
+                row = first + text.count("\n", 0, match.start()) + 1
+                self._found[what, mark] = f"column {column!r}, data row {row}"
+
+    def decide(self, origin: str, *, point_expected: bool) -> Mark:
+        """The table's mark. ``point_expected``: where nothing is proven, a point is one (the table is comma-separated).
+
+        Raises:
+            UserError: numbers have thousands separators, or both marks, or it cannot be told which of the two.
+        """
+        found = self._found
+        thousands = found.get(("thousands", ""))
+        if thousands:
+            raise UserError(_thousands(origin, thousands))
+        point, comma = found.get(("decimal", "point")), found.get(("decimal", "comma"))
+        if point and comma:
+            raise UserError(
+                f"{origin} has numbers with a decimal comma ({comma}) and with a decimal point ({point}); write all "
+                f"with the same mark"
+            )
+        either_point, either_comma = found.get(("either", "point")), found.get(("either", "comma"))
+        grouped = either_point if comma else either_comma if point else None
+        if grouped:
+            raise UserError(_thousands(origin, grouped))
+        if comma:
+            return ","
+        if either_comma or (either_point and not point and not point_expected):
+            raise UserError(
+                f"{origin}: it cannot be told whether the mark in {either_comma or either_point} divides thousands or "
+                f"is a decimal mark; write numbers without thousands separators and with a decimal point, as 1234.0"
+            )
+        return "."
+
+
+def _thousands(origin: str, where: str) -> str:
+    return f"{origin} has numbers with thousands separators ({where}); write them without"
