@@ -37,6 +37,8 @@ class TextTable:
             found.append(f"its fields are divided by {DELIMITERS[self._dialect.delimiter]}, not commas")
         if self._dialect.encoding == "utf-16":
             found.append("it is text in UTF-16, not UTF-8")
+        if self._dialect.padded_quotes:
+            found.append("blanks around quotes are removed")
         return found
 
     def chunks(self, positions: Sequence[int], rows: int) -> Iterator[list[Cells]]:
