@@ -33,7 +33,7 @@ def write_split(folder: Path, rows: Table, test: Mask, schema: Schema, *, seed: 
         UserError: the folder cannot be written.
     """
     made = split_hash(rows.data_hash, test)
-    description = {
+    description: dict[str, object] = {
         "schema": f"{schema.name} v{schema.version}",
         "seed": seed,
         "data_hash": rows.data_hash,
