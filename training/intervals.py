@@ -84,7 +84,7 @@ def bootstrap(
     rows = np.random.default_rng(seed)
     grouped = _Grouped(y, probabilities, threshold)
     blocks = [grouped.metrics(drawn) for drawn in _draw(rows, len(y), draws)]
-    return {name: _percentiles(np.concatenate([block[name] for block in blocks])) for name in METRICS}
+    return {name: percentiles(np.concatenate([block[name] for block in blocks])) for name in METRICS}
 
 
 def paired_bootstrap(
@@ -101,7 +101,7 @@ def paired_bootstrap(
         for name in METRICS:
             blocks[name].append(left[name] - right[name])
     return {
-        name: Difference(float(here[name][0] - there[name][0]), *_percentiles(np.concatenate(blocks[name])))
+        name: Difference(float(here[name][0] - there[name][0]), *percentiles(np.concatenate(blocks[name])))
         for name in METRICS
     }
 
@@ -120,6 +120,12 @@ def mcnemar(y: Labels, first: Scored, second: Scored) -> McNemar:
         return McNemar(b, c, p, exact=True)
     statistic = max(abs(b - c) - 1, 0) ** 2 / (b + c)
     return McNemar(b, c, float(stats.chi2.sf(statistic, 1)), exact=False)
+
+
+def percentiles(values: Floats) -> tuple[float, float]:
+    """Low and high end of the percentile interval of a metric's values over the draws; NaN does not count."""
+    low, high = np.nanquantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
 
 
 class _Grouped:
@@ -186,8 +192,3 @@ def _draw(rng: np.random.Generator, size: int, draws: int) -> list[Draws]:
     """``draws`` draws of ``size`` row numbers, in blocks that keep the tables of counts small."""
     block = max(1, _CELLS // (2 * size))
     return [rng.integers(0, size, (min(block, draws - start), size)) for start in range(0, draws, block)]
-
-
-def _percentiles(values: Floats) -> tuple[float, float]:
-    low, high = np.nanquantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
