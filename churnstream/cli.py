@@ -11,7 +11,7 @@ from monitor import cli as monitor_cli
 from producer import cli as producer_cli
 from scorer import cli as scorer_cli
 from training import cli as training_cli
-from training import promotion_cli
+from training import infer_cli, promotion_cli
 
 TELEMETRY_OFF = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(kafka_cli.app, name="kafka")
+producer_cli.data.command()(infer_cli.infer)
 app.add_typer(producer_cli.data, name="data")
 app.command()(training_cli.train)
 app.command()(promotion_cli.promote)

@@ -1,4 +1,4 @@
-"""``churnstream replay`` and ``churnstream data``."""
+"""``churnstream replay`` and ``churnstream data synth``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 DEFAULT_ROWS = 10_000
 DEFAULT_SEED = 42
 
-data = typer.Typer(help="Make data to try churnstream with.", no_args_is_help=True)
+data = typer.Typer(help="Make data to try churnstream with, and describe your own.", no_args_is_help=True)
 
 _ROWS = "Customers of the synthetic bank."
 _SEED = "Seed of the synthetic bank: the same one gives the same customers."

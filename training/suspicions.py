@@ -103,7 +103,7 @@ def _is_id(feature: Feature, column: "pd.Series[float]") -> bool:
         return False
     if feature.is_categorical:
         return True
-    values: Floats = present.to_numpy(np.float64)
+    values: Floats = np.asarray(present, dtype=np.float64)
     whole = bool(np.all(values == np.floor(values)))
     # amounts in whole units may be unique, too, but not spread as evenly as numbers that were given out
     return whole and (feature.kind is Kind.ORDINAL or _is_dense(values))
