@@ -1,7 +1,8 @@
 """Excel workbooks (.xlsx) as tables: the only sheet that holds anything, read row by row.
 
 Cells have kinds of their own; a number that is stored as text is read as a CSV file's is. A formula counts as the value
-that the spreadsheet program last computed for it.
+that the spreadsheet program last computed for it; one that was never computed would pass for an empty cell, and is
+refused.
 """
 
 import warnings
@@ -50,12 +51,15 @@ class ExcelTable:
 
     def _only_sheet(self) -> int:
         """The number of the sheet that holds something."""
-        with self._sheets() as sheets:
+        with self._sheets(formulas=True) as sheets:
             filled = [
                 number
                 for number, sheet in enumerate(sheets)
                 if any(not _is_blank(row) for row in sheet.iter_rows(values_only=True))
             ]
+            formulas = len(filled) == 1 and any(
+                _is_formula(cell) for row in sheets[filled[0]].iter_rows(values_only=True) for cell in row
+            )
         if not filled:
             raise UserError(f"{self._origin} is empty; give a workbook with a sheet that has a header row and rows")
         if len(filled) > 1:
@@ -63,7 +67,21 @@ class ExcelTable:
                 f"{self._origin} has {len(filled)} sheets that hold something, and it cannot be told which one is "
                 f"meant; save the sheet as a workbook of its own, or as CSV"
             )
+        if formulas:
+            self._refuse_uncomputed(filled[0])
         return filled[0]
+
+    def _refuse_uncomputed(self, sheet: int) -> None:
+        with self._sheets(formulas=True) as written, self._sheets() as computed:
+            both = zip(
+                written[sheet].iter_rows(values_only=True), computed[sheet].iter_rows(values_only=True), strict=True
+            )
+            for number, (formulas, values) in enumerate(both, 1):
+                if any(_is_formula(one) and other is None for one, other in zip(formulas, values, strict=False)):
+                    raise UserError(
+                        f"{self._origin} has a formula in row {number} of its sheet that no spreadsheet program has "
+                        f"computed; open and save it in one, or put the values in"
+                    )
 
     def _filled(self) -> Iterator[Row]:
         self.blank_rows = blank = 0
@@ -76,13 +94,13 @@ class ExcelTable:
                 yield row
 
     @contextmanager
-    def _sheets(self) -> Iterator[list[Any]]:
+    def _sheets(self, *, formulas: bool = False) -> Iterator[list[Any]]:
         import openpyxl
 
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about styles and extensions that a table has no use for
-                workbook = openpyxl.load_workbook(self._path, read_only=True, data_only=True)
+                workbook = openpyxl.load_workbook(self._path, read_only=True, data_only=not formulas)
             try:
                 for sheet in workbook.worksheets:
                     sheet.reset_dimensions()  # some programs write wrong ones
@@ -96,6 +114,10 @@ class ExcelTable:
             raise UserError(
                 f"{self._origin} is not a readable Excel workbook (.xlsx, without a password); save it again, or as CSV"
             ) from None
+
+
+def _is_formula(cell: object) -> bool:
+    return isinstance(cell, str) and cell.startswith("=")
 
 
 def _is_blank(row: Row) -> bool:

@@ -27,6 +27,7 @@ CHUNK_ROWS = 10_000
 _TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 _NUMERAL = re.compile(r"[+-]?[0-9]+")
 _FRACTION = re.compile(r"[+-]?[0-9]*[.,][0-9]+")
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}[.,]000")  # a thousand, or a whole number with three decimals
 _SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+")
 _LARGEST_EXACT = 2.0**53
 
@@ -45,7 +46,7 @@ class RawTable(Protocol):
 
     @property
     def repairs(self) -> list[str]:
-        """What had to be told from the file, in words that follow on "it was read although "."""
+        """What is not as in a CSV file in UTF-8, one clause each."""
         ...
 
     def chunks(self, positions: Sequence[int], rows: int) -> Iterator[list[Cells]]:
@@ -96,6 +97,7 @@ class _Seen:
 
     padded: bool = False
     whole_floats: int = 0
+    grouped: int = 0
     fractions: int = 0
     scientific: int = 0
     other_text: int = 0
@@ -185,6 +187,11 @@ class SchemaTable:
                 f"{self._origin}: id column {self._columns[0]!r} holds numbers in scientific notation (as 1.23E+07), "
                 f"which has lost digits; format the column as text in the spreadsheet, and save it again"
             )
+        if seen.grouped and not seen.other_text:
+            raise UserError(
+                f"{self._origin}: id column {self._columns[0]!r} holds numbers as 12.000, and it cannot be told "
+                f"whether these are thousands; write ids without marks"
+            )
         return bool(seen.whole_floats) and not seen.fractions and not seen.other_text
 
     def _repairs(self) -> list[str]:
@@ -221,6 +228,8 @@ def _count_forms(texts: Sequence[Any], seen: _Seen) -> None:
     for text in texts:
         if not isinstance(text, str) or not text or _NUMERAL.fullmatch(text):
             continue
+        if _GROUPED.fullmatch(text):
+            seen.grouped += 1
         if whole(text) != text:
             seen.whole_floats += 1
         elif _FRACTION.fullmatch(text):

@@ -1,6 +1,6 @@
 """The columns of a table that no schema describes yet: what each holds, for the guess at a schema.
 
-The whole table is read, private columns too, for what they are has still to be found out; no error quotes a cell.
+All columns are read, private ones too, for what they are has still to be found out; no error quotes a cell.
 """
 
 import re
@@ -19,6 +19,9 @@ from contract.decimal_mark import DecimalMark
 from contract.errors import UserError
 from contract.schema import Kind
 from contract.tables import CHUNK_ROWS, open_raw
+
+MAX_ROWS = 200_000
+"""So many rows are looked at: memory holds all their cells."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -123,6 +126,8 @@ def read_columns(path: Path) -> Columns:
     for chunk in raw.chunks(positions, CHUNK_ROWS):
         for column, more in zip(cells, chunk, strict=True):
             column.extend(stripped(more))
+        if len(cells[0]) >= MAX_ROWS:
+            break
     if not cells or not cells[0]:
         raise UserError(f"{origin} has no rows; give a table with a header line and rows")
     marks = DecimalMark()
@@ -139,6 +144,8 @@ def read_columns(path: Path) -> Columns:
     repairs = list(raw.repairs)
     if raw.blank_rows:
         repairs.append(f"blank rows are left out ({raw.blank_rows:,})")
+    if len(cells[0]) >= MAX_ROWS:
+        repairs.append(f"only the first {MAX_ROWS:,} rows were looked at")
     if mark == ",":
         repairs.append("the decimal mark of its numbers is the comma")
     return Columns(tuple(made), len(cells[0]), tuple(repairs))

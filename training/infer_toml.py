@@ -15,7 +15,7 @@ def draft_toml(draft: Draft, name: str, origin: str) -> str:
         f"# Draft of a schema, guessed from {_plain(origin)}: read it through before it is used.",
         "# Each feature's range is wider than what was seen, and a value outside is dead-lettered when scored",
         '# (on_violation = "score" would score it, and count it).',
-        *(f"# Read although {_plain(repair)}." for repair in draft.repairs),
+        *(f"# Note: {_plain(repair)}." for repair in draft.repairs),
         *(f"# DOUBT: {_plain(doubt)}." for doubt in draft.doubts),
         "",
         f"name = {_text(name)}",

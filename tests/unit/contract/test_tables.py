@@ -82,6 +82,7 @@ def refusal(path: Path) -> str:
         (";", [row(Amount="1.234", Spent="7")], ["cannot be told", "'Amount', data row 1"]),
         ("\t", [row(Amount="7", Spent="-12.345")], ["cannot be told", "'Spent', data row 1"]),
         (",", [row(Id="1.23E+07"), row(Id="4")], ["'Id'", "scientific notation", "as text"]),
+        (",", [row(Id="12.000"), row(Id="13.000")], ["'Id'", "whether these are thousands", "without marks"]),
     ],
 )
 def test_numbers_that_can_be_read_in_two_ways_are_refused(
@@ -204,6 +205,12 @@ def test_a_workbooks_cells_have_kinds_of_their_own(tmp_path: Path) -> None:
         ["15", 1.234, 2.5, 3.0, 1.0, "1", 0],
         ["15", None, None, None, None, None, 1],
     ]
+
+
+def test_a_formula_that_was_never_computed_is_no_empty_cell(tmp_path: Path) -> None:
+    message = refusal(workbook(tmp_path, [HEADER, ROW, [*ROW[:2], "=1+1", *ROW[3:]]]))
+
+    assert "a formula in row 3 of its sheet" in message
 
 
 def test_floats_that_have_lost_digits_of_an_id_are_refused(tmp_path: Path) -> None:
