@@ -7,7 +7,7 @@ from sklearn.metrics import f1_score
 
 from contract.schema import load_schema
 from tests.support.tables import toy_table
-from training.candidates import xgboost_pipeline
+from training.candidates import KINDS, build
 from training.evaluate import Floats, Labels, evaluate
 from training.figures import comparison, curves, importance
 from training.intervals import Scored, paired_bootstrap
@@ -66,7 +66,7 @@ def test_a_model_that_predicts_nobody_can_be_drawn(scored: tuple[Labels, Floats]
 def test_importance_orders_features_by_what_they_are_worth_and_leaves_the_model_alone() -> None:
     schema = load_schema("bank_churn")
     rows = read_table(toy_table(1_500), schema)
-    model = xgboost_pipeline(schema, 0, n_estimators=30).fit(rows.X, rows.y)
+    model = build(KINDS["xgboost"], "plain", schema, 0, {"n_estimators": 30}, ratio=1.0).fit(rows.X, rows.y)
     figure = importance(model, rows.X, rows.y, seed=0)
     names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     assert set(names) == set(schema.names)

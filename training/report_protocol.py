@@ -1,0 +1,107 @@
+"""``churnstream train --protocol report``: the report's figures beside the honest ones, in MLflow, and no model.
+
+Nothing is registered, so nothing of it can score; each run of the report's protocol carries the tag by which promotion
+would refuse it all the same. A crash leaves a run marked as failed or running.
+"""
+
+from dataclasses import dataclass
+
+from contract.registry import out_of_reach, registry_client
+from contract.schema import Schema
+from contract.settings import Settings
+from training import tags
+from training.evaluate import Floats, evaluate
+from training.mlflow_runs import Run, open_run, where
+from training.prepare import Table
+from training.report_figure import origin_figure
+from training.reproduction import THRESHOLD, Measured, Reproduction, reproduce
+
+FIGURE = "figures/origin.png"
+_TITLE = "report protocol"
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """Both protocols' figures and where they were logged; ``figure`` is a link or a path."""
+
+    found: Reproduction
+    run_id: str
+    figure: str
+
+    def show_lines(self) -> list[str]:
+        """A table of the figures with intervals, what differs, and where the picture is."""
+        found, synthetic = self.found, self.found.origin.synthetic
+        y, probabilities, rounded = found.after.y, found.after.probabilities, found.origin.rounded
+        real = evaluate(y[~synthetic], probabilities[~synthetic], THRESHOLD)
+        return [
+            f"{'protocol':<32} {'test rows':>9}  {'F1 (95 % interval)':<22} {'accuracy':>8} {'ROC AUC':>8} {'R²':>6}",
+            *(_line(measured) for measured in found.all),
+            f"The report's protocol drops {', '.join(found.dropped) or 'no feature'} and the id columns, scales over "
+            f"the whole table, and lets SMOTE make churners before it splits: {int(synthetic.sum()):,} of its "
+            f"{len(y):,} test rows are synthetic.",
+            f"Its model finds {_share(probabilities[synthetic])} of the synthetic churners and {real['recall']:.0%} of "
+            f"the real ones; on the real customers of that test set its F1 is {real['f1']:.3f}.",
+            f"{found.origin.fractional:.0%} of the synthetic churners have a fraction where the table has only whole "
+            f"numbers, which gives them away: with the fractions rounded it finds {_share(rounded[synthetic])}.",
+            "Nothing was registered: such a model never becomes champion.",
+            f"Where the difference comes from: {self.figure}",
+        ]
+
+
+def run(settings: Settings, rows: Table, schema: Schema, *, seed: int) -> ReportResult:
+    """Run both protocols and log each as a run below one that holds the picture.
+
+    Raises:
+        UserError: MLflow does not answer, or its experiment was deleted.
+    """
+    client = registry_client(settings, create=True)
+    from mlflow.exceptions import MlflowException
+
+    common = {
+        tags.SCHEMA: f"{schema.name} v{schema.version}",
+        tags.SCHEMA_FINGERPRINT: schema.fingerprint,
+        tags.DATA_HASH: rows.data_hash,
+    }
+    try:
+        with open_run(client, _TITLE, common | {tags.PROTOCOL: tags.REPORT}) as parent:
+            found = reproduce(rows, schema, seed)
+            for measured in found.all:
+                honest = measured is found.honest or measured is found.honest_smote
+                protocol = tags.HONEST if honest else tags.REPORT
+                below = {tags.PROTOCOL: protocol, "mlflow.parentRunId": parent.run_id}
+                with open_run(client, measured.name, common | below) as child:
+                    _log(child, measured, seed)
+            parent.log(_summary(found), {"seed": seed, "dropped": ", ".join(found.dropped), "kind": "xgboost"})
+            parent.figure(origin_figure(found, seed), FIGURE)
+            return ReportResult(found, parent.run_id, where(settings, parent, FIGURE))
+    except (MlflowException, OSError) as error:
+        raise out_of_reach(settings, error) from error
+
+
+def _log(run: Run, measured: Measured, seed: int) -> None:
+    ends = {
+        f"{name}_{end}": value
+        for name, interval in measured.intervals.items()
+        for end, value in zip(("low", "high"), interval, strict=True)
+    }
+    params = {"kind": "xgboost", "seed": seed, "test_rows": len(measured.y), **measured.parameters}
+    run.log(measured.metrics | ends | {"duration_seconds": measured.seconds}, params)
+
+
+def _summary(found: Reproduction) -> dict[str, float]:
+    names = {"before_smote": found.before, "after_smote": found.after}
+    names |= {"honest": found.honest, "honest_smote": found.honest_smote}
+    return {f"{metric}_{name}": measured.metrics[metric] for name, measured in names.items() for metric in ("f1", "r2")}
+
+
+def _share(probabilities: Floats) -> str:
+    return f"{(probabilities >= THRESHOLD).mean():.0%}" if len(probabilities) else "none"
+
+
+def _line(measured: Measured) -> str:
+    metrics, (low, high) = measured.metrics, measured.intervals["f1"]
+    interval = f"{metrics['f1']:.3f} ({low:.3f} to {high:.3f})"
+    return (
+        f"{measured.name:<32} {len(measured.y):>9,}  {interval:<22} {metrics['accuracy']:>8.3f} "
+        f"{metrics['roc_auc']:>8.3f} {metrics['r2']:>6.3f}"
+    )
