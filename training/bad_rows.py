@@ -17,6 +17,8 @@ from contract.schema import Feature, Kind, Schema
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+LARGEST = float(np.finfo(np.float32).max)
+"""Above it, a number is infinite to models, which compute in single precision."""
 NOTHING = "holds nothing"
 
 
@@ -134,9 +136,9 @@ def _numbers(feature: Feature, cells: "pd.Series[Any]") -> Iterator[tuple[str, M
     yield "holds something else than a number", strange, True
     if not feature.missing:
         yield NOTHING, missing, False
-    infinite = np.isinf(values)
-    yield "holds infinity", infinite, False
-    present &= ~infinite
+    huge = np.abs(values) > LARGEST
+    yield "holds infinity, or a number as good as that", huge, False
+    present &= ~huge
     if feature.kind is not Kind.NUMERIC:
         whole = values == np.floor(values)
         yield "holds a number that is not whole", present & ~whole, False

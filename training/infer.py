@@ -214,7 +214,7 @@ def _feature(column: Column, taken: set[str]) -> DraftFeature:
         kind = Feature(Kind.CATEGORICAL, categories=column.distinct, missing=missing, name=name, column=called)
         return DraftFeature(kind, doubts)
     strange = column.strangers
-    doubts = (f"{strange:,} cells are no number, and their rows will be left out",) if strange else ()
+    doubts = (f"{strange:,} cells are no number (or infinite), and their rows will be left out",) if strange else ()
     present = column.present
     seen = (float(present.min()), float(present.max()))
     if set(np.unique(present)) <= {0.0, 1.0}:

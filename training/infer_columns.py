@@ -19,6 +19,7 @@ from contract.decimal_mark import DecimalMark
 from contract.errors import UserError
 from contract.schema import Kind
 from contract.tables import CHUNK_ROWS, open_raw
+from training.bad_rows import LARGEST
 
 MAX_ROWS = 200_000
 """So many rows are looked at: memory holds all their cells."""
@@ -59,7 +60,7 @@ class Column:
     @property
     def strangers(self) -> int:
         """Number of cells that are no number though nearly all are."""
-        return 0 if self.values is None else int(np.isnan(self.values).sum()) - self.missing
+        return 0 if self.values is None else len(self.values) - len(self.present) - self.missing
 
     @property
     def is_whole(self) -> bool:
@@ -68,9 +69,9 @@ class Column:
 
     @property
     def present(self) -> Floats:
-        """The finite numbers."""
+        """The finite numbers, those that are as good as infinite left out."""
         assert self.values is not None
-        return self.values[np.isfinite(self.values)]
+        return self.values[np.abs(self.values) <= LARGEST]
 
     @property
     def is_unique(self) -> bool:

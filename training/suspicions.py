@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from contract.schema import Feature, Kind, Schema
+from training.bad_rows import LARGEST
 from training.prepare import Labels, Table
 
 GIVEAWAY_AUC = 0.98
@@ -61,7 +62,7 @@ def single_feature_auc(column: "pd.Series[float]", y: Labels, *, categorical: bo
             shares = pd.Series(y[train]).groupby(column.iloc[train].fillna("").to_numpy()).mean()
             scores[test] = column.iloc[test].fillna("").map(shares).fillna(y[train].mean())
         else:
-            values = column.to_numpy(np.float64).reshape(-1, 1)
+            values = column.to_numpy(np.float64).clip(-LARGEST, LARGEST).reshape(-1, 1)
             tree = DecisionTreeClassifier(max_depth=_DEPTH, min_samples_leaf=5, random_state=0)
             scores[test] = tree.fit(values[train], y[train]).predict_proba(values[test])[:, 1]
     return float(roc_auc_score(y, scores))

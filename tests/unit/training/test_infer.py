@@ -70,6 +70,16 @@ def test_the_draft_of_an_untidy_table_is_the_tidy_ones(kind: str, tmp_path: Path
     assert_is_the_shipped_schema(schema_of(toml))
 
 
+def test_infinity_and_numbers_as_good_as_that_are_no_traceback(tmp_path: Path) -> None:
+    table = toy_table()
+    table.loc[0, "Balance"], table.loc[1, "EstimatedSalary"] = np.inf, -1e300
+    schema = schema_of(drafted(written(table, tmp_path)))
+    assert [(bad.row, bad.column) for bad in read_table(tmp_path / "table.csv", schema).bad_rows] == [
+        (1, "Balance"),
+        (2, "EstimatedSalary"),
+    ]
+
+
 def test_ranges_are_wider_than_what_was_seen_and_not_absurd(tmp_path: Path) -> None:
     table = toy_table().assign(Balance=lambda bank: bank["Balance"] - 300_000, Share=np.linspace(0.001, 0.002, 600))
     features = {feature.name: feature for feature in schema_of(drafted(written(table, tmp_path))).features}
@@ -158,7 +168,7 @@ def test_other_doubts_are_said(tmp_path: Path) -> None:
 
     said = "\n".join(doubts(drafted(written(table, tmp_path))))
 
-    assert "5 cells are no number, and their rows will be left out" in said
+    assert "5 cells are no number (or infinite), and their rows will be left out" in said
     assert "'Male' and 'male' differ in case only" in said
     assert "some rows of 'CustomerId' repeat an id" in said
     assert "unknown" not in said

@@ -108,7 +108,7 @@ def test_rows_that_the_scorer_would_reject_are_left_out_and_counted() -> None:
 BAD_CELLS = [
     ("Age", 3, "holds a number outside 18 to 110"),
     ("Age", SURNAME, "holds something else than a number"),
-    ("Age", float("inf"), "holds infinity"),
+    ("Age", float("inf"), "holds infinity, or a number as good as that"),
     ("Tenure", 2.5, "holds a number that is not whole"),
     ("Balance", None, "holds nothing"),
     ("Geography", SURNAME, "holds none of the 3 categories"),
