@@ -27,12 +27,20 @@ if TYPE_CHECKING:
 
 TRUSTED_TYPES = (
     "imblearn.pipeline.Pipeline",
+    "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
 )
-"""Types that a model file may hold besides those that skops itself trusts (scikit-learn's and NumPy's)."""
+"""Types that a model file may hold besides those that skops itself trusts (scikit-learn's and NumPy's).
+
+None of them runs code of the file's choosing. ``Tree`` (decision tree, random forest) and ``Booster`` (XGBoost) take
+arrays and bytes from the file as they are: a forged one could crash the process or read its memory, so a registry still
+has to be one's own. No sampler is among them, nor a search tree: training leaves them out of what it saves.
+"""
 MODEL_FILE = "model.skops"
 TOLERANCE = 1e-6
 """How far a probability on the model's own input example may lie from the one at registration."""

@@ -152,6 +152,15 @@ def load_schema(dataset: str) -> Schema:
     return parse_schema(raw, origin)
 
 
+def schema_text(dataset: str) -> str:
+    """The TOML text that ``load_schema`` reads.
+
+    Raises:
+        UserError: there is none.
+    """
+    return _read(dataset)[0]
+
+
 def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
     """Build a schema from decoded TOML; ``origin`` names it in errors.
 
