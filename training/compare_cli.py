@@ -8,6 +8,8 @@ import typer
 if TYPE_CHECKING:
     from training.compare import Compared
 
+_SHORT = {"average_precision": "avg. precision", "calibration_error": "calibration"}
+
 
 def compare(
     first: Annotated[str, typer.Argument(help="A version (3, churn/3), an alias (@champion) or the id of a run.")],
@@ -48,31 +50,34 @@ def show(found: "Compared") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from training.intervals import LOWER_IS_BETTER, METRICS
+    from training.intervals import METRICS
 
     console = Console()
     first, second = found.titles
     contrast = found.contrast
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), title=f"{first} and {second} on {found.rows}", title_justify="left")
+    console.print(f"{first} and {second} on {found.rows}", highlight=False, markup=False)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
     table.add_column("metric", no_wrap=True)
     for heading in (first, second, "difference"):
-        table.add_column(f"{heading} (95 %)", justify="right")
-    table.add_column("")
+        table.add_column(heading, justify="right", no_wrap=True)
     for name in METRICS:
         difference = contrast.differences[name]
-        ahead = first if (difference.value > 0) != (name in LOWER_IS_BETTER) else second
-        verdict = f"{ahead} is better" if difference.beyond_noise else "within noise"
+        mark = "*" if difference.beyond_noise else " "
         table.add_row(
-            name.replace("_", " "),
+            _SHORT.get(name, name.replace("_", " ")),
             *(
-                f"{contrast.metrics[side][name]:.3f} ({low:.3f}–{high:.3f})"
+                f"{contrast.metrics[side][name]:.3f} {_between(low, high, '.3f')}"
                 for side in (0, 1)
                 for low, high in (contrast.intervals[side][name],)
             ),
-            f"{difference.value:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})",
-            verdict,
+            f"{difference.value:+.3f} {_between(difference.low, difference.high, '+.3f')}{mark}",
         )
     console.print(table)
+    console.print(
+        "In brackets: 95 % intervals. * the interval of the difference leaves out 0. Lower is better in "
+        "Brier, log loss and calibration error.",
+        highlight=False,
+    )
     test = contrast.mcnemar
     console.print(
         f"McNemar: only {first} is right on {test.only_first:,} rows, only {second} on {test.only_second:,}; "
@@ -82,3 +87,8 @@ def show(found: "Compared") -> None:
         soft_wrap=True,
     )
     console.print(f"Plot: {found.figure}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _between(low: float, high: float, form: str) -> str:
+    """``(.836 .878)``; without the zeros, two models and their difference fit into 80 columns."""
+    return f"({low:{form}} {high:{form}})".replace("0.", ".")
