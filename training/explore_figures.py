@@ -102,8 +102,8 @@ def _feature(feature: Feature, rows: Table) -> Picture:
     rates = [float(y[part.rows].mean()) for part in parts]
     low, high = int(np.argmin(rates)), int(np.argmax(rates))
     text = (
-        f"Lowest churn rate: {rates[low]:.1%} of {parts[low].rows.sum():,} customers with {parts[low].title}; highest: "
-        f"{rates[high]:.1%} of {parts[high].rows.sum():,} with {parts[high].title}."
+        f"Lowest churn rate: {rates[low]:.1%} of {parts[low].rows.sum():,} customers with {feature.name} "
+        f"{parts[low].title}; highest: {rates[high]:.1%} of {parts[high].rows.sum():,} with {parts[high].title}."
     )
     return Picture(f"feature-{feature.name}.png", f"{feature.name} ({feature.kind})", text, figure)
 
@@ -179,7 +179,7 @@ def _rates(axes: Axes, parts: list[Group], y: Labels, feature: str) -> None:
         _short_numbers(axes)
     axes.set_ylim(0, min(1.02, float(high.max()) * 1.15))
     _legend(axes)
-    name(axes, "Churn rate (95 %)", f"{feature}{', tenths of the customers' if binned else ''}", "churn rate")
+    name(axes, "Churn rate, 95 % intervals", f"{feature}{', tenths of the customers' if binned else ''}", "churn rate")
 
 
 def _ticks(axes: Axes, titles: list[str]) -> None:

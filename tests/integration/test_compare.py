@@ -179,7 +179,10 @@ def test_two_versions_are_compared_on_the_rows_kept_with_them_or_on_a_table(
     shown = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert shown.exit_code == 0
     for name in METRICS:
-        assert name.replace("_", " ") in shown.stdout
+        low, high = given.contrast.intervals[0][name]
+        value = given.contrast.metrics[0][name]
+        assert f"{value:.3f} ({low:.3f} {high:.3f})".replace("(0.", "(.").replace(" 0.", " .") in shown.stdout
+    assert max(len(line) for line in shown.stdout.split("\n")[1:13]) <= 80
     assert "McNemar" in shown.stdout
     assert FIGURE in shown.stdout
 
