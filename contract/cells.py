@@ -6,6 +6,7 @@ A cell is text (CSV), or a value of Python's own kinds (Excel, Parquet, a frame)
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
@@ -32,6 +33,8 @@ def stripped(cells: Cells) -> list[Any]:
     if isinstance(cells, np.ndarray):
         numbers: list[Any] = cells.tolist()
         return numbers
+    with suppress(TypeError):  # some cell is no text
+        return list(map(str.strip, cells))
     return [cell.strip() if isinstance(cell, str) else cell for cell in cells]
 
 
@@ -153,14 +156,15 @@ def _number(cell: Any, mark: Mark, parse: bool, words: dict[str, str]) -> float 
 
 
 def _remembered(answer: Callable[[Any], _T]) -> Callable[[Any], _T]:
-    """``answer``, asked once for each text."""
-    known: dict[str, _T] = {}
+    """``answer``, asked once for each text and number. (1, 1.0 and True are one key, and NaN never the same one.)"""
+    known: dict[tuple[type, Any], _T] = {}
 
     def ask(cell: Any) -> _T:
-        if not isinstance(cell, str):
+        if not isinstance(cell, str | int | float) or cell != cell:
             return answer(cell)
-        if cell not in known:
-            known[cell] = answer(cell)
-        return known[cell]
+        key = (type(cell), cell)
+        if key not in known:
+            known[key] = answer(cell)
+        return known[key]
 
     return ask

@@ -7,6 +7,7 @@ do not.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from contract.cells import Mark
@@ -44,13 +45,15 @@ class DecimalMark:
 
     def look(self, column: str, cells: Sequence[Any], first: int) -> None:
         """Take a numeric column's stripped cells into account; ``first`` rows of the table came before them."""
-        text = "\n".join(cell.replace("\n", " ") if isinstance(cell, str) else "" for cell in cells)
+        text = _lines(cells)
         if not _MARKED.search(text):
             return
         patterns = [("thousands", "", _THOUSANDS)]
         patterns += [("decimal", mark, pattern) for mark, pattern in _DECIMAL.items()]
         patterns += [("either", mark, pattern) for mark, pattern in _EITHER.items()]
         for what, mark, pattern in patterns:
+            if mark == "comma" and "," not in text:
+                continue
             if (what, mark) not in self._found and (match := pattern.search(text)):
                 row = first + text.count("\n", 0, match.start()) + 1
                 self._found[what, mark] = f"column {column!r}, data row {row}"
@@ -83,6 +86,15 @@ class DecimalMark:
                 f"is a decimal mark; write numbers without thousands separators and with a decimal point, as 1234.0"
             )
         return "."
+
+
+def _lines(cells: Sequence[Any]) -> str:
+    """One line per cell, empty for what is no text."""
+    with suppress(TypeError):
+        text = "\n".join(cells)
+        if text.count("\n") == len(cells) - 1:
+            return text
+    return "\n".join(cell.replace("\n", " ") if isinstance(cell, str) else "" for cell in cells)
 
 
 def _thousands(origin: str, where: str) -> str:

@@ -43,8 +43,7 @@ class Dialect:
 
 def is_blank(row: list[str]) -> bool:
     """Whether a record holds nothing but blanks."""
-    text = "".join(row)
-    return not text or text.isspace()
+    return not any(cell and not cell.isspace() for cell in row)
 
 
 def alike(name: str) -> str:

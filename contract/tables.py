@@ -5,7 +5,6 @@ what is repaired can be told; then its rows come in chunks. Columns that the sch
 kept, and no message quotes a cell, for in a table that is out of step a name may stand in any column.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +13,18 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from contract.cells import Cells, identifiers, label_codes, names, numbers, stripped, whole
+from contract.cells import Cells, identifiers, label_codes, names, numbers, stripped
 from contract.decimal_mark import DecimalMark
 from contract.errors import UserError
-from contract.schema import Feature, Kind, Schema
+from contract.schema import Feature, Schema
 from contract.table_columns import find_columns
 from contract.table_excel import ExcelTable
+from contract.table_forms import IdForms, NumberForms, forms_of, repairs
 from contract.table_parquet import FrameTable, ParquetTable
 from contract.table_text import TextTable
 
 CHUNK_ROWS = 10_000
 _TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
-_NUMERAL = re.compile(r"[+-]?[0-9]+")
-_FRACTION = re.compile(r"[+-]?[0-9]*[.,][0-9]+")
-_GROUPED = re.compile(r"[1-9][0-9]{0,2}[.,]000")  # a thousand, or a whole number with three decimals
-_SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+")
-_LARGEST_EXACT = 2.0**53
 
 
 class RawTable(Protocol):
@@ -91,19 +86,6 @@ class BadLabel:
     code: int
 
 
-@dataclass
-class _Seen:
-    """What the first pass found in a column."""
-
-    padded: bool = False
-    whole_floats: int = 0
-    grouped: int = 0
-    fractions: int = 0
-    scientific: int = 0
-    other_text: int = 0
-    truth_words: bool = False
-
-
 class SchemaTable:
     """A table that has been gone through once. ``rows`` counts its rows, blank ones left out.
 
@@ -119,11 +101,12 @@ class SchemaTable:
         self._positions = found.positions
         self._columns = [schema.id_column, *(f.table_column for f in schema.features), schema.label.column]
         self._features: list[Feature | None] = [None, *schema.features, None]
-        self._seen = [_Seen() for _ in self._columns]
+        self._ids = IdForms()
+        self._forms = [self._ids, *(forms_of(f, raw.parses_text) for f in schema.features), NumberForms()]
         self.rows = 0
         self.bad_label: BadLabel | None = None
         self._mark = self._look_through().decide(origin, point_expected=raw.points_expected)
-        self._whole_ids = self._judge_ids()
+        self._ids.refuse_doubtful(schema.id_column, origin)
         self.repairs = tuple(f"{origin}: {repair}" for repair in [*raw.repairs, *found.repairs, *self._repairs()])
 
     def chunks(self) -> Iterator[pd.DataFrame]:
@@ -136,7 +119,7 @@ class SchemaTable:
         schema, parse = self._schema, self._raw.parses_text
         for raw in self._raw.chunks(self._positions, self._chunk_rows):
             customers, *cells, labels = raw
-            columns: dict[str, Any] = {schema.id_column: identifiers(stripped(customers), self._whole_ids)}
+            columns: dict[str, Any] = {schema.id_column: identifiers(stripped(customers), self._ids.whole_floats)}
             for feature, values in zip(schema.features, cells, strict=True):
                 columns[feature.name] = (
                     names(stripped(values), feature)
@@ -149,18 +132,12 @@ class SchemaTable:
     def _look_through(self) -> DecimalMark:
         marks = DecimalMark()
         for raw in self._raw.chunks(self._positions, self._chunk_rows):
-            for column, feature, seen, cells in zip(self._columns, self._features, self._seen, raw, strict=True):
-                if isinstance(cells, np.ndarray):
-                    if feature is None:
-                        self._refuse_inexact(column, cells.tolist())
+            for column, feature, seen, cells in zip(self._columns, self._features, self._forms, raw, strict=True):
+                if isinstance(cells, np.ndarray) and (feature is not None or cells.dtype.kind != "f"):
                     continue
                 texts = stripped(cells)
-                seen.padded = seen.padded or texts != list(cells)
-                if feature is None or feature.kind in (Kind.ORDINAL, Kind.FLAG):
-                    _count_forms(texts, seen)
-                if feature is None:
-                    self._refuse_inexact(column, texts)
-                elif not feature.is_categorical and self._raw.parses_text:
+                seen.look(list(cells), texts)
+                if feature is not None and not feature.is_categorical and self._raw.parses_text:
                     marks.look(column, texts, self.rows)
             self._find_bad_label(raw[-1])
             self.rows += len(raw[0])
@@ -172,74 +149,14 @@ class SchemaTable:
             first = int(np.argmax(codes < 0))
             self.bad_label = BadLabel(self.rows + first + 1, int(codes[first]))
 
-    def _refuse_inexact(self, column: str, cells: Sequence[Any]) -> None:
-        if column == self._schema.id_column and any(isinstance(c, float) and abs(c) >= _LARGEST_EXACT for c in cells):
-            raise UserError(
-                f"{self._origin}: id column {column!r} holds numbers of more than 15 digits as floats, which keep only "
-                f"the first of them; store the ids as text"
-            )
-
-    def _judge_ids(self) -> bool:
-        """Whether ids are whole numbers written as floats."""
-        seen = self._seen[0]
-        if seen.scientific and not seen.other_text:
-            raise UserError(
-                f"{self._origin}: id column {self._columns[0]!r} holds numbers in scientific notation (as 1.23E+07), "
-                f"which has lost digits; format the column as text in the spreadsheet, and save it again"
-            )
-        if seen.grouped and not seen.other_text:
-            raise UserError(
-                f"{self._origin}: id column {self._columns[0]!r} holds numbers as 12.000, and it cannot be told "
-                f"whether these are thousands; write ids without marks"
-            )
-        return bool(seen.whole_floats) and not seen.fractions and not seen.other_text
-
     def _repairs(self) -> list[str]:
-        repairs = []
+        found = []
         if self._raw.blank_rows:
-            repairs.append(f"blank rows are left out ({self._raw.blank_rows:,})")
+            found.append(f"blank rows are left out ({self._raw.blank_rows:,})")
         if self._mark == ",":
-            repairs.append("the decimal mark of its numbers is the comma")
-        padded = [column for column, seen in zip(self._columns, self._seen, strict=True) if seen.padded]
-        if padded:
-            repairs.append(f"blanks around cells are removed ({_listed(padded)})")
-        floats = [
-            column
-            for column, feature, seen in zip(self._columns, self._features, self._seen, strict=True)
-            if seen.whole_floats and (column != self._schema.id_column or self._whole_ids)
-        ]
-        if floats:
-            repairs.append(f"whole numbers written as floats are read as whole numbers ({_listed(floats)})")
-        truths = [
-            column
-            for column, feature, seen in zip(self._columns, self._features, self._seen, strict=True)
-            if seen.truth_words and column != self._schema.id_column and (feature is None or feature.kind is Kind.FLAG)
-        ]
-        if truths:
-            repairs.append(f"the words true and false are read as 1 and 0 ({_listed(truths)})")
-        return repairs
+            found.append("the decimal mark of its numbers is the comma")
+        return [*found, *repairs(self._columns, self._forms)]
 
 
 def _typed(cells: Cells) -> Cells:
     return cells if isinstance(cells, np.ndarray) else stripped(cells)
-
-
-def _count_forms(texts: Sequence[Any], seen: _Seen) -> None:
-    for text in texts:
-        if not isinstance(text, str) or not text or _NUMERAL.fullmatch(text):
-            continue
-        if _GROUPED.fullmatch(text):
-            seen.grouped += 1
-        if whole(text) != text:
-            seen.whole_floats += 1
-        elif _FRACTION.fullmatch(text):
-            seen.fractions += 1
-        elif _SCIENTIFIC.fullmatch(text):
-            seen.scientific += 1
-        else:
-            seen.other_text += 1
-            seen.truth_words = seen.truth_words or text.lower() in ("true", "false")
-
-
-def _listed(columns: Sequence[str]) -> str:
-    return ", ".join(map(repr, columns))

@@ -232,12 +232,28 @@ def test_floats_that_have_lost_digits_of_an_id_are_refused(tmp_path: Path) -> No
         (["007", "7"], ["007", "7"]),
         (["1E5", "A3F"], ["1E5", "A3F"]),
         (["", "b"], ["", "b"]),
+        (["15.0", "NA", "", "16"], ["15", "", "", "16"]),
     ],
 )
 def test_ids_are_text_and_only_whole_numbers_lose_a_fraction(ids: list[str], read: list[str], tmp_path: Path) -> None:
-    table = opened(written(tmp_path, [row(Id=each) for each in ids]))
+    table = opened(written(tmp_path, [row(Id=each) for each in ids]), chunk_rows=10)
 
     assert next(table.chunks())["Id"].tolist() == read
+
+
+def test_text_of_a_file_with_kinds_is_repaired_only_where_it_is_read_so(tmp_path: Path) -> None:
+    path = tmp_path / "small.parquet"
+    frame = pd.DataFrame([ROW], columns=list(HEADER))
+    frame.assign(Months="1.0", Active="true", Plan=" 1.0", Left=" yes").to_parquet(path)
+
+    table = opened(path)
+
+    assert table.repairs == (
+        "small.csv: blanks around cells are removed ('Plan', 'Left')",
+        "small.csv: whole numbers written as floats are read as whole numbers ('Plan')",
+    )
+    [chunk] = table.chunks()
+    assert chunk[["Months", "Active", "Plan", "Left"]].to_numpy().tolist() == [["1.0", "true", "1", 1]]
 
 
 def test_a_bad_label_is_found_in_whichever_chunk_it_is(tmp_path: Path) -> None:
