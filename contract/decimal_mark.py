@@ -34,7 +34,8 @@ _THOUSANDS = re.compile(
     r"|[1-9]\d{0,2}(?:[ \u00a0\u202f'’]\d{3})+(?:[.,]\d+)?)$",
     _FLAGS,
 )
-_MARKED = re.compile(r"[.,'’\u00a0\u202f]|\d \d", re.ASCII)
+_GROUPING = ",'’ \u00a0\u202f"
+_TWO_POINTS = re.compile(r"\.\d{3}\.", re.ASCII)
 
 
 class DecimalMark:
@@ -46,17 +47,19 @@ class DecimalMark:
     def look(self, column: str, cells: Sequence[Any], first: int) -> None:
         """Take a numeric column's stripped cells into account; ``first`` rows of the table came before them."""
         text = _lines(cells)
-        if not _MARKED.search(text):
-            return
-        patterns = [("thousands", "", _THOUSANDS)]
-        patterns += [("decimal", mark, pattern) for mark, pattern in _DECIMAL.items()]
-        patterns += [("either", mark, pattern) for mark, pattern in _EITHER.items()]
-        for what, mark, pattern in patterns:
-            if mark == "comma" and "," not in text:
-                continue
-            if (what, mark) not in self._found and (match := pattern.search(text)):
-                row = first + text.count("\n", 0, match.start()) + 1
-                self._found[what, mark] = f"column {column!r}, data row {row}"
+        marks = [name for name, mark in (("point", "."), ("comma", ",")) if mark in text]
+        # most cells of most columns are plain: what follows is slow, and for the others
+        if any(mark in text for mark in _GROUPING) or _TWO_POINTS.search(text):
+            self._search("thousands", "", _THOUSANDS, text, column, first)
+        for mark in marks:
+            self._search("decimal", mark, _DECIMAL[mark], text, column, first)
+            if ("decimal", mark) not in self._found:
+                self._search("either", mark, _EITHER[mark], text, column, first)
+
+    def _search(self, what: str, mark: str, pattern: re.Pattern[str], text: str, column: str, first: int) -> None:
+        if (what, mark) not in self._found and (match := pattern.search(text)):
+            row = first + text.count("\n", 0, match.start()) + 1
+            self._found[what, mark] = f"column {column!r}, data row {row}"
 
     def decide(self, origin: str, *, point_expected: bool) -> Mark:
         """The table's mark. ``point_expected``: where nothing is proven, a point is one (the table is comma-separated).
