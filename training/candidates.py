@@ -35,6 +35,7 @@ XGBOOST: Parameters = {
     "subsample": 0.8,
     "colsample_bytree": 0.8,
     "min_child_weight": 5,
+    "reg_lambda": 1.0,
 }
 STACKED = 3
 """How many of the best kinds a stacking is made of."""

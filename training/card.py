@@ -113,7 +113,7 @@ def _threshold(facts: CardFacts) -> str:
     }[facts.calibration]
     return (
         f"A customer counts as churning from a probability of {facts.threshold:.4f} on, the threshold with the highest "
-        f"F1 on validation folds. {calibrated}"
+        f"F1 on validation folds (mean over bootstrap samples). {calibrated}"
     )
 
 

@@ -56,6 +56,8 @@ def strip_training(fitted: object) -> None:
         fitted.steps = [(name, step) for name, step in fitted.steps if name != SAMPLER]
     if isinstance(fitted, MLPClassifier):
         vars(fitted).pop("_optimizer", None)
+    if isinstance(fitted, StackingClassifier):
+        fitted.cv = None
     for part in _parts(fitted):
         strip_training(part)
 
@@ -65,7 +67,7 @@ def _parts(fitted: object) -> list[object]:
     if isinstance(fitted, Pipeline | SkPipeline):
         return [step for _, step in fitted.steps]
     if isinstance(fitted, StackingClassifier | VotingClassifier):
-        return [*fitted.estimators_, *(member for _, member in fitted.estimators)]
+        return [*getattr(fitted, "estimators_", []), *(member for _, member in fitted.estimators)]
     if isinstance(fitted, CalibratedClassifierCV):
-        return [fitted.estimator, *(each.estimator for each in fitted.calibrated_classifiers_)]
+        return [fitted.estimator, *(each.estimator for each in getattr(fitted, "calibrated_classifiers_", []))]
     return []
