@@ -76,8 +76,8 @@ def _found(axes: Axes, found: Reproduction) -> None:
     bars = [bar for bar in bars if len(bar[1])]
     name(
         axes,
-        f"Churners of the report's test set ({origin.fractional:.0%} of the synthetic ones\n"
-        f"have a fraction in a feature of whole numbers)",
+        "Churners of the report's test set\n"
+        f"({origin.fractional:.0%} of the synthetic have fractions, no real one has)",
         "share that the report's model finds (recall), 95 % intervals",
         "",
     )

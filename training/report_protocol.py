@@ -15,6 +15,7 @@ from training.mlflow_runs import Run, open_run, where
 from training.prepare import Table
 from training.report_figure import origin_figure
 from training.reproduction import THRESHOLD, Measured, Reproduction, reproduce
+from training.split import DEFAULT_SPLIT_SEED
 
 FIGURE = "figures/origin.png"
 _TITLE = "report protocol"
@@ -34,7 +35,7 @@ class ReportResult:
         y, probabilities, rounded = found.after.y, found.after.probabilities, found.origin.rounded
         real = evaluate(y[~synthetic], probabilities[~synthetic], THRESHOLD)
         return [
-            f"{'protocol':<32} {'test rows':>9}  {'F1 (95 % interval)':<22} {'accuracy':>8} {'ROC AUC':>8} {'R²':>6}",
+            f"{'protocol':<25}  {'F1 (95 %)':<17}  {'acc.':<5}  {'AUC':<5}  R² (95 %)",
             *(_line(measured) for measured in found.all),
             f"The report's protocol drops {', '.join(found.dropped) or 'no feature'} and the id columns, scales over "
             f"the whole table, and lets SMOTE make churners before it splits: {int(synthetic.sum()):,} of its "
@@ -48,8 +49,10 @@ class ReportResult:
         ]
 
 
-def run(settings: Settings, rows: Table, schema: Schema, *, seed: int) -> ReportResult:
-    """Run both protocols and log each as a run below one that holds the picture.
+def run(
+    settings: Settings, rows: Table, schema: Schema, *, seed: int, split_seed: int = DEFAULT_SPLIT_SEED
+) -> ReportResult:
+    """Run both protocols and log each as a run below one that holds the picture; ``split_seed`` is the honest one's.
 
     Raises:
         UserError: MLflow does not answer, or its experiment was deleted.
@@ -64,7 +67,7 @@ def run(settings: Settings, rows: Table, schema: Schema, *, seed: int) -> Report
     }
     try:
         with open_run(client, _TITLE, common | {tags.PROTOCOL: tags.REPORT}) as parent:
-            found = reproduce(rows, schema, seed)
+            found = reproduce(rows, schema, seed, split_seed)
             for measured in found.all:
                 honest = measured is found.honest or measured is found.honest_smote
                 protocol = tags.HONEST if honest else tags.REPORT
@@ -99,9 +102,10 @@ def _share(probabilities: Floats) -> str:
 
 
 def _line(measured: Measured) -> str:
-    metrics, (low, high) = measured.metrics, measured.intervals["f1"]
-    interval = f"{metrics['f1']:.3f} ({low:.3f} to {high:.3f})"
-    return (
-        f"{measured.name:<32} {len(measured.y):>9,}  {interval:<22} {metrics['accuracy']:>8.3f} "
-        f"{metrics['roc_auc']:>8.3f} {metrics['r2']:>6.3f}"
-    )
+    shown = [f"{measured.metrics[name]:.3f}" for name in ("accuracy", "roc_auc")]
+    f1, r2 = (f"{measured.metrics[name]:.3f} {_between(measured.intervals[name])}" for name in ("f1", "r2"))
+    return f"{measured.name:<25}  {f1:<17}  {'  '.join(shown)}  {r2}"
+
+
+def _between(interval: tuple[float, float]) -> str:
+    return f"({interval[0]:.3f}–{interval[1]:.3f})".replace("0.", ".")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline
 from sklearn.base import BaseEstimator
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
@@ -29,8 +29,9 @@ from training.encoding import trees
 from training.evaluate import Floats, Labels, evaluate
 from training.intervals import bootstrap
 from training.prepare import Mask, Table
+from training.regression import measure
 from training.sampling import smote_steps
-from training.split import held_out
+from training.split import DEFAULT_SPLIT_SEED, held_out
 
 TEST_SHARE = 0.15
 THRESHOLD = 0.5
@@ -47,7 +48,7 @@ class Measured:
     """One model on its protocol's own test rows, at threshold 0.5.
 
     ``metrics`` are those of ``evaluate``, and ``r2`` of the same parameters fitted to the label as a number;
-    ``intervals`` are bootstrap intervals of ``metrics``.
+    ``intervals`` are bootstrap intervals of all but the counts.
     """
 
     name: str
@@ -88,12 +89,13 @@ class Reproduction:
         return self.before, self.after, self.honest, self.honest_smote
 
 
-def reproduce(rows: Table, schema: Schema, seed: int) -> Reproduction:
+def reproduce(rows: Table, schema: Schema, seed: int, split_seed: int = DEFAULT_SPLIT_SEED) -> Reproduction:
     """Run the report's protocol without and with SMOTE, and the honest one with the parameters that it finds."""
     values, dropped = report_values(rows, schema)
     scaler = StandardScaler().fit(values)
     matrix = scaler.transform(values)
     before = _report("report, before SMOTE", matrix, rows.y, seed)
+    test = held_out(rows.customers, rows.y, split_seed)
     grown, labels = SMOTE(random_state=seed).fit_resample(matrix, rows.y)
     after = _report("report, after SMOTE", grown, labels, seed)
     return Reproduction(
@@ -101,9 +103,9 @@ def reproduce(rows: Table, schema: Schema, seed: int) -> Reproduction:
         before=before.measured,
         after=after.measured,
         origin=_origin(after, grown, values, scaler),
-        honest=_honest("honest, no SMOTE", rows, schema, after.measured.parameters, seed, smote=False),
+        honest=_honest("honest, no SMOTE", rows, test, schema, after.measured.parameters, seed, smote=False),
         honest_smote=_honest(
-            "honest, SMOTE in training only", rows, schema, after.measured.parameters, seed, smote=True
+            "honest, SMOTE in training", rows, test, schema, after.measured.parameters, seed, smote=True
         ),
     )
 
@@ -190,10 +192,11 @@ def _origin(after: _Tested, grown: Matrix, values: Matrix, scaler: StandardScale
     return Origin(synthetic, probabilities, fractional)
 
 
-def _honest(name: str, rows: Table, schema: Schema, parameters: Parameters, seed: int, *, smote: bool) -> Measured:
+def _honest(
+    name: str, rows: Table, test: Mask, schema: Schema, parameters: Parameters, seed: int, *, smote: bool
+) -> Measured:
     """The same parameters; all features, customers held out first, SMOTE (if at all) on training rows only."""
     started = time.perf_counter()
-    test = held_out(rows.customers, rows.y)
     X, y = rows.X[~test].reset_index(drop=True), rows.y[~test]
     inside, truth = rows.X[test].reset_index(drop=True), rows.y[test]
 
@@ -215,10 +218,11 @@ def _measured(
     started: float,
     seed: int,
 ) -> Measured:
+    errors, error_intervals = measure(y, numbers.astype(np.float64), THRESHOLD, seed)
     return Measured(
         name=name,
-        metrics=evaluate(y, probabilities, THRESHOLD) | {"r2": float(r2_score(y, numbers))},
-        intervals=bootstrap(y, probabilities, THRESHOLD, seed=seed),
+        metrics=evaluate(y, probabilities, THRESHOLD) | {"r2": errors["r2"]},
+        intervals=bootstrap(y, probabilities, THRESHOLD, seed=seed) | {"r2": error_intervals["r2"]},
         parameters=parameters,
         y=y,
         probabilities=probabilities,
