@@ -14,7 +14,7 @@ from contract.table_dialect import alike
 
 @dataclass(frozen=True)
 class Found:
-    """Positions of id, features and label, in this order; ``repairs`` as in ``contract.tables``."""
+    """Positions of id, features and label, in this order; ``repairs`` as in ``contract.tables.SchemaTable``."""
 
     positions: tuple[int, ...]
     repairs: tuple[str, ...]

@@ -89,7 +89,7 @@ class BadLabel:
 class SchemaTable:
     """A table that has been gone through once. ``rows`` counts its rows, blank ones left out.
 
-    ``repairs`` says what was mended, one sentence each; ``bad_label`` is the first one.
+    ``repairs`` says what was mended, one clause each; ``bad_label`` is the first one.
     """
 
     def __init__(self, raw: RawTable, schema: Schema, origin: str, chunk_rows: int) -> None:
@@ -107,7 +107,7 @@ class SchemaTable:
         self.bad_label: BadLabel | None = None
         self._mark = self._look_through().decide(origin, point_expected=raw.points_expected)
         self._ids.refuse_doubtful(schema.id_column, origin)
-        self.repairs = tuple(f"{origin}: {repair}" for repair in [*raw.repairs, *found.repairs, *self._repairs()])
+        self.repairs = (*raw.repairs, *found.repairs, *self._repairs())
 
     def chunks(self) -> Iterator[pd.DataFrame]:
         """All rows in order, at most ``chunk_rows`` at a time, columns named as the schema names them.

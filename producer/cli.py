@@ -128,7 +128,7 @@ def replay(
         opened = open_table(table, schema)
         source, made = opened, table.stem
         for repair in opened.repairs:
-            typer.echo(f"warning: {repair}", err=True)
+            typer.echo(f"warning: --data {table}: {repair}", err=True)
     else:
         rows, seed = rows or DEFAULT_ROWS, DEFAULT_SEED if seed is None else seed
         source, made = SyntheticBank(rows, seed, schema=schema), f"synthetic-{rows}-{seed}"

@@ -59,7 +59,7 @@ def open_table(path: Path, schema: Schema, chunk_rows: int = CHUNK_ROWS) -> "Tab
 
 
 class TableSource:
-    """A table's rows. ``repairs`` says what is mended on reading, one sentence each."""
+    """A table's rows. ``repairs`` says what is mended on reading, one clause each."""
 
     def __init__(self, path: Path, schema: Schema, chunk_rows: int = CHUNK_ROWS) -> None:
         self.path = path

@@ -4,6 +4,7 @@ Everything that is not plain is a doubt, said in a sentence; what cannot be gues
 """
 
 import keyword
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ MAX_CATEGORIES = 50
 MAX_ORDINALS = 15
 _CATEGORY_SHARE = 0.05
 _FEW_CATEGORIES = 10
+_TWO_SHARE = 0.95  # of the rows have one of two values, the others a third by mistake
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ def _guess_label(columns: Sequence[Column], doubts: list[str]) -> Label | None:
     if len(two_valued) == 1:
         doubts.append(f"the label was guessed, for {two_valued[0].name!r} is the only column with two values")
         return _label(two_valued[0], doubts)
+    nearly = [column for column in columns if names_label(column.name) == 2 and _share_of_two(column) >= _TWO_SHARE]
+    if nearly:
+        third = sum(text is not None for text in nearly[0].texts) - sum(_counts(nearly[0]).values())
+        doubts.append(f"{third:,} rows have a third value in {nearly[0].name!r}, and will be left out")
+        return _label(nearly[0], doubts)
     doubts.append(
         "no column is named as a label is (churn, exited, attrition …) and has two values: say which one tells who left"
     )
@@ -112,12 +119,10 @@ def _guess_label(columns: Sequence[Column], doubts: list[str]) -> Label | None:
 
 
 def _label(column: Column, doubts: list[str]) -> Label:
-    one, other = (_plain(text, column) for text in column.distinct)
-    ranks = {text: says_left(text) for text in (one, other)}
+    counts = {_plain(text, column): count for text, count in _counts(column).items()}
+    one, other = counts
+    ranks = {text: says_left(text) for text in counts}
     if ranks[one] == ranks[other]:
-        counts = {
-            text: sum(_plain(each, column) == text for each in column.texts if each is not None) for text in ranks
-        }
         positive = min(counts, key=lambda text: counts[text])
         doubts.append(f"the rarer value of {column.name!r} is taken to mean that a customer left; swap the two if not")
     else:
@@ -126,6 +131,17 @@ def _label(column: Column, doubts: list[str]) -> Label:
     if {positive, negative} == {"0", "1"}:
         return Label(column.name, int(positive), int(negative))
     return Label(column.name, positive, negative)
+
+
+def _counts(column: Column) -> dict[str, int]:
+    """Its two commonest values, and how often they are there."""
+    return dict(Counter(text for text in column.texts if text is not None).most_common(2))
+
+
+def _share_of_two(column: Column) -> float:
+    counts = _counts(column)
+    present = len(column.texts) - column.missing
+    return sum(counts.values()) / present if len(counts) == 2 else 0.0
 
 
 def _plain(text: str, column: Column) -> str:
@@ -165,7 +181,7 @@ def _label_values(table: Columns, label: Label | None) -> Floats | None:
         return None
     column = next(column for column in table.columns if column.name == label.column)
     codes = {str(label.positive): 1.0, str(label.negative): 0.0}
-    return np.array([np.nan if text is None else codes[_plain(text, column)] for text in column.texts])
+    return np.array([np.nan if text is None else codes.get(_plain(text, column), np.nan) for text in column.texts])
 
 
 def _useless(column: Column, rows: int, y: Floats | None, label: Label | None) -> str | None:

@@ -40,7 +40,7 @@ def infer(
             raise UserError(
                 f"--out {out} cannot be written: {error.strerror}; give a path in an existing folder"
             ) from None
-        typer.echo(f"{out}: {len(draft.features)} features, {text.count('# DOUBT')} doubts", err=True)
+        typer.echo(f"{out}: {len(draft.features)} features; doubts: {text.count('# DOUBT')}", err=True)
     for missing, what in ((draft.id_column, "id"), (draft.label, "[label]")):
         if missing is None:
             typer.echo(f"decide: the draft has no {what}; see DECIDE in it", err=True)

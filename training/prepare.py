@@ -35,7 +35,7 @@ class Table:
     ``X`` is as ``contract.records.columns_frame`` makes it, ``y`` holds 0 and 1, ``customers`` the ids as text.
     ``data_hash`` is ``hash_data`` of it. ``excluded`` counts, per column, the rows left out because of it (a row may
     count for several), ``bad_rows`` names them (empty where it was asked not to); ``duplicates`` counts rows whose
-    customer has an earlier row. ``repairs`` says what was mended on reading, one sentence each.
+    customer has an earlier row. ``repairs`` says what was mended on reading, one clause each.
     """
 
     X: pd.DataFrame

@@ -249,8 +249,8 @@ def test_text_of_a_file_with_kinds_is_repaired_only_where_it_is_read_so(tmp_path
     table = opened(path)
 
     assert table.repairs == (
-        "small.csv: blanks around cells are removed ('Plan', 'Left')",
-        "small.csv: whole numbers written as floats are read as whole numbers ('Plan')",
+        "blanks around cells are removed ('Plan', 'Left')",
+        "whole numbers written as floats are read as whole numbers ('Plan')",
     )
     [chunk] = table.chunks()
     assert chunk[["Months", "Active", "Plan", "Left"]].to_numpy().tolist() == [["1.0", "true", "1", 1]]

@@ -160,6 +160,18 @@ def test_guesses_by_weak_signs_are_doubts(changed: dict[str, str], expected: str
     assert (expected is None) or any(expected in doubt for doubt in doubts(toml))
 
 
+def test_a_label_with_a_third_value_by_mistake_is_a_label(tmp_path: Path) -> None:
+    table = telco().astype({"Churn": object})
+    table.loc[:2, "Churn"] = "maybe"
+    table.loc[5, "Churn"] = None
+
+    toml = drafted(written(table, tmp_path))
+
+    assert doubts(toml) == ["# DOUBT: 3 rows have a third value in 'Churn', and will be left out."]
+    assert (schema_of(toml).label.positive, schema_of(toml).label.negative) == ("Yes", "No")
+    assert read_table(tmp_path / "table.csv", schema_of(toml)).excluded == {"Churn": 4}
+
+
 def test_other_doubts_are_said(tmp_path: Path) -> None:
     table = toy_table().astype({"Balance": object})
     table.loc[:4, "Balance"] = "unknown"
@@ -251,7 +263,7 @@ def test_the_command_writes_the_draft_or_shows_it(tmp_path: Path) -> None:
 
     assert (shown.exit_code, done.exit_code) == (0, 0)
     assert shown.stdout == out.read_text() == drafted(path).replace('"drafted"', '"table"')
-    assert "7 features, 0 doubts" in done.stderr
+    assert "7 features; doubts: 0" in done.stderr
     assert load_schema(str(out)).name == "table"
     assert "--force" in str(again.exception)
     assert CliRunner().invoke(app, [*command, "--out", str(out), "--force"]).exit_code == 0
