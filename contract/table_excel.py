@@ -5,7 +5,9 @@ that the spreadsheet program last computed for it; one that was never computed w
 refused.
 """
 
+import re
 import warnings
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -16,6 +18,7 @@ from contract.cells import Cells
 from contract.errors import UserError
 
 Row = tuple[Any, ...]
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s>/]")
 
 
 class ExcelTable:
@@ -51,15 +54,13 @@ class ExcelTable:
 
     def _only_sheet(self) -> int:
         """The number of the sheet that holds something."""
-        with self._sheets(formulas=True) as sheets:
+        with self._sheets() as sheets:
             filled = [
                 number
                 for number, sheet in enumerate(sheets)
                 if any(not _is_blank(row) for row in sheet.iter_rows(values_only=True))
             ]
-            formulas = len(filled) == 1 and any(
-                _is_formula(cell) for row in sheets[filled[0]].iter_rows(values_only=True) for cell in row
-            )
+            formulas = self._has_formulas()
         if not filled:
             raise UserError(f"{self._origin} is empty; give a workbook with a sheet that has a header row and rows")
         if len(filled) > 1:
@@ -70,6 +71,12 @@ class ExcelTable:
         if formulas:
             self._refuse_uncomputed(filled[0])
         return filled[0]
+
+    def _has_formulas(self) -> bool:
+        """Whether some sheet has one: told from the file itself, for a pass over all cells takes as long as reading."""
+        with zipfile.ZipFile(self._path) as file:
+            sheets = [name for name in file.namelist() if "worksheets/" in name and name.endswith(".xml")]
+            return any(_FORMULA.search(file.read(name)) for name in sheets)
 
     def _refuse_uncomputed(self, sheet: int) -> None:
         with self._sheets(formulas=True) as written, self._sheets() as computed:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+import zipfile
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -211,6 +213,15 @@ def test_a_formula_that_was_never_computed_is_no_empty_cell(tmp_path: Path) -> N
     message = refusal(workbook(tmp_path, [HEADER, ROW, [*ROW[:2], "=1+1", *ROW[3:]]]))
 
     assert "a formula in row 3 of its sheet" in message
+
+
+def test_a_formula_counts_as_the_value_that_was_computed(tmp_path: Path) -> None:
+    path, computed = workbook(tmp_path, [HEADER, [*ROW[:2], "=1+1", *ROW[3:]]]), tmp_path / "computed.xlsx"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(computed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, re.sub(rb"(</f>)<v ?/>|(</f>)<v></v>", rb"</f><v>2</v>", old.read(name)))
+
+    assert next(opened(computed).chunks())["Amount"].tolist() == [2.0]
 
 
 def test_floats_that_have_lost_digits_of_an_id_are_refused(tmp_path: Path) -> None:
