@@ -18,10 +18,10 @@ from training import tags
 from training.compare_rows import Common, kept_rows, unseen_rows
 from training.evaluate import Labels, evaluate
 from training.intervals import Difference, McNemar, Scored, bootstrap, mcnemar, paired_bootstrap
-from training.mlflow_runs import open_run, where
+from training.mlflow_runs import EXPERIMENT, open_run, where
 from training.prepare import read_table
 from training.validation_file import VALIDATION_ARTIFACT, read_validation
-from training.versions import FORMS, Version, describe, find, is_run_id
+from training.versions import FORMS, Version, describe, find, is_run_id, is_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -113,19 +113,32 @@ def _sides(
     named: tuple[str, str],
     table: Path | pd.DataFrame | None,
 ) -> _Sides:
-    found = tuple(_version(client, settings, text) for text in named)
-    first, second = found
+    named = _by_id(client, named[0]), _by_id(client, named[1])
+    first, second = (_version(client, settings, text) for text in named)
     if first is not None and second is not None:
         return _of_versions(client, schema, (first, second), table)
     if not all(is_run_id(text) for text in named):
         candidate = named[0] if first is None else named[1]
         raise UserError(
             f"run {candidate} has no registered version, and a version is compared with versions only; compare two "
-            f"runs, or two versions"
+            f"candidates, or two versions"
         )
     if table is not None:
         raise UserError("candidates are compared on their out-of-fold probabilities; leave --data out")
     return _of_candidates(client, named)
+
+
+def _by_id(client: "MlflowClient", text: str) -> str:
+    """The id of the newest run called ``text``; ``text`` itself if it names a version, a run's id, or nothing."""
+    name = text.strip()
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if is_version(name) or is_run_id(name) or experiment is None or "'" in name or not name:
+        return name
+    called = f"attributes.run_name = '{name}'"
+    found = client.search_runs(
+        [experiment.experiment_id], called, order_by=["attributes.start_time DESC"], max_results=1
+    )
+    return str(found[0].info.run_id) if found else name
 
 
 def _version(client: "MlflowClient", settings: Settings, text: str) -> Version | None:

@@ -12,7 +12,9 @@ _SHORT = {"average_precision": "avg. precision", "calibration_error": "calibrati
 
 
 def compare(
-    first: Annotated[str, typer.Argument(help="A version (3, churn/3), an alias (@champion) or the id of a run.")],
+    first: Annotated[
+        str, typer.Argument(help="A version (3, churn/3), an alias (@champion) or a candidate's run (id or name).")
+    ],
     second: Annotated[str, typer.Argument(help="Another one.")],
     table: Annotated[
         Path | None, typer.Option("--data", help="Table with labels; its rows that neither has seen are used.")
@@ -25,12 +27,13 @@ def compare(
     """Compare two models on the same rows, which neither has learned from.
 
     Shows both models' metrics with 95 % intervals, paired differences with theirs, and McNemar's test of the decisions;
-    logs a plot of them. Two runs of a search are compared on their out-of-fold probabilities.
+    logs a plot of them. Two candidates of a search are compared on their out-of-fold probabilities.
 
     \b
     Examples:
       churnstream compare 3 @champion
       churnstream compare churn/2 churn/5 --data customers.csv
+      churnstream compare "xgboost smote" "forest plain"
     """
     from rich.console import Console
 

@@ -19,7 +19,10 @@ from training.evaluate import Labels
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-FORMS = "a version's number such as 3 or churn/3, an alias such as @champion or churn@champion, or the id of a run"
+FORMS = (
+    "a version's number such as 3 or churn/3, an alias such as @champion or churn@champion, or a candidate's run by "
+    "its id or its name, such as 'xgboost smote'"
+)
 _REFERENCE = re.compile(r"(?:(?P<name>[^/@]+)/)?(?P<version>\d+)|(?P<aliased>[^/@]+)?@(?P<alias>[\w-]+)")
 _RUN = re.compile(r"[0-9a-f]{32}")
 
@@ -44,7 +47,7 @@ class Version:
 
 
 def find(client: "MlflowClient", settings: Settings, text: str) -> Version:
-    """The version that a user means by ``text``, one of ``FORMS`` but a run.
+    """The version that a user means by ``text``, one of ``FORMS`` but a candidate.
 
     Raises:
         UserError: ``text`` has another form, or there is no such version.
@@ -84,6 +87,11 @@ def describe(client: "MlflowClient", settings: Settings, number: int) -> Version
             raise
         of_run = {}
     return Version(settings, number, run_id, of_run | dict(found.tags))
+
+
+def is_version(text: str) -> bool:
+    """Whether ``text`` has the form of a version or an alias."""
+    return _REFERENCE.fullmatch(text.strip()) is not None
 
 
 def is_run_id(text: str) -> bool:

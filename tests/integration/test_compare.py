@@ -84,6 +84,10 @@ def test_two_candidates_are_compared_on_their_out_of_fold_probabilities(
         auc.high,
     )
 
+    candidate(client, "tree plain", y, 1 - good)
+    candidate(client, "tree plain", y, poor)
+    assert compare_models(settings, "forest smote", "tree plain").contrast == found.contrast  # the newest of a name
+
     back = compare_models(settings, other, one)
     assert back.contrast.differences["roc_auc"].value == -auc.value
     assert back.contrast.mcnemar.p == found.contrast.mcnemar.p
