@@ -39,11 +39,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows with one value of a feature, or with values in one bin."""
+    """Rows with one value of a feature, or ``binned``: with a number in a range, or one that many rows have."""
 
     title: str
     rows: Mask
     middle: float = 0.0
+    binned: bool = False
 
 
 def pictures(rows: Table, schema: Schema) -> list[Picture]:
@@ -91,7 +92,7 @@ def _feature(feature: Feature, rows: Table) -> Picture:
     column, y = rows.X[feature.name], rows.y
     parts = groups(feature, column)
     figure, (left, right) = several_axes(2, width=_WIDTH, height=_HEIGHT)
-    if feature.is_categorical or all(part.title.count(" to ") == 0 for part in parts):
+    if not any(part.binned for part in parts):
         _counts(left, parts, y)
     else:
         _histogram(left, column.to_numpy().astype(np.float64), y)
@@ -167,7 +168,7 @@ def _rates(axes: Axes, parts: list[Group], y: Labels, feature: str) -> None:
     rate = churned / counts
     # rounding can put an end a hair inside
     reach = np.maximum([rate - low, high - rate], 0.0)
-    binned = any(" to " in part.title for part in parts)
+    binned = any(part.binned for part in parts)
     places = np.array([part.middle for part in parts]) if binned else np.arange(len(parts), dtype=np.float64)
     drawn = np.isfinite(places)
     axes.errorbar(places[drawn], rate[drawn], yerr=reach[:, drawn], fmt="o", color=BLUE, ecolor=BLUE, capsize=3)
@@ -208,7 +209,7 @@ def _by_bin(numbers: Floats, gone: Mask) -> list[Group]:
     levels, counts = np.unique(numbers[~gone], return_counts=True)
     heavy = levels[counts >= len(numbers) / RATE_BINS]
     alone = np.isin(numbers, heavy)
-    found = [Group(f"{level:,.6g}", numbers == level, float(level)) for level in heavy]
+    found = [Group(f"{level:,.6g}", numbers == level, float(level), binned=True) for level in heavy]
     rest = ~gone & ~alone
     if rest.any():
         parts = max(1, round(RATE_BINS * rest.sum() / (~gone).sum()))
@@ -221,7 +222,7 @@ def _by_bin(numbers: Floats, gone: Mask) -> list[Group]:
 def _bin(numbers: Floats, rows: Mask) -> Group:
     inside = numbers[rows]
     low, high = float(inside.min()), float(inside.max())
-    return Group(f"{low:,.6g} to {high:,.6g}", rows, float(inside.mean()))
+    return Group(f"{low:,.6g} to {high:,.6g}", rows, float(inside.mean()), binned=True)
 
 
 def _correlations(rows: Table, schema: Schema) -> Picture:
@@ -234,6 +235,7 @@ def _correlations(rows: Table, schema: Schema) -> Picture:
             columns |= {f"{feature.name} = {each}": np.asarray(column == each, dtype=np.float64) for each in told}
         else:
             columns[feature.name] = column.to_numpy(np.float64)
+    left_out = len(columns) - _MATRIX_COLUMNS
     columns = dict(list(columns.items())[:_MATRIX_COLUMNS]) | {schema.label.column: rows.y.astype(np.float64)}
     matrix = pd.DataFrame(columns).corr().to_numpy()
     size = 2.6 + 0.42 * len(columns)
@@ -256,6 +258,8 @@ def _correlations(rows: Table, schema: Schema) -> Picture:
     axes.grid(visible=False)
     figure.colorbar(image, ax=axes, shrink=0.7)
     strongest = _strongest(matrix[-1, :-1], list(columns)[:-1])
+    if left_out > 0:
+        strongest += f" The first {_MATRIX_COLUMNS} columns are drawn, {left_out} are not."
     return Picture("correlation.png", "Correlation matrix", strongest, figure, wide=True)
 
 

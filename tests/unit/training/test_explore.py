@@ -104,6 +104,31 @@ def test_a_value_that_many_rows_have_is_a_group_of_its_own() -> None:
     assert max(sizes) - min(sizes) <= 2
 
 
+def test_a_name_that_reads_like_a_range_is_a_name_and_a_column_of_one_value_or_none_is_drawn() -> None:
+    table = toy_table()
+    table["Gender"] = np.where(table["Gender"] == "Male", "month to month", "a year")
+    table["Balance"], table["CreditScore"] = np.nan, 600
+    schema = other_schema(
+        Gender={"kind": "categorical", "categories": ["month to month", "a year"]},
+        Balance={"kind": "numeric", "missing": True},
+        CreditScore={"kind": "numeric"},
+    )
+    drawn = {picture.file: picture for picture in pictures(read_table(table, schema), schema)}
+    ticks = [tick.get_text() for tick in drawn["feature-Gender.png"].figure.axes[1].get_xticklabels()]
+    assert ticks == ["month to month", "a year"]
+    assert "Balance (missing)" in drawn["feature-Balance.png"].text
+    assert "CreditScore 600" in drawn["feature-CreditScore.png"].text
+
+
+def test_a_matrix_that_is_cut_says_so() -> None:
+    table = toy_table(300)
+    names = [f"number_{number}" for number in range(35)]
+    for number, each in enumerate(names):
+        table[each] = np.random.default_rng(number).random(300)
+    schema = other_schema(**{each: {"kind": "numeric"} for each in names})
+    assert "30 columns are drawn, 5 are not" in pictures(read_table(table, schema), schema)[-1].text
+
+
 def test_gaps_and_excluded_rows_are_counted_in_the_picture() -> None:
     table = toy_table()
     table.loc[:4, "Age"] = 3
