@@ -6,7 +6,7 @@ hyper-parameters may be. Everything it is built of can be saved by skops (see ``
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from imblearn.pipeline import Pipeline
 from sklearn.base import BaseEstimator
@@ -42,6 +42,12 @@ STACKED = 3
 INNER_FOLDS = 3
 """Folds inside a training fold, whose predictions the stacking's last model learns from."""
 
+Pace = Literal["quick", "medium", "slow"]
+"""Under 10, under 25, and more milliseconds for 1,000 rows of the public table on one core, with the kind's defaults.
+
+The rule that chooses goes by this and not by a clock, so that the same command chooses the same model every time.
+"""
+PACES: tuple[Pace, ...] = get_args(Pace)
 Members = Sequence[tuple[str, Pipeline]]
 Weights = Callable[[float], Parameters]
 """Parameters of a classifier that give both classes the same weight; takes the negatives per positive."""
@@ -55,7 +61,7 @@ class Kind:
     the classifier takes no class weights: rows of the smaller class are then repeated, which weighs them the same.
     ``grid`` is the small grid, ``exhaustive`` the large one, ``space`` what random and Bayesian search draw from; each
     names only what differs from ``defaults``. A kind with ``of_best`` is made of so many of the best other kinds; only
-    of those with probabilities, unless it ``takes_margins``, too.
+    of those with probabilities, unless it ``takes_margins``, too. ``pace`` is how long it takes to score, as a class.
     """
 
     name: str
@@ -67,6 +73,7 @@ class Kind:
     grid: Grid
     exhaustive: Grid
     space: Space = field(default_factory=dict)
+    pace: Pace = "medium"
     of_best: int = 0
     takes_margins: bool = True
 
@@ -172,6 +179,7 @@ KINDS: dict[str, Kind] = {
             {"n_neighbors": (5, 15, 31, 61), "weights": ("uniform", "distance")},
             {"n_neighbors": (3, 5, 9, 15, 21, 31, 45, 61, 91), "weights": ("uniform", "distance"), "p": (1, 2)},
             {"n_neighbors": Between(3, 120, log=True), "weights": OneOf(("uniform", "distance")), "p": OneOf((1, 2))},
+            pace="slow",
         ),
         Kind(
             "tree",
@@ -191,6 +199,7 @@ KINDS: dict[str, Kind] = {
                 "min_samples_leaf": Between(2, 120, log=True),
                 "criterion": OneOf(("gini", "entropy")),
             },
+            pace="quick",
         ),
         Kind(
             "forest",
@@ -244,6 +253,7 @@ KINDS: dict[str, Kind] = {
             {"var_smoothing": (1e-9, 1e-6, 1e-3, 1e-2, 1e-1)},
             {"var_smoothing": tuple(10.0**exponent for exponent in range(-10, 1))},
             {"var_smoothing": Between(1e-9, 1.0, log=True)},
+            pace="quick",
         ),
         Kind(
             "mlp",
@@ -266,6 +276,7 @@ KINDS: dict[str, Kind] = {
                 "max_iter": Between(10, 50),
                 "activation": OneOf(("relu", "tanh")),
             },
+            pace="quick",
         ),
         Kind(
             "voting",
@@ -276,6 +287,7 @@ KINDS: dict[str, Kind] = {
             {},
             {},
             {},
+            pace="slow",
             of_best=STACKED,
             takes_margins=False,
         ),
@@ -289,6 +301,7 @@ KINDS: dict[str, Kind] = {
             {"C": (0.1, 1.0)},
             {"C": (0.01, 0.1, 1.0, 10.0)},
             {"C": Between(0.01, 10.0, log=True)},
+            pace="slow",
             of_best=STACKED,
         ),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 from imblearn.pipeline import Pipeline
 
+from training.candidates import KINDS, Pace
 from training.evaluate import Floats, Labels, evaluate
 from training.fitting import Validated, validate
 from training.sampling import Sampling
@@ -38,6 +39,10 @@ class Candidate:
     @property
     def threshold(self) -> float:
         return self.validated.threshold
+
+    @property
+    def pace(self) -> Pace:
+        return KINDS[self.kind].pace
 
     @property
     def hyperparameters(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.bundle import LABEL_COLUMN, METADATA_KEY, REFERENCE_ARTIFACT, SCORE_COLUMN, make_card
-from contract.registry import TRUSTED_TYPES, Classifier
+from contract.registry import MODEL_FILE, MODEL_HASH_TAG, TRUSTED_TYPES, Classifier, file_hash
 from contract.schema import Schema
 from contract.settings import Settings
 from training.develop import HeldOut
@@ -69,12 +69,13 @@ def register(client: "MlflowClient", settings: Settings, schema: Schema, trained
     _log_files(client, trained, run.run_id)
     model_id = str(client.create_logged_model(run.experiment_id, MODEL_ARTIFACT, run.run_id).model_id)
     _log_model(settings, schema, trained, run.run_id, model_id)
+    sealed = {MODEL_HASH_TAG: _model_hash(settings, model_id)}
     _make_registered_model(client, settings.model_name)
     made = client.create_model_version(
         settings.model_name,
         f"models:/{model_id}",
         run.run_id,
-        tags=dict(trained.tags),
+        tags={**trained.tags, **sealed},
         model_id=model_id,
         description=trained.card[:DESCRIPTION_LIMIT],
     )
@@ -125,6 +126,18 @@ def _log_model(settings: Settings, schema: Schema, trained: Trained, run_id: str
         pip_requirements=[f"{name}=={version}" for name, version in library_versions().items()],
         metadata={METADATA_KEY: msgspec.to_builtins(card)},
     )
+
+
+def _model_hash(settings: Settings, model_id: str) -> str:
+    """Of the file as the registry gives it, which is what serving will read."""
+    import mlflow.artifacts
+
+    uri = settings.mlflow_tracking_uri
+    with tempfile.TemporaryDirectory(prefix="churnstream-model-") as local:
+        made = mlflow.artifacts.download_artifacts(
+            artifact_uri=f"models:/{model_id}", dst_path=local, tracking_uri=uri, registry_uri=uri
+        )
+        return file_hash(Path(made) / MODEL_FILE)
 
 
 def _log_files(client: "MlflowClient", trained: Trained, run_id: str) -> None:

@@ -206,7 +206,7 @@ class Searcher:
         chosen = search.default
         if search.best is not None and search.best.parameters != search.default.parameters:
             again = self._measure(search.kind, search.sampling, search.best.parameters, search.members, self._final)
-            chosen = (chosen, again)[rank(self.y, (chosen, again), timing=False).winner]
+            chosen = (chosen, again)[rank(self.y, (chosen, again)).winner]
         self.listener.finished(chosen, search.trials)
         return chosen
 
@@ -239,7 +239,7 @@ class Searcher:
         ]
         if len(usable) < 2:
             return ()
-        order = rank(self.y, usable, timing=False).order
+        order = rank(self.y, usable).order
         return tuple(usable[place] for place in order[: kind.of_best])
 
     def _later(self, searches: list[_Search], composite: list[Kind]) -> float:

@@ -5,7 +5,7 @@ The rule, in full:
 1. F1 at each candidate's own threshold. Candidates whose F1 is lower than the highest by no more than one standard
    error of the difference on the same rows count as equal: the threshold was chosen on these rows, and so much is luck.
 2. Of these, the highest ROC AUC, which no threshold has a part in.
-3. If another has an AUC less than ``AUC_TIE`` lower and scores in less than half the time, the quickest such one.
+3. Another with an AUC less than ``AUC_TIE`` lower wins if its kind scores quicker (``candidates.Pace``).
 
 The standard error is that of the mean of the rows' influences on F1 (the delta method: F1 = 2 Σ tp / Σ (said + true)),
 paired, so what is hard for both candidates cancels out. One standard error is what the field takes for "as good as"
@@ -18,18 +18,18 @@ from typing import Protocol
 
 import numpy as np
 
+from training.candidates import PACES, Pace
 from training.evaluate import Floats, Labels
 
 AUC_TIE = 0.0005
-QUICKER = 0.5
 RULE = (
     "highest F1 at the chosen threshold (equal: within one paired standard error), then highest ROC AUC "
-    f"(equal: within {AUC_TIE}), then scoring time (less than half)"
+    f"(equal: within {AUC_TIE}), then scoring time (by the kind: quick, medium or slow)"
 )
 
 
 class Competitor(Protocol):
-    """What the rule looks at: out-of-fold probabilities and threshold, and their metrics."""
+    """What the rule looks at: out-of-fold probabilities and threshold, their metrics, and how quickly it scores."""
 
     @property
     def scores(self) -> Floats: ...
@@ -37,6 +37,8 @@ class Competitor(Protocol):
     def threshold(self) -> float: ...
     @property
     def metrics(self) -> dict[str, float]: ...
+    @property
+    def pace(self) -> Pace: ...
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Ranking:
         return self.order[0]
 
 
-def rank(y: Labels, candidates: Sequence[Competitor], *, timing: bool = True) -> Ranking:
-    """Order at least one candidate by the rule; without its third step, which a clock decides, if not ``timing``."""
+def rank(y: Labels, candidates: Sequence[Competitor]) -> Ranking:
+    """Order at least one candidate by the rule."""
     f1 = [candidate.metrics["f1"] for candidate in candidates]
     auc = [candidate.metrics["roc_auc"] for candidate in candidates]
     best = max(range(len(candidates)), key=lambda place: (f1[place], auc[place]))
@@ -63,14 +65,11 @@ def rank(y: Labels, candidates: Sequence[Competitor], *, timing: bool = True) ->
     reason = f"F1 {f1[equal[0]]:.4f}"
     if len(equal) > 1:
         reason = f"of {len(equal)} candidates equal in F1 it has the highest ROC AUC, {auc[equal[0]]:.4f}"
-    if timing:
-        quick = _quicker(candidates, equal)
-        if quick != equal[0]:
-            reason = (
-                f"of {len(equal)} candidates equal in F1 it is as good in ROC AUC as the best and quickest to score"
-            )
-            equal.remove(quick)
-            equal.insert(0, quick)
+    quick = _quicker(candidates, equal)
+    if quick != equal[0]:
+        reason = f"of {len(equal)} candidates equal in F1 it is as good in ROC AUC and quickest to score"
+        equal.remove(quick)
+        equal.insert(0, quick)
     return Ranking((*equal, *others), len(equal), reason)
 
 
@@ -96,11 +95,7 @@ def _influence(y: Labels, candidate: Competitor) -> Floats:
 
 
 def _quicker(candidates: Sequence[Competitor], equal: list[int]) -> int:
-    first = candidates[equal[0]].metrics
-    near = [
-        place
-        for place in equal[1:]
-        if first["roc_auc"] - candidates[place].metrics["roc_auc"] < AUC_TIE
-        and candidates[place].metrics["score_1000_ms"] < QUICKER * first["score_1000_ms"]
-    ]
-    return min(near, key=lambda place: candidates[place].metrics["score_1000_ms"], default=equal[0])
+    """The first of the quickest among those as good in AUC as the first."""
+    highest = candidates[equal[0]].metrics["roc_auc"]
+    near = [place for place in equal if highest - candidates[place].metrics["roc_auc"] < AUC_TIE]
+    return min(near, key=lambda place: PACES.index(candidates[place].pace))

@@ -21,7 +21,7 @@ from churnstream.local_kafka import free_port
 from contract.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
 from contract.errors import UserError
 from contract.records import features_type
-from contract.registry import positive_probabilities, registry_client
+from contract.registry import MODEL_HASH_TAG, file_hash, positive_probabilities, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from scorer.model import load_model
@@ -203,6 +203,21 @@ def test_a_pickled_model_is_refused_unread(settings: Settings, format_: str) -> 
     assert not marker.exists()
 
 
+def seal(settings: Settings, folder: Path) -> None:
+    """Make the registry take the model file for the one that was registered."""
+    client = registry_client(settings)
+    client.set_model_version_tag("churn", "1", MODEL_HASH_TAG, file_hash(folder / "model.skops"))
+
+
+def test_a_model_file_with_a_bit_of_it_altered_is_refused(settings: Settings) -> None:
+    folder = model_folder(train(settings, toy_table()))
+    content = bytearray((folder / "model.skops").read_bytes())
+    content[-1] ^= 1  # in the archive's comment length, which changes no answer
+    (folder / "model.skops").write_bytes(content)
+    with pytest.raises(UserError, match="not the one that was registered"):
+        load_model(settings)
+
+
 def test_a_type_that_is_not_on_our_list_is_refused_whatever_the_model_says(settings: Settings) -> None:
     import skops.io
     from sklearn.pipeline import Pipeline
@@ -213,7 +228,10 @@ def test_a_type_that_is_not_on_our_list_is_refused_whatever_the_model_says(setti
     description = yaml.safe_load((folder / "MLmodel").read_text())
     description["flavors"]["sklearn"]["skops_trusted_types"].append("posix.system")
     (folder / "MLmodel").write_text(yaml.safe_dump(description))
-    with pytest.raises(UserError, match="refused"):
+    with pytest.raises(UserError, match="not the one that was registered"):
+        load_model(settings)
+    seal(settings, folder)
+    with pytest.raises(UserError, match=r"refused: Untrusted types.*posix.system"):
         load_model(settings)
 
 
@@ -229,6 +247,7 @@ def test_a_model_that_answers_otherwise_than_it_did_is_refused(settings: Setting
 def test_a_damaged_file_and_a_changed_signature_are_refused(settings: Settings) -> None:
     folder = model_folder(train(settings, toy_table()))
     (folder / "model.skops").write_bytes(b"no zip")
+    seal(settings, folder)
     with pytest.raises(UserError, match="cannot be read"):
         load_model(settings)
     text = (folder / "MLmodel").read_text()

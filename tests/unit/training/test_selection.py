@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from training.candidates import Pace
 from training.evaluate import Floats, Labels, evaluate
 from training.fitting import best_threshold
 from training.intervals import Scored, paired_bootstrap
@@ -21,9 +22,10 @@ class Fake:
     scores: Floats
     threshold: float
     metrics: dict[str, float] = field(default_factory=dict)
+    pace: Pace = "medium"
 
     def __post_init__(self) -> None:
-        self.metrics = evaluate(Y, self.scores, self.threshold) | {"score_1000_ms": 10.0} | self.metrics
+        self.metrics = evaluate(Y, self.scores, self.threshold) | self.metrics
 
 
 def noisy(spread: float, seed: int = 1, **metrics: float) -> Fake:
@@ -52,20 +54,18 @@ def test_among_those_equal_in_f1_the_auc_decides() -> None:
     assert "ROC AUC" in found.reason
 
 
-@pytest.mark.parametrize(("milliseconds", "winner"), [(4.9, 1), (5.1, 0)])
-def test_a_tie_goes_to_one_that_scores_in_less_than_half_the_time(milliseconds: float, winner: int) -> None:
-    slow = noisy(0.02)
-    nearly = slow.metrics["roc_auc"] - AUC_TIE / 2
-    quick = Fake(slow.scores, slow.threshold, {"score_1000_ms": milliseconds, "roc_auc": nearly})
-    assert rank(Y, [slow, quick]).winner == winner
-    assert rank(Y, [slow, quick], timing=False).winner == 0
+@pytest.mark.parametrize(("pace", "winner"), [("quick", 1), ("medium", 0), ("slow", 0)])
+def test_a_tie_goes_to_the_kind_that_scores_quicker(pace: Pace, winner: int) -> None:
+    first = noisy(0.02)
+    nearly = first.metrics["roc_auc"] - AUC_TIE / 2
+    second = Fake(first.scores, first.threshold, {"roc_auc": nearly}, pace)
+    assert rank(Y, [first, second]).winner == winner
 
 
 def test_speed_is_nothing_where_the_auc_is_not_equal() -> None:
-    slow = noisy(0.02)
-    worse = slow.metrics["roc_auc"] - 2 * AUC_TIE
-    quick = Fake(slow.scores, slow.threshold, {"score_1000_ms": 1.0, "roc_auc": worse})
-    assert rank(Y, [slow, quick]).winner == 0
+    first = noisy(0.02)
+    worse = first.metrics["roc_auc"] - 2 * AUC_TIE
+    assert rank(Y, [first, Fake(first.scores, first.threshold, {"roc_auc": worse}, "quick")]).winner == 0
 
 
 def test_the_standard_error_is_the_one_that_a_paired_bootstrap_finds() -> None:
