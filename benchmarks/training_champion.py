@@ -1,9 +1,9 @@
 """How much better the chosen model is than the default one, on the same held-out customers, over several splits.
 
 For each split seed, both are made from the training rows alone: the default of ``churnstream train``, and the winner
-of ``churnstream train --all`` without a search (every kind with its defaults, the rule in ``training.selection``). Both
-are then scored once on the held-out 15 %. Differences are paired by split; their interval is Student's over the splits. The
-splits share customers, so it is a little too narrow.
+of ``churnstream train --all`` without a search (every kind with its defaults, the rule in ``training.selection``).
+Both are then scored once on the held-out 15 %. Differences are paired by split; their interval is Student's over the
+splits. The splits share customers, so it is a little too narrow.
 
     python benchmarks/training_champion.py --data Churn_Modelling.csv
 
