@@ -21,7 +21,7 @@ from training.intervals import Difference, McNemar, Scored, bootstrap, mcnemar, 
 from training.mlflow_runs import EXPERIMENT, open_run, where
 from training.prepare import read_table
 from training.validation_file import VALIDATION_ARTIFACT, read_validation
-from training.versions import FORMS, Version, describe, find, is_run_id, is_version
+from training.versions import CANDIDATES, FORMS, Version, describe, find, is_run_id, is_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -129,16 +129,21 @@ def _sides(
 
 
 def _by_id(client: "MlflowClient", text: str) -> str:
-    """The id of the newest run called ``text``; ``text`` itself if it names a version, a run's id, or nothing."""
+    """``text`` if it is a version's name or a run's id, else the id of the newest run that is called so."""
     name = text.strip()
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    if is_version(name) or is_run_id(name) or experiment is None or "'" in name or not name:
+    if is_version(name) or is_run_id(name):
         return name
+    unknown = UserError(f"{text!r} names no model; give {FORMS}, or {CANDIDATES}")
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None or "'" in name or not name:
+        raise unknown
     called = f"attributes.run_name = '{name}'"
     found = client.search_runs(
         [experiment.experiment_id], called, order_by=["attributes.start_time DESC"], max_results=1
     )
-    return str(found[0].info.run_id) if found else name
+    if not found:
+        raise unknown
+    return str(found[0].info.run_id)
 
 
 def _version(client: "MlflowClient", settings: Settings, text: str) -> Version | None:
@@ -198,13 +203,13 @@ def _candidate(client: "MlflowClient", run_id: str) -> tuple[_Candidate, tuple[L
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        raise UserError(f"there is no run {run_id} in MLflow; give {FORMS}") from None
+        raise UserError(f"there is no run {run_id} in MLflow; give {CANDIDATES}") from None
     validation = read_validation(client, run_id)
     threshold = run.data.metrics.get("threshold")
     if validation is None or threshold is None:
         raise UserError(
             f"run {run_id} ({run.info.run_name}) has no {VALIDATION_ARTIFACT} or no threshold, so it is no candidate "
-            f"that can be compared; give {FORMS}"
+            f"that can be compared; give {CANDIDATES}"
         )
     y, scores = validation
     return _Candidate(str(run.info.run_name), run.data.tags), (y, Scored(scores, threshold))

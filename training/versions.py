@@ -19,10 +19,8 @@ from training.evaluate import Labels
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-FORMS = (
-    "a version's number such as 3 or churn/3, an alias such as @champion or churn@champion, or a candidate's run by "
-    "its id or its name, such as 'xgboost smote'"
-)
+FORMS = "a version's number such as 3 or churn/3, or an alias such as @champion or churn@champion"
+CANDIDATES = "a candidate's run by its id or its name, such as 'xgboost smote'"
 _REFERENCE = re.compile(r"(?:(?P<name>[^/@]+)/)?(?P<version>\d+)|(?P<aliased>[^/@]+)?@(?P<alias>[\w-]+)")
 _RUN = re.compile(r"[0-9a-f]{32}")
 
@@ -47,7 +45,7 @@ class Version:
 
 
 def find(client: "MlflowClient", settings: Settings, text: str) -> Version:
-    """The version that a user means by ``text``, one of ``FORMS`` but a candidate.
+    """The version that a user means by ``text``, one of ``FORMS``.
 
     Raises:
         UserError: ``text`` has another form, or there is no such version.

@@ -107,6 +107,9 @@ def test_runs_that_cannot_be_compared_are_refused(settings: Settings, client: Ml
         run.log({"f1": 0.5})
     with pytest.raises(UserError, match="no candidate that can be compared"):
         compare_models(settings, one, run.run_id)
+    for nothing in ("no such run", "it's none", " "):
+        with pytest.raises(UserError, match="names no model; give a version"):
+            compare_models(settings, one, nothing)
     with pytest.raises(UserError, match="there is no run"):
         compare_models(settings, one, "0" * 32)
     with pytest.raises(UserError, match="both names mean run"):
