@@ -83,7 +83,7 @@ def train(
     )
     comparing = everything or any(given is not None for given in (kinds, samplings, search, budget, trials))
     if protocol == "report" or task == "regression":
-        _without_registering(settings, table, on_bad_rows, protocol, task, seed, comparing)
+        _without_registering(settings, table, on_bad_rows, protocol, task, seed, split_seed, comparing)
         return
     plan = _plan(kinds, samplings, search, budget, trials, jobs, seed) if comparing else None
     from training.progress import Bar
@@ -154,6 +154,7 @@ def _without_registering(
     protocol: Protocol,
     task: Task,
     seed: int,
+    split_seed: int,
     comparing: bool,
 ) -> None:
     """The report's protocol or the regression: figures in MLflow and on the screen, and no model."""
@@ -176,7 +177,7 @@ def _without_registering(
 
         rows = read_table(table, schema, on_bad_rows=on_bad_rows)
         run = report_protocol.run if protocol == "report" else regression.run
-        lines = run(settings, rows, schema, seed=seed).show_lines()
+        lines = run(settings, rows, schema, seed=seed, split_seed=split_seed).show_lines()
     console = Console(highlight=False, markup=False, soft_wrap=True)
     for line in lines:
         console.print(line)
