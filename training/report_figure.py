@@ -47,12 +47,12 @@ def _steps(axes: Axes, found: Reproduction, seed: int) -> None:
             ORANGE,
         ),
         (
-            "synthetic churners instead,\ntheir fractions rounded away",
+            "synthetic rows instead,\ntheir fractions rounded away",
             evaluate(after.y, origin.rounded, THRESHOLD)["f1"],
             bootstrap(after.y, origin.rounded, THRESHOLD, seed=seed)["f1"],
             PURPLE,
         ),
-        ("as reported: synthetic\nchurners as SMOTE made them", after.metrics["f1"], after.intervals["f1"], VERMILION),
+        ("as reported: synthetic\nrows as SMOTE made them", after.metrics["f1"], after.intervals["f1"], VERMILION),
     ]
     name(axes, "F1 of the same kind of model, 95 % intervals", "F1 at threshold 0.5", "")
     places = np.arange(len(bars))[::-1]
@@ -66,19 +66,20 @@ def _steps(axes: Axes, found: Reproduction, seed: int) -> None:
 
 
 def _found(axes: Axes, found: Reproduction) -> None:
-    churned, origin = found.after.y == 1, found.origin
-    as_made, rounded = found.after.probabilities >= THRESHOLD, origin.rounded >= THRESHOLD
+    origin = found.origin
+    of_them, synthetic = found.after.y == origin.rarer, origin.synthetic
+    as_made, rounded = origin.recognised(found.after.probabilities), origin.recognised(origin.rounded)
     bars = [
-        ("real", as_made[churned & ~origin.synthetic], SKY),
-        ("synthetic,\nfractions rounded away", rounded[churned & origin.synthetic], PURPLE),
-        ("synthetic,\nas SMOTE made them", as_made[churned & origin.synthetic], VERMILION),
+        ("real", as_made[of_them & ~synthetic], SKY),
+        ("synthetic,\nfractions rounded away", rounded[synthetic], PURPLE),
+        ("synthetic,\nas SMOTE made them", as_made[synthetic], VERMILION),
     ]
     bars = [bar for bar in bars if len(bar[1])]
     name(
         axes,
-        "Churners of the report's test set\n"
+        f"{origin.customers.capitalize()} in the report's test set\n"
         f"({origin.fractional:.0%} of the synthetic have fractions, no real one has)",
-        "share that the report's model finds (recall), 95 % intervals",
+        "share that the report's model recognises, 95 % intervals",
         "",
     )
     places = np.arange(len(bars))[::-1]

@@ -10,9 +10,9 @@ from contract.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
 from training import tags
-from training.evaluate import Floats, evaluate
+from training.evaluate import evaluate
 from training.mlflow_runs import Run, open_run, where
-from training.prepare import Table
+from training.prepare import Mask, Table
 from training.report_figure import origin_figure
 from training.reproduction import THRESHOLD, Measured, Reproduction, reproduce
 from training.split import DEFAULT_SPLIT_SEED
@@ -31,19 +31,22 @@ class ReportResult:
 
     def show_lines(self) -> list[str]:
         """A table of the figures with intervals, what differs, and where the picture is."""
-        found, synthetic = self.found, self.found.origin.synthetic
-        y, probabilities, rounded = found.after.y, found.after.probabilities, found.origin.rounded
-        real = evaluate(y[~synthetic], probabilities[~synthetic], THRESHOLD)
+        found, origin = self.found, self.found.origin
+        y, probabilities, synthetic = found.after.y, found.after.probabilities, origin.synthetic
+        of_them = y == origin.rarer
+        real = evaluate(y[~synthetic], probabilities[~synthetic], THRESHOLD)["f1"]
+        recognised, rounded = origin.recognised(probabilities), origin.recognised(origin.rounded)
         return [
             f"{'protocol':<25}  {'F1 (95 %)':<17}  {'acc.':<5}  {'AUC':<5}  R² (95 %)",
             *(_line(measured) for measured in found.all),
             f"The report's protocol drops {', '.join(found.dropped) or 'no feature'} and the id columns, scales over "
-            f"the whole table, and lets SMOTE make churners before it splits: {int(synthetic.sum()):,} of its "
-            f"{len(y):,} test rows are synthetic.",
-            f"Its model finds {_share(probabilities[synthetic])} of the synthetic churners and {real['recall']:.0%} of "
-            f"the real ones; on the real customers of that test set its F1 is {real['f1']:.3f}.",
-            f"{found.origin.fractional:.0%} of the synthetic churners have a fraction where the table has only whole "
-            f"numbers, which gives them away: with the fractions rounded it finds {_share(rounded[synthetic])}.",
+            f"the whole table, and lets SMOTE make {origin.customers} before it splits: "
+            f"{int(synthetic.sum()):,} of its {len(y):,} test rows are synthetic.",
+            f"Its model recognises {_share(recognised[synthetic])} of the synthetic {origin.customers} and "
+            f"{_share(recognised[of_them & ~synthetic])} of the real ones; on the real customers of that test set "
+            f"its F1 is {real:.3f}.",
+            f"{origin.fractional:.0%} of the synthetic ones have a fraction where the table has only whole numbers, "
+            f"which gives them away: with the fractions rounded it recognises {_share(rounded[synthetic])}.",
             "Nothing was registered: such a model never becomes champion.",
             f"Where the difference comes from: {self.figure}",
         ]
@@ -97,8 +100,8 @@ def _summary(found: Reproduction) -> dict[str, float]:
     return {f"{metric}_{name}": measured.metrics[metric] for name, measured in names.items() for metric in ("f1", "r2")}
 
 
-def _share(probabilities: Floats) -> str:
-    return f"{(probabilities >= THRESHOLD).mean():.0%}" if len(probabilities) else "none"
+def _share(hits: Mask) -> str:
+    return f"{hits.mean():.0%}" if len(hits) else "none"
 
 
 def _line(measured: Measured) -> str:

@@ -64,13 +64,25 @@ class Measured:
 class Origin:
     """The report's test rows after SMOTE: which are synthetic, and what gives these away.
 
-    ``rounded`` are the model's probabilities after the synthetic rows' values were rounded in those features that hold
-    whole numbers only in the table. ``fractional`` is the share of synthetic rows that this changes.
+    Synthetic rows have the ``rarer`` label: 1, or 0 in a table of which most have churned. ``rounded`` are the model's
+    probabilities after the synthetic rows' values were rounded in those features that hold whole numbers only in the
+    table. ``fractional`` is the share of synthetic rows that this changes.
     """
 
+    rarer: int
     synthetic: Mask
     rounded: Floats
     fractional: float
+
+    @property
+    def customers(self) -> str:
+        """What messages call those of whom synthetic ones are made."""
+        return "churners" if self.rarer else "customers who stayed"
+
+    def recognised(self, probabilities: Floats) -> Mask:
+        """Which rows are told to have the rarer label."""
+        said: Mask = (probabilities >= THRESHOLD) == bool(self.rarer)
+        return said
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,7 @@ def reproduce(rows: Table, schema: Schema, seed: int, split_seed: int = DEFAULT_
         dropped=dropped,
         before=before.measured,
         after=after.measured,
-        origin=_origin(after, grown, values, scaler),
+        origin=_origin(after, grown, values, scaler, rarer=bool(2 * rows.y.sum() <= len(rows.y))),
         honest=_honest("honest, no SMOTE", rows, test, schema, after.measured.parameters, seed, smote=False),
         honest_smote=_honest(
             "honest, SMOTE in training", rows, test, schema, after.measured.parameters, seed, smote=True
@@ -179,7 +191,7 @@ def _report(name: str, X: Matrix, y: Labels, seed: int) -> _Tested:
     return _Tested(measured, classifier, test)
 
 
-def _origin(after: _Tested, grown: Matrix, values: Matrix, scaler: StandardScaler) -> Origin:
+def _origin(after: _Tested, grown: Matrix, values: Matrix, scaler: StandardScaler, *, rarer: bool) -> Origin:
     synthetic = after.test >= len(values)
     whole = (values == np.round(values)).all(axis=0)
     made = scaler.inverse_transform(grown[after.test[synthetic]])
@@ -189,7 +201,7 @@ def _origin(after: _Tested, grown: Matrix, values: Matrix, scaler: StandardScale
     if synthetic.any():
         probabilities[synthetic] = _scores(after.classifier, scaler.transform(rounded))
         fractional = float((np.abs(rounded - made) > _ROUNDING).any(axis=1).mean())
-    return Origin(synthetic, probabilities, fractional)
+    return Origin(int(rarer), synthetic, probabilities, fractional)
 
 
 def _honest(

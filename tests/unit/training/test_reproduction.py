@@ -13,6 +13,7 @@ from tests.support.tables import toy_table
 from training.plotting import png
 from training.prepare import Table, read_table
 from training.report_figure import balanced_f1, origin_figure
+from training.report_protocol import ReportResult
 from training.reproduction import (
     THRESHOLD,
     TREES,
@@ -70,6 +71,22 @@ def test_the_picture_shows_the_steps_from_honest_to_reported(found: Reproduction
     assert widths[-1] == found.after.metrics["f1"]
     assert len(right.patches) == 3
     assert png(figure).startswith(b"\x89PNG")
+
+
+def test_where_most_have_churned_smote_makes_customers_who_stayed() -> None:
+    table = toy_table(400)
+    table["Exited"] = (table["Age"] > 30).astype(int)
+    assert table["Exited"].mean() > 0.6
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.reproduction.RATES", (0.1,))
+        patch.setattr("training.reproduction.DEPTHS", (3,))
+        found = reproduce(read_table(table, SCHEMA), SCHEMA, seed=0)
+    assert found.origin.synthetic.any()
+    assert (found.after.y[found.origin.synthetic] == 0).all()
+    result = ReportResult(found, "run", "place")
+    assert "of the synthetic customers who stayed" in "\n".join(result.show_lines())
+    title = origin_figure(found, seed=0).axes[1].get_title(loc="left")
+    assert title.startswith("Customers who stayed in the report's test set")
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
