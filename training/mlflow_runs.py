@@ -91,9 +91,9 @@ def experiment(client: "MlflowClient") -> str:
 
 
 def where(settings: Settings, run: Run, artifact: str) -> str:
-    """Where a person finds an artifact: a link into MLflow's pages, or the file and how to open the pages."""
+    """Where a person finds an artifact: a link into a server's pages, or the file where the store is a database."""
     uri = settings.mlflow_tracking_uri
     if uri.startswith("http"):
-        return f"{uri.rstrip('/')}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts"
+        return f"{uri.rstrip('/')}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{artifact}"
     folder = str(run.client.get_run(run.run_id).info.artifact_uri).removeprefix("file://")
     return f"{folder}/{artifact}"
