@@ -18,7 +18,7 @@ import pandas as pd
 from imblearn.pipeline import Pipeline
 
 from contract.schema import Schema
-from training.candidates import INNER_FOLDS, KINDS, Kind, build
+from training.candidates import KINDS, Kind, build
 from training.evaluate import Labels
 from training.measure import Candidate, measure
 from training.proposals import Proposals, SearchName, points, proposals
@@ -36,6 +36,7 @@ COMPOSITE_TRIALS = 3
 OBJECTIVE = "roc_auc"
 """What a search maximises: less at the mercy of a few rows than F1 at the best threshold."""
 
+_STACKING_COST = 2.0  # of what its members cost alone; its inner folds have fewer rows
 _FINISH_SECONDS = 30.0  # figures, files and the registration of the chosen one
 
 
@@ -107,6 +108,11 @@ class _Search:
     trials: int = 0
     spent: float = 0.0
     longest: float = 0.0
+
+    @property
+    def found_better(self) -> bool:
+        """Whether the best trial has yet to be measured as the defaults were."""
+        return self.best is not None and self.best.parameters != self.default.parameters
 
 
 @dataclass
@@ -182,7 +188,8 @@ class Searcher:
         open_ = [search for search in searches if search.trials < search.limit]
         if self.plan.budget is None:
             return open_[0] if open_ else None
-        left = self.plan.budget - reserved - self._elapsed()
+        again = sum(search.longest for search in searches if search.found_better)
+        left = self.plan.budget - reserved - again - self._elapsed()
         open_ = [search for search in open_ if search.longest <= left]
         return min(open_, key=lambda search: search.spent, default=None)
 
@@ -204,7 +211,7 @@ class Searcher:
 
     def _stand(self, search: _Search) -> Candidate:
         chosen = search.default
-        if search.best is not None and search.best.parameters != search.default.parameters:
+        if search.best is not None and search.found_better:
             again = self._measure(search.kind, search.sampling, search.best.parameters, search.members, self._final)
             chosen = (chosen, again)[rank(self.y, (chosen, again)).winner]
         self.listener.finished(chosen, search.trials)
@@ -243,18 +250,15 @@ class Searcher:
         return tuple(usable[place] for place in order[: kind.of_best])
 
     def _later(self, searches: list[_Search], composite: list[Kind]) -> float:
-        """Seconds that will be needed after the searches of the simple kinds, from what their defaults took.
-
-        A stacking costs as much as its members once for each inner fold: these fits have fewer rows, and one has all.
-        """
+        """Seconds that the composite kinds and the end will need, from what the defaults of the others took."""
         took = {(search.kind.name, search.sampling): search.longest for search in searches}
         defaults = [search.default for search in searches]
         made = 0.0
         for kind in composite:
             for sampling in self.plan.samplings:
                 members = sum(took[each.kind, sampling] for each in self._best(defaults, kind, sampling))
-                made += members * (INNER_FOLDS if kind.takes_margins else 1)
-        return _FINISH_SECONDS + sum(took.values()) + made
+                made += members * (_STACKING_COST if kind.takes_margins else 1)
+        return _FINISH_SECONDS + made
 
     def _elapsed(self) -> float:
         return self.clock() - (self.started or 0.0)

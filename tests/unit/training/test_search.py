@@ -159,6 +159,16 @@ def test_a_budget_is_shared_fairly_and_kept() -> None:
     assert clock.now < 1_200.0
 
 
+def test_time_is_kept_for_the_kinds_made_of_others_and_spent_on_the_simple_ones() -> None:
+    heard, clock = Heard(), Clock()
+    found = search(Plan(kinds=(*QUICK, "stacking"), samplings=("plain",), budget=100.0), heard, clock=clock)
+    assert [each.kind for each in found] == [*QUICK, "stacking"]
+    counts = Counter(trial.name for trial in heard.trials)
+    assert counts["tree plain"] >= 3
+    assert counts["naive_bayes plain"] >= 3
+    assert clock.now < 1_100.0
+
+
 def test_a_budget_that_is_too_small_still_measures_each_kind_once() -> None:
     heard = Heard()
     found = search(Plan(kinds=(*QUICK, "voting"), samplings=("plain",), budget=1.0), heard, clock=Clock())
