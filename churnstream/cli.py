@@ -11,6 +11,7 @@ from monitor import cli as monitor_cli
 from producer import cli as producer_cli
 from scorer import cli as scorer_cli
 from training import cli as training_cli
+from training import compare_cli, explore_cli, infer_cli, promotion_cli
 
 TELEMETRY_OFF = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
@@ -22,8 +23,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(kafka_cli.app, name="kafka")
+producer_cli.data.command()(infer_cli.infer)
 app.add_typer(producer_cli.data, name="data")
 app.command()(training_cli.train)
+app.command()(explore_cli.explore)
+app.command()(compare_cli.compare)
+app.command()(promotion_cli.promote)
+app.command()(promotion_cli.rollback)
 app.command()(producer_cli.replay)
 app.command()(scorer_cli.score)
 app.command()(monitor_cli.join)

@@ -10,7 +10,7 @@ DEFAULT_BASE = Path("demo-runs")
 
 
 def demo(
-    data: Annotated[Path | None, typer.Option(help="Replay this CSV or Parquet table instead, whole.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Replay this CSV, Excel or Parquet table instead, whole.")] = None,
     rows: Annotated[int, typer.Option(min=500, help="Customers of the synthetic bank.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic bank.")] = 42,
     base: Annotated[Path, typer.Option("--dir", help="Where this run's folder is made.")] = DEFAULT_BASE,
@@ -28,7 +28,7 @@ def demo(
     from contract.errors import UserError
 
     if data is not None and not data.is_file():
-        raise UserError(f"--data {data} is no file; give a CSV or Parquet table")
+        raise UserError(f"--data {data} is no file; give a CSV, Excel or Parquet table")
     table = data.resolve() if data is not None else None
     # whoever ends it by SIGTERM wants everything gone, too
     signal.signal(signal.SIGTERM, signal.default_int_handler)

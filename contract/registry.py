@@ -2,9 +2,11 @@
 
 Reading leaves the registry as it is. A model is judged by its own files before anything in them is executed: another
 serialization format than skops is refused unread, and skops builds the listed types only, whatever the model's own
-files say may be trusted.
+files say may be trusted. The model file's hash stands in the registry, apart from the file, so that one that has been
+altered since is refused unread, too.
 """
 
+import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +29,23 @@ if TYPE_CHECKING:
 
 TRUSTED_TYPES = (
     "imblearn.pipeline.Pipeline",
+    "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
 )
-"""Types that a model file may hold besides those that skops itself trusts (scikit-learn's and NumPy's)."""
+"""Types that a model file may hold besides those that skops itself trusts (scikit-learn's and NumPy's).
+
+None of them runs code of the file's choosing. ``Tree`` (decision tree, random forest) and ``Booster`` (XGBoost) take
+arrays and bytes from the file as they are: a forged one could crash the process or read its memory, so a registry still
+has to be one's own. No sampler is among them, nor a search tree: training leaves them out of what it saves.
+"""
 MODEL_FILE = "model.skops"
+MODEL_HASH_TAG = "churnstream.model_sha256"
+"""Tag of a version: SHA-256 (hex) of its model file when it was registered."""
 TOLERANCE = 1e-6
 """How far a probability on the model's own input example may lie from the one at registration."""
 
@@ -123,6 +135,8 @@ def load_registered(settings: Settings, version: int, schema: Schema) -> Registe
         _check_format(model, named)
         card = read_card(model.metadata, schema, named)
         _check_signature(model, schema, named)
+        tags = mlflow_client(uri).get_model_version(settings.model_name, str(version)).tags
+        _check_hash(local / MODEL_FILE, tags.get(MODEL_HASH_TAG), named)
         registered = Registered(version, card, _read_classifier(local / MODEL_FILE, named))
         _check_answer(registered, _input_example(model, local, schema, named), named)
     return registered
@@ -131,6 +145,12 @@ def load_registered(settings: Settings, version: int, schema: Schema) -> Registe
 def positive_probabilities(classifier: Classifier, X: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Probability of label 1 for each row of ``X``, a frame as ``contract.records.columns_frame`` makes it."""
     return classifier.predict_proba(X)[:, 1].astype(np.float64)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def model_title(settings: Settings, version: int) -> str:
@@ -183,6 +203,15 @@ def _check_signature(model: "Model", schema: Schema, named: str) -> None:
         raise UserError(
             f"model {named} has another signature than schema {schema.name} v{schema.version} gives it; train it again "
             f"with `churnstream train`"
+        )
+
+
+def _check_hash(path: Path, expected: str | None, named: str) -> None:
+    """A version from before the tag was there has none, and is judged by its answers alone."""
+    if expected is not None and path.is_file() and file_hash(path) != expected:
+        raise UserError(
+            f"model {named} is refused: its file is not the one that was registered (another SHA-256); restore the "
+            f"file, or register a model again with `churnstream train`"
         )
 
 

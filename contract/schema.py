@@ -35,6 +35,7 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
 
     ``minimum`` and ``maximum`` are inclusive, in the column's own unit; ``missing`` allows null.
     ``on_violation`` says what becomes of a value outside range or categories: dead-lettered or scored.
+    ``column`` is the table's column where that is no identifier; messages and models know the ``name`` alone.
     """
 
     kind: Kind
@@ -44,6 +45,12 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     missing: bool = False
     on_violation: OnViolation | None = None
     name: str = ""
+    column: str | None = None
+
+    @property
+    def table_column(self) -> str:
+        """The name of its column in a table."""
+        return self.name if self.column is None else self.column
 
     @property
     def is_categorical(self) -> bool:
@@ -108,7 +115,10 @@ class Schema:
 
     @cached_property
     def fingerprint(self) -> str:
-        """First 16 hex digits of the SHA-256 of the schema's canonical JSON: equal iff the schemas are."""
+        """First 16 hex digits of the SHA-256 of the schema's canonical JSON: equal iff the schemas are.
+
+        What a table calls a feature's column is left out: it changes neither messages nor models.
+        """
         parts = (
             self.name,
             self.version,
@@ -116,9 +126,9 @@ class Schema:
             self.label,
             self.private,
             self.ignored,
-            self.features,
+            [_without_column(feature) for feature in self.features],
         )
-        return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:16]
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
     def feature(self, name: str) -> Feature:
         """The feature called ``name``; raises ``KeyError`` if there is none."""
@@ -140,6 +150,15 @@ def load_schema(dataset: str) -> Schema:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"schema {origin} is not TOML: {error}; correct the line it names") from None
     return parse_schema(raw, origin)
+
+
+def schema_text(dataset: str) -> str:
+    """The TOML text that ``load_schema`` reads.
+
+    Raises:
+        UserError: there is none.
+    """
+    return _read(dataset)[0]
 
 
 def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
@@ -180,10 +199,11 @@ def _read(dataset: str) -> tuple[str, str]:
 
 def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Feature:
     where = f"schema {origin}, feature {name!r}"
+    other_name = f'give the feature another name, and say column = "{name}" in it'
     if not name.isidentifier():
-        raise UserError(f"{where}: a feature's name must be an identifier (letters, digits, _); rename the column")
+        raise UserError(f"{where}: a feature's name must be an identifier (letters, digits, _); {other_name}")
     if name in RESERVED:
-        raise UserError(f"{where}: the name stands for the model's {name}; rename the column")
+        raise UserError(f"{where}: the name stands for the model's {name}; {other_name}")
     if feature.is_categorical:
         if not feature.categories:
             raise UserError(f"{where}: a categorical feature needs categories = [...]")
@@ -205,8 +225,18 @@ def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Fe
     return msgspec.structs.replace(feature, name=name, minimum=minimum, maximum=maximum, on_violation=on_violation)
 
 
+def _without_column(feature: Feature) -> dict[str, Any]:
+    encoded: dict[str, Any] = msgspec.to_builtins(feature)
+    del encoded["column"]
+    return encoded
+
+
 def _refuse_overlap(file: _SchemaFile, origin: str) -> None:
-    roles = [file.id, file.label.column, *file.private, *file.ignored, *file.features]
+    columns = [name if feature.column is None else feature.column for name, feature in file.features.items()]
+    roles = [file.id, file.label.column, *file.private, *file.ignored, *columns]
     twice = sorted({column for column in roles if roles.count(column) > 1})
     if twice:
         raise UserError(f"schema {origin}: column {twice[0]!r} has two roles; give each column one")
+    taken = next((name for name in file.features if name in (file.id, file.label.column)), None)
+    if taken is not None:
+        raise UserError(f"schema {origin}, feature {taken!r}: the id or the label has this name; give it another")

@@ -1,4 +1,4 @@
-"""``churnstream replay`` and ``churnstream data``."""
+"""``churnstream replay`` and ``churnstream data synth``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,14 +11,16 @@ if TYPE_CHECKING:
 DEFAULT_ROWS = 10_000
 DEFAULT_SEED = 42
 
-data = typer.Typer(help="Make data to try churnstream with.", no_args_is_help=True)
+data = typer.Typer(help="Make data to try churnstream with, and describe your own.", no_args_is_help=True)
 
 _ROWS = "Customers of the synthetic bank."
 _SEED = "Seed of the synthetic bank: the same one gives the same customers."
 
 
 def replay(
-    table: Annotated[Path | None, typer.Option("--data", help="Replay this CSV or Parquet table, whole.")] = None,
+    table: Annotated[
+        Path | None, typer.Option("--data", help="Replay this CSV, Excel or Parquet table, whole.")
+    ] = None,
     rows: Annotated[int | None, typer.Option(min=1, show_default=str(DEFAULT_ROWS), help=_ROWS)] = None,
     seed: Annotated[int | None, typer.Option(show_default=str(DEFAULT_SEED), help=_SEED)] = None,
     name: Annotated[
@@ -130,7 +132,10 @@ def replay(
     scenario = given.over(read_scenario(scenario_file) if scenario_file else ScenarioOptions()).build(schema)
     source: Source
     if table:
-        source, made = open_table(table, schema), table.stem
+        opened = open_table(table, schema)
+        source, made = opened, table.stem
+        for repair in opened.repairs:
+            typer.echo(f"warning: --data {table}: {repair}", err=True)
     else:
         rows, seed = rows or DEFAULT_ROWS, DEFAULT_SEED if seed is None else seed
         source, made = SyntheticBank(rows, seed, schema=schema), f"synthetic-{rows}-{seed}"

@@ -1,19 +1,57 @@
 """``churnstream train``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
-    from training.train import TrainingResult
+    from contract.settings import Settings
+    from training.search import Plan
 
 DEFAULT_SEED = 42
+DEFAULT_SPLIT_SEED = 0
+
+OnBadRows = Literal["stop", "skip", "report"]
+Protocol = Literal["honest", "report"]
+Search = Literal["grid", "exhaustive", "random", "bayes"]
+Task = Literal["classification", "regression"]
+
+_Name = TypeVar("_Name", bound=str)
 
 
 def train(
-    table: Annotated[Path, typer.Option("--data", help="CSV or Parquet table with labels.")],
-    seed: Annotated[int, typer.Option(help="Seed of the folds and of the model.")] = DEFAULT_SEED,
+    table: Annotated[Path, typer.Option("--data", help="Table with labels: CSV, Parquet or Excel.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Compare all kinds of model with all samplings, and register the best.")
+    ] = False,
+    kinds: Annotated[
+        str | None, typer.Option(help="Compare these kinds only, with commas: xgboost,logistic,voting.")
+    ] = None,
+    samplings: Annotated[str | None, typer.Option(help="Of plain, weights and smote, with commas.")] = None,
+    search: Annotated[Search | None, typer.Option(help="How hyper-parameters are searched; random with --all.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=1, help="Seconds for everything; each candidate's defaults are always measured.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=0, help="Trials for each kind and sampling.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Folds fitted at a time; all cores if not given.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the folds, the search and the models.")] = DEFAULT_SEED,
+    split_seed: Annotated[
+        int, typer.Option(help="Seed of the split; models of different seeds cannot be compared.")
+    ] = DEFAULT_SPLIT_SEED,
+    split_dir: Annotated[Path | None, typer.Option(help="Folder to write the split to, besides MLflow.")] = None,
+    on_bad_rows: Annotated[
+        OnBadRows, typer.Option(help="Rows that violate the schema: stop, skip, or leave out and report each.")
+    ] = "report",
+    protocol: Annotated[
+        Protocol, typer.Option(help="report: reproduce the report's figures beside the honest ones; registers nothing.")
+    ] = "honest",
+    task: Annotated[
+        Task, typer.Option(help="regression: fit the label as a number; registers nothing.")
+    ] = "classification",
+    figures: Annotated[
+        bool | None, typer.Option("--figures/--no-figures", help="Draw figures; as a rule only when comparing.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Give it the alias even if it is not proven better.")] = False,
     dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
     model_name: Annotated[str | None, typer.Option(help="Name to register it under.")] = None,
@@ -23,12 +61,16 @@ def train(
 ) -> None:
     """Train a model on a table and register it in MLflow.
 
-    A fifth of the customers is held out, and only measured on. Threshold and calibration are chosen on validation folds
-    of the others. The first model becomes the champion; a later one only if it is better by more than noise.
+    15 % of the customers are held out, and only measured on, once. Everything is chosen on validation folds of the
+    others. Without more options, XGBoost is trained as it comes, in seconds; with --all, eight kinds of model and two
+    made of the best three compete, each plain, with class weights and with SMOTE inside the training folds. The first
+    model becomes the champion; a later one only if it is better by more than noise.
 
     \b
-    Example:
+    Examples:
       churnstream train --data customers.csv
+      churnstream train --data customers.csv --all --budget 600
+      churnstream train --data customers.csv --kinds xgboost,logistic --search bayes --trials 30
     """
     from rich.console import Console
 
@@ -39,38 +81,103 @@ def train(
     settings = load_settings(
         dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
     )
-    with Console(stderr=True).status("training"):
+    comparing = everything or any(given is not None for given in (kinds, samplings, search, budget, trials))
+    if protocol == "report" or task == "regression":
+        _without_registering(settings, table, on_bad_rows, protocol, task, seed, split_seed, comparing)
+        return
+    plan = _plan(kinds, samplings, search, budget, trials, jobs, seed) if comparing else None
+    from training.progress import Bar
+    from training.show import show
+
+    with Bar(Console(stderr=True), plan) as bar:
         from training.train import train as run
 
-        result = run(settings, table, seed=seed, force=force)
+        result = run(
+            settings,
+            table,
+            seed=seed,
+            force=force,
+            split_seed=split_seed,
+            split_dir=split_dir,
+            on_bad_rows=on_bad_rows,
+            plan=plan,
+            listener=bar,
+            figures=figures,
+        )
     show(result)
 
 
-def show(result: "TrainingResult") -> None:
-    """Print metrics of the held-out rows, the verdict, and what to do next."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
+def _plan(
+    kinds: str | None,
+    samplings: str | None,
+    search: Search | None,
+    budget: float | None,
+    trials: int | None,
+    jobs: int | None,
+    seed: int,
+) -> "Plan":
+    import joblib
 
-    console = Console()
-    metrics = result.metrics
-    table = Table(
-        box=SIMPLE_HEAD,
-        padding=(0, 1),
-        title=f"{result.model_name} v{result.version} on {result.test_rows:,} held-out customers",
-        title_justify="left",
+    from training.candidates import KINDS
+    from training.sampling import SAMPLINGS
+    from training.search import Plan
+    from training.split import FOLDS
+
+    return Plan(
+        search=search or "random",
+        kinds=_of("--kinds", kinds, tuple(KINDS)),
+        samplings=_of("--samplings", samplings, SAMPLINGS),
+        budget=budget,
+        trials=trials,
+        seed=seed,
+        jobs=jobs or min(joblib.cpu_count(), FOLDS),
     )
-    for heading in ("ROC AUC", "Brier", "F1", "prec.", "recall", "acc.", "TN", "FP", "FN", "TP"):
-        table.add_column(heading, justify="right")
-    table.add_row(
-        *(f"{metrics[key]:.3f}" for key in ("roc_auc", "brier", "f1", "precision", "recall", "accuracy")),
-        *(f"{metrics[key]:,.0f}" for key in ("tn", "fp", "fn", "tp")),
-    )
-    console.print(table)
-    console.print(
-        f"Trained on {result.train_rows:,} rows, threshold {result.threshold:.3f}, calibration {result.calibration}.",
-        highlight=False,
-    )
-    console.print(result.verdict.reason, highlight=False, markup=False, soft_wrap=True)
-    after = "churnstream score" if result.verdict.promoted else "churnstream train --force, if it shall score anyway"
-    console.print(f"Next: {after}", highlight=False, markup=False)
+
+
+def _of(option: str, given: str | None, known: tuple[_Name, ...]) -> tuple[_Name, ...]:
+    """The known names among those given with commas, in their own order."""
+    from contract.errors import UserError
+
+    names = set(known) if given is None else {name.strip() for name in given.split(",") if name.strip()}
+    unknown = sorted(names - set(known))
+    if unknown or not names:
+        raise UserError(
+            f"{option} got {unknown[0] if unknown else 'nothing'!r}; give some of {', '.join(known)}, with commas"
+        )
+    return tuple(name for name in known if name in names)
+
+
+def _without_registering(
+    settings: "Settings",
+    table: Path,
+    on_bad_rows: OnBadRows,
+    protocol: Protocol,
+    task: Task,
+    seed: int,
+    split_seed: int,
+    comparing: bool,
+) -> None:
+    """The report's protocol or the regression: figures in MLflow and on the screen, and no model."""
+    from rich.console import Console
+
+    from contract.errors import UserError
+    from contract.schema import load_schema
+
+    if protocol == "report" and task == "regression":
+        raise UserError("--protocol report reports the regression, too; give only one of --protocol and --task")
+    if comparing:
+        raise UserError(
+            "--protocol report and --task regression compare no kinds of model; leave out --all, --kinds, --samplings, "
+            "--search, --budget and --trials"
+        )
+    schema = load_schema(settings.dataset)
+    with Console(stderr=True).status("training"):
+        from training import regression, report_protocol
+        from training.prepare import read_table
+
+        rows = read_table(table, schema, on_bad_rows=on_bad_rows)
+        run = report_protocol.run if protocol == "report" else regression.run
+        lines = run(settings, rows, schema, seed=seed, split_seed=split_seed).show_lines()
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for line in lines:
+        console.print(line)

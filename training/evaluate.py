@@ -18,6 +18,7 @@ from sklearn.metrics import (
 )
 
 CONFIDENCE = 0.95
+CALIBRATION_BINS = 10
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -54,11 +55,25 @@ def evaluate(y: Labels, probabilities: Floats, threshold: float) -> dict[str, fl
         "average_precision": float(average_precision_score(y, probabilities)),
         "brier": float(brier_score_loss(y, probabilities)),
         "log_loss": float(log_loss(y, probabilities, labels=[0, 1])),
+        "calibration_error": calibration_error(y, probabilities),
         "tn": float(tn),
         "fp": float(fp),
         "fn": float(fn),
         "tp": float(tp),
     }
+
+
+def calibration_error(y: Labels, probabilities: Floats) -> float:
+    """Expected calibration error: mean over the rows of their bin's |share of label 1 − mean probability|.
+
+    ``CALIBRATION_BINS`` bins of equal mass (Naeini, Cooper & Hauskrecht, AAAI 2015; equal mass as in Nixon et al., CVPR
+    Workshops 2019). Equal probabilities share a bin, the one in which the middle of their mass lies, so the order of
+    the rows does not matter.
+    """
+    levels, place, counts = np.unique(probabilities, return_inverse=True, return_counts=True)
+    bins = ((np.cumsum(counts) - counts / 2) * CALIBRATION_BINS / len(y)).astype(np.int64)
+    excess = np.bincount(place, weights=y) - counts * levels
+    return float(np.abs(np.bincount(bins, weights=excess)).sum() / len(y))
 
 
 def compare(y: Labels, challenger: Floats, champion: Floats) -> Comparison:

@@ -1,12 +1,13 @@
-"""A trained model into MLflow: its run, its files, its version, and the alias if it has earned it.
+"""A trained model into MLflow: its files and numbers in a run, and its version, without the alias.
 
 A crash leaves at worst a run marked as failed or still running, or a version without the alias: the champion changes in
-one call, the last one. Model files are skops, never pickle.
+one call, elsewhere (``promotion``). Model files are skops, never pickle.
 """
 
+import json
 import tempfile
-import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,27 +15,30 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from contract.bundle import LABEL_COLUMN, METADATA_KEY, REFERENCE_ARTIFACT, SCORE_COLUMN, make_card
-from contract.errors import UserError
-from contract.registry import TRUSTED_TYPES, Classifier, Registered, load_registered
+from contract.registry import MODEL_FILE, MODEL_HASH_TAG, TRUSTED_TYPES, Classifier, file_hash
 from contract.schema import Schema
 from contract.settings import Settings
-from training.evaluate import Floats, Labels
+from training.develop import HeldOut
+from training.mlflow_runs import Run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
-EXPERIMENT = "churn training"
 MODEL_ARTIFACT = "model"
+CARD_ARTIFACT = "model_card.md"
+SCHEMA_ARTIFACT = "churnstream/schema.toml"
+BAD_ROWS_ARTIFACT = "churnstream/bad_rows.json"
 REFERENCE_ROWS = 5_000
 EXAMPLE_ROWS = 20
+DESCRIPTION_LIMIT = 5_000
+"""Characters of a version's description: what MLflow's databases take."""
 
 # What a model needs to be loaded again; MLflow's own search for it takes longer than the training.
 # By package and module: the module knows its version under whatever name it was installed (xgboost, xgboost-cpu).
-_REQUIREMENTS = {
+REQUIREMENTS = {
     "scikit-learn": "sklearn",
     "imbalanced-learn": "imblearn",
     "xgboost": "xgboost",
@@ -43,68 +47,53 @@ _REQUIREMENTS = {
     "pandas": "pandas",
     "scipy": "scipy",
 }
-_KIND_TAG, _KIND = "mlflow.experimentKind", "custom_model_development"
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Rows that no part of the training has seen, with their labels and the final model's probabilities."""
+class Trained:
+    """A model to register, and what is kept with it.
 
-    X: pd.DataFrame
-    y: Labels
-    scores: Floats
+    ``files`` are further artifacts, contents by path. ``tags`` stand on the version as on the run.
+    """
 
-
-@dataclass(frozen=True)
-class Candidate:
-    """A model to register and what is logged about it."""
-
-    name: str
     classifier: Classifier
     threshold: float
     data_hash: str
     held_out: HeldOut
-    params: dict[str, str]
-    metrics: dict[str, float]
-    tags: dict[str, str]
+    card: str
+    schema_toml: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def register(client: "MlflowClient", settings: Settings, schema: Schema, candidate: Candidate) -> tuple[int, str]:
-    """Log a run with all artifacts and register its model, without the alias. Returns version and run id.
+def register(client: "MlflowClient", settings: Settings, schema: Schema, trained: Trained, run: Run) -> int:
+    """Log the model and all that belongs to it in ``run`` and register it. Returns the version.
 
     Raises:
-        UserError: the experiment was deleted.
         mlflow.exceptions.MlflowException: MLflow does not answer, or refuses.
     """
-    run = client.create_run(_experiment(client), tags=candidate.tags, run_name=candidate.name).info
-    run_id = str(run.run_id)
-    try:
-        _log_numbers(client, candidate, run_id)
-        _log_reference(client, candidate.held_out, run_id)
-        model_id = str(client.create_logged_model(run.experiment_id, MODEL_ARTIFACT, run_id).model_id)
-        _log_model(settings, schema, candidate, run_id, model_id)
-    except BaseException:
-        client.set_terminated(run_id, status="FAILED")
-        raise
-    client.set_terminated(run_id)
+    run.log(trained.metrics, trained.params, trained.tags)
+    _log_files(client, trained, run.run_id)
+    model_id = str(client.create_logged_model(run.experiment_id, MODEL_ARTIFACT, run.run_id).model_id)
+    _log_model(settings, schema, trained, run.run_id, model_id)
+    sealed = {MODEL_HASH_TAG: _model_hash(settings, model_id)}
     _make_registered_model(client, settings.model_name)
     made = client.create_model_version(
-        settings.model_name, f"models:/{model_id}", run_id, tags=candidate.tags, model_id=model_id
+        settings.model_name,
+        f"models:/{model_id}",
+        run.run_id,
+        tags={**trained.tags, **sealed},
+        model_id=model_id,
+        description=trained.card[:DESCRIPTION_LIMIT],
     )
-    return int(made.version), run_id
+    return int(made.version)
 
 
-def load_champion(settings: Settings, version: int, schema: Schema) -> Registered | UserError:
-    """The champion, or why it cannot be compared with."""
-    try:
-        return load_registered(settings, version, schema)
-    except UserError as error:
-        return error
-
-
-def set_alias(client: "MlflowClient", settings: Settings, version: int) -> None:
-    """Make ``version`` the one that scores."""
-    client.set_registered_model_alias(settings.model_name, settings.model_alias, str(version))
+def library_versions() -> dict[str, str]:
+    """Versions of what the model needs to be loaded again."""
+    return {name: str(import_module(module).__version__) for name, module in REQUIREMENTS.items()}
 
 
 def signature(schema: Schema, probabilities: npt.NDArray[np.floating[Any]]) -> "ModelSignature":
@@ -125,58 +114,60 @@ def signature(schema: Schema, probabilities: npt.NDArray[np.floating[Any]]) -> "
     return ModelSignature(inputs=Columns(inputs), outputs=outputs)
 
 
-def _log_numbers(client: "MlflowClient", candidate: Candidate, run_id: str) -> None:
-    from mlflow.entities import Metric, Param
-
-    now = int(time.time() * 1_000)
-    client.log_batch(
-        run_id,
-        metrics=[Metric(name, value, now, 0) for name, value in candidate.metrics.items()],
-        params=[Param(name, value) for name, value in candidate.params.items()],
-    )
-
-
-def _log_model(settings: Settings, schema: Schema, candidate: Candidate, run_id: str, model_id: str) -> None:
+def _log_model(settings: Settings, schema: Schema, trained: Trained, run_id: str, model_id: str) -> None:
     import mlflow
     import mlflow.sklearn
 
-    example = candidate.held_out.X.head(EXAMPLE_ROWS)
+    example = trained.held_out.X.head(EXAMPLE_ROWS)
     card = make_card(
-        schema, candidate.threshold, candidate.data_hash, tuple(candidate.held_out.scores[:EXAMPLE_ROWS].tolist())
+        schema, trained.threshold, trained.data_hash, tuple(trained.held_out.scores[:EXAMPLE_ROWS].tolist())
     )
     mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
     mlflow.sklearn.log_model(
-        candidate.classifier,
+        trained.classifier,
         model_id=model_id,
         run_id=run_id,
         serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
         skops_trusted_types=list(TRUSTED_TYPES),
         pyfunc_predict_fn="predict_proba",
-        signature=signature(schema, candidate.classifier.predict_proba(example)),
+        signature=signature(schema, trained.classifier.predict_proba(example)),
         input_example=example,
-        pip_requirements=[f"{name}=={import_module(module).__version__}" for name, module in _REQUIREMENTS.items()],
+        pip_requirements=[f"{name}=={version}" for name, version in library_versions().items()],
         metadata={METADATA_KEY: msgspec.to_builtins(card)},
     )
 
 
-def _log_reference(client: "MlflowClient", held_out: HeldOut, run_id: str) -> None:
-    frame = held_out.X.assign(**{SCORE_COLUMN: held_out.scores, LABEL_COLUMN: held_out.y}).head(REFERENCE_ROWS)
-    folder, _, name = REFERENCE_ARTIFACT.rpartition("/")
-    with tempfile.TemporaryDirectory() as local:
-        path = Path(local) / name
-        frame.to_parquet(path, index=False)
-        client.log_artifact(run_id, str(path), folder)
+def _model_hash(settings: Settings, model_id: str) -> str:
+    """Of the file as the registry gives it, which is what serving will read."""
+    import mlflow.artifacts
 
-
-def _experiment(client: "MlflowClient") -> str:
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
-        return str(client.create_experiment(EXPERIMENT, tags={_KIND_TAG: _KIND}))
-    if found.lifecycle_stage != "active":
-        raise UserError(
-            f"MLflow experiment {EXPERIMENT!r} is deleted; run `mlflow experiments restore -x {found.experiment_id}`"
+    uri = settings.mlflow_tracking_uri
+    with tempfile.TemporaryDirectory(prefix="churnstream-model-") as local:
+        made = mlflow.artifacts.download_artifacts(
+            artifact_uri=f"models:/{model_id}", dst_path=local, tracking_uri=uri, registry_uri=uri
         )
-    return str(found.experiment_id)
+        return file_hash(Path(made) / MODEL_FILE)
+
+
+def _log_files(client: "MlflowClient", trained: Trained, run_id: str) -> None:
+    """All in one call: the reference sample, the schema, the card and the further files."""
+    held = trained.held_out
+    frame = held.X.assign(**{SCORE_COLUMN: held.scores, LABEL_COLUMN: held.y}).head(REFERENCE_ROWS)
+    contents = {CARD_ARTIFACT: trained.card.encode(), SCHEMA_ARTIFACT: trained.schema_toml.encode(), **trained.files}
+    with tempfile.TemporaryDirectory(prefix="churnstream-artifacts-") as local:
+        for name, content in contents.items():
+            path = Path(local) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        reference = Path(local) / REFERENCE_ARTIFACT
+        reference.parent.mkdir(parents=True, exist_ok=True)
+        frame.to_parquet(reference, index=False)
+        client.log_artifacts(run_id, local)
+
+
+def listed(items: object) -> bytes:
+    """A list of structures as JSON."""
+    return json.dumps(items, indent=2).encode() + b"\n"
 
 
 def _make_registered_model(client: "MlflowClient", name: str) -> None:

@@ -262,6 +262,26 @@ def test_the_command_replays_a_table_and_answers_with_its_exit_code(settings: Se
     assert wrong.stderr.startswith("error: period: 'long' is not a duration")
 
 
+def test_the_command_says_what_it_repairs_and_sends_the_same(settings: Settings, tmp_path: Path) -> None:
+    write_csv(tmp_path / "bank.csv", 50, 7)
+    run_name = ["--name", "t", "--no-end"]
+    for name, options in (("bank.csv", {}), ("untidy.csv", {"sep": ";", "decimal": ","})):
+        pd.read_csv(tmp_path / "bank.csv").to_csv(tmp_path / name, index=False, **options)
+        command = [sys.executable, "-m", "churnstream", "replay", "--data", str(tmp_path / name), *run_name]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, env=environment(settings), check=False
+        )
+        assert done.returncode == 0, done.stderr
+        if name == "untidy.csv":
+            assert done.stderr.splitlines() == [
+                f"warning: --data {tmp_path / name}: its fields are divided by semicolons, not commas",
+                f"warning: --data {tmp_path / name}: the decimal mark of its numbers is the comma",
+            ]
+
+    sent = [(message.key(), message.value()) for message in committed(settings, CUSTOMERS)]
+    assert (len(sent), len(set(sent))) == (100, 50)
+
+
 def limit_size(settings: Settings, size: int) -> None:
     """Let the broker refuse batches on ``customers`` above ``size`` bytes."""
     entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)

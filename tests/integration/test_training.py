@@ -21,7 +21,7 @@ from churnstream.local_kafka import free_port
 from contract.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
 from contract.errors import UserError
 from contract.records import features_type
-from contract.registry import positive_probabilities, registry_client
+from contract.registry import MODEL_HASH_TAG, file_hash, positive_probabilities, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from scorer.model import load_model
@@ -105,10 +105,17 @@ def test_a_trained_model_is_registered_with_all_that_serving_and_monitoring_need
     assert run.info.status == "FINISHED"
     assert run.data.tags["churnstream.data_hash"] == read_table(table, SCHEMA).data_hash
     assert run.data.tags["churnstream.schema_fingerprint"] == SCHEMA.fingerprint
-    counts = [run.data.metrics[name] for name in ("tn", "fp", "fn", "tp")]
-    assert sum(counts) == test.sum() == result.test_rows
-    assert run.data.metrics["brier"] == pytest.approx(((sample["score"] - sample["label"]) ** 2).mean())
-    assert run.data.metrics["fit_seconds"] > 0
+    logged = run.data.metrics
+    assert sum(logged[f"test_{name}"] for name in ("tn", "fp", "fn", "tp")) == test.sum() == result.test_rows
+    assert sum(logged[name] for name in ("tn", "fp", "fn", "tp")) == result.train_rows
+    assert logged["test_brier"] == pytest.approx(((sample["score"] - sample["label"]) ** 2).mean())
+    assert logged["test_f1_low"] < logged["test_f1"] < logged["test_f1_high"]
+    assert logged["duration_seconds"] > 0
+    assert run.data.tags["churnstream.split_seed"] == "0"
+    assert run.data.tags["churnstream.split_hash"] == result.split_hash
+    version = registry_client(settings).get_model_version("churn", "1")
+    assert version.tags["churnstream.split_hash"] == result.split_hash
+    assert f"{logged['test_roc_auc']:.3f}" in str(version.description)
     assert run.data.params["seed"] == "42"
     description = mlflow.models.Model.load(str(model_folder(result)))
     types = [(column.name, column.type.name) for column in description.signature.inputs]
@@ -129,13 +136,16 @@ def test_no_artifact_is_a_pickle_or_holds_a_surname(settings: Settings, tmp_path
     table.to_csv(tmp_path.parent / "customers.csv", index=False)
     train(settings, tmp_path.parent / "customers.csv")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} == {".skops", ".parquet", ".json", ".yaml", ".txt", ".db", ""}
+    assert {path.suffix for path in files} == {
+        ".skops", ".parquet", ".csv", ".json", ".yaml", ".txt", ".toml", ".md", ".db", ""
+    }  # fmt: skip
     for path in files:
         content = path.read_bytes()
         assert SURNAME.encode() not in content, path
         assert content[:1] != b"\x80", f"{path} begins as a pickle does"
-    sample = pd.read_parquet(next(path for path in files if path.suffix == ".parquet"))
-    assert not sample.astype(str).apply(lambda column: column.str.contains(SURNAME)).to_numpy().any()
+    for path in (path for path in files if path.suffix == ".parquet"):
+        sample = pd.read_parquet(path)
+        assert not sample.astype(str).apply(lambda column: column.str.contains(SURNAME)).to_numpy().any()
 
 
 def test_the_same_table_gives_the_same_model(settings: Settings) -> None:
@@ -193,6 +203,21 @@ def test_a_pickled_model_is_refused_unread(settings: Settings, format_: str) -> 
     assert not marker.exists()
 
 
+def seal(settings: Settings, folder: Path) -> None:
+    """Make the registry take the model file for the one that was registered."""
+    client = registry_client(settings)
+    client.set_model_version_tag("churn", "1", MODEL_HASH_TAG, file_hash(folder / "model.skops"))
+
+
+def test_a_model_file_with_a_bit_of_it_altered_is_refused(settings: Settings) -> None:
+    folder = model_folder(train(settings, toy_table()))
+    content = bytearray((folder / "model.skops").read_bytes())
+    content[-1] ^= 1  # in the archive's comment length, which changes no answer
+    (folder / "model.skops").write_bytes(content)
+    with pytest.raises(UserError, match="not the one that was registered"):
+        load_model(settings)
+
+
 def test_a_type_that_is_not_on_our_list_is_refused_whatever_the_model_says(settings: Settings) -> None:
     import skops.io
     from sklearn.pipeline import Pipeline
@@ -203,7 +228,10 @@ def test_a_type_that_is_not_on_our_list_is_refused_whatever_the_model_says(setti
     description = yaml.safe_load((folder / "MLmodel").read_text())
     description["flavors"]["sklearn"]["skops_trusted_types"].append("posix.system")
     (folder / "MLmodel").write_text(yaml.safe_dump(description))
-    with pytest.raises(UserError, match="refused"):
+    with pytest.raises(UserError, match="not the one that was registered"):
+        load_model(settings)
+    seal(settings, folder)
+    with pytest.raises(UserError, match=r"refused: Untrusted types.*posix.system"):
         load_model(settings)
 
 
@@ -219,6 +247,7 @@ def test_a_model_that_answers_otherwise_than_it_did_is_refused(settings: Setting
 def test_a_damaged_file_and_a_changed_signature_are_refused(settings: Settings) -> None:
     folder = model_folder(train(settings, toy_table()))
     (folder / "model.skops").write_bytes(b"no zip")
+    seal(settings, folder)
     with pytest.raises(UserError, match="cannot be read"):
         load_model(settings)
     text = (folder / "MLmodel").read_text()
@@ -262,7 +291,7 @@ def test_the_command_shows_metrics_and_what_to_do_next(settings: Settings, tmp_p
     arguments = ["train", "--data", str(tmp_path / "customers.csv"), "--tracking-uri", settings.mlflow_tracking_uri]
     first, second = (CliRunner().invoke(app, arguments, catch_exceptions=False) for _ in range(2))
     assert first.exit_code == second.exit_code == 0
-    assert "churn v1 on 119 held-out customers" in first.stdout  # a fifth of 599
+    assert "churn v1 on 90 held-out customers" in first.stdout  # 15 % of 599
     assert "Next: churnstream score" in first.stdout
     assert "churn v2 does not take @champion" in second.stdout
     assert SURNAME not in first.output
@@ -305,7 +334,7 @@ def test_the_public_table_gives_the_honest_figures(settings: Settings) -> None:
     assert result.metrics["roc_auc"] >= 0.85
     assert 0.58 <= result.metrics["f1"] <= 0.67
     assert result.metrics["brier"] <= 0.108
-    assert (result.train_rows, result.test_rows, result.table.duplicates) == (8_000, 2_000, 0)
+    assert (result.train_rows, result.test_rows, result.table.duplicates) == (8_500, 1_500, 0)
 
 
 def test_positive_probabilities_are_doubles(settings: Settings) -> None:

@@ -166,7 +166,7 @@ def test_a_file_without_a_header_is_refused_and_its_first_row_not_shown(tmp_path
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("customers.txt", b"", "neither .csv nor .parquet"),
+        ("customers.xls", b"", "neither .csv nor .parquet nor .xlsx"),
         ("customers.csv", b"", "is empty"),
         ("customers.parquet", b"", "not a readable Parquet file"),
         ("customers.parquet", b"RowNumber,CustomerId", "not a readable Parquet file"),

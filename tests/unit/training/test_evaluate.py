@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.evaluate import compare, evaluate
+from training.evaluate import calibration_error, compare, evaluate
 
 
 def test_metrics_by_hand() -> None:
@@ -17,6 +17,23 @@ def test_metrics_by_hand() -> None:
     assert metrics["average_precision"] == pytest.approx(0.5 * 1 + 0.5 * 2 / 4)
     assert metrics["brier"] == pytest.approx((0.01 + 0.16 + 0.36 + 0.65**2 + 0.01) / 5)
     assert metrics["log_loss"] == pytest.approx(-np.log([0.9, 0.6, 0.4, 0.35, 0.9]).mean())
+
+
+def test_calibration_error_by_hand() -> None:
+    p = np.arange(20) / 20
+    y = np.tile([0, 1], 10)
+    # two rows a bin, one of them with label 1: |1/2 - (p + p + 1/20) / 2|
+    by_hand = np.mean([abs(0.5 - (low + low + 0.05) / 2) for low in p[::2]])
+    assert calibration_error(y, p) == pytest.approx(by_hand)
+    assert evaluate(y, p, 0.5)["calibration_error"] == calibration_error(y, p)
+    order = np.random.default_rng(0).permutation(20)
+    assert calibration_error(y[order], p[order]) == pytest.approx(by_hand)
+
+
+def test_calibration_error_of_equal_probabilities_is_that_of_one_bin() -> None:
+    y = np.array([0] * 30 + [1] * 10)
+    assert calibration_error(y, np.full(40, 0.25)) == pytest.approx(0)
+    assert calibration_error(y[::-1], np.full(40, 0.4)) == pytest.approx(0.15)
 
 
 def test_a_model_that_predicts_nobody_has_defined_metrics() -> None:

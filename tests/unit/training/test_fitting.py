@@ -12,10 +12,10 @@ from contract.registry import TRUSTED_TYPES, positive_probabilities
 from contract.schema import load_schema
 from tests.support.tables import toy_table
 from training.candidates import xgboost_pipeline
-from training.fitting import best_threshold, fit
+from training.develop import develop
+from training.fitting import best_threshold, fit, stable_threshold
 from training.prepare import Mask, Table, read_table
 from training.split import folds, held_out
-from training.train import develop
 
 SCHEMA = load_schema("bank_churn")
 TREES = 30
@@ -42,7 +42,7 @@ def test_nothing_in_the_test_set_reaches_the_model_or_the_threshold(rows: Table,
     clean, spoiled = develop(rows, test, SCHEMA, seed), develop(poisoned(rows, test), test, SCHEMA, seed)
     assert spoiled.fitted.threshold == clean.fitted.threshold
     assert spoiled.fitted.calibration == clean.fitted.calibration
-    assert spoiled.fitted.brier == clean.fitted.brier
+    assert spoiled.fitted.validated.brier == clean.fitted.validated.brier
     clean_scores = positive_probabilities(clean.fitted.classifier, rows.X)
     assert (positive_probabilities(spoiled.fitted.classifier, rows.X) == clean_scores).all()
     assert not (spoiled.held_out.scores == clean.held_out.scores).all()
@@ -56,14 +56,30 @@ def test_each_validation_probability_is_by_a_model_that_has_not_seen_the_row(row
     for training, validation in splits:
         model = clone(pipeline).fit(rows.X.iloc[training], rows.y[training])
         by_hand[validation] = positive_probabilities(model, rows.X.iloc[validation])
-    assert fitted.brier["none"] == brier_score_loss(rows.y, by_hand)
+    assert fitted.validated.brier["none"] == brier_score_loss(rows.y, by_hand)
     assert not hasattr(pipeline.steps[-1][1], "classes_")
 
 
-def test_the_threshold_has_the_best_f1_of_the_validation_probabilities(rows: Table) -> None:
+def test_the_threshold_has_nearly_the_best_f1_of_the_validation_probabilities(rows: Table) -> None:
     fitted = fit(xgboost_pipeline(SCHEMA, 0, n_estimators=TREES), rows.X, rows.y, folds(rows.customers, rows.y, 0))
-    best = max(f1_score(rows.y, fitted.validation >= score) for score in np.unique(fitted.validation))
-    assert f1_score(rows.y, fitted.validation >= fitted.threshold) == pytest.approx(best, abs=1e-12)
+    best = max(f1_score(rows.y, fitted.validated.scores >= score) for score in np.unique(fitted.validated.scores))
+    assert best - 0.01 <= f1_score(rows.y, fitted.validated.scores >= fitted.threshold) <= best
+
+
+def test_the_threshold_is_nearer_to_the_truth_than_the_best_one_of_a_sample() -> None:
+    # with the true probabilities as scores, the threshold with the best expected F1 is known from many rows
+    many = np.random.default_rng(0).random(1_000_000) ** 2
+    levels = np.sort(many)[::-1]
+    expected = 2 * np.cumsum(levels) / (np.arange(1, len(levels) + 1) + levels.sum())
+    truth = levels[np.argmax(expected)]
+    misses = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        scores = rng.random(2_000) ** 2
+        y = (rng.random(2_000) < scores).astype(np.int64)
+        misses.append([(choose(y, scores) - truth) ** 2 for choose in (stable_threshold, best_threshold)])
+    stable, best = np.mean(misses, axis=0)
+    assert stable < 0.8 * best
 
 
 @settings(deadline=None)  # no timing is asserted
@@ -86,8 +102,9 @@ def test_a_badly_calibrated_model_is_calibrated_and_costs_one_model(trees: int) 
     rows = read_table(toy_table(1_500), SCHEMA)
     pipeline = xgboost_pipeline(SCHEMA, 0, n_estimators=trees, scale_pos_weight=20)
     fitted = fit(pipeline, rows.X, rows.y, folds(rows.customers, rows.y, 0))
-    assert fitted.calibration == min(fitted.brier, key=lambda method: fitted.brier[method]) != "none"
-    assert fitted.brier[fitted.calibration] == brier_score_loss(rows.y, fitted.validation)
+    brier = fitted.validated.brier
+    assert fitted.calibration == min(brier, key=lambda method: brier[method]) != "none"
+    assert fitted.validated.brier[fitted.calibration] == brier_score_loss(rows.y, fitted.validated.scores)
     assert len(fitted.classifier.calibrated_classifiers_) == 1  # type: ignore[attr-defined]
     fresh = read_table(toy_table(1_500, seed=9), SCHEMA)
     raw = positive_probabilities(clone(pipeline).fit(rows.X, rows.y), fresh.X)

@@ -1,17 +1,22 @@
 import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from contract.cells import Cells
 from contract.errors import UserError
 from contract.records import columns_frame
 from contract.schema import Schema, load_schema, parse_schema
+from contract.table_excel import ExcelTable
+from contract.table_parquet import ParquetTable
+from contract.table_text import TextTable
 from tests.support.tables import SURNAME, toy_table
-from training import prepare
-from training.prepare import MIN_ROWS, read_table
+from training.bad_rows import BadRow
+from training.prepare import MIN_ROWS, OnBadRows, read_table
 
 SCHEMA = load_schema("bank_churn")
 
@@ -27,6 +32,8 @@ def written(table: pd.DataFrame, folder: Path, suffix: str) -> Path:
     path = folder / f"customers.{suffix}"
     if suffix == "csv":
         table.to_csv(path, index=False)
+    elif suffix == "xlsx":
+        table.to_excel(path, index=False)
     else:
         table.to_parquet(path)
     return path
@@ -42,7 +49,7 @@ def lenient() -> Schema:
     return parse_schema({"name": "t", "id": "CustomerId", "label": {"column": "Exited"}, "features": features})
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
 def test_a_file_gives_the_models_input_frame_and_the_same_hash_as_its_frame(tmp_path: Path, suffix: str) -> None:
     table = toy_table()
     read = read_table(written(table, tmp_path, suffix), SCHEMA)
@@ -50,7 +57,7 @@ def test_a_file_gives_the_models_input_frame_and_the_same_hash_as_its_frame(tmp_
     assert read.y.tolist() == table["Exited"].tolist()
     assert read.customers.tolist() == table["CustomerId"].astype(str).tolist()
     assert read.data_hash == read_table(table, SCHEMA).data_hash
-    assert (read.rows_read, read.excluded, read.duplicates) == (len(table), {}, 0)
+    assert (read.rows_read, read.excluded, read.duplicates, read.repairs) == (len(table), {}, 0, ())
 
 
 @pytest.mark.parametrize("column", [*SCHEMA.names, "Exited"])
@@ -66,21 +73,22 @@ def test_the_hash_does_not_depend_on_columns_that_are_not_used() -> None:
     assert read_table(table.assign(Surname="x"), SCHEMA).data_hash == read_table(table, SCHEMA).data_hash
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_private_columns_are_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    table = toy_table()
-    path = written(table.set_index("Surname") if suffix == "parquet" else table, tmp_path, suffix)
-    read_file, frames = prepare._read_file, []
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
+def test_private_columns_are_never_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    path = written(toy_table().set_index("Surname") if suffix == "parquet" else toy_table(), tmp_path, suffix)
+    kept = []
+    kind = {"csv": TextTable, "xlsx": ExcelTable, "parquet": ParquetTable}[suffix]
+    chunks = kind.chunks
 
-    def watched(*arguments: Any) -> pd.DataFrame:
-        frames.append(read_file(*arguments))
-        return frames[0]
+    def watched(self: Any, positions: Sequence[int], rows: int) -> Iterator[list[Cells]]:
+        for chunk in chunks(self, positions, rows):
+            kept.append(chunk)
+            yield chunk
 
-    monkeypatch.setattr(prepare, "_read_file", watched)
+    monkeypatch.setattr(kind, "chunks", watched)
     read_table(path, SCHEMA)
-    everything = frames[0].reset_index()
-    assert set(everything.columns) == {"index", "CustomerId", *SCHEMA.names, "Exited"}
-    assert not any(SURNAME in str(value) for value in everything.to_numpy().ravel())
+    assert {len(chunk) for chunk in kept} == {len(SCHEMA.names) + 2}
+    assert not any(SURNAME in str(cell) for chunk in kept for column in chunk for cell in column)
 
 
 def test_rows_that_the_scorer_would_reject_are_left_out_and_counted() -> None:
@@ -95,6 +103,57 @@ def test_rows_that_the_scorer_would_reject_are_left_out_and_counted() -> None:
     assert read.excluded == {"Geography": 2, "Age": 2, "Tenure": 1, "HasCrCard": 1}
     assert read.customers[0] == "6"
     assert len(read.X) == len(read.y) == read.rows_read - 5
+
+
+BAD_CELLS = [
+    ("Age", 3, "holds a number outside 18 to 110"),
+    ("Age", SURNAME, "holds something else than a number"),
+    ("Age", float("inf"), "holds infinity, or a number as good as that"),
+    ("Tenure", 2.5, "holds a number that is not whole"),
+    ("Balance", None, "holds nothing"),
+    ("Geography", SURNAME, "holds none of the 3 categories"),
+    ("Geography", None, "holds nothing"),
+    ("CustomerId", None, "holds nothing"),
+    ("Exited", "maybe", "holds another value than 1 or 0"),
+    ("Exited", None, "holds nothing"),
+]
+
+
+@pytest.mark.parametrize(("column", "value", "holds"), BAD_CELLS)
+def test_a_bad_row_stops_the_training_is_skipped_or_reported(column: str, value: object, holds: str) -> None:
+    table = altered(4, column, value)
+    with pytest.raises(UserError) as caught:
+        read_table(table, SCHEMA, "bank.csv", on_bad_rows="stop")
+    assert f"bank.csv: column {column!r} {holds} in data row 5; correct the table" in str(caught.value)
+    assert "--on-bad-rows report" in str(caught.value)
+    assert SURNAME not in str(caught.value)
+
+    reported, skipped = read_table(table, SCHEMA), read_table(table, SCHEMA, on_bad_rows="skip")
+    assert reported.bad_rows == (BadRow(5, column, holds),)
+    assert skipped.bad_rows == ()
+    assert reported.excluded == skipped.excluded == {column: 1}
+    without = read_table(toy_table().drop(index=4), SCHEMA)
+    assert reported.data_hash == skipped.data_hash == without.data_hash
+    assert reported.customers.tolist() == skipped.customers.tolist() == without.customers.tolist()
+
+
+def test_the_first_bad_row_stops_the_training_whatever_its_column() -> None:
+    table = altered(7, "Geography", "Italy")
+    table.loc[[2, 9], "Balance"] = -1.0
+    with pytest.raises(UserError, match=r"'Balance' holds a number outside .* in data row 3 \(2 more rows are bad\)"):
+        read_table(table, SCHEMA, on_bad_rows="stop")
+
+
+def test_every_bad_cell_is_reported_in_the_order_of_the_rows() -> None:
+    table = altered(7, "Geography", "Italy")
+    table.loc[[2, 7], "Balance"] = -1.0
+    reported = read_table(table, SCHEMA).bad_rows
+    assert [(bad.row, bad.column) for bad in reported] == [(3, "Balance"), (8, "Geography"), (8, "Balance")]
+
+
+def test_what_to_do_with_bad_rows_is_one_of_three() -> None:
+    with pytest.raises(UserError, match="give stop, skip or report"):
+        read_table(toy_table(), SCHEMA, on_bad_rows=cast(OnBadRows, "ignore"))
 
 
 def test_what_the_schema_lets_be_scored_is_trained_on() -> None:
@@ -125,9 +184,8 @@ def test_labels_are_read_in_any_column_type(positive: object, negative: object) 
     ("table", "expected"),
     [
         (toy_table().drop(columns=["Age"]), ["bank.csv", "no column 'Age'", "--dataset"]),
-        (altered(4, "Exited", "maybe"), ["bank.csv", "'Exited'", "another str", "data row 5", "[label]"]),
-        (altered(4, "Exited", None), ["'Exited'", "nothing", "data row 5"]),
-        (altered(9, "Balance", SURNAME), ["bank.csv", "'Balance'", "text", "data row 10", "number is expected"]),
+        (toy_table().assign(Exited="maybe"), ["bank.csv", "'Exited'", "another value than 1 or 0", "row 1", "[label]"]),
+        (toy_table().assign(Balance=SURNAME), ["bank.csv", "'Balance'", "else than a number", "row 1", "categorical"]),
         (toy_table().assign(Exited=1), ["no row has 0", "'Exited'", "both"]),
         (toy_table().assign(Exited=0), ["no row has 1", "'Exited'", "both"]),
         (toy_table(MIN_ROWS - 1), [f"needs {MIN_ROWS} rows", "larger table"]),
@@ -146,11 +204,12 @@ def test_a_table_that_cannot_be_trained_on_is_refused(table: pd.DataFrame, expec
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("t.xlsx", b"x", "neither .csv nor .parquet"),
+        ("t.xls", b"x", "neither .csv nor .parquet nor .xlsx"),
+        ("t.xlsx", b"x", "not a readable Excel workbook"),
         ("absent.csv", None, "is no file"),
         ("t.csv", b"", "is empty"),
         ("t.csv", toy_table().to_csv(index=False).encode().replace(b"France", b"Fran\xe7a"), "UTF-8"),
-        ("t.parquet", b"PAR1 no more", "not a readable .parquet table"),
+        ("t.parquet", b"PAR1 no more", "not a readable Parquet file"),
         ("t.csv", b"1,15634602,Zzyzxsurname,619\n", "no column"),
     ],
 )

@@ -1,0 +1,77 @@
+"""Delimited text tables: CSV as people have it, read in bounded memory.
+
+Any of four delimiters, UTF-8 or (with a byte-order mark) UTF-16, any line ends, blank rows. A row with another number
+of fields than the header is refused: a comma in a name would else move the name into a feature.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from contract.cells import Cells
+from contract.errors import UserError
+from contract.table_dialect import DELIMITERS, find_dialect, is_blank, not_text, not_well_formed
+
+
+class TextTable:
+    """A ``contract.tables.RawTable`` of a text file."""
+
+    parses_text = True
+
+    def __init__(self, path: Path, wanted: Sequence[str], origin: str) -> None:
+        self._path = path
+        self._origin = origin
+        self.blank_rows = 0
+        try:
+            self._dialect = find_dialect(path, wanted, origin)
+            self.header = tuple(next(self._filled()))
+        except OSError as error:
+            raise self._unreadable(error) from None
+        self.points_expected = self._dialect.delimiter == ","
+
+    @property
+    def repairs(self) -> list[str]:
+        found = []
+        if self._dialect.delimiter != ",":
+            found.append(f"its fields are divided by {DELIMITERS[self._dialect.delimiter]}, not commas")
+        if self._dialect.encoding == "utf-16":
+            found.append("it is text in UTF-16, not UTF-8")
+        if self._dialect.padded_quotes:
+            found.append("blanks around quotes are removed")
+        return found
+
+    def chunks(self, positions: Sequence[int], rows: int) -> Iterator[list[Cells]]:
+        """The columns at ``positions``, at most ``rows`` rows at a time, blank rows left out."""
+        filled = self._filled()
+        width, first = len(next(filled)), 0
+        while batch := list(islice(filled, rows)):
+            for number, row in enumerate(batch, first + 1):
+                if len(row) != width:
+                    raise UserError(
+                        f"{self._origin}: data row {number} has {len(row)} fields where the header has {width}; put "
+                        f"fields that hold the delimiter in quotes"
+                    )
+            columns = list(zip(*batch, strict=True))
+            yield [columns[position] for position in positions]
+            first += len(batch)
+
+    def _filled(self) -> Iterator[list[str]]:
+        self.blank_rows = 0
+        blank = 0  # those at the end of the file are nobody's business
+        try:
+            for row in self._dialect.rows(self._path):
+                if is_blank(row):
+                    blank += 1
+                    continue
+                self.blank_rows, blank = self.blank_rows + blank, 0
+                yield row
+        except UnicodeDecodeError:
+            raise not_text(self._origin) from None
+        except csv.Error:
+            raise not_well_formed(self._origin) from None
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: OSError) -> UserError:
+        return UserError(f"{self._origin} cannot be read: {error.strerror}; give a readable file")

@@ -1,0 +1,162 @@
+"""Tables as people have them, under a schema: what training and the replay read, in bounded memory.
+
+A table is gone through once when it is opened, so that what cannot be read is refused before anything is made of it and
+what is repaired can be told; then its rows come in chunks. Columns that the schema calls private or ignored are never
+kept, and no message quotes a cell, for in a table that is out of step a name may stand in any column.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from contract.cells import Cells, identifiers, label_codes, names, numbers, stripped
+from contract.decimal_mark import DecimalMark
+from contract.errors import UserError
+from contract.schema import Feature, Schema
+from contract.table_columns import find_columns
+from contract.table_excel import ExcelTable
+from contract.table_forms import IdForms, NumberForms, forms_of, repairs
+from contract.table_parquet import FrameTable, ParquetTable
+from contract.table_text import TextTable
+
+CHUNK_ROWS = 10_000
+_TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
+
+
+class RawTable(Protocol):
+    """A file's cells, before a schema says what they mean.
+
+    ``header`` has the columns' names as they stand. ``parses_text``: whether text may be a number; ``points_expected``:
+    whether ``1.234`` is surely a decimal. ``blank_rows`` counts those left out by the last pass over ``chunks``.
+    """
+
+    header: tuple[str, ...]
+    parses_text: bool
+    points_expected: bool
+    blank_rows: int
+
+    @property
+    def repairs(self) -> list[str]:
+        """What is not as in a CSV file in UTF-8, one clause each."""
+        ...
+
+    def chunks(self, positions: Sequence[int], rows: int) -> Iterator[list[Cells]]:
+        """The columns at ``positions`` and no others, at most ``rows`` rows at a time; the same ones each time."""
+        ...
+
+
+def open_raw(path: Path, wanted: Sequence[str], origin: str) -> RawTable:
+    """A file's cells, by its suffix; ``wanted`` are the columns looked for, which tell a delimiter.
+
+    Raises:
+        UserError: there is no such file, it is of another kind, or cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (*_TEXT_SUFFIXES, ".parquet", ".xlsx"):
+        raise UserError(f"{origin} is neither .csv nor .parquet nor .xlsx; save the table as one of the three kinds")
+    if not path.is_file():
+        raise UserError(f"{origin} is no file; give the path of a CSV, Parquet or Excel table")
+    if suffix == ".parquet":
+        return ParquetTable(path, origin)
+    return ExcelTable(path, origin) if suffix == ".xlsx" else TextTable(path, wanted, origin)
+
+
+def open_table(table: Path | pd.DataFrame, schema: Schema, origin: str, chunk_rows: int = CHUNK_ROWS) -> "SchemaTable":
+    """A file's or a frame's rows under a schema; ``origin`` names it in messages.
+
+    Raises:
+        UserError: it cannot be read, lacks a column of the schema or has it twice, has a row of another length, or
+            numbers or ids that can be read in more than one way.
+    """
+    if isinstance(table, pd.DataFrame):
+        return SchemaTable(FrameTable(table), schema, origin, chunk_rows)
+    wanted = [schema.id_column, *(feature.table_column for feature in schema.features), schema.label.column]
+    return SchemaTable(open_raw(table, wanted, origin), schema, origin, chunk_rows)
+
+
+@dataclass(frozen=True)
+class BadLabel:
+    """A cell of the label column that is neither of its two values: its data row (from 1) and its code."""
+
+    row: int
+    code: int
+
+
+class SchemaTable:
+    """A table that has been gone through once. ``rows`` counts its rows, blank ones left out.
+
+    ``repairs`` says what was mended, one clause each; ``bad_label`` is the first one.
+    """
+
+    def __init__(self, raw: RawTable, schema: Schema, origin: str, chunk_rows: int) -> None:
+        self._raw = raw
+        self._schema = schema
+        self._origin = origin
+        self._chunk_rows = chunk_rows
+        found = find_columns(raw.header, schema, origin)
+        self._positions = found.positions
+        self._columns = [schema.id_column, *(f.table_column for f in schema.features), schema.label.column]
+        self._features: list[Feature | None] = [None, *schema.features, None]
+        self._ids = IdForms()
+        self._forms = [self._ids, *(forms_of(f, raw.parses_text) for f in schema.features), NumberForms()]
+        self.rows = 0
+        self.bad_label: BadLabel | None = None
+        self._mark = self._look_through().decide(origin, point_expected=raw.points_expected)
+        self._ids.refuse_doubtful(schema.id_column, origin)
+        self.repairs = (*raw.repairs, *found.repairs, *self._repairs())
+
+    def chunks(self) -> Iterator[pd.DataFrame]:
+        """All rows in order, at most ``chunk_rows`` at a time, columns named as the schema names them.
+
+        The id is text (empty where there is none). Numeric, ordinal and flag features are float64 with NaN for nothing,
+        or object where some cell is no number, which then stands among the floats as it is; categorical ones are object
+        with None for nothing. The label is int8, as ``contract.cells.label_codes`` gives it.
+        """
+        schema, parse = self._schema, self._raw.parses_text
+        for raw in self._raw.chunks(self._positions, self._chunk_rows):
+            customers, *cells, labels = raw
+            columns: dict[str, Any] = {schema.id_column: identifiers(stripped(customers), self._ids.whole_floats)}
+            for feature, values in zip(schema.features, cells, strict=True):
+                columns[feature.name] = (
+                    names(stripped(values), feature)
+                    if feature.is_categorical
+                    else numbers(_typed(values), feature.kind, self._mark, parse)
+                )
+            columns[schema.label.column] = label_codes(stripped(labels), schema.label)
+            yield pd.DataFrame(columns)
+
+    def _look_through(self) -> DecimalMark:
+        marks = DecimalMark()
+        for raw in self._raw.chunks(self._positions, self._chunk_rows):
+            for column, feature, seen, cells in zip(self._columns, self._features, self._forms, raw, strict=True):
+                if isinstance(cells, np.ndarray) and (feature is not None or cells.dtype.kind != "f"):
+                    continue
+                texts = stripped(cells)
+                seen.look(list(cells), texts)
+                if feature is not None and not feature.is_categorical and self._raw.parses_text:
+                    marks.look(column, texts, self.rows)
+            self._find_bad_label(raw[-1])
+            self.rows += len(raw[0])
+        return marks
+
+    def _find_bad_label(self, cells: Cells) -> None:
+        codes = label_codes(stripped(cells), self._schema.label)
+        if self.bad_label is None and codes.size and codes.min() < 0:
+            first = int(np.argmax(codes < 0))
+            self.bad_label = BadLabel(self.rows + first + 1, int(codes[first]))
+
+    def _repairs(self) -> list[str]:
+        found = []
+        if self._raw.blank_rows:
+            found.append(f"blank rows are left out ({self._raw.blank_rows:,})")
+        if self._mark == ",":
+            found.append("the decimal mark of its numbers is the comma")
+        return [*found, *repairs(self._columns, self._forms)]
+
+
+def _typed(cells: Cells) -> Cells:
+    return cells if isinstance(cells, np.ndarray) else stripped(cells)

@@ -1,0 +1,229 @@
+"""Promotion and rollback on a real MLflow store. The versions are made once, each test has a copy of the store."""
+
+import shutil
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from typer.testing import CliRunner
+
+from contract.bundle import REFERENCE_ARTIFACT
+from contract.errors import UserError
+from contract.registry import find_version, registry_client
+from contract.schema import load_schema
+from contract.settings import Settings, load_settings
+from tests.support.mlflow_store import make_template, store_in
+from tests.support.tables import toy_table
+from training import tags
+from training.promotion import promote, rollback
+from training.split import held_out
+from training.train import train
+
+SCHEMA = load_schema("bank_churn")
+ROWS = 2_000
+GOOD, GOOD_TOO, POOR = 1, 2, 3
+
+
+def poor(table: pd.DataFrame) -> pd.DataFrame:
+    """The table, with features that say nothing about the labels in the rows that are not held out."""
+    test = held_out(table["CustomerId"].astype(str).to_numpy(object), table["Exited"].to_numpy())
+    shuffled = table.sample(frac=1, random_state=1).reset_index(drop=True)
+    spoiled = table.copy()
+    spoiled.loc[~test, list(SCHEMA.names)] = shuffled[list(SCHEMA.names)]
+    return spoiled
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store of three versions, two good ones and a poor one; the first has the alias."""
+    folder = tmp_path_factory.mktemp("trained")
+    settings = store_in(folder, make_template(tmp_path_factory.mktemp("template")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        train(settings, toy_table(ROWS))
+        train(settings, toy_table(ROWS), seed=1)
+        train(settings, poor(toy_table(ROWS)))
+    return folder
+
+
+@pytest.fixture
+def settings(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The store, copied; artifacts are read where they were made."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(trained / "mlflow.db", tmp_path / "mlflow.db")
+    return load_settings(mlflow_tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+
+
+@pytest.fixture
+def client(settings: Settings) -> MlflowClient:
+    return registry_client(settings)
+
+
+def champion(client: MlflowClient, settings: Settings) -> int | None:
+    return find_version(client, settings)
+
+
+def test_a_version_is_promoted_only_if_it_is_better_by_more_than_noise(
+    settings: Settings, client: MlflowClient
+) -> None:
+    poor_one = promote(settings, str(POOR))
+    assert not poor_one.promoted
+    assert poor_one.comparison is not None
+    assert poor_one.comparison.high < 0
+    assert champion(client, settings) == GOOD
+
+    client.set_registered_model_alias("churn", "champion", str(POOR))
+    better = promote(settings, f"churn/{GOOD_TOO}")
+    assert better.promoted
+    assert better.comparison is not None
+    assert better.comparison.low > 0
+    assert champion(client, settings) == GOOD_TOO
+
+
+def test_force_promotes_what_is_not_proven_better_and_says_so_in_a_tag(
+    settings: Settings, client: MlflowClient
+) -> None:
+    verdict = promote(settings, str(POOR), force=True)
+    assert verdict.promoted
+    assert champion(client, settings) == POOR
+    assert client.get_model_version("churn", str(POOR)).tags[tags.FORCED] == verdict.reason
+    assert tags.FORCED not in client.get_model_version("churn", str(GOOD)).tags
+
+
+def test_the_champion_is_left_as_it_is(settings: Settings, client: MlflowClient) -> None:
+    assert "already" in promote(settings, "@champion").reason
+    with pytest.raises(UserError, match="no version had"):
+        rollback(settings)
+    assert champion(client, settings) == GOOD
+
+
+def test_rollback_goes_back_one_version_at_a_time(settings: Settings, client: MlflowClient) -> None:
+    for version in (POOR, GOOD_TOO):
+        promote(settings, str(version), force=True)
+    first, second = rollback(settings), rollback(settings)
+    assert (first.before, first.now) == (GOOD_TOO, POOR)
+    assert (second.before, second.now) == (POOR, GOOD)
+    assert champion(client, settings) == GOOD
+    with pytest.raises(UserError, match="no version had @champion before churn v1"):
+        rollback(settings)
+
+
+def test_rollback_passes_over_a_version_that_is_gone(settings: Settings, client: MlflowClient) -> None:
+    for version in (POOR, GOOD_TOO):
+        promote(settings, str(version), force=True)
+    client.delete_model_version("churn", str(POOR))
+    back = rollback(settings)
+    assert back.now == GOOD
+    assert back.passed_over == ("churn v3 is gone",)
+
+
+def test_a_crash_between_history_and_alias_does_no_harm(
+    settings: Settings, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(settings, str(GOOD_TOO), force=True)
+
+    def killed(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", killed)
+        with pytest.raises(KeyboardInterrupt):
+            promote(settings, str(POOR), force=True)
+    assert champion(client, settings) == GOOD_TOO
+    assert rollback(settings).now == GOOD
+
+
+def test_rollback_without_a_champion_says_what_to_do(settings: Settings, client: MlflowClient) -> None:
+    client.delete_registered_model_alias("churn", "champion")
+    with pytest.raises(UserError, match="churnstream promote VERSION"):
+        rollback(settings)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_the_reports_protocol_made_is_never_promoted(
+    settings: Settings, client: MlflowClient, force: bool
+) -> None:
+    client.set_model_version_tag("churn", str(GOOD_TOO), tags.PROTOCOL, tags.REPORT)
+    with pytest.raises(UserError, match="report's protocol"):
+        promote(settings, str(GOOD_TOO), force=force)
+    client.delete_model_version_tag("churn", str(GOOD_TOO), tags.PROTOCOL)
+    client.set_tag(client.get_model_version("churn", str(GOOD_TOO)).run_id, tags.PROTOCOL, tags.REPORT)
+    with pytest.raises(UserError, match="report's protocol"):
+        promote(settings, str(GOOD_TOO), force=force)
+    assert champion(client, settings) == GOOD
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_model_without_our_card_is_never_promoted(
+    settings: Settings, client: MlflowClient, tmp_path: Path, force: bool
+) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    mlflow.sklearn.save_model(model, tmp_path / "foreign", serialization_format="skops", pip_requirements=[])
+    client.create_model_version("churn", str(tmp_path / "foreign"))
+    with pytest.raises(UserError, match="no churnstream card"):
+        promote(settings, "4", force=force)
+    assert champion(client, settings) == GOOD
+
+
+def test_a_champion_of_another_split_is_not_compared_with(settings: Settings, client: MlflowClient) -> None:
+    client.set_registered_model_alias("churn", "champion", str(POOR))
+    client.set_model_version_tag("churn", str(POOR), tags.SPLIT_SEED, "7")
+    refused = promote(settings, str(GOOD))
+    assert not refused.promoted
+    assert refused.comparison is None
+    assert "split seed 7" in refused.reason
+    assert champion(client, settings) == POOR
+    assert promote(settings, str(GOOD), force=True).forced
+    assert champion(client, settings) == GOOD
+
+
+def test_a_reference_sample_with_other_columns_is_refused(
+    settings: Settings, client: MlflowClient, trained: Path
+) -> None:
+    run_id = client.get_model_version("churn", str(GOOD_TOO)).run_id
+    path = next(file for file in trained.rglob(REFERENCE_ARTIFACT) if run_id in file.parts)
+    kept = path.read_bytes()
+    try:
+        pd.read_parquet(path).rename(columns={"Age": "Years"}).to_parquet(path)
+        with pytest.raises(UserError, match="have no column Age"):
+            promote(settings, str(GOOD_TOO))
+        path.write_bytes(b"no parquet")
+        with pytest.raises(UserError, match="cannot be read"):
+            promote(settings, str(GOOD_TOO))
+    finally:
+        path.write_bytes(kept)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("9", r"no model 'churn' with version 9.*it has versions 1, 2, 3"),
+        ("@nobody", "alias @nobody"),
+        ("other/1", "no model 'other'.*churnstream train"),
+        ("three", "names no model; give"),
+        ("churn v2", "names no model; give"),
+    ],
+)
+def test_a_version_that_is_not_there_is_told_with_the_remedy(settings: Settings, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        promote(settings, text)
+
+
+def test_the_commands_say_what_happened_and_fail_where_nothing_did(settings: Settings) -> None:
+    from churnstream.cli import app
+
+    def run(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, [*arguments, "--tracking-uri", settings.mlflow_tracking_uri])
+        return done.exit_code, done.output
+
+    code, said = run("promote", str(POOR))
+    assert (code, "does not take @champion" in said) == (1, True)
+    code, said = run("promote", str(POOR), "--force")
+    assert (code, "takes @champion from churn v1, as --force says" in said) == (0, True)
+    code, said = run("rollback")
+    assert (code, "@champion is churn v1 again; it was churn v3" in said) == (0, True)

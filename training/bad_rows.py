@@ -1,0 +1,162 @@
+"""Which rows of a table cannot be trained on, and why. Pure.
+
+They are those that the scorer would reject, and those without an id or a known label.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from contract.cells import NO_LABEL, OTHER_LABEL
+from contract.errors import UserError
+from contract.records import LARGEST_NUMBER
+from contract.schema import Feature, Kind, Schema
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+NOTHING = "holds nothing"
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A cell for which a row is left out: the number of its data row (from 1), its column, and what is wrong."""
+
+    row: int
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Rows that are bad for one reason: the column, as the table calls it, what it holds, and the remedy."""
+
+    name: str
+    column: str
+    holds: str
+    remedy: str
+    rows: Mask
+
+
+@dataclass(frozen=True)
+class BadRows:
+    """All bad ``rows`` as a mask, and the reasons in the order of the columns."""
+
+    rows: Mask
+    reasons: tuple[Reason, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of rows by the feature's, the id's or the label's name."""
+        counts: dict[str, int] = {}
+        for reason in self.reasons:
+            counts[reason.name] = counts.get(reason.name, 0) + int(reason.rows.sum())
+        return counts
+
+    def listed(self) -> tuple[BadRow, ...]:
+        """Every bad cell, by row."""
+        cells = [(int(row), reason) for reason in self.reasons for row in np.flatnonzero(reason.rows)]
+        cells.sort(key=lambda cell: cell[0])
+        return tuple(BadRow(row + 1, reason.column, reason.holds) for row, reason in cells)
+
+    def refusal(self, origin: str) -> UserError:
+        """The error that names the first of them."""
+        first = min(self.reasons, key=lambda reason: int(np.argmax(reason.rows)))
+        others = int(self.rows.sum()) - 1
+        return UserError(
+            f"{origin}: column {first.column!r} {first.holds} in data row {int(np.argmax(first.rows)) + 1}"
+            f"{f' ({others:,} more rows are bad)' if others else ''}; {first.remedy}, or leave such rows out with "
+            f"--on-bad-rows report"
+        )
+
+
+def find_bad_rows(frame: pd.DataFrame, schema: Schema, origin: str) -> BadRows:
+    """Judge a frame as ``contract.tables.SchemaTable.chunks`` gives it, whole.
+
+    Raises:
+        UserError: more than half of the rows have another kind of value in a column than the schema says, so that not
+            the rows but the column or the schema is wrong.
+    """
+    reasons = [reason for reason in _reasons(frame, schema, origin) if reason.rows.any()]
+    rows: Mask = np.zeros(len(frame), dtype=bool)
+    for reason in reasons:
+        rows |= reason.rows
+    return BadRows(rows, tuple(reasons))
+
+
+def _reasons(frame: pd.DataFrame, schema: Schema, origin: str) -> Iterator[Reason]:
+    correct = "correct the table"
+    no_id = np.asarray(frame[schema.id_column] == "", dtype=bool)
+    yield Reason(schema.id_column, schema.id_column, NOTHING, correct, no_id)
+    for feature in schema.features:
+        column = feature.table_column
+        judge = _categories if feature.is_categorical else _numbers
+        for holds, rows, another_kind in judge(feature, frame[feature.name]):
+            remedy = f"{correct}, or what the schema says of {feature.name}"
+            if another_kind:
+                _refuse_most(rows, f"{origin}: column {column!r} {holds}", f"{remedy}: it may be categorical")
+            yield Reason(feature.name, column, holds, remedy, rows)
+    label = schema.label
+    codes = frame[label.column].to_numpy()
+    other = f"holds another value than {label.positive!r} or {label.negative!r}"
+    for holds, rows in ((NOTHING, codes == NO_LABEL), (other, codes == OTHER_LABEL)):
+        remedy = f"{correct}, or the schema's [label]"
+        _refuse_most(rows, f"{origin}: label column {label.column!r} {holds}", remedy)
+        yield Reason(label.column, label.column, holds, remedy, rows)
+
+
+def _refuse_most(rows: Mask, what: str, remedy: str) -> None:
+    if rows.mean() > 0.5:
+        first = int(np.argmax(rows)) + 1
+        raise UserError(f"{what} in data row {first} and in most others ({int(rows.sum()):,} in all); {remedy}")
+
+
+def _categories(feature: Feature, cells: "pd.Series[Any]") -> Iterator[tuple[str, Mask, bool]]:
+    missing = cells.isna().to_numpy()
+    if not feature.missing:
+        yield NOTHING, missing, False
+    if feature.on_violation == "reject":
+        known = cells.isin(feature.categories).to_numpy()
+        yield f"holds none of the {len(feature.categories)} categories", ~known & ~missing, False
+
+
+def _numbers(feature: Feature, cells: "pd.Series[Any]") -> Iterator[tuple[str, Mask, bool]]:
+    if cells.dtype == np.float64:
+        strange: Mask = np.zeros(len(cells), dtype=bool)
+        values: Floats = cells.to_numpy(np.float64)
+    else:
+        strange = np.array([not isinstance(cell, float) for cell in cells], dtype=bool)
+        values = np.where(strange, 0.0, cells.to_numpy(object)).astype(np.float64)
+    missing = np.isnan(values)
+    present = ~missing & ~strange
+    yield "holds something else than a number", strange, True
+    if not feature.missing:
+        yield NOTHING, missing, False
+    huge = np.abs(values) > LARGEST_NUMBER
+    yield "holds infinity, or a number as good as that", huge, False
+    present &= ~huge
+    if feature.kind is not Kind.NUMERIC:
+        whole = values == np.floor(values)
+        yield "holds a number that is not whole", present & ~whole, False
+        present &= whole
+    if feature.on_violation == "reject" and not (feature.minimum is None and feature.maximum is None):
+        yield f"holds a number {_outside(feature)}", present & _beyond(feature, values), False
+
+
+def _beyond(feature: Feature, values: Floats) -> Mask:
+    low = -np.inf if feature.minimum is None else feature.minimum
+    high = np.inf if feature.maximum is None else feature.maximum
+    return np.asarray((values < low) | (values > high), dtype=bool)
+
+
+def _outside(feature: Feature) -> str:
+    if feature.minimum is None:
+        return f"above {feature.maximum:g}"
+    return (
+        f"below {feature.minimum:g}"
+        if feature.maximum is None
+        else f"outside {feature.minimum:g} to {feature.maximum:g}"
+    )

@@ -1,0 +1,97 @@
+"""``churnstream compare``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from training.compare import Compared
+
+_SHORT = {"average_precision": "avg. precision", "calibration_error": "calibration"}
+
+
+def compare(
+    first: Annotated[
+        str, typer.Argument(help="A version (3, churn/3), an alias (@champion) or a candidate's run (id or name).")
+    ],
+    second: Annotated[str, typer.Argument(help="Another one.")],
+    table: Annotated[
+        Path | None, typer.Option("--data", help="Table with labels; its rows that neither has seen are used.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
+    model_name: Annotated[str | None, typer.Option(help="Registered model.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where they are registered.")] = None,
+) -> None:
+    """Compare two models on the same rows, which neither has learned from.
+
+    Shows both models' metrics with 95 % intervals, paired differences with theirs, and McNemar's test of the decisions;
+    logs a plot of them. Two candidates of a search are compared on their out-of-fold probabilities.
+
+    \b
+    Examples:
+      churnstream compare 3 @champion
+      churnstream compare churn/2 churn/5 --data customers.csv
+      churnstream compare "xgboost smote" "forest plain"
+    """
+    from rich.console import Console
+
+    from contract.settings import load_settings
+
+    settings = load_settings(dataset=dataset, model_name=model_name, mlflow_tracking_uri=tracking_uri)
+    with Console(stderr=True).status("comparing"):
+        from training.compare import compare_models
+
+        found = compare_models(settings, first, second, table, seed=seed)
+    show(found)
+
+
+def show(found: "Compared") -> None:
+    """Print the table of metrics and differences, McNemar's test, and where the plot is."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from training.intervals import METRICS
+
+    console = Console()
+    first, second = found.titles
+    contrast = found.contrast
+    console.print(f"{first} and {second} on {found.rows}", highlight=False, markup=False)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+    table.add_column("metric", no_wrap=True)
+    for heading in (first, second, "difference"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name in METRICS:
+        difference = contrast.differences[name]
+        mark = "*" if difference.beyond_noise else " "
+        table.add_row(
+            _SHORT.get(name, name.replace("_", " ")),
+            *(
+                f"{contrast.metrics[side][name]:.3f} {_between(low, high, '.3f')}"
+                for side in (0, 1)
+                for low, high in (contrast.intervals[side][name],)
+            ),
+            f"{difference.value:+.3f} {_between(difference.low, difference.high, '+.3f')}{mark}",
+        )
+    console.print(table)
+    console.print(
+        "In brackets: 95 % intervals. * the interval of the difference leaves out 0. Lower is better in "
+        "Brier, log loss and calibration error.",
+        highlight=False,
+    )
+    test = contrast.mcnemar
+    console.print(
+        f"McNemar: only {first} is right on {test.only_first:,} rows, only {second} on {test.only_second:,}; "
+        f"p = {test.p:.4f} ({'exact' if test.exact else 'chi-square with continuity correction'}).",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    console.print(f"Plot: {found.figure}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _between(low: float, high: float, form: str) -> str:
+    """``(.836 .878)``; without the zeros, two models and their difference fit into 80 columns."""
+    return f"({low:{form}} {high:{form}})".replace("0.", ".")

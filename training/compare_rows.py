@@ -1,0 +1,123 @@
+"""Which rows two models are compared on: only such as neither has learned from.
+
+Of a version it is known by which seed its customers were divided, and which rows it learned from. So a row of a table
+is new to it if its customer is on the test side of that seed and, where the table is another one than it was trained
+on, the row is not among those it learned from either (a cut moves a little when a table grows).
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from contract.errors import UserError
+from contract.schema import Schema
+from training import tags
+from training.evaluate import Labels
+from training.prepare import MIN_ROWS_OF_CLASS, Mask, Table
+from training.split import held_out
+from training.versions import Version, reference_rows
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SPLIT_FOLDER = "split"
+LEARNED_FROM = "X_train.parquet"
+
+
+@dataclass(frozen=True)
+class Common:
+    """Rows that neither model has learned from; ``source`` says in words which."""
+
+    X: pd.DataFrame
+    y: Labels
+    source: str
+
+
+def kept_rows(client: "MlflowClient", first: Version, second: Version, schema: Schema) -> Common:
+    """The held-out rows that are kept with ``first``, if ``second`` was made from the same split of the same data.
+
+    Raises:
+        UserError: it was not, or the rows cannot be read.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    for tag, what in ((tags.SPLIT_SEED, "split seeds"), (tags.DATA_HASH, "data")):
+        mine, other = first.tags.get(tag), second.tags.get(tag)
+        if mine is None or mine != other:
+            raise UserError(
+                f"{first.title} and {second.title} were made with different or unknown {what}, so one has learned from "
+                f"held-out rows of the other; give a table with --data FILE: they are then compared on those of its "
+                f"rows that neither has seen"
+            )
+    X, y = reference_rows(client, first, schema)
+    return Common(X, y, f"{len(y):,} rows that were held out when both were trained")
+
+
+def unseen_rows(client: "MlflowClient", versions: tuple[Version, Version], rows: Table, schema: Schema) -> Common:
+    """Those of ``rows`` that neither version has learned from.
+
+    Raises:
+        UserError: of a version it cannot be known, or too few rows are left.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    first, second = (_unseen(client, version, rows, schema) for version in versions)
+    both = first & second
+    y = rows.y[both]
+    counts = np.bincount(y, minlength=2)
+    if min(counts) < MIN_ROWS_OF_CLASS:
+        raise UserError(
+            f"only {len(y):,} rows of the table were seen by neither {versions[0].title} nor {versions[1].title} "
+            f"({counts[1]} of them positive), and {MIN_ROWS_OF_CLASS} of each label are needed; give a larger table, "
+            f"or train both with the same --split-seed"
+        )
+    return Common(rows.X[both].reset_index(drop=True), y, f"{len(y):,} rows that neither has seen")
+
+
+def _unseen(client: "MlflowClient", version: Version, rows: Table, schema: Schema) -> Mask:
+    seed = version.split_seed
+    if seed is None or not seed.isdecimal():
+        raise UserError(
+            f"it is not known which rows {version.title} has learned from, for its split seed is not kept with it; "
+            f"train it again with `churnstream train`"
+        )
+    test: Mask = held_out(rows.customers, rows.y, int(seed))
+    if version.tags.get(tags.DATA_HASH) == rows.data_hash:
+        return test
+    return test & ~_among(rows.X, _learned_from(client, version, schema), schema)
+
+
+def _learned_from(client: "MlflowClient", version: Version, schema: Schema) -> pd.DataFrame:
+    from mlflow.exceptions import MlflowException
+
+    problem = (
+        f"{version.title} was trained on another table than this one, and its run does not hold the rows it learned "
+        f"from ({SPLIT_FOLDER}/{LEARNED_FROM}), so it cannot be known which rows are new to it; train it again with "
+        f"`churnstream train`, or give the table that it was trained on"
+    )
+    with tempfile.TemporaryDirectory(prefix="churnstream-split-") as folder:
+        try:
+            path = client.download_artifacts(version.run_id, f"{SPLIT_FOLDER}/{LEARNED_FROM}", folder)
+            return pd.read_parquet(Path(path), columns=list(schema.names))
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INTERNAL_ERROR"):
+                raise
+            raise UserError(problem) from None
+        except (OSError, ValueError):
+            raise UserError(problem) from None
+
+
+def _among(X: pd.DataFrame, learned: pd.DataFrame, schema: Schema) -> Mask:
+    """Which rows of ``X`` are rows of ``learned``, by all of their features."""
+    known = set(_keys(learned, schema))
+    return np.array([key in known for key in _keys(X, schema)], dtype=bool)
+
+
+def _keys(frame: pd.DataFrame, schema: Schema) -> list[tuple[object, ...]]:
+    columns = []
+    for name in schema.names:
+        column = frame[name]
+        columns.append(column.where(column.notna(), None).astype(object).tolist())
+    return list(zip(*columns, strict=True))

@@ -1,0 +1,57 @@
+"""From the rows outside the test set to a fitted model, and the one look at the rows inside."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from contract.registry import positive_probabilities
+from contract.schema import Schema
+from training.candidates import KINDS, xgboost_pipeline
+from training.evaluate import Floats, Labels
+from training.fitting import Fitted, fit
+from training.measure import Candidate, measure
+from training.prepare import Mask, Table
+from training.sampling import strip_training
+from training.split import Fold, folds
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows that no part of the training has seen, with their labels and the final model's probabilities."""
+
+    X: pd.DataFrame
+    y: Labels
+    scores: Floats
+
+
+@dataclass(frozen=True)
+class Developed:
+    """A model made from the rows outside the test set, and the test set with the model's probabilities."""
+
+    candidate: Candidate
+    fitted: Fitted
+    held_out: HeldOut
+
+
+def develop(rows: Table, test: Mask, schema: Schema, seed: int) -> Developed:
+    """XGBoost as it comes, fitted outside ``test``. No label inside has any effect on the model."""
+    X, y = outside(rows, test)
+    splits = folds(rows.customers[~test], y, seed)
+    kind = KINDS["xgboost"]
+    candidate = measure(kind.name, "plain", kind.defaults, xgboost_pipeline(schema, seed), X, y, splits)
+    return finish(candidate, rows, test, splits)
+
+
+def finish(candidate: Candidate, rows: Table, test: Mask, splits: list[Fold], jobs: int = 1) -> Developed:
+    """Fit a candidate that was measured on ``splits`` on all rows outside ``test``, and score those inside, once."""
+    X, y = outside(rows, test)
+    fitted = fit(candidate.pipeline, X, y, splits, jobs, candidate.validated)
+    strip_training(fitted.classifier)
+    inside = rows.X[test].reset_index(drop=True)
+    scores = positive_probabilities(fitted.classifier, inside)
+    return Developed(candidate, fitted, HeldOut(inside, rows.y[test], scores))
+
+
+def outside(rows: Table, test: Mask) -> tuple[pd.DataFrame, Labels]:
+    """Features and labels of the rows that may be learned from."""
+    return rows.X[~test].reset_index(drop=True), rows.y[~test]

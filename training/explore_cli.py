@@ -1,0 +1,43 @@
+"""``churnstream explore``."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def explore(
+    table: Annotated[Path, typer.Option("--data", help="Table with labels: CSV, Parquet or Excel.")],
+    out: Annotated[Path | None, typer.Option(help="Folder to write the page and the pictures to, too.")] = None,
+    on_bad_rows: Annotated[
+        Literal["stop", "skip", "report"],
+        typer.Option(help="Rows that violate the schema: stop, skip them, or report them."),
+    ] = "report",
+    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where they are logged.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,
+) -> None:
+    """Draw a table: each feature and the churn rate by it, correlations and missing values, on one page.
+
+    The page and its pictures are logged to MLflow. Columns that the schema calls private never appear.
+
+    \b
+    Example:
+      churnstream explore --data customers.csv --out explored
+    """
+    from rich.console import Console
+
+    from contract.process import configure_logging
+    from contract.settings import load_settings
+
+    configure_logging(verbose)
+    settings = load_settings(dataset=dataset, mlflow_tracking_uri=tracking_uri)
+    with Console(stderr=True).status("drawing"):
+        from training.explore import explore as run
+
+        found = run(settings, table, out=out, on_bad_rows=on_bad_rows)
+    console = Console()
+    for note in found.notes:
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{found.pictures} pictures of {found.rows:,} customers.", highlight=False, markup=False)
+    console.print(f"Page: {found.local or found.place}", highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,54 @@
+"""``churnstream data infer``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def infer(
+    table: Annotated[Path, typer.Argument(help="CSV, Excel or Parquet table.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="TOML file to write.", show_default="stdout")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the data set.", show_default="the file's")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Draft the schema of a table: its id, label, private columns and features, with all doubts as comments.
+
+    Read the draft through: a guess is a guess. What could not be guessed is marked DECIDE, and the draft is no schema
+    before it is filled in.
+
+    \b
+    Example:
+      churnstream data infer customers.csv --out customers.toml
+      churnstream train --data customers.csv --dataset customers.toml
+    """
+    from contract.errors import UserError
+    from training.infer import infer as guess
+    from training.infer_columns import read_columns
+    from training.infer_toml import draft_toml
+
+    if out is not None and out.exists() and not force:
+        raise UserError(f"--out {out} is there already; give another path, or --force to replace it")
+    draft = guess(read_columns(table))
+    text = draft_toml(draft, name or _name(table), table.name)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"--out {out} cannot be written: {error.strerror}; give a path in an existing folder"
+            ) from None
+        typer.echo(f"{out}: {len(draft.features)} features; doubts: {text.count('# DOUBT')}", err=True)
+    for missing, what in ((draft.id_column, "id"), (draft.label, "[label]")):
+        if missing is None:
+            typer.echo(f"decide: the draft has no {what}; see DECIDE in it", err=True)
+
+
+def _name(table: Path) -> str:
+    """The file's name as a data set's: lower case, digits and underscores."""
+    words = "".join(
+        character if character.isascii() and character.isalnum() else " " for character in table.stem.lower()
+    )
+    return "_".join(words.split()) or "customers"

@@ -1,0 +1,100 @@
+"""A guessed schema as TOML, its doubts as comments. Pure."""
+
+import json
+
+from contract.schema import Feature, Kind
+from training.infer import Draft, DraftFeature, Label
+
+
+def draft_toml(draft: Draft, name: str, origin: str) -> str:
+    """The draft of the data set ``name``, made from the table ``origin``; what must be decided is a comment.
+
+    Private columns are named; of their cells, and of those of columns that are ignored, nothing is shown.
+    """
+    lines = [
+        f"# Draft of a schema, guessed from {_plain(origin)}: read it through before it is used.",
+        "# Each feature's range is wider than what was seen, and a value outside is dead-lettered when scored",
+        '# (on_violation = "score" would score it, and count it).',
+        *(f"# Note: {_plain(repair)}." for repair in draft.repairs),
+        *(f"# DOUBT: {_plain(doubt)}." for doubt in draft.doubts),
+        "",
+        f"name = {_text(name)}",
+        "version = 1",
+        "# DECIDE: which column is the id?\n# id = " if draft.id_column is None else f"id = {_text(draft.id_column)}",
+        *_columns("private", [(column, "") for column in draft.private], "personal data: never leaves the source"),
+        *_columns("ignored", [(unused.column, unused.reason) for unused in draft.ignored], "no features"),
+        'on_violation = "reject"',
+        "",
+        *_label(draft.label),
+    ]
+    for feature in draft.features:
+        lines += ["", *_feature(feature)]
+    return "\n".join(lines) + "\n"
+
+
+def _label(label: Label | None) -> list[str]:
+    if label is None:
+        return [
+            "# DECIDE: which column tells who left, and by which of its values?",
+            "# [label]",
+            "# column = ",
+            "# positive = 1",
+            "# negative = 0",
+        ]
+    return [
+        "[label]",
+        f"column = {_text(label.column)}",
+        f"positive = {_value(label.positive)}",
+        f"negative = {_value(label.negative)}",
+    ]
+
+
+def _columns(key: str, columns: list[tuple[str, str]], why: str) -> list[str]:
+    if not columns:
+        return []
+    if not any(reason for _, reason in columns):
+        return [f"{key} = [{', '.join(_text(column) for column, _ in columns)}]  # {why}"]
+    listed = [f"    {_text(column)},  # {_plain(reason)}" for column, reason in columns]
+    return [f"{key} = [  # {why}", *listed, "]"]
+
+
+def _feature(draft: DraftFeature) -> list[str]:
+    feature = draft.feature
+    key = feature.name if feature.name.isascii() else _text(feature.name)
+    lines = [*(f"# DOUBT: {_plain(doubt)}." for doubt in draft.doubts), f"[features.{key}]"]
+    if feature.column is not None:
+        lines.append(f"column = {_text(feature.column)}")
+    lines.append(f"kind = {_text(feature.kind)}")
+    if feature.kind is Kind.CATEGORICAL:
+        lines.append(f"categories = [{', '.join(map(_text, feature.categories))}]")
+    lines += _bounds(feature, draft.seen)
+    if feature.missing:
+        lines.append("missing = true")
+    return lines
+
+
+def _bounds(feature: Feature, seen: tuple[float, float] | None) -> list[str]:
+    if seen is None or feature.minimum is None or feature.maximum is None:
+        return []
+    return [
+        f"min = {_number(feature.minimum)}  # seen: {_number(seen[0])} to {_number(seen[1])}",
+        f"max = {_number(feature.maximum)}",
+    ]
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def _value(value: int | str) -> str:
+    return str(value) if isinstance(value, int) else _text(value)
+
+
+def _text(value: str) -> str:
+    """A basic string: JSON's escapes are TOML's, which also wants DEL escaped."""
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _plain(text: str) -> str:
+    """Text for a comment, on one line."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

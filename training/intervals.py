@@ -1,0 +1,206 @@
+"""How far a metric on held-out rows may be off, and whether two models' metrics differ by more than chance.
+
+Rows are drawn with replacement, all metrics of a draw are computed together, and the interval is the draws' percentile
+interval (Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13). A draw is a count per distinct
+probability and label, so that a thousand draws are a few matrix operations.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from training.evaluate import CALIBRATION_BINS, CONFIDENCE, Floats, Labels, calibration_error
+
+DRAWS = 1_000
+METRICS = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "roc_auc",
+    "average_precision",
+    "brier",
+    "log_loss",
+    "calibration_error",
+)
+"""What has an interval: every metric of ``evaluate`` that is not a count."""
+LOWER_IS_BETTER = frozenset({"brier", "log_loss", "calibration_error"})
+EXACT_BELOW = 25
+"""Discordant rows below which McNemar's test is the exact one."""
+
+_CELLS = 2_000_000  # numbers in one block of draws: some 16 MB an array
+_BIASED = "calibration_error"
+_EPSILON = float(np.finfo(np.float64).eps)
+
+Draws = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One model's probabilities of label 1 for some rows, and the threshold from which it says 1."""
+
+    probabilities: Floats
+    threshold: float
+
+    @property
+    def decisions(self) -> npt.NDArray[np.bool_]:
+        return self.probabilities >= self.threshold
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One model's metric minus another's on the same rows, with its interval at ``CONFIDENCE``."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Rows on which only the first and only the second model was right; two-sided p value of equal error rates."""
+
+    only_first: int
+    only_second: int
+    p: float
+    exact: bool
+
+
+def bootstrap(
+    y: Labels, probabilities: Floats, threshold: float, *, seed: int, draws: int = DRAWS
+) -> dict[str, tuple[float, float]]:
+    """Low and high end of each of ``METRICS`` at ``CONFIDENCE``; ``y`` holds both labels.
+
+    Rows are drawn without regard to their label, so that the share of label 1 varies as it does between samples. A draw
+    in which a metric is undefined, for it has one label only, does not count for it.
+
+    The calibration error lies high where rows are few, for it takes chance in a bin for miscalibration, and the draws
+    lie as much higher again. So twice their mean distance from the value is taken off the low end of its interval; the
+    high end is left, which makes the interval a wide one.
+    """
+    rows = np.random.default_rng(seed)
+    grouped = _Grouped(y, probabilities, threshold)
+    blocks = [grouped.metrics(drawn) for drawn in _draw(rows, len(y), draws)]
+    values = {name: np.concatenate([block[name] for block in blocks]) for name in METRICS}
+    found = {name: percentiles(values[name]) for name in METRICS}
+    return found | {_BIASED: _less_bias(values[_BIASED], calibration_error(y, probabilities))}
+
+
+def paired_bootstrap(
+    y: Labels, first: Scored, second: Scored, *, seed: int, draws: int = DRAWS
+) -> dict[str, Difference]:
+    """First model's metric minus the second's, for each of ``METRICS``; both are measured on the same draws of rows."""
+    rows = np.random.default_rng(seed)
+    one, other = (_Grouped(y, model.probabilities, model.threshold) for model in (first, second))
+    once = np.arange(len(y))[np.newaxis]
+    here, there = one.metrics(once), other.metrics(once)
+    blocks: dict[str, list[Floats]] = {name: [] for name in METRICS}
+    for drawn in _draw(rows, len(y), draws):
+        left, right = one.metrics(drawn), other.metrics(drawn)
+        for name in METRICS:
+            blocks[name].append(left[name] - right[name])
+    return {
+        name: Difference(float(here[name][0] - there[name][0]), *percentiles(np.concatenate(blocks[name])))
+        for name in METRICS
+    }
+
+
+def mcnemar(y: Labels, first: Scored, second: Scored) -> McNemar:
+    """McNemar's test on the two models' decisions.
+
+    Chi-square with one degree of freedom and Edwards' continuity correction, (|b − c| − 1)² / (b + c) (McNemar,
+    Psychometrika 12, 1947; Edwards, Psychometrika 13, 1948); the exact binomial test where b + c < ``EXACT_BELOW``.
+    """
+    truth = y == 1
+    right, right_too = first.decisions == truth, second.decisions == truth
+    b, c = int((right & ~right_too).sum()), int((~right & right_too).sum())
+    if b + c < EXACT_BELOW:
+        p = float(stats.binomtest(b, b + c, 0.5).pvalue) if b + c else 1.0
+        return McNemar(b, c, p, exact=True)
+    statistic = max(abs(b - c) - 1, 0) ** 2 / (b + c)
+    return McNemar(b, c, float(stats.chi2.sf(statistic, 1)), exact=False)
+
+
+def percentiles(values: Floats) -> tuple[float, float]:
+    """Low and high end of the percentile interval of a metric's values over the draws; NaN does not count."""
+    low, high = np.nanquantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
+def _less_bias(drawn: Floats, value: float) -> tuple[float, float]:
+    low, high = percentiles(drawn)
+    bias = max(0.0, float(drawn.mean()) - value)
+    return max(0.0, min(low - 2 * bias, value)), max(high, value)
+
+
+class _Grouped:
+    """Rows put together by probability and label, so that a draw of rows is a table of counts."""
+
+    def __init__(self, y: Labels, probabilities: Floats, threshold: float) -> None:
+        self._levels, place = np.unique(probabilities, return_inverse=True)
+        self._cells = 2 * place.astype(np.int64) + y
+        self._predicted = self._levels >= threshold
+        inside = np.clip(self._levels, _EPSILON, 1 - _EPSILON)
+        self._surprise = -np.log1p(-inside), -np.log(inside)
+
+    def metrics(self, rows: Draws) -> dict[str, Floats]:
+        """Each of ``METRICS`` for each draw; ``rows`` holds one draw of row numbers per row of it."""
+        draws, size = rows.shape
+        width = 2 * len(self._levels)
+        flat = self._cells[rows] + np.arange(draws)[:, np.newaxis] * width
+        counts = np.bincount(flat.ravel(), minlength=draws * width).reshape(draws, -1, 2).astype(np.float64)
+        negative, positive = counts[:, :, 0], counts[:, :, 1]
+        negatives, positives = negative.sum(axis=1), positive.sum(axis=1)
+        true_positives = positive[:, self._predicted].sum(axis=1)
+        false_positives = negative[:, self._predicted].sum(axis=1)
+        said = true_positives + false_positives
+        return {
+            "accuracy": (true_positives + negatives - false_positives) / size,
+            "precision": _ratio(true_positives, said, 0.0),
+            "recall": _ratio(true_positives, positives, np.nan),
+            "f1": _ratio(2 * true_positives, said + positives, 0.0),
+            "roc_auc": _roc_auc(negative, positive, negatives * positives),
+            "average_precision": _average_precision(negative, positive, positives),
+            "brier": (negative @ self._levels**2 + positive @ (1 - self._levels) ** 2) / size,
+            "log_loss": (negative @ self._surprise[0] + positive @ self._surprise[1]) / size,
+            "calibration_error": self._calibration_error(negative + positive, positive) / size,
+        }
+
+    def _calibration_error(self, weight: Floats, positive: Floats) -> Floats:
+        middle = np.cumsum(weight, axis=1) - weight / 2
+        bins = (middle * (CALIBRATION_BINS / weight.sum(axis=1, keepdims=True))).astype(np.int64)
+        # a level that was not drawn has no mass; its middle may lie at the upper end
+        bins = np.minimum(bins, CALIBRATION_BINS - 1) + np.arange(len(weight))[:, np.newaxis] * CALIBRATION_BINS
+        excess = (positive - weight * self._levels).ravel()
+        summed = np.bincount(bins.ravel(), weights=excess, minlength=len(weight) * CALIBRATION_BINS)
+        error: Floats = np.abs(summed).reshape(len(weight), CALIBRATION_BINS).sum(axis=1)
+        return error
+
+
+def _roc_auc(negative: Floats, positive: Floats, pairs: Floats) -> Floats:
+    below = np.cumsum(negative, axis=1) - negative / 2
+    return _ratio((positive * below).sum(axis=1), pairs, np.nan)
+
+
+def _average_precision(negative: Floats, positive: Floats, positives: Floats) -> Floats:
+    found = np.cumsum(positive[:, ::-1], axis=1)
+    said = found + np.cumsum(negative[:, ::-1], axis=1)
+    return _ratio((positive[:, ::-1] * _ratio(found, said, 0.0)).sum(axis=1), positives, np.nan)
+
+
+def _ratio(above: Floats, below: Floats, otherwise: float) -> Floats:
+    """``above / below``, and ``otherwise`` where that is 0 / 0."""
+    return np.divide(above, below, out=np.full_like(below, otherwise), where=below > 0)
+
+
+def _draw(rng: np.random.Generator, size: int, draws: int) -> list[Draws]:
+    """``draws`` draws of ``size`` row numbers, in blocks that keep the tables of counts small."""
+    block = max(1, _CELLS // (2 * size))
+    return [rng.integers(0, size, (min(block, draws - start), size)) for start in range(0, draws, block)]

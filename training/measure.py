@@ -1,0 +1,82 @@
+"""One candidate, measured on validation folds: what the rule, MLflow and the table of the command look at."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from imblearn.pipeline import Pipeline
+
+from training.candidates import KINDS, Pace
+from training.evaluate import Floats, Labels, evaluate
+from training.fitting import Validated, validate
+from training.sampling import Sampling
+from training.spaces import Parameters
+from training.split import Fold
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kind of model with a sampling and parameters, unfitted, and how good it is on validation folds.
+
+    ``members`` names the kinds that a stacking is made of.
+    """
+
+    kind: str
+    sampling: Sampling
+    parameters: Parameters
+    pipeline: Pipeline
+    validated: Validated
+    metrics: dict[str, float]
+    members: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} {self.sampling}"
+
+    @property
+    def scores(self) -> Floats:
+        return self.validated.scores
+
+    @property
+    def threshold(self) -> float:
+        return self.validated.threshold
+
+    @property
+    def pace(self) -> Pace:
+        return KINDS[self.kind].pace
+
+    @property
+    def hyperparameters(self) -> dict[str, str]:
+        """The parameters as texts."""
+        members = {"members": ", ".join(self.members)} if self.members else {}
+        return {name: str(value) for name, value in self.parameters.items()} | members
+
+    @property
+    def params(self) -> dict[str, str]:
+        """All that MLflow keeps of how it was made."""
+        made = {"kind": self.kind, "sampling": self.sampling, "calibration": self.validated.calibration}
+        return made | self.hyperparameters
+
+
+def measure(
+    kind: str,
+    sampling: Sampling,
+    parameters: Parameters,
+    pipeline: Pipeline,
+    X: pd.DataFrame,
+    y: Labels,
+    splits: list[Fold],
+    jobs: int = 1,
+    members: tuple[str, ...] = (),
+) -> Candidate:
+    """Metrics of the out-of-fold probabilities at the threshold that is best for them.
+
+    The threshold is chosen on the rows that F1 is then measured on, which flatters every candidate by about as much;
+    the test rows tell the rest.
+    """
+    validated = validate(pipeline, X, y, splits, jobs)
+    metrics = evaluate(y, validated.scores, validated.threshold) | {
+        "duration_seconds": validated.seconds,
+        "score_1000_ms": validated.score_1000_ms,
+        "threshold": validated.threshold,
+    }
+    return Candidate(kind, sampling, parameters, pipeline, validated, metrics, members)

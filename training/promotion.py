@@ -1,0 +1,255 @@
+"""Which version has the alias: the judgement of a challenger, promotion, and the way back.
+
+A version takes the alias if its Brier score on held-out rows is lower than the champion's by more than noise. The Brier
+score is a proper one, uses what every row says and not only those at a threshold, and calibrated probabilities are what
+the stream's estimates rest on; F1 at two thresholds needs many more rows to tell two models apart.
+
+The alias changes in one call, and its history is written before: a crash between the two leaves the champion as it was,
+and an entry in the history that `rollback` passes over.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from contract.errors import UserError
+from contract.registry import (
+    Registered,
+    find_version,
+    load_registered,
+    model_title,
+    out_of_reach,
+    positive_probabilities,
+    registry_client,
+)
+from contract.schema import Schema, load_schema
+from contract.settings import Settings
+from training import tags
+from training.evaluate import Comparison, Floats, Labels, compare
+from training.versions import Version, describe, find, reference_rows
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+HISTORY_LENGTH = 100
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a version takes the alias, and why; ``comparison`` is None where there was nothing to compare with.
+
+    ``forced``: it takes the alias though it was not proven better.
+    """
+
+    promoted: bool
+    reason: str
+    comparison: Comparison | None = None
+    forced: bool = False
+
+
+@dataclass(frozen=True)
+class Names:
+    """How a verdict names the challenger, the champion and the alias."""
+
+    new: str
+    old: str
+    alias: str
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """The alias went back from one version to an earlier one; ``passed_over`` could not have it, and why."""
+
+    before: int
+    now: int
+    passed_over: tuple[str, ...]
+
+
+def decide(y: Labels, challenger: Floats, champion: Floats, names: Names, *, force: bool) -> Verdict:
+    """Compare two models' probabilities on the same rows, which neither has learned from."""
+    comparison = compare(y, challenger, champion)
+    found = (
+        f"on {len(y):,} held-out rows its Brier score is {abs(comparison.gain):.5f} "
+        f"{'lower' if comparison.gain >= 0 else 'higher'} (95 % interval of the gain {comparison.low:.5f} to "
+        f"{comparison.high:.5f})"
+    )
+    if comparison.better:
+        return Verdict(True, f"{names.new} takes {names.alias} from {names.old}: {found}", comparison)
+    if force:
+        return Verdict(
+            True,
+            f"{names.new} takes {names.alias} from {names.old}, as --force says, though not proven better: {found}",
+            comparison,
+            forced=True,
+        )
+    return Verdict(
+        False,
+        f"{names.new} does not take {names.alias} from {names.old}, which is not worse by more than noise: {found}",
+        comparison,
+    )
+
+
+def judge(
+    client: "MlflowClient",
+    settings: Settings,
+    schema: Schema,
+    version: int,
+    champion: int | None,
+    held: tuple[pd.DataFrame, Labels, Floats],
+    *,
+    force: bool,
+) -> Verdict:
+    """Whether ``version`` takes the alias from ``champion``, on rows held out from the version's training.
+
+    ``held`` is their features, labels and the version's probabilities. A champion that was made with another split seed
+    has learned from most of these rows, and one for another schema cannot score them: such a pair is not compared.
+    """
+    new, alias = model_title(settings, version), f"@{settings.model_alias}"
+    if champion is None:
+        return Verdict(True, f"{new} is the first {alias}")
+    names = Names(new, model_title(settings, champion), alias)
+    seeds = [describe(client, settings, number).split_seed for number in (version, champion)]
+    if seeds[0] != seeds[1]:
+        return _incomparable(
+            names,
+            f"it was made with split seed {seeds[1] or 'unknown'}, {new} with {seeds[0] or 'unknown'}, so it has "
+            f"learned from most of the rows that {new} is tested on; train with --split-seed {seeds[1]}"
+            if seeds[1]
+            else f"its split seed is not known, so it may have learned from the rows that {new} is tested on",
+            force=force,
+        )
+    try:
+        loaded = load_registered(settings, champion, schema)
+    except UserError as error:
+        return _incomparable(names, str(error), force=force)
+    X, y, scores = held
+    return decide(y, scores, positive_probabilities(loaded.classifier, X), names, force=force)
+
+
+def give_alias(client: "MlflowClient", settings: Settings, version: int, verdict: Verdict) -> None:
+    """Make ``version`` the one that scores, remember who had the alias, and tag the version if it was forced."""
+    current = find_version(client, settings)
+    if current is not None and current != version:
+        _write_history(client, settings, [*_history(client, settings), current][-HISTORY_LENGTH:])
+    if verdict.forced:
+        client.set_model_version_tag(settings.model_name, str(version), tags.FORCED, verdict.reason)
+    client.set_registered_model_alias(settings.model_name, settings.model_alias, str(version))
+
+
+def promote(settings: Settings, text: str, *, force: bool = False) -> Verdict:
+    """Give a registered version the alias if it is better than the champion by more than noise, or if ``force``.
+
+    Raises:
+        UserError: there is no such version, or one that can never be champion: made by the report's protocol, or one
+            that the scorer would refuse. MLflow does not answer.
+    """
+    schema = load_schema(settings.dataset)
+    client = registry_client(settings)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        version = find(client, settings, text)
+        settings = version.settings
+        loaded = _promotable(version, schema)
+        champion = find_version(client, settings)
+        if champion == version.number:
+            return Verdict(True, f"{version.title} has @{settings.model_alias} already")
+        if champion is None:
+            verdict = Verdict(True, f"{version.title} is the first @{settings.model_alias}")
+        else:
+            X, y = reference_rows(client, version, schema)
+            held = X, y, positive_probabilities(loaded.classifier, X)
+            verdict = judge(client, settings, schema, version.number, champion, held, force=force)
+        if verdict.promoted:
+            give_alias(client, settings, version.number, verdict)
+    except (MlflowException, OSError) as error:
+        raise out_of_reach(settings, error) from error
+    return verdict
+
+
+def rollback(settings: Settings) -> RolledBack:
+    """Give the alias back to the version that had it before the present one.
+
+    Versions that are gone or can no longer be champion are passed over. The version that loses the alias is not
+    remembered: a second rollback goes one further back.
+
+    Raises:
+        UserError: no version has the alias, none had it before, or none of those can have it. MLflow does not answer.
+    """
+    schema = load_schema(settings.dataset)
+    client = registry_client(settings)
+    alias = f"@{settings.model_alias}"
+    from mlflow.exceptions import MlflowException
+
+    try:
+        current = find_version(client, settings)
+        if current is None:
+            raise UserError(
+                f"no version of model {settings.model_name!r} has {alias}, so there is nothing to roll back; give it "
+                f"to one with `churnstream promote VERSION`"
+            )
+        earlier = [number for number in _history(client, settings) if number != current]
+        passed_over: list[str] = []
+        while earlier:
+            number = earlier.pop()
+            reason = _refused(client, settings, schema, number)
+            if reason is None:
+                client.set_registered_model_alias(settings.model_name, settings.model_alias, str(number))
+                _write_history(client, settings, earlier)
+                return RolledBack(current, number, tuple(passed_over))
+            passed_over.append(reason)
+    except (MlflowException, OSError) as error:
+        raise out_of_reach(settings, error) from error
+    why = "".join(f" ({reason})" for reason in passed_over)
+    raise UserError(
+        f"no version had {alias} before {model_title(settings, current)} that could have it again{why}; choose one "
+        f"with `churnstream promote VERSION`"
+    )
+
+
+def _promotable(version: Version, schema: Schema) -> Registered:
+    """The version, loaded as the scorer loads it; raises ``UserError`` if it must not be champion."""
+    if version.tags.get(tags.PROTOCOL) == tags.REPORT:
+        raise UserError(
+            f"{version.title} was made by the report's protocol, whose figures come from synthetic rows in its test "
+            f"set; it never becomes champion, --force or not: train one with `churnstream train`"
+        )
+    return load_registered(version.settings, version.number, schema)
+
+
+def _refused(client: "MlflowClient", settings: Settings, schema: Schema, number: int) -> str | None:
+    """Why a version cannot have the alias, None if it can."""
+    if find_version(client, settings, number) is None:
+        return f"{model_title(settings, number)} is gone"
+    try:
+        _promotable(describe(client, settings, number), schema)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _incomparable(names: Names, why: str, *, force: bool) -> Verdict:
+    if force:
+        return Verdict(
+            True,
+            f"{names.new} takes {names.alias} from {names.old}, as --force says; the two cannot be compared: {why}",
+            forced=True,
+        )
+    return Verdict(
+        False,
+        f"{names.new} does not take {names.alias}, for {names.old} cannot be compared with: {why}; --force gives it "
+        f"the alias",
+    )
+
+
+def _history(client: "MlflowClient", settings: Settings) -> list[int]:
+    """Versions that had the alias before, oldest first; what is no number was not written by us."""
+    text = client.get_registered_model(settings.model_name).tags.get(tags.HISTORY + settings.model_alias, "")
+    return [int(part) for part in text.split(",") if part.strip().isdecimal()]
+
+
+def _write_history(client: "MlflowClient", settings: Settings, versions: list[int]) -> None:
+    client.set_registered_model_tag(
+        settings.model_name, tags.HISTORY + settings.model_alias, ",".join(map(str, versions))
+    )

@@ -1,0 +1,74 @@
+"""``churnstream promote`` and ``churnstream rollback``."""
+
+from typing import Annotated
+
+import typer
+
+
+def promote(
+    version: Annotated[str, typer.Argument(help="A version's number, such as 3 or churn/3, or an alias: @challenger.")],
+    force: Annotated[bool, typer.Option("--force", help="Give it the alias even if it is not proven better.")] = False,
+    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
+    model_name: Annotated[str | None, typer.Option(help="Registered model.")] = None,
+    model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where it is registered.")] = None,
+) -> None:
+    """Make a registered version the champion, if it is better than the champion by more than noise.
+
+    The two are compared on the rows that were held out when the version was trained. Exit code 1 if it is not promoted.
+
+    \b
+    Example:
+      churnstream promote 3
+    """
+    from rich.console import Console
+
+    from contract.settings import load_settings
+
+    settings = load_settings(
+        dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
+    )
+    with Console(stderr=True).status("comparing"):
+        from training.promotion import promote as run
+
+        verdict = run(settings, version, force=force)
+    console = Console()
+    console.print(verdict.reason, highlight=False, markup=False, soft_wrap=True)
+    if not verdict.promoted:
+        console.print("Next: churnstream promote --force, if it shall score anyway", highlight=False, markup=False)
+        raise typer.Exit(1)
+
+
+def rollback(
+    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
+    model_name: Annotated[str | None, typer.Option(help="Registered model.")] = None,
+    model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where it is registered.")] = None,
+) -> None:
+    """Give the champion's alias back to the version that had it before.
+
+    \b
+    Example:
+      churnstream rollback
+    """
+    from rich.console import Console
+
+    from contract.settings import load_settings
+
+    settings = load_settings(
+        dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
+    )
+    with Console(stderr=True).status("rolling back"):
+        from training.promotion import rollback as run
+
+        done = run(settings)
+    console = Console()
+    for reason in done.passed_over:
+        console.print(f"passed over: {reason}", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"@{settings.model_alias} is {settings.model_name} v{done.now} again; it was {settings.model_name} "
+        f"v{done.before}.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,85 @@
+"""What a search tries next: the points of a grid, or what a sampler draws from a kind's space.
+
+Pure: the same kind, search, seed and scores give the same proposals.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+from training.candidates import Kind
+from training.spaces import Grid, Parameters, distributions
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+
+SearchName = Literal["grid", "exhaustive", "random", "bayes"]
+SEARCHES: tuple[SearchName, ...] = get_args(SearchName)
+
+STARTUP_TRIALS = 8
+"""Trials that the Bayesian search draws at random before it has something to go by."""
+
+
+class Proposals(Protocol):
+    """One search's source of parameters."""
+
+    def ask(self) -> Parameters | None:
+        """The next parameters, over the kind's defaults; None when there are no more."""
+        ...
+
+    def tell(self, score: float) -> None:
+        """How good the parameters asked for last were; higher is better."""
+        ...
+
+
+def proposals(kind: Kind, search: SearchName, seed: int) -> Proposals:
+    """Random and Bayesian search begin with the kind's defaults and never end, unless there is nothing to choose."""
+    if search in ("random", "bayes") and kind.space:
+        return _Sampled(kind, search, seed)
+    grids: dict[str, Grid] = {"grid": kind.grid, "exhaustive": kind.exhaustive}
+    return _Listed(kind.defaults, grids.get(search, {}))
+
+
+def points(search: SearchName, kind: Kind) -> int | None:
+    """How many proposals there are; None if there is no end."""
+    if search in ("random", "bayes"):
+        return None if kind.space else 1
+    grid = kind.grid if search == "grid" else kind.exhaustive
+    return len(list(itertools.product(*grid.values())))
+
+
+class _Listed:
+    def __init__(self, defaults: Parameters, grid: Grid) -> None:
+        combinations: Iterator[tuple[object, ...]] = itertools.product(*grid.values())
+        self._points = ({**defaults, **dict(zip(grid, values, strict=True))} for values in combinations)
+
+    def ask(self) -> Parameters | None:
+        return next(self._points, None)
+
+    def tell(self, score: float) -> None:
+        pass
+
+
+class _Sampled:
+    def __init__(self, kind: Kind, search: SearchName, seed: int) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        sampler = (
+            optuna.samplers.RandomSampler(seed=seed)
+            if search == "random"
+            else optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS)
+        )
+        self._defaults = kind.defaults
+        self._distributions = distributions(kind.space)
+        self._study: Study = optuna.create_study(direction="maximize", sampler=sampler)
+        self._study.enqueue_trial({name: kind.defaults[name] for name in kind.space if name in kind.defaults})
+        self._trial: Trial | None = None
+
+    def ask(self) -> Parameters | None:
+        self._trial = self._study.ask(self._distributions)
+        return {**self._defaults, **self._trial.params}
+
+    def tell(self, score: float) -> None:
+        if self._trial is not None:
+            self._study.tell(self._trial, score)

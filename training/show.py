@@ -1,0 +1,89 @@
+"""What ``churnstream train`` prints: the candidates, the chosen one on the held-out rows, the verdict, what is next."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from training.candidates import KINDS
+from training.selection import RULE
+from training.train import Selection, TrainingResult
+
+_HELD_OUT = {
+    "roc_auc": "ROC AUC",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "accuracy": "accuracy",
+    "average_precision": "average precision",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+    "calibration_error": "calibration error",
+}
+_VALIDATION = {"f1": "F1", "roc_auc": "ROC AUC", "average_precision": "AP", "brier": "Brier"}
+
+
+def show(result: TrainingResult) -> None:
+    """Print candidates, if there were several, metrics of the held-out rows, the verdict, and what to do next."""
+    console = Console()
+    if result.selection is not None:
+        _show_candidates(console, result.selection)
+    _show_held_out(console, result)
+    candidate = result.candidate
+    console.print(
+        f"{KINDS[candidate.kind].title} ({candidate.sampling}), trained on {result.train_rows:,} rows, threshold "
+        f"{result.threshold:.3f}, calibration {result.calibration}. Split {result.split_hash[:12]}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(result.verdict.reason, highlight=False, markup=False, soft_wrap=True)
+    after = "churnstream score" if result.verdict.promoted else "churnstream train --force, if it shall score anyway"
+    console.print(f"Next: {after}", highlight=False, markup=False)
+
+
+def _show_candidates(console: Console, selection: Selection) -> None:
+    table = Table(
+        box=SIMPLE_HEAD,
+        padding=(0, 1),
+        title=f"{len(selection.candidates)} candidates on validation folds, best first",
+        title_justify="left",
+    )
+    table.add_column("kind")
+    table.add_column("sampling")
+    for heading in (*_VALIDATION.values(), "ms/1,000"):
+        table.add_column(heading, justify="right")
+    for place, candidate in enumerate(selection.ordered):
+        table.add_row(
+            candidate.kind,
+            candidate.sampling,
+            *(f"{candidate.metrics[name]:.4f}" for name in _VALIDATION),
+            f"{candidate.metrics['score_1000_ms']:.0f}",
+            style="bold" if place == 0 else None,
+            end_section=place + 1 == selection.ranking.equal,
+        )
+    console.print(table)
+    chosen = selection.ordered[0]
+    made_of = f" (of {', '.join(chosen.members)})" if chosen.members else ""
+    console.print(
+        f"Chosen: {chosen.name}{made_of}: {selection.ranking.reason}. The rule: {RULE}.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _show_held_out(console: Console, result: TrainingResult) -> None:
+    table = Table(
+        box=SIMPLE_HEAD,
+        padding=(0, 1),
+        title=f"{result.model_name} v{result.version} on {result.test_rows:,} held-out customers",
+        title_justify="left",
+    )
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    table.add_column("95 % interval", justify="right")
+    for name, title in _HELD_OUT.items():
+        low, high = result.intervals[name]
+        table.add_row(title, f"{result.metrics[name]:.3f}", f"{low:.3f} to {high:.3f}")
+    console.print(table)
+    counts = ", ".join(f"{name.upper()} {result.metrics[name]:,.0f}" for name in ("tn", "fp", "fn", "tp"))
+    console.print(f"Confusion matrix: {counts}.", highlight=False)

@@ -1,0 +1,64 @@
+"""The split as files: what was trained on and what was held out, for whoever wants to check or reproduce it.
+
+A crash leaves at worst some of the files; ``split.json`` is written last, so where it is, all are.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from contract.errors import UserError
+from contract.schema import Schema
+from training.bad_rows import Mask
+from training.prepare import Table, hash_data
+
+SPLIT_FILE = "split.json"
+
+
+def split_hash(data_hash: str, test: Mask) -> str:
+    """SHA-256 (hex) of the data's hash and of which rows are held out, one byte each."""
+    return hashlib.sha256(data_hash.encode() + b"\n" + test.astype(np.uint8).tobytes()).hexdigest()
+
+
+def write_split(folder: Path, rows: Table, test: Mask, schema: Schema, *, seed: int | None = None) -> str:
+    """Write ``X_train``, ``X_test``, ``y_train`` and ``y_test`` as CSV and Parquet into ``folder``; return the hash.
+
+    Rows stand in the table's order, without the customers' ids; X has the features in schema order, y the label as 0
+    and 1. ``split.json`` has hashes, counts, the ``seed`` of the split, what was repaired and the rows left out.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    made = split_hash(rows.data_hash, test)
+    description: dict[str, object] = {
+        "schema": f"{schema.name} v{schema.version}",
+        "seed": seed,
+        "data_hash": rows.data_hash,
+        "split_hash": made,
+        "rows_read": rows.rows_read,
+        "excluded": rows.excluded,
+        "duplicate_ids": rows.duplicates,
+        "repairs": list(rows.repairs),
+        "bad_rows": [{"row": bad.row, "column": bad.column, "reason": bad.reason} for bad in rows.bad_rows],
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for part, mask in (("train", ~test), ("test", test)):
+            X, y = rows.X[mask].reset_index(drop=True), rows.y[mask]
+            description[part] = {"rows": len(y), "positives": int(y.sum()), "hash": hash_data(X, y, schema)}
+            _write(folder, f"X_{part}", X)
+            _write(folder, f"y_{part}", pd.DataFrame({schema.label.column: y}))
+        (folder / SPLIT_FILE).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"the split cannot be written to {folder} ({error.strerror}); give another folder with --split-dir"
+        ) from None
+    return made
+
+
+def _write(folder: Path, name: str, frame: pd.DataFrame) -> None:
+    frame.to_csv(folder / f"{name}.csv", index=False)
+    frame.to_parquet(folder / f"{name}.parquet", index=False)

@@ -1,0 +1,147 @@
+"""How a user names a registered version or a run, and what is kept with it in MLflow."""
+
+import re
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from contract.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT
+from contract.errors import UserError
+from contract.records import columns_frame
+from contract.registry import model_title
+from contract.schema import Schema
+from contract.settings import Settings
+from training import tags
+from training.evaluate import Labels
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+FORMS = "a version's number such as 3 or churn/3, or an alias such as @champion or churn@champion"
+CANDIDATES = "a candidate's run by its id or its name, such as 'xgboost smote'"
+_REFERENCE = re.compile(r"(?:(?P<name>[^/@]+)/)?(?P<version>\d+)|(?P<aliased>[^/@]+)?@(?P<alias>[\w-]+)")
+_RUN = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version: ``settings`` name its model; ``tags`` are its own over its run's."""
+
+    settings: Settings
+    number: int
+    run_id: str
+    tags: dict[str, str]
+
+    @property
+    def title(self) -> str:
+        return model_title(self.settings, self.number)
+
+    @property
+    def split_seed(self) -> str | None:
+        """Seed of the split into training and test rows, as text; None if the version does not say."""
+        return self.tags.get(tags.SPLIT_SEED)
+
+
+def find(client: "MlflowClient", settings: Settings, text: str) -> Version:
+    """The version that a user means by ``text``, one of ``FORMS``.
+
+    Raises:
+        UserError: ``text`` has another form, or there is no such version.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    meant = _REFERENCE.fullmatch(text.strip())
+    if meant is None:
+        raise UserError(f"{text!r} names no model; give {FORMS}")
+    name = meant["name"] or meant["aliased"] or settings.model_name
+    try:
+        if meant["alias"]:
+            found = client.get_model_version_by_alias(name, meant["alias"])
+        else:
+            found = client.get_model_version(name, meant["version"])
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise UserError(
+                f"there is no model {name!r} with {_wanted(meant)} at {settings.mlflow_tracking_uri}; "
+                f"{_there_are(client, name)}"
+            ) from None
+        raise
+    return describe(client, settings.model_copy(update={"model_name": name}), int(found.version))
+
+
+def describe(client: "MlflowClient", settings: Settings, number: int) -> Version:
+    """The version ``number``, which exists, with its run and tags."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_model_version(settings.model_name, str(number))
+    run_id = str(found.run_id or "")
+    try:
+        of_run = dict(client.get_run(run_id).data.tags) if run_id else {}
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        of_run = {}
+    return Version(settings, number, run_id, of_run | dict(found.tags))
+
+
+def is_version(text: str) -> bool:
+    """Whether ``text`` has the form of a version or an alias."""
+    return _REFERENCE.fullmatch(text.strip()) is not None
+
+
+def is_run_id(text: str) -> bool:
+    """Whether ``text`` has the form of a run's id."""
+    return _RUN.fullmatch(text.strip()) is not None
+
+
+def reference_rows(client: "MlflowClient", version: Version, schema: Schema) -> tuple[pd.DataFrame, Labels]:
+    """Features and labels of the held-out rows that are kept with a version.
+
+    Raises:
+        UserError: there are none, or they lack a column or are no table.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    named = f"the held-out rows of {version.title} ({REFERENCE_ARTIFACT} of its run)"
+    remedy = "train it again with `churnstream train`"
+    with tempfile.TemporaryDirectory(prefix="churnstream-reference-") as folder:
+        try:
+            frame = pd.read_parquet(client.download_artifacts(version.run_id, REFERENCE_ARTIFACT, folder))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{named} cannot be read ({type(error).__name__}); {remedy}") from None
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            raise UserError(f"{named} are not there; {remedy}") from None
+    lacking = [column for column in (*schema.names, LABEL_COLUMN) if column not in frame.columns]
+    if lacking:
+        raise UserError(f"{named} have no column {', '.join(lacking)}; {remedy}")
+    y = frame[LABEL_COLUMN].to_numpy()
+    try:
+        X = columns_frame(schema, [frame[name].tolist() for name in schema.names])
+        labels = y.astype("int64")
+    except (TypeError, ValueError):
+        raise UserError(f"{named} hold another kind of value than the schema's; {remedy}") from None
+    if set(labels.tolist()) != {0, 1}:
+        raise UserError(f"{named} do not have both labels; {remedy}")
+    return X, labels
+
+
+def _wanted(meant: "re.Match[str]") -> str:
+    return f"alias @{meant['alias']}" if meant["alias"] else f"version {meant['version']}"
+
+
+def _there_are(client: "MlflowClient", name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        known = sorted(int(version.version) for version in client.search_model_versions(f"name='{name}'"))
+    except MlflowException:  # a name that MLflow's filter cannot hold
+        known = []
+    if not known:
+        return "register one with `churnstream train`, or set --model-name"
+    return f"it has versions {', '.join(map(str, known))}"
