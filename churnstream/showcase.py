@@ -25,10 +25,9 @@ from contract.settings import Settings
 from contract.topics import CUSTOMERS
 from producer.continuing import next_start, replay_name
 from producer.display import progress_shown, summary
+from producer.opening import open_source
 from producer.replay import Progress, replay
 from producer.scenario_options import ScenarioOptions
-from producer.sources import Source, open_table
-from producer.synthetic import SyntheticBank
 
 _MARK = "replayed"
 _REFRESH_SECONDS = 0.5
@@ -99,11 +98,10 @@ def _replay(
 ) -> bool:
     """Whether all of it, and the end of the stream, is on Kafka; False if the stop flag cut it short."""
     schema = load_schema(settings.dataset)
-    source: Source
-    if showcase.data is not None:
-        source, name = open_table(showcase.data, schema), showcase.data.stem
-    else:
-        source, name = SyntheticBank(showcase.rows, SEED, schema=schema), f"synthetic-{showcase.rows}-{SEED}"
+    opened = open_source(showcase.data, showcase.rows, SEED, schema)
+    source = opened.source
+    for repair in opened.repairs:
+        console.print(f"warning: {repair}", markup=False)
     options = ScenarioOptions(
         start=start,
         period=PERIOD,
@@ -121,7 +119,7 @@ def _replay(
             settings,
             source,
             options.build(schema),
-            replay_name(name, start),
+            replay_name(opened.name, start),
             stop=stop,
             progress=progress,
         )

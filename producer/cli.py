@@ -1,12 +1,9 @@
 """``churnstream replay`` and ``churnstream data synth``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from producer.sources import Source
 
 DEFAULT_ROWS = 10_000
 DEFAULT_SEED = 42
@@ -112,10 +109,9 @@ def replay(
     from contract.settings import load_settings
     from producer.continuing import NEXT, next_start, replay_name
     from producer.display import progress_shown, summary, warnings
+    from producer.opening import open_source
     from producer.replay import replay as run
     from producer.scenario_options import ScenarioOptions, read_scenario
-    from producer.sources import open_table
-    from producer.synthetic import SyntheticBank
 
     if table and (rows is not None or seed is not None):
         raise UserError("--rows and --seed are of the synthetic bank, a table given with --data is replayed whole")
@@ -130,15 +126,10 @@ def replay(
     follows = next_start(settings) if start == NEXT else None
     given = ScenarioOptions(follows or start, period, rate, label_delay, label_share, tuple(drift or ()))
     scenario = given.over(read_scenario(scenario_file) if scenario_file else ScenarioOptions()).build(schema)
-    source: Source
-    if table:
-        opened = open_table(table, schema)
-        source, made = opened, table.stem
-        for repair in opened.repairs:
-            typer.echo(f"warning: --data {table}: {repair}", err=True)
-    else:
-        rows, seed = rows or DEFAULT_ROWS, DEFAULT_SEED if seed is None else seed
-        source, made = SyntheticBank(rows, seed, schema=schema), f"synthetic-{rows}-{seed}"
+    opened = open_source(table, rows or DEFAULT_ROWS, DEFAULT_SEED if seed is None else seed, schema)
+    source = opened.source
+    for repair in opened.repairs:
+        typer.echo(f"warning: {repair}", err=True)
     for warning in warnings(scenario, len(source), settings.label_lateness, SystemClock().now()):
         typer.echo(f"warning: {warning}", err=True)
     with progress_shown(len(source)) as progress:
@@ -146,7 +137,7 @@ def replay(
             settings,
             source,
             scenario,
-            name or replay_name(made, follows),
+            name or replay_name(opened.name, follows),
             stop=stop_on_signals(),
             end=end,
             progress=progress,

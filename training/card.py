@@ -7,18 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contract.schema import Schema
-
-_METRICS = {
-    "roc_auc": "ROC AUC",
-    "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
-    "accuracy": "accuracy",
-    "average_precision": "average precision",
-    "brier": "Brier score",
-    "log_loss": "log loss",
-    "calibration_error": "calibration error",
-}
+from training.evaluate import METRIC_TITLES
 
 
 @dataclass(frozen=True)
@@ -89,7 +78,7 @@ def _data(facts: CardFacts) -> str:
 
 def _figures(facts: CardFacts) -> str:
     rows = []
-    for name, title in _METRICS.items():
+    for name, title in METRIC_TITLES.items():
         low, high = facts.intervals[name]
         validation = f"{facts.validation[name]:.3f}" if name in facts.validation else ""
         rows.append(f"| {title} | {facts.metrics[name]:.3f} | {low:.3f} to {high:.3f} | {validation} |")

@@ -24,6 +24,20 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 
+METRIC_TITLES = {
+    "roc_auc": "ROC AUC",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "accuracy": "accuracy",
+    "average_precision": "average precision",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+    "calibration_error": "calibration error",
+}
+"""How people call what ``evaluate`` gives, without the four counts; in the order in which it is shown."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Champion's Brier score minus challenger's on the same rows, so above 0 if the challenger is better; interval."""

@@ -5,20 +5,10 @@ from rich.console import Console
 from rich.table import Table
 
 from training.candidates import KINDS
+from training.evaluate import METRIC_TITLES
 from training.selection import RULE
 from training.train import Selection, TrainingResult
 
-_HELD_OUT = {
-    "roc_auc": "ROC AUC",
-    "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
-    "accuracy": "accuracy",
-    "average_precision": "average precision",
-    "brier": "Brier score",
-    "log_loss": "log loss",
-    "calibration_error": "calibration error",
-}
 _VALIDATION = {"f1": "F1", "roc_auc": "ROC AUC", "average_precision": "AP", "brier": "Brier"}
 
 
@@ -81,7 +71,7 @@ def _show_held_out(console: Console, result: TrainingResult) -> None:
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")
-    for name, title in _HELD_OUT.items():
+    for name, title in METRIC_TITLES.items():
         low, high = result.intervals[name]
         table.add_row(title, f"{result.metrics[name]:.3f}", f"{low:.3f} to {high:.3f}")
     console.print(table)

@@ -10,10 +10,8 @@ from typer.testing import CliRunner
 
 from churnstream.cli import app
 from contract.errors import UserError
-from contract.registry import registry_client
 from contract.schema import load_schema
 from contract.settings import Settings
-from tests.support.mlflow_store import make_template, store_in
 from tests.support.tables import toy_table
 from training import tags
 from training.compare import FIGURE, compare_models
@@ -30,20 +28,9 @@ from training.versions import Version
 SCHEMA = load_schema("bank_churn")
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_template(tmp_path_factory.mktemp("template"))
-
-
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: Path) -> Settings:
-    monkeypatch.chdir(tmp_path)
-    return store_in(tmp_path, template)
-
-
-@pytest.fixture
-def client(settings: Settings) -> MlflowClient:
-    return registry_client(settings)
+def settings(store: Settings) -> Settings:
+    return store
 
 
 def candidate(

@@ -1,7 +1,6 @@
 """Another data set is another TOML file and no code: trained, registered, loaded, scored and replayed."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,8 @@ import pandas as pd
 import pytest
 
 from contract.records import features_type
-from contract.registry import registry_client
 from contract.schema import load_schema
-from contract.settings import Settings, load_settings
+from contract.settings import Settings
 from contract.topics import CUSTOMERS, LABELS
 from producer.scenario import Scenario
 from producer.sources import open_table
@@ -28,23 +26,9 @@ from training.train import train
 ROWS = 1_500
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new database, made once: MLflow takes seconds to make one."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    registry_client(load_settings(mlflow_tracking_uri=f"sqlite:///{path}"), create=True)
-    return path
-
-
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Settings:
-    """An empty MLflow store in the test's folder, where artifacts go too."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    client = registry_client(made := load_settings(mlflow_tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}"))
-    # the copy's default place is the original's; the training's experiment is made in its own
-    client.create_experiment("churn training", artifact_location=(tmp_path / "mlruns").as_uri())
-    return made
+def settings(store: Settings) -> Settings:
+    return store
 
 
 def with_schema(settings: Settings, toml: str, folder: Path) -> Settings:

@@ -1,7 +1,6 @@
 """A whole selection on a real MLflow store: its runs, its result, and that it can be repeated."""
 
 import math
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from contract.messages import ModelRef
 from contract.records import features_type
 from contract.registry import MODEL_HASH_TAG, file_hash, positive_probabilities, registry_client
 from contract.schema import load_schema
-from contract.settings import Settings, load_settings
+from contract.settings import Settings
 from monitor.reference import ReferenceCache
 from scorer.model import load_model
 from tests.support.models import small_pipeline
@@ -42,22 +41,9 @@ METRICS = (
 TIMED = ("duration_seconds", "score_1000_ms")
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new database, made once: MLflow takes seconds to make one."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    registry_client(load_settings(mlflow_tracking_uri=f"sqlite:///{path}"), create=True)
-    return path
-
-
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Settings:
-    """An empty MLflow store in the test's folder, where artifacts go too."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    made = load_settings(mlflow_tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
-    registry_client(made).create_experiment("churn training", artifact_location=(tmp_path / "mlruns").as_uri())
-    return made
+def settings(store: Settings) -> Settings:
+    return store
 
 
 def runs_of(settings: Settings, role: str) -> pd.DataFrame:

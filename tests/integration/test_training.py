@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -36,23 +35,9 @@ REAL_TABLE = Path(__file__).parents[3] / "shared" / "data" / "Churn_Modelling.cs
 ROWS = 2_000
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new database, made once: MLflow takes seconds to make one."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    registry_client(load_settings(mlflow_tracking_uri=f"sqlite:///{path}"), create=True)
-    return path
-
-
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Settings:
-    """An empty MLflow store in the test's folder, where artifacts go too."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    client = registry_client(made := load_settings(mlflow_tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}"))
-    # the copy's default place is the original's; the training's experiment is made in its own
-    client.create_experiment("churn training", artifact_location=(tmp_path / "mlruns").as_uri())
-    return made
+def settings(store: Settings) -> Settings:
+    return store
 
 
 def probabilities(settings: Settings, table: pd.DataFrame, version: int | None = None) -> list[float]:
