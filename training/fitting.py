@@ -134,7 +134,9 @@ def best_threshold(y: Labels, scores: Floats) -> float:
     It lies midway between two neighbouring scores (0 counts as one), so that rounding cannot flip a decision.
     """
     levels = np.unique(np.append(scores, 0.0))
-    candidates = (levels[1:] + levels[:-1]) / 2
+    middles = (levels[1:] + levels[:-1]) / 2
+    # between the two smallest doubles there is no middle
+    candidates = np.where(middles > levels[:-1], middles, levels[1:])
     if len(candidates) == 0:
         return 0.5
     positives = np.sort(scores[y == 1])

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.metrics import brier_score_loss, f1_score
@@ -88,6 +88,7 @@ def test_the_threshold_is_nearer_to_the_truth_than_the_best_one_of_a_sample() ->
         st.tuples(st.integers(0, 1), st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.25, 0.5, 1.0]))), min_size=1
     )
 )
+@example([(0, 0.0), (1, 5e-324)])  # no double lies between the two
 def test_no_threshold_beats_the_best_one(pairs: list[tuple[int, float]]) -> None:
     y = np.array([label for label, _ in pairs])
     scores = np.array([score for _, score in pairs])
