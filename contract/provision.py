@@ -26,18 +26,19 @@ def ensure_topics(admin: AdminClient, settings: Settings, timeout: float | None 
     timeout = settings.request_timeout_ms / 1_000 if timeout is None else timeout
     specs = topic_specs(settings)
     existing = _partitions(admin, timeout)
-    problem = _format_problem(settings, existing, timeout)
-    if problem:
-        raise UserError(problem)
+    known = _format(settings, existing, timeout)
+    _refuse(_format_problem(settings, existing, known))
     missing = [spec for spec in specs if spec.name not in existing]
-    record = settings.topic(FORMAT)
-    created = _create(admin, settings, [spec for spec in missing if spec.name == record], timeout)
-    if read_format(settings, timeout) is None:
-        write_format(settings, timeout)
-    created += _create(admin, settings, [spec for spec in missing if spec.name != record], timeout)
-    problems = misfits(admin, settings, timeout)
-    if problems:
-        raise UserError("; ".join(problems))
+    created = []
+    if known is None:
+        record = [spec for spec in missing if spec.name == settings.topic(FORMAT)]
+        created = _create(admin, settings, record, timeout)
+        if read_format(settings, timeout) is None:
+            write_format(settings, timeout)
+        # of several workers that write it at once, the first one counts, whatever its version
+        _refuse(_format_problem(settings, existing, read_format(settings, timeout)))
+    created += _create(admin, settings, [spec for spec in missing if spec.name not in created], timeout)
+    _refuse(*_misfits(admin, settings, _partitions(admin, timeout), timeout))
     return created
 
 
@@ -48,10 +49,13 @@ def misfits(admin: AdminClient, settings: Settings, timeout: float = 30.0) -> li
         UserError: the broker is out of reach.
     """
     found = _partitions(admin, timeout)
+    problem = _format_problem(settings, found, _format(settings, found, timeout))
+    return [problem] if problem else _misfits(admin, settings, found, timeout)
+
+
+def _misfits(admin: AdminClient, settings: Settings, found: dict[str, int], timeout: float) -> list[str]:
+    """As ``misfits``, of topics whose format is known to fit; ``found`` are the partitions of those that exist."""
     specs = topic_specs(settings)
-    problem = _format_problem(settings, found, timeout)
-    if problem:
-        return [problem]
     problems = [
         f"topic {spec.name} does not exist; run any churnstream worker, or `churnstream doctor --create-topics`"
         for spec in specs
@@ -77,20 +81,32 @@ def misfits(admin: AdminClient, settings: Settings, timeout: float = 30.0) -> li
     return problems
 
 
-def _format_problem(settings: Settings, existing: dict[str, int], timeout: float) -> str | None:
+def _refuse(*problems: str | None) -> None:
+    told = "; ".join(problem for problem in problems if problem)
+    if told:
+        raise UserError(told)
+
+
+def _format(settings: Settings, existing: dict[str, int], timeout: float) -> int | None:
+    """The format of what is on the topics: 0 if messages of ours are there without one, None if nothing is."""
+    found = read_format(settings, timeout) if settings.topic(FORMAT) in existing else None
+    written = {name: existing[name] for name in _written(settings, existing)}
+    return 0 if found is None and hold_messages(settings, written, timeout) else found
+
+
+def _format_problem(settings: Settings, existing: dict[str, int], found: int | None) -> str | None:
     """Why what is on the topics cannot be read by this version; None if it can."""
-    record = settings.topic(FORMAT)
-    found = read_format(settings, timeout) if record in existing else None
-    written = [name for name in map(settings.topic, _WRITTEN_BY_US) if name in existing]
-    if found is None and hold_messages(settings, {name: existing[name] for name in written}, timeout):
-        found = 0
     if found is None or found == TOPIC_FORMAT:
         return None
     return (
-        f"the topics {', '.join(written)} have format {found}, this version reads {TOPIC_FORMAT}; delete the stream's "
-        f"topics and state folders (with Docker: docker compose down -v), or use another CHURNSTREAM_TOPIC_PREFIX and "
-        f"CHURNSTREAM_STATE_DIR"
+        f"the topics {', '.join(_written(settings, existing))} have format {found}, this version reads {TOPIC_FORMAT}; "
+        f"delete the stream's topics and state folders (with Docker: docker compose down -v), or use another "
+        f"CHURNSTREAM_TOPIC_PREFIX and CHURNSTREAM_STATE_DIR"
     )
+
+
+def _written(settings: Settings, existing: dict[str, int]) -> list[str]:
+    return [name for name in map(settings.topic, _WRITTEN_BY_US) if name in existing]
 
 
 def _create(admin: AdminClient, settings: Settings, specs: list[TopicSpec], timeout: float) -> list[str]:
