@@ -19,10 +19,10 @@ from scipy import stats
 
 from contract.schema import load_schema
 from training.candidates import KINDS
-from training.develop import HeldOut, develop, finish, outside
+from training.develop import HeldOut, develop, finish
 from training.evaluate import evaluate
 from training.measure import Candidate
-from training.prepare import Table, read_table
+from training.prepare import Table, outside, read_table
 from training.sampling import SAMPLINGS, Sampling
 from training.search import Listeners, Plan, Searcher
 from training.selection import rank

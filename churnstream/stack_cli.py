@@ -9,7 +9,8 @@ import typer
 from churnstream.demo_scenario import REPLAY_SECONDS, ROWS
 
 Data = Annotated[
-    Path | None, typer.Option(envvar="CHURNSTREAM_DATA", help="CSV or Parquet table instead of the synthetic bank.")
+    Path | None,
+    typer.Option(envvar="CHURNSTREAM_DATA", help="Table (CSV, Excel, Parquet) instead of the synthetic bank."),
 ]
 
 
@@ -49,7 +50,7 @@ def showcase(
 ) -> None:
     """Replay the demo's month of customers to workers that run already, once, and say where to look.
 
-    Then it goes on following the stream. Where the stream has ended already, nothing is sent.
+    Then it goes on following the stream. Where that has been done already, nothing is sent.
     """
     from rich.console import Console
 

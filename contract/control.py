@@ -5,13 +5,18 @@ to every partition of ``customers``; the scorer passes it on. Windows past the l
 decides. Labels go first, because a record sent after its label's end of stream would never be joined.
 """
 
-import json
 from collections.abc import Mapping, Sequence
+
+import msgspec
 
 HEADER = "churnstream-control"
 END_OF_STREAM = b"end-of-stream"
 
 Header = tuple[str, str | bytes | None]
+
+
+class _End(msgspec.Struct):
+    event_time: int
 
 
 def is_end_of_stream(headers: Mapping[str, str | bytes | None] | Sequence[Header] | None) -> bool:
@@ -22,4 +27,9 @@ def is_end_of_stream(headers: Mapping[str, str | bytes | None] | Sequence[Header
 
 def end_of_stream_message(event_time: int) -> tuple[bytes, list[Header]]:
     """Value and headers (the key is null) of an end of stream; ``event_time`` is the last one sent, in ms."""
-    return json.dumps({"event_time": event_time}).encode(), [(HEADER, END_OF_STREAM)]
+    return msgspec.json.encode(_End(event_time)), [(HEADER, END_OF_STREAM)]
+
+
+def end_of_stream_time(value: bytes | None) -> int:
+    """The event time (ms) in the value of an end of stream."""
+    return msgspec.json.decode(value or b"", type=_End).event_time

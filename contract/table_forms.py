@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from contract.cells import NULLS, whole
+from contract.cells import NULLS, Mark, whole
 from contract.errors import UserError
 from contract.schema import Feature, Kind
 
@@ -114,6 +114,16 @@ def forms_of(feature: Feature, parses_text: bool) -> Forms:
     if feature.is_categorical:
         return CategoryForms(feature.categories)
     return NumberForms() if parses_text and feature.kind in (Kind.ORDINAL, Kind.FLAG) else Forms()
+
+
+def file_repairs(blank_rows: int, mark: Mark) -> list[str]:
+    """One clause each for what is repaired in a file as a whole, whatever its columns."""
+    found = []
+    if blank_rows:
+        found.append(f"blank rows are left out ({blank_rows:,})")
+    if mark == ",":
+        found.append("the decimal mark of its numbers is the comma")
+    return found
 
 
 def repairs(columns: Sequence[str], forms: Sequence[Forms]) -> list[str]:

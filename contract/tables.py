@@ -19,7 +19,7 @@ from contract.errors import UserError
 from contract.schema import Feature, Schema
 from contract.table_columns import find_columns
 from contract.table_excel import ExcelTable
-from contract.table_forms import IdForms, NumberForms, forms_of, repairs
+from contract.table_forms import IdForms, NumberForms, file_repairs, forms_of, repairs
 from contract.table_parquet import FrameTable, ParquetTable
 from contract.table_text import TextTable
 
@@ -150,12 +150,7 @@ class SchemaTable:
             self.bad_label = BadLabel(self.rows + first + 1, int(codes[first]))
 
     def _repairs(self) -> list[str]:
-        found = []
-        if self._raw.blank_rows:
-            found.append(f"blank rows are left out ({self._raw.blank_rows:,})")
-        if self._mark == ",":
-            found.append("the decimal mark of its numbers is the comma")
-        return [*found, *repairs(self._columns, self._forms)]
+        return [*file_repairs(self._raw.blank_rows, self._mark), *repairs(self._columns, self._forms)]
 
 
 def _typed(cells: Cells) -> Cells:

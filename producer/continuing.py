@@ -1,9 +1,8 @@
 """Going on with a stream: whether it has ended, when, as its last messages say, and where the next replay begins."""
 
-import msgspec
 from confluent_kafka import TopicPartition
 
-from contract.control import is_end_of_stream
+from contract.control import end_of_stream_time, is_end_of_stream
 from contract.errors import UserError
 from contract.kafka import admin_client
 from contract.peeking import peeking
@@ -14,10 +13,6 @@ from producer.options import format_time
 
 NEXT = "next"
 _DAY_MS = 86_400_000
-
-
-class _End(msgspec.Struct):
-    event_time: int
 
 
 def next_start(settings: Settings) -> str:
@@ -58,4 +53,4 @@ def stream_end(settings: Settings) -> int | None:
         )
     if not all(is_end_of_stream(message.headers()) for message in last):
         return None
-    return max(msgspec.json.decode(message.value() or b"", type=_End).event_time for message in last)
+    return max(end_of_stream_time(message.value()) for message in last)

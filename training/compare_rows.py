@@ -19,13 +19,11 @@ from training import tags
 from training.evaluate import Labels
 from training.prepare import MIN_ROWS_OF_CLASS, Mask, Table
 from training.split import held_out
+from training.split_files import LEARNED_FROM, SPLIT_FOLDER
 from training.versions import Version, reference_rows
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-SPLIT_FOLDER = "split"
-LEARNED_FROM = "X_train.parquet"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from training.candidates import KINDS, xgboost_pipeline
 from training.evaluate import Floats, Labels
 from training.fitting import Fitted, fit
 from training.measure import Candidate, measure
-from training.prepare import Mask, Table
+from training.prepare import Mask, Table, inside, outside
 from training.sampling import strip_training
 from training.split import Fold, folds
 
@@ -47,11 +47,5 @@ def finish(candidate: Candidate, rows: Table, test: Mask, splits: list[Fold], jo
     X, y = outside(rows, test)
     fitted = fit(candidate.pipeline, X, y, splits, jobs, candidate.validated)
     strip_training(fitted.classifier)
-    inside = rows.X[test].reset_index(drop=True)
-    scores = positive_probabilities(fitted.classifier, inside)
-    return Developed(candidate, fitted, HeldOut(inside, rows.y[test], scores))
-
-
-def outside(rows: Table, test: Mask) -> tuple[pd.DataFrame, Labels]:
-    """Features and labels of the rows that may be learned from."""
-    return rows.X[~test].reset_index(drop=True), rows.y[~test]
+    X_test, y_test = inside(rows, test)
+    return Developed(candidate, fitted, HeldOut(X_test, y_test, positive_probabilities(fitted.classifier, X_test)))

@@ -19,6 +19,7 @@ from contract.decimal_mark import DecimalMark
 from contract.errors import UserError
 from contract.records import LARGEST_NUMBER
 from contract.schema import Kind
+from contract.table_forms import file_repairs
 from contract.tables import CHUNK_ROWS, open_raw
 
 MAX_ROWS = 200_000
@@ -142,13 +143,9 @@ def read_columns(path: Path) -> Columns:
         read = numbers(column, Kind.FLAG, mark, raw.parses_text)
         values = np.array([cell if isinstance(cell, float) else np.nan for cell in read]) if numeric else None
         made.append(Column(names[position], tuple(_or_none(cell, numeric) for cell in column), values))
-    repairs = list(raw.repairs)
-    if raw.blank_rows:
-        repairs.append(f"blank rows are left out ({raw.blank_rows:,})")
+    repairs = [*raw.repairs, *file_repairs(raw.blank_rows, mark)]
     if len(cells[0]) >= MAX_ROWS:
         repairs.append(f"only the first {MAX_ROWS:,} rows were looked at")
-    if mark == ",":
-        repairs.append("the decimal mark of its numbers is the comma")
     return Columns(tuple(made), len(cells[0]), tuple(repairs))
 
 

@@ -5,6 +5,7 @@ interval (Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13
 probability and label, so that a thousand draws are a few matrix operations.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,6 +133,15 @@ def percentiles(values: Floats) -> tuple[float, float]:
     """Low and high end of the percentile interval of a metric's values over the draws; NaN does not count."""
     low, high = np.nanquantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
+
+
+def ends(intervals: Mapping[str, tuple[float, float]], prefix: str = "") -> dict[str, float]:
+    """The intervals as metrics of their own: ``<prefix><name>_low`` and ``<prefix><name>_high``."""
+    return {
+        f"{prefix}{name}_{end}": value
+        for name, interval in intervals.items()
+        for end, value in zip(("low", "high"), interval, strict=True)
+    }
 
 
 def _less_bias(drawn: Floats, value: float) -> tuple[float, float]:

@@ -86,6 +86,16 @@ def read_table(
     )
 
 
+def outside(rows: Table, test: Mask) -> tuple[pd.DataFrame, Labels]:
+    """Features and labels of the rows that may be learned from; ``test`` masks the others."""
+    return inside(rows, ~test)
+
+
+def inside(rows: Table, test: Mask) -> tuple[pd.DataFrame, Labels]:
+    """Features and labels of the rows that ``test`` masks."""
+    return rows.X[test].reset_index(drop=True), rows.y[test]
+
+
 def hash_data(X: pd.DataFrame, y: Labels, schema: Schema) -> str:
     """SHA-256 (hex) of the rows: the same for the same values in the same order, whatever file they came from.
 

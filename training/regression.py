@@ -23,9 +23,9 @@ from training.candidates import XGBOOST
 from training.encoding import trees
 from training.evaluate import Floats, Labels, evaluate
 from training.fitting import best_threshold
-from training.intervals import DRAWS, bootstrap, percentiles
+from training.intervals import DRAWS, bootstrap, ends, percentiles
 from training.mlflow_runs import open_run
-from training.prepare import Table
+from training.prepare import Table, inside, outside
 from training.split import DEFAULT_SPLIT_SEED, folds, held_out
 
 Intervals = dict[str, tuple[float, float]]
@@ -70,27 +70,16 @@ def run(
     client = registry_client(settings, create=True)
     from mlflow.exceptions import MlflowException
 
-    about = {
-        tags.SCHEMA: f"{schema.name} v{schema.version}",
-        tags.SCHEMA_FINGERPRINT: schema.fingerprint,
-        tags.DATA_HASH: rows.data_hash,
-        tags.SPLIT_SEED: str(split_seed),
-        tags.PROTOCOL: tags.HONEST,
-    }
+    split = {tags.SPLIT_SEED: str(split_seed), tags.PROTOCOL: tags.HONEST}
     started = time.perf_counter()
     try:
-        with open_run(client, "regression", about) as opened:
+        with open_run(client, "regression", tags.about(schema, rows.data_hash) | split) as opened:
             test = held_out(rows.customers, rows.y, split_seed)
             threshold, predicted = fit_and_predict(rows, test, schema, seed)
             metrics, intervals = measure(rows.y[test], predicted, threshold, seed)
-            ends = {
-                f"{name}_{end}": value
-                for name, interval in intervals.items()
-                for end, value in zip(("low", "high"), interval, strict=True)
-            }
             seconds = time.perf_counter() - started
             opened.log(
-                metrics | ends | {"threshold": threshold, "duration_seconds": seconds},
+                metrics | ends(intervals) | {"threshold": threshold, "duration_seconds": seconds},
                 {"kind": "xgboost regression", "seed": seed, "sampling": "plain", **XGBOOST},
             )
     except (MlflowException, OSError) as error:
@@ -100,11 +89,11 @@ def run(
 
 def fit_and_predict(rows: Table, test: npt.NDArray[np.bool_], schema: Schema, seed: int) -> tuple[float, Floats]:
     """The threshold, and the predictions of the rows in ``test``, which have no effect on either."""
-    X, y = rows.X[~test].reset_index(drop=True), rows.y[~test]
+    X, y = outside(rows, test)
     pipeline = Pipeline([*trees(schema), ("regress", XGBRegressor(random_state=seed, n_jobs=1, **XGBOOST))])
     splits = folds(rows.customers[~test], y, seed)
     threshold = best_threshold(y, cross_val_predict(pipeline, X, y, cv=splits).astype(np.float64))
-    predicted: Floats = pipeline.fit(X, y).predict(rows.X[test].reset_index(drop=True)).astype(np.float64)
+    predicted: Floats = pipeline.fit(X, y).predict(inside(rows, test)[0]).astype(np.float64)
     return threshold, predicted
 
 

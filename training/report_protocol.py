@@ -11,6 +11,7 @@ from contract.schema import Schema
 from contract.settings import Settings
 from training import tags
 from training.evaluate import evaluate
+from training.intervals import ends
 from training.mlflow_runs import Run, open_run, where
 from training.prepare import Mask, Table
 from training.report_figure import origin_figure
@@ -63,11 +64,7 @@ def run(
     client = registry_client(settings, create=True)
     from mlflow.exceptions import MlflowException
 
-    common = {
-        tags.SCHEMA: f"{schema.name} v{schema.version}",
-        tags.SCHEMA_FINGERPRINT: schema.fingerprint,
-        tags.DATA_HASH: rows.data_hash,
-    }
+    common = tags.about(schema, rows.data_hash)
     try:
         with open_run(client, _TITLE, common | {tags.PROTOCOL: tags.REPORT}) as parent:
             found = reproduce(rows, schema, seed, split_seed)
@@ -85,13 +82,8 @@ def run(
 
 
 def _log(run: Run, measured: Measured, seed: int) -> None:
-    ends = {
-        f"{name}_{end}": value
-        for name, interval in measured.intervals.items()
-        for end, value in zip(("low", "high"), interval, strict=True)
-    }
     params = {"kind": "xgboost", "seed": seed, "test_rows": len(measured.y), **measured.parameters}
-    run.log(measured.metrics | ends | {"duration_seconds": measured.seconds}, params)
+    run.log(measured.metrics | ends(measured.intervals) | {"duration_seconds": measured.seconds}, params)
 
 
 def _summary(found: Reproduction) -> dict[str, float]:

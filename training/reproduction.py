@@ -28,7 +28,7 @@ from contract.schema import Schema
 from training.encoding import trees
 from training.evaluate import Floats, Labels, evaluate
 from training.intervals import bootstrap
-from training.prepare import Mask, Table
+from training.prepare import Mask, Table, inside, outside
 from training.regression import measure
 from training.sampling import smote_steps
 from training.split import DEFAULT_SPLIT_SEED, held_out
@@ -209,15 +209,15 @@ def _honest(
 ) -> Measured:
     """The same parameters; all features, customers held out first, SMOTE (if at all) on training rows only."""
     started = time.perf_counter()
-    X, y = rows.X[~test].reset_index(drop=True), rows.y[~test]
-    inside, truth = rows.X[test].reset_index(drop=True), rows.y[test]
+    X, y = outside(rows, test)
+    held, truth = inside(rows, test)
 
     def pipeline(model: BaseEstimator) -> Pipeline:
         before = smote_steps(schema, seed) if smote else []
         return Pipeline([*before, *trees(schema), ("model", model)]).fit(X, y)
 
-    probabilities = positive_probabilities(pipeline(_classifier(parameters, seed)), inside)
-    numbers = pipeline(_regressor(parameters, seed)).predict(inside)
+    probabilities = positive_probabilities(pipeline(_classifier(parameters, seed)), held)
+    numbers = pipeline(_regressor(parameters, seed)).predict(held)
     return _measured(name, truth, probabilities, numbers, parameters, started, seed)
 
 

@@ -5,6 +5,7 @@ A crash leaves at worst some of the files; ``split.json`` is written last, so wh
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,16 @@ import pandas as pd
 from contract.errors import UserError
 from contract.schema import Schema
 from training.bad_rows import Mask
-from training.prepare import Table, hash_data
+from training.prepare import Table, hash_data, inside, outside
 
+SPLIT_FOLDER = "split"
+"""Artifact folder of a run that holds the files."""
 SPLIT_FILE = "split.json"
+LEARNED_FROM = "X_train.parquet"
+SPLIT_FILES = (
+    *(f"{side}_{part}.{kind}" for side in "Xy" for part in ("train", "test") for kind in ("csv", "parquet")),
+    SPLIT_FILE,
+)
 
 
 def split_hash(data_hash: str, test: Mask) -> str:
@@ -42,12 +50,11 @@ def write_split(folder: Path, rows: Table, test: Mask, schema: Schema, *, seed: 
         "excluded": rows.excluded,
         "duplicate_ids": rows.duplicates,
         "repairs": list(rows.repairs),
-        "bad_rows": [{"row": bad.row, "column": bad.column, "reason": bad.reason} for bad in rows.bad_rows],
+        "bad_rows": [asdict(bad) for bad in rows.bad_rows],
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for part, mask in (("train", ~test), ("test", test)):
-            X, y = rows.X[mask].reset_index(drop=True), rows.y[mask]
+        for part, (X, y) in (("train", outside(rows, test)), ("test", inside(rows, test))):
             description[part] = {"rows": len(y), "positives": int(y.sum()), "hash": hash_data(X, y, schema)}
             _write(folder, f"X_{part}", X)
             _write(folder, f"y_{part}", pd.DataFrame({schema.label.column: y}))

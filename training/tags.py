@@ -1,5 +1,7 @@
 """Tags of runs and registered versions by which a later training, comparison or promotion knows what they are."""
 
+from contract.schema import Schema
+
 SCHEMA = "churnstream.schema"
 SCHEMA_FINGERPRINT = "churnstream.schema_fingerprint"
 DATA_HASH = "churnstream.data_hash"
@@ -16,3 +18,8 @@ FORCED = "churnstream.forced"
 """On a version that took the alias without having been proven better: why, in a sentence."""
 HISTORY = "churnstream.history."
 """On the registered model, followed by an alias: the versions that had it before, oldest first, with commas."""
+
+
+def about(schema: Schema, data_hash: str) -> dict[str, str]:
+    """What every run and version says of what it was made from."""
+    return {SCHEMA: f"{schema.name} v{schema.version}", SCHEMA_FINGERPRINT: schema.fingerprint, DATA_HASH: data_hash}

@@ -4,7 +4,7 @@ import logging
 import tempfile
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,18 +18,18 @@ from contract.settings import Settings
 from training import tags
 from training.candidates import KINDS
 from training.card import CardFacts, model_card
-from training.develop import Developed, develop, finish, outside
+from training.develop import Developed, develop, finish
 from training.evaluate import evaluate
-from training.intervals import bootstrap
+from training.intervals import bootstrap, ends
 from training.measure import Candidate
 from training.mlflow_runs import Run, open_run
-from training.prepare import Mask, OnBadRows, Table, describe, read_table
+from training.prepare import Mask, OnBadRows, Table, describe, outside, read_table
 from training.promotion import Verdict, give_alias, judge
 from training.register import BAD_ROWS_ARTIFACT, Trained, library_versions, listed, register
 from training.search import Listener, Listeners, Plan, Searcher
 from training.selection import RULE, Ranking, rank
 from training.split import DEFAULT_SPLIT_SEED, held_out
-from training.split_files import write_split
+from training.split_files import SPLIT_FILES, SPLIT_FOLDER, write_split
 from training.suspicions import suspicions
 from training.validation_file import VALIDATION_ARTIFACT, validation_bytes
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 DEFAULT_SEED = 42
-SPLIT_FOLDER = "split"
 CANDIDATES_ARTIFACT = "candidates.csv"
 SUSPICIONS_ARTIFACT = "churnstream/suspicions.json"
 _log = logging.getLogger("churnstream.training")
@@ -104,9 +103,7 @@ class _Task:
     @property
     def tags(self) -> dict[str, str]:
         return {
-            tags.SCHEMA: f"{self.schema.name} v{self.schema.version}",
-            tags.SCHEMA_FINGERPRINT: self.schema.fingerprint,
-            tags.DATA_HASH: self.rows.data_hash,
+            **tags.about(self.schema, self.rows.data_hash),
             tags.SPLIT_SEED: str(self.split_seed),
             tags.SPLIT_HASH: self.split_hash,
             tags.PROTOCOL: tags.HONEST,
@@ -241,11 +238,7 @@ def _register(task: _Task, developed: Developed, run: Run, chosen: str, *, alone
     candidate, held = developed.candidate, developed.held_out
     metrics = evaluate(held.y, held.scores, candidate.threshold)
     intervals = bootstrap(held.y, held.scores, candidate.threshold, seed=task.seed)
-    logged = {f"test_{name}": value for name, value in metrics.items()} | {
-        f"test_{name}_{end}": value
-        for name, ends in intervals.items()
-        for end, value in zip(("low", "high"), ends, strict=True)
-    }
+    logged = {f"test_{name}": value for name, value in metrics.items()} | ends(intervals, "test_")
     params = {
         "train_rows": str(len(task.rows.y) - len(held.y)),
         "test_rows": str(len(held.y)),
@@ -261,8 +254,7 @@ def _register(task: _Task, developed: Developed, run: Run, chosen: str, *, alone
     if task.figures:
         files |= _figures(task, developed)
     if task.rows.bad_rows:
-        bad = [{"row": each.row, "column": each.column, "reason": each.reason} for each in task.rows.bad_rows]
-        files[BAD_ROWS_ARTIFACT] = listed(bad)
+        files[BAD_ROWS_ARTIFACT] = listed([asdict(bad) for bad in task.rows.bad_rows])
     if task.looked_at:
         files[SUSPICIONS_ARTIFACT] = listed(list(task.looked_at))
     trained = Trained(
@@ -328,8 +320,7 @@ def _split(rows: Table, test: Mask, schema: Schema, seed: int, folder: Path | No
     """Write the split, in ``folder`` if given; its hash and its files' contents."""
     with nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="churnstream-split-") as place:
         made = write_split(Path(place), rows, test, schema, seed=seed)
-        names = [f"{side}_{part}.{kind}" for side in "Xy" for part in ("train", "test") for kind in ("csv", "parquet")]
-        return made, {name: (Path(place) / name).read_bytes() for name in [*names, "split.json"]}
+        return made, {name: (Path(place) / name).read_bytes() for name in SPLIT_FILES}
 
 
 def _table(selection: Selection) -> str:

@@ -15,11 +15,12 @@ from contract.kafka import admin_client
 from contract.topics import CUSTOMERS, LABELS, OUTCOMES, PREDICTIONS, WINDOWS
 from monitor.report_files import project_id
 from tests.support.browser import DRAWN_MS, open_browser
+from tests.support.http import get_json
 from tests.support.kafka import committed
 from tests.support.mlflow_rest import experiment_id, history, runs
 from tests.support.oracle import topic_frame
 from tests.support.polling import eventually
-from tests.support.stack import SERVICES, Stack, compose_stack, docker, get_json
+from tests.support.stack import SERVICES, Stack, compose_stack, docker
 
 ROWS = 20_000
 FLOWED = 180.0

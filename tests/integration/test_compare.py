@@ -15,12 +15,13 @@ from contract.settings import Settings
 from tests.support.tables import toy_table
 from training import tags
 from training.compare import FIGURE, compare_models
-from training.compare_rows import LEARNED_FROM, SPLIT_FOLDER, unseen_rows
+from training.compare_rows import unseen_rows
 from training.evaluate import Floats, Labels, evaluate
 from training.intervals import METRICS
 from training.mlflow_runs import open_run
 from training.prepare import Table, read_table
 from training.split import held_out
+from training.split_files import LEARNED_FROM, SPLIT_FOLDER
 from training.train import train
 from training.validation_file import VALIDATION_ARTIFACT, validation_bytes
 from training.versions import Version

@@ -20,13 +20,14 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from monitor.reference import ReferenceCache
 from scorer.model import load_model
+from tests.support.mlflow_store import full_disk
 from tests.support.models import small_pipeline
 from tests.support.tables import SURNAME, toy_table
 from training.candidates import KINDS
-from training.develop import finish, outside
+from training.develop import finish
 from training.measure import measure
 from training.mlflow_runs import open_run
-from training.prepare import read_table
+from training.prepare import outside, read_table
 from training.register import Trained, register
 from training.search import Plan
 from training.split import folds, held_out
@@ -190,9 +191,6 @@ def test_a_sampler_in_a_model_file_is_refused(settings: Settings, tmp_path: Path
 def test_a_search_that_breaks_off_leaves_failed_runs_and_no_version(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full_disk(*_args: object, **_kwargs: object) -> None:
-        raise OSError(28, "No space left on device")
-
     monkeypatch.setattr(mlflow.sklearn, "log_model", full_disk)
     with pytest.raises(UserError, match="No space left"):
         train(settings, toy_table(), plan=Plan(kinds=("tree",), samplings=("plain",), trials=0), figures=False)

@@ -24,6 +24,7 @@ from contract.registry import MODEL_HASH_TAG, file_hash, positive_probabilities,
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from scorer.model import load_model
+from tests.support.mlflow_store import full_disk
 from tests.support.polling import eventually
 from tests.support.tables import SURNAME, toy_table
 from training.prepare import read_table
@@ -254,9 +255,6 @@ def test_a_model_or_alias_that_is_not_there_is_told_with_its_remedy(settings: Se
 def test_a_failure_while_logging_leaves_a_failed_run_and_no_version(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full_disk(*_args: object, **_kwargs: object) -> None:
-        raise OSError(28, "No space left on device")
-
     monkeypatch.setattr(mlflow.sklearn, "log_model", full_disk)
     with pytest.raises(UserError, match="No space left"):
         train(settings, toy_table())

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 from testcontainers.compose import DockerCompose
 
@@ -95,11 +94,6 @@ def docker(*arguments: str) -> str:
     )
     assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stdout}"
     return done.stdout
-
-
-def get_json(address: str) -> Any:
-    with urlopen(address, timeout=30) as answer:
-        return json.load(answer)
 
 
 @contextmanager
