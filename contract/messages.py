@@ -47,13 +47,16 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Prediction(Record, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """On ``predictions``: the record with the model's answer. ``predicted`` is 1 iff ``probability >= threshold``."""
+    """On ``predictions``: the record with the model's answer. ``predicted`` is 1 iff ``probability >= threshold``.
+
+    ``source`` is null where the record came over HTTP and stands on no topic.
+    """
 
     probability: Probability
     predicted: Annotated[int, msgspec.Meta(ge=0, le=1)]
     threshold: Probability
     model: ModelRef
-    source: Source
+    source: Source | None
 
 
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

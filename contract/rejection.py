@@ -58,16 +58,18 @@ _PATH = re.compile(r" - at `\$(?:\[\.\.\.\])?\.?(?P<path>[^`]*)`$")
 _QUOTED = re.compile(r"field `(?P<name>[^`]*)`")
 
 
-def decode(decoder: "msgspec.json.Decoder[Message]", value: bytes | None) -> Message:
-    """Decode one message's value.
+def decode(
+    decoder: "msgspec.json.Decoder[Message]", value: bytes | None, max_bytes: int = MAX_VALUE_BYTES
+) -> Message:
+    """Decode one message's value of at most ``max_bytes``.
 
     Raises:
         Rejection: the value is empty, too large, not UTF-8, not JSON, or not what the type allows.
     """
     if not value:
         raise Rejection(Reason.EMPTY_VALUE, "", "the message has no value")
-    if len(value) > MAX_VALUE_BYTES:
-        raise Rejection(Reason.TOO_LARGE, "", f"{len(value)} bytes, at most {MAX_VALUE_BYTES} are taken")
+    if len(value) > max_bytes:
+        raise Rejection(Reason.TOO_LARGE, "", f"{len(value)} bytes, at most {max_bytes} are taken")
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -75,7 +77,7 @@ def decode(decoder: "msgspec.json.Decoder[Message]", value: bytes | None) -> Mes
     try:
         return decoder.decode(value)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise invalid(error) from None
     except RecursionError:
         raise Rejection(Reason.WRONG_SHAPE, "", "nested too deeply") from None
     except msgspec.DecodeError as error:
@@ -102,7 +104,9 @@ def check_event_time(event_time: int, now: int) -> None:
         raise Rejection(Reason.IMPLAUSIBLE_EVENT_TIME, "event_time", f"{event_time} is more than a day ahead of now")
 
 
-def _invalid(message: str) -> Rejection:
+def invalid(error: msgspec.ValidationError) -> Rejection:
+    """What a type had against a value, as a reason code with the field and a detail that shows no value."""
+    message = str(error)
     found = _PATH.search(message)
     path = found.group("path") if found else ""
     detail = message[: found.start()] if found else message

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.durations import Duration
@@ -17,6 +17,8 @@ KAFKA_PREFIX = "KAFKA_"
 _PROPERTIES_VARIABLE = "CHURNSTREAM_KAFKA"
 _BROKER_SIDE = re.compile(r"KAFKA_(HOME|OPTS|HEAP_OPTS|JVM_.*|LOG4J_.*|LOG_DIRS?|GC_.*|JMX_.*|DEBUG|CLASSPATH)")
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
+_SECRET = {"http_token"}
 
 
 def _topic_prefix(value: str) -> str:
@@ -36,6 +38,14 @@ def _instance(value: str | None) -> str | None:
         return None
     if not _TOPIC_CHARACTERS.fullmatch(value) or not value.strip("."):
         raise ValueError(f"{value!r} cannot name a worker; use letters, digits, '.', '_' and '-' only")
+    return value
+
+
+def _token(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not _TOKEN.fullmatch(value.get_secret_value()):
+        raise ValueError(
+            "a bearer token is 16 or more of letters, digits and -._~+/, such as `openssl rand -hex 32` gives"
+        )
     return value
 
 
@@ -68,6 +78,7 @@ class Settings(BaseSettings):
     experiment: str = Field("churn monitor", description="MLflow experiment of the monitor's metrics and reports")
     model_name: str = Field("churn", description="registered model")
     model_alias: str = Field("champion", description="alias of the version that scores")
+    model_poll_ms: int = Field(5_000, ge=100, description="wall time between two looks at the model's alias")
 
     state_dir: Path = Field(default_factory=default_state_dir, description="stores, spool and reports of this machine")
     instance: Annotated[str | None, AfterValidator(_instance), BeforeValidator(_nothing_if_empty)] = Field(
@@ -100,6 +111,18 @@ class Settings(BaseSettings):
     max_reports: int = Field(100, ge=0, description="drift reports kept; the oldest go first")
     spool_limit: int = Field(10_000, ge=1, description="windows that may wait for MLflow before the monitor waits too")
 
+    http_host: str = Field("127.0.0.1", description="address that the REST service binds to")
+    http_port: int = Field(8080, ge=0, le=65_535, description="its port; 0 takes a free one")
+    http_token: Annotated[SecretStr | None, AfterValidator(_token), BeforeValidator(_nothing_if_empty)] = Field(
+        None, description="bearer token that its requests must carry"
+    )
+    http_max_bytes: int = Field(4_000_000, ge=1_000, description="largest body of a request")
+    http_max_records: int = Field(5_000, ge=1, description="most records or labels in a request")
+    http_queue: int = Field(20_000, ge=1, description="records and labels in work at once; more are turned away (429)")
+    acknowledge_timeout_ms: int = Field(
+        5_000, ge=100, description="wall time that a request waits for Kafka to take its prediction, then 503"
+    )
+
     kafka: dict[str, str] = Field(default_factory=dict, description="librdkafka properties, from KAFKA_… variables")
 
     def topic(self, name: str) -> str:
@@ -126,6 +149,8 @@ def load_settings(**flags: Any) -> Settings:
         raise UserError(_explain(error)) from None
     if settings.window % settings.slide:
         raise UserError("window must be a multiple of slide (CHURNSTREAM_WINDOW, CHURNSTREAM_SLIDE); e.g. 7d and 1d")
+    if settings.http_queue < settings.http_max_records:
+        raise UserError("http_queue must be at least http_max_records, or a full request could never be taken")
     return settings
 
 
@@ -155,4 +180,5 @@ def _explain(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     flag = f"--{name.replace('_', '-')}"
     variable = "MLFLOW_TRACKING_URI" if name == "mlflow_tracking_uri" else f"CHURNSTREAM_{name.upper()}"
-    return f"setting {name} ({flag}, {variable}) got {first['input']!r} ({kind}): {message}"
+    got = "a secret" if name in _SECRET else repr(first["input"])
+    return f"setting {name} ({flag}, {variable}) got {got} ({kind}): {message}"

@@ -1,0 +1,29 @@
+"""How much is in work at once: beyond the limit a request is turned away, so that those inside are answered in time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from scorer.problems import Problem
+
+
+class Admission:
+    """Counts records and labels in work, ``limit`` at most. Used from one event loop."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.inside = 0
+
+    @contextmanager
+    def enter(self, items: int) -> Iterator[None]:
+        """Hold the room of ``items`` for the block.
+
+        Raises:
+            Problem: 429, there is not enough left.
+        """
+        if self.inside + items > self._limit:
+            raise Problem(429, "too much is in work already; try again in a second", headers={"Retry-After": "1"})
+        self.inside += items
+        try:
+            yield
+        finally:
+            self.inside -= items

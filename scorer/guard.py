@@ -1,0 +1,94 @@
+"""Around every request: who may ask, what is a body, how long it took. No answer leaves without being counted."""
+
+import hmac
+import logging
+import time
+from collections.abc import Set
+
+from pydantic import SecretStr
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scorer.instruments import Instruments
+from scorer.problems import Problem
+
+_GONE = 499
+"""Counted in the place of a status where the client left before its answer."""
+_log = logging.getLogger("churnstream.service")
+
+
+class Measured:
+    """ASGI middleware that counts answers, and turns whatever no route has handled into a 500 without a traceback."""
+
+    def __init__(self, app: ASGIApp, instruments: Instruments, routes: Set[str]) -> None:
+        self._app = app
+        self._instruments = instruments
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 0
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        begin = time.perf_counter()
+        try:
+            await self._app(scope, receive, observed)
+        except ClientDisconnect:
+            status = _GONE
+        except Exception:
+            _log.exception("a request failed")
+            if not status:
+                await Problem(500, "the service is at fault; its log says more").response()(scope, receive, observed)
+        finally:
+            route = scope["path"] if scope["path"] in self._routes else "other"
+            self._instruments.requests.labels(route, status or _GONE).inc()
+            self._instruments.seconds.labels(route).observe(time.perf_counter() - begin)
+
+
+def authorise(request: Request, token: SecretStr | None) -> None:
+    """Let a request with the bearer token pass; all, where there is no token.
+
+    The comparison takes the same time wherever they differ.
+
+    Raises:
+        Problem: 401.
+    """
+    if token is None:
+        return
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    known = hmac.compare_digest(given.strip().encode(), token.get_secret_value().encode())
+    if not known or scheme.lower() != "bearer":
+        raise Problem(
+            401,
+            "give the service's token (CHURNSTREAM_HTTP_TOKEN) in the header Authorization: Bearer …",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+async def json_body(request: Request, max_bytes: int) -> bytes:
+    """A request's body, read no further than ``max_bytes``.
+
+    Raises:
+        Problem: 413 or 415.
+    """
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower()
+    if media_type.strip().lower() != "application/json" or charset not in ("", "charset=utf-8", 'charset="utf-8"'):
+        raise Problem(415, "send JSON in UTF-8, with the header Content-Type: application/json")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "send the body without compression")
+    size = 0
+    parts = []
+    async for part in request.stream():
+        size += len(part)
+        if size > max_bytes:
+            raise Problem(413, f"the body has more than {max_bytes} bytes; send the records in several requests")
+        parts.append(part)
+    return b"".join(parts)

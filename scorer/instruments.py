@@ -1,0 +1,42 @@
+"""What the REST service counts and measures, for Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+MEDIA_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_RECORDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192)
+
+
+class Instruments:
+    """One service's metrics, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "churnstream_http_requests", "Requests answered.", ["route", "status"], registry=self._registry
+        )
+        self.seconds = Histogram(
+            "churnstream_http_request_seconds",
+            "From a request's first byte to its answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self.batch = Histogram(
+            "churnstream_batch_records", "Records scored in one call.", buckets=_RECORDS, registry=self._registry
+        )
+        self.records = Counter("churnstream_records", "Records scored and accepted.", registry=self._registry)
+        self.labels = Counter("churnstream_labels", "Labels accepted.", registry=self._registry)
+        self.in_work = Gauge("churnstream_in_work", "Records and labels in work.", registry=self._registry)
+        self.model_version = Gauge(
+            "churnstream_model_version", "Version that scores; 0 before there is one.", registry=self._registry
+        )
+        self.model_refused = Gauge(
+            "churnstream_model_refused", "Version that the alias names and that was refused.", registry=self._registry
+        )
+        self.ready = Gauge("churnstream_ready", "1 if requests are answered.", registry=self._registry)
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,184 @@
+"""The OpenAPI 3.1 document of the REST service, made from the schema and the types that requests are checked with."""
+
+from typing import Any
+
+import msgspec
+
+from contract.schema import Feature, Kind, Schema
+from contract.settings import Settings
+from scorer.answers import (
+    ExplainedAnswer,
+    Health,
+    Home,
+    LabelsAccepted,
+    Readiness,
+    ScoringAnswer,
+    ServedModel,
+)
+from scorer.problems import MEDIA_TYPE as PROBLEM
+from scorer.problems import ProblemDetails
+from scorer.requests import LabelRequest, expected, scoring_request_type
+
+Document = dict[str, Any]
+_JSON = "application/json"
+_REF = "#/components/schemas/{name}"
+
+_SAID = {
+    400: "The request cannot be used; `errors` names each field that is at fault, and what to send instead.",
+    401: "The bearer token is missing or wrong.",
+    404: "A label's record is not known here (only without Kafka).",
+    413: "The body is too large.",
+    415: "The body is not `application/json`, or it is compressed.",
+    429: "Too much is in work already.",
+    500: "The service is at fault; its log says more.",
+    503: "No model has been loaded yet, or Kafka has not acknowledged the request.",
+}
+_RETRIED = (429, 503)
+
+
+def openapi_document(schema: Schema, settings: Settings, version: str) -> Document:
+    """The document, with an example that works for each request."""
+    scoring = scoring_request_type(schema)
+    kinds = [
+        scoring,
+        LabelRequest,
+        ScoringAnswer,
+        ExplainedAnswer,
+        LabelsAccepted,
+        ServedModel,
+        Health,
+        Readiness,
+        Home,
+        ProblemDetails,
+    ]
+    _, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    record = {"features": {feature.name: _example(feature) for feature in schema.features}}
+    label = {"record_id": "1001~0f8fad5bd9cb469fa16570867728950e", "label": 0}
+    secured = settings.http_token is not None
+    limit = settings.http_max_records
+    scored = _Operation(
+        "Score records",
+        f"One record, or a list of up to {limit}. With Kafka each answer is on `predictions`, and acknowledged, before "
+        "it is given. A record whose `true_value` is known already brings its label along.",
+        _body("ScoringRequest", limit, record),
+        {200: _one_or_many("ScoringAnswer", limit)},
+        secured,
+    )
+    labelled = _Operation(
+        "Label records that were scored earlier",
+        "A `record_id` that the service made says whose it is; for a record that had both ids of your own, give both.",
+        _body("LabelRequest", limit, label),
+        {202: _content("LabelsAccepted")},
+        secured,
+    )
+    explained = _Operation(
+        "Take probabilities apart",
+        "Contributions per feature (SHAP values) that, with the bias, add up to the margin, the log-odds of churn. For "
+        "XGBoost models. Nothing is sent to Kafka.",
+        _body("ScoringRequest", limit, record),
+        {200: _one_or_many("ExplainedAnswer", limit)},
+        secured,
+    )
+    home = _Operation("What this is", "", None, {200: {**_content("Home"), "text/html": {"schema": _TEXT}}}, False)
+    model = _Operation("The model at work", "", None, {200: _content("ServedModel")}, secured, unready=True)
+    health = _Operation("Whether the process is alive", "", None, {200: _content("Health")}, False)
+    ready = _Operation(
+        "Whether requests can be answered", "", None, {200: _content("Readiness"), 503: _content("Readiness")}, False
+    )
+    metrics = _Operation("Metrics for Prometheus", "", None, {200: {"text/plain": {"schema": _TEXT}}}, secured)
+    document: Document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "churnstream",
+            "version": version,
+            "description": f"Scores customers of {schema.name} for churn, with the model that scores the stream.",
+        },
+        "paths": {
+            "/": {"get": home.described()},
+            "/predict": {"post": scored.described()},
+            "/labels": {"post": labelled.described()},
+            "/explain": {"post": explained.described()},
+            "/model": {"get": model.described()},
+            "/health": {"get": health.described()},
+            "/ready": {"get": ready.described()},
+            "/metrics": {"get": metrics.described()},
+        },
+        "components": {"schemas": components},
+    }
+    _describe_features(document, schema)
+    if secured:
+        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    return document
+
+
+_TEXT: Document = {"type": "string"}
+
+
+class _Operation(msgspec.Struct, frozen=True):
+    """One path's method: ``unready`` where it needs a model and takes no body."""
+
+    summary: str
+    description: str
+    body: Document | None
+    contents: dict[int, Document]
+    secured: bool
+    unready: bool = False
+
+    def described(self) -> Document:
+        taken = (400, 404, 413, 415, 429, 500, 503) if self.body else (500, 503) if self.unready else (500,)
+        problems = [status for status in (*taken, *([401] if self.secured else ())) if status not in self.contents]
+        answers = {
+            **{status: {"description": "Done.", "content": content} for status, content in self.contents.items()},
+            **{status: _problem(status) for status in sorted(problems)},
+        }
+        return {
+            "summary": self.summary,
+            **({"description": self.description} if self.description else {}),
+            **({"requestBody": self.body} if self.body else {}),
+            "responses": {str(status): answer for status, answer in answers.items()},
+            **({"security": [{"token": []}]} if self.secured else {}),
+        }
+
+
+def _problem(status: int) -> Document:
+    described: Document = {
+        "description": _SAID[status],
+        "content": {PROBLEM: {"schema": {"$ref": _REF.format(name="ProblemDetails")}}},
+    }
+    if status in _RETRIED:
+        described["headers"] = {
+            "Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer"}}
+        }
+    if status == 401:
+        described["headers"] = {"WWW-Authenticate": {"required": True, "schema": _TEXT}}
+    return described
+
+
+def _content(name: str) -> Document:
+    return {_JSON: {"schema": {"$ref": _REF.format(name=name)}}}
+
+
+def _one_or_many(name: str, limit: int) -> Document:
+    one = {"$ref": _REF.format(name=name)}
+    return {_JSON: {"schema": {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": limit}]}}}
+
+
+def _body(name: str, limit: int, example: Document) -> Document:
+    content = _one_or_many(name, limit)
+    content[_JSON]["examples"] = {"one": {"value": example}, "several": {"value": [example, example]}}
+    return {"required": True, "content": content}
+
+
+def _describe_features(document: Document, schema: Schema) -> None:
+    properties = document["components"]["schemas"]["Features"]["properties"]
+    for feature in schema.features:
+        properties[feature.name]["description"] = expected(feature)
+
+
+def _example(feature: Feature) -> float | int | str:
+    if feature.is_categorical:
+        return feature.categories[0]
+    low, high = feature.minimum, feature.maximum
+    near = 0 if low is None else low
+    value = near if high is None else min(near + 20, (near + high) / 2)
+    return float(value) if feature.kind is Kind.NUMERIC else int(value)
