@@ -63,6 +63,17 @@ class Classifier(Protocol):
 
 
 @dataclass(frozen=True)
+class Found:
+    """A version as the registry names it, and when it was made (ms, UTC).
+
+    Where a model was deleted and registered again, its numbers begin anew; the time tells such versions apart.
+    """
+
+    version: int
+    created: int
+
+
+@dataclass(frozen=True)
 class Registered:
     """A registered version, loaded and checked."""
 
@@ -81,18 +92,34 @@ def registry_client(settings: Settings, *, create: bool = False) -> "MlflowClien
     uri = settings.mlflow_tracking_uri
     if uri.startswith(_SQLITE):
         _check_database(Path(uri.removeprefix(_SQLITE).partition("?")[0]), create)
+    outages = registry_outages()
+    try:
+        return mlflow_client(uri)
+    except outages as error:
+        raise out_of_reach(settings, error) from error
+
+
+def registry_outages() -> tuple[type[Exception], ...]:
+    """What is raised where MLflow, its database or the network fails, whatever the model is like."""
     configure_mlflow()
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    try:
-        return mlflow_client(uri)
-    except (MlflowException, SQLAlchemyError) as error:
-        raise out_of_reach(settings, error) from error
+    return MlflowException, SQLAlchemyError, OSError
 
 
 def find_version(client: "MlflowClient", settings: Settings, version: int | None = None) -> int | None:
     """The number of ``version`` if it is registered, else of the version with the alias; None if there is none.
+
+    Raises:
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    found = find_registered(client, settings, version)
+    return None if found is None else found.version
+
+
+def find_registered(client: "MlflowClient", settings: Settings, version: int | None = None) -> Found | None:
+    """``version`` if it is registered, else the version with the alias; None if there is none.
 
     Raises:
         mlflow.exceptions.MlflowException: MLflow does not answer.
@@ -109,7 +136,7 @@ def find_version(client: "MlflowClient", settings: Settings, version: int | None
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
-    return int(found.version)
+    return Found(int(found.version), int(found.creation_timestamp))
 
 
 def load_registered(settings: Settings, version: int, schema: Schema) -> Registered:
@@ -120,7 +147,6 @@ def load_registered(settings: Settings, version: int, schema: Schema) -> Registe
         mlflow.exceptions.MlflowException: MLflow does not answer.
     """
     import mlflow.artifacts
-    from mlflow.models import Model
 
     named = model_title(settings, version)
     uri = settings.mlflow_tracking_uri
@@ -131,7 +157,7 @@ def load_registered(settings: Settings, version: int, schema: Schema) -> Registe
                 artifact_uri=source, dst_path=folder, tracking_uri=uri, registry_uri=uri
             )
         )
-        model = Model.load(str(local))
+        model = _read_description(local, named)
         _check_format(model, named)
         card = read_card(model.metadata, schema, named)
         _check_signature(model, schema, named)
@@ -183,6 +209,19 @@ def _check_database(path: Path, create: bool) -> None:
         )
     elif path.is_dir() or not path.absolute().parent.is_dir():
         raise UserError(f"MLFLOW_TRACKING_URI names the file {path}, which cannot be made; give a path in a folder")
+
+
+def _read_description(folder: Path, named: str) -> "Model":
+    from mlflow.models import Model
+
+    # MLflow raises whatever a file that is not its own leads to
+    try:
+        return Model.load(str(folder))
+    except Exception as error:
+        raise UserError(
+            f"model {named} has no readable description ({type(error).__name__}: {error}); train it again with "
+            f"`churnstream train`"
+        ) from error
 
 
 def _check_format(model: "Model", named: str) -> None:
@@ -243,7 +282,15 @@ def _check_answer(registered: Registered, example: pd.DataFrame, named: str) -> 
     expected = np.array(registered.card.expected)
     if len(expected) == 0 or len(expected) != len(example):
         raise UserError(f"model {named} has no expected answer for its input example; train it again")
-    distance = np.abs(positive_probabilities(registered.classifier, example) - expected).max()
+    # a classifier of other package versions fails in its own way
+    try:
+        answer = positive_probabilities(registered.classifier, example)
+    except Exception as error:
+        raise UserError(
+            f"model {named} cannot score its own input example ({type(error).__name__}: {error}); use the package "
+            f"versions in its requirements.txt, or train it again"
+        ) from error
+    distance = np.abs(answer - expected).max()
     if not distance <= TOLERANCE:
         raise UserError(
             f"model {named} answers otherwise than when it was registered (by {distance:.2g} on its own input "

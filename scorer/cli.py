@@ -1,8 +1,15 @@
 """``churnstream score``."""
 
-from typing import Annotated
+import threading
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from contract.schema import Schema
+    from contract.settings import Settings
+    from scorer.model import Model
+    from scorer.swap import Champion
 
 
 def score(
@@ -18,14 +25,14 @@ def score(
     """Apply the registered model to the stream of customers, exactly once.
 
     Reads `customers`, writes `predictions` and `dead-letters`. Start as many as there are partitions; they share them.
-    Ctrl-C or SIGTERM finishes the batch at hand.
+    Ctrl-C or SIGTERM finishes the batch at hand. Where the alias moves to another version, that one takes over between
+    two batches; one that fails its checks is refused, and the scorer goes on with the one it has.
 
     Kafka is found through KAFKA_BOOTSTRAP_SERVERS; every librdkafka property passes through as KAFKA_…
     (KAFKA_SASL_USERNAME is sasl.username).
     """
     from contract.process import run_until_signalled, start_worker
-    from scorer.model import load_model
-    from scorer.worker import ScorerWorker
+    from scorer.swap import Champion
 
     settings, schema = start_worker(
         verbose,
@@ -37,5 +44,19 @@ def score(
         mlflow_tracking_uri=tracking_uri,
         instance=instance,
     )
-    models = [load_model(settings)]
-    run_until_signalled(lambda stop: ScorerWorker(settings, schema, lambda: models).run(stop))
+    champion = Champion(settings)
+    champion.load()
+    run_until_signalled(lambda stop: _work(settings, schema, champion, stop))
+
+
+def _work(settings: "Settings", schema: "Schema", champion: "Champion", stop: threading.Event) -> None:
+    """Score with the model that is the champion at each batch."""
+    from scorer.swap import following
+    from scorer.worker import ScorerWorker
+
+    def models() -> list["Model"]:
+        assert champion.model is not None, "one was loaded before the worker began"
+        return [champion.model]
+
+    with following(champion):
+        ScorerWorker(settings, schema, models).run(stop)

@@ -6,6 +6,7 @@ on the model's own input example is the one it gave when it was registered (see 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import numpy as np
@@ -16,14 +17,19 @@ from contract.messages import ModelRef
 from contract.records import feature_frame
 from contract.registry import (
     Classifier,
-    find_version,
+    Found,
+    find_registered,
     load_registered,
     out_of_reach,
     positive_probabilities,
     registry_client,
+    registry_outages,
 )
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 @dataclass(frozen=True)
@@ -46,25 +52,73 @@ class Model:
         return probabilities, (probabilities >= self.threshold).astype(np.uint8)
 
 
+class ModelSource(Protocol):
+    """Where the scorer finds and loads its models. ``ModelRegistry`` is the real one."""
+
+    def find(self, version: int | None = None) -> Found | None:
+        """``version`` if it is registered, else the version with the alias; None if there is none."""
+        ...
+
+    def load(self, version: int) -> Model:
+        """Load and check a version that was found.
+
+        Raises:
+            UserError: the model is refused.
+        """
+        ...
+
+
+class ModelRegistry:
+    """MLflow's registry. One client is kept; a failure of MLflow's comes through as it is (``registry_outages``).
+
+    Raises:
+        UserError: the data set's schema cannot be read.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._schema = load_schema(settings.dataset)
+        self._client: MlflowClient | None = None
+
+    def find(self, version: int | None = None) -> Found | None:
+        """See ``ModelSource``.
+
+        Raises:
+            UserError: the registry is a file that is not there, or a database that cannot be opened.
+        """
+        if self._client is None:
+            self._client = registry_client(self._settings)
+        return find_registered(self._client, self._settings, version)
+
+    def load(self, version: int) -> Model:
+        registered = load_registered(self._settings, version, self._schema)
+        ref = ModelRef(self._settings.model_name, registered.version)
+        return Model(ref, registered.card.threshold, self._schema, registered.classifier)
+
+
 def load_model(settings: Settings, version: int | None = None) -> Model:
     """Load ``version``, or the one that has the alias now.
 
     Raises:
         UserError: the registry does not answer, has no such model or alias, or holds a model that is refused.
     """
-    schema = load_schema(settings.dataset)
-    client = registry_client(settings)
-    from mlflow.exceptions import MlflowException
+    return load_found(ModelRegistry(settings), settings, version)[1]
 
+
+def load_found(source: ModelSource, settings: Settings, version: int | None = None) -> tuple[Found, Model]:
+    """The same from any source, with what the registry says about the version.
+
+    Raises:
+        UserError: as ``load_model``.
+    """
+    outages = registry_outages()
     try:
-        found = find_version(client, settings, version)
+        found = source.find(version)
         if found is None:
             raise _absent(settings, version)
-        registered = load_registered(settings, found, schema)
-    except (MlflowException, OSError) as error:
+        return found, source.load(found.version)
+    except outages as error:
         raise out_of_reach(settings, error) from error
-    ref = ModelRef(settings.model_name, registered.version)
-    return Model(ref, registered.card.threshold, schema, registered.classifier)
 
 
 def _absent(settings: Settings, version: int | None) -> UserError:

@@ -1,0 +1,205 @@
+"""Follows the champion's alias while the scorer works: a new version takes over between two batches or requests.
+
+One thread looks at the alias, loads and checks; readers read one attribute. Whatever fails, the model at work stays at
+work: a version that fails its checks is refused until the alias has moved away from it and back, an outage of the
+registry is waited out, an alias that is gone changes nothing. Nothing is kept on disk: after a crash the scorer starts
+with the version that has the alias then.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from contract.clock import Clock, SystemClock
+from contract.errors import UserError
+from contract.registry import Found, model_title, registry_outages
+from contract.settings import Settings
+from scorer.model import Model, ModelRegistry, ModelSource, load_found
+
+_STOP_SECONDS = 5.0
+_log = logging.getLogger("churnstream.swap")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The model at work, and since when (wall time in ms)."""
+
+    model: Model
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A version that the alias names and that is not taken."""
+
+    version: int
+    reason: str
+
+
+class Champion:
+    """The version that has the alias ``settings.model_alias``, or the last good one that had it.
+
+    Every attribute may be read from any thread; a reader that needs the model and its time together reads ``current``
+    once. ``load`` comes before ``run``, or not at all; ``run`` works on one thread.
+
+    ``source`` is MLflow unless given; ``on_refusal`` is told version and reason of each refusal, on ``run``'s thread.
+
+    Raises:
+        UserError: the data set's schema cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        source: ModelSource | None = None,
+        clock: Clock | None = None,
+        on_refusal: Callable[[int, str], None] | None = None,
+    ) -> None:
+        self.current: Serving | None = None
+        self.refused: Refusal | None = None
+        self._settings = settings
+        self._source = source or ModelRegistry(settings)
+        self._clock = clock or SystemClock()
+        self._on_refusal = on_refusal
+        self._at_work: Found | None = None
+        self._turned_away: Found | None = None
+        self._gone = False
+        self._outage = False
+        self._fault: str | None = None
+
+    @property
+    def model(self) -> Model | None:
+        """None until the first good one is loaded."""
+        current = self.current
+        return None if current is None else current.model
+
+    @property
+    def since(self) -> int | None:
+        """Wall time in ms at which ``model`` took over here."""
+        current = self.current
+        return None if current is None else current.since
+
+    def load(self) -> None:
+        """Load the first one, now.
+
+        Raises:
+            UserError: the registry does not answer, has no such model or alias, or holds a model that is refused.
+        """
+        self._hand_over(*load_found(self._source, self._settings))
+
+    def run(self, stop: threading.Event) -> None:
+        """Look at the alias every ``settings.model_poll_ms`` until ``stop`` is set. Raises nothing."""
+        while not stop.is_set():
+            self.look()
+            stop.wait(self._settings.model_poll_ms / 1_000)
+
+    def look(self) -> None:
+        """Look at the alias once, and follow it. Raises nothing; what is wrong is logged when it begins."""
+        try:
+            self._look()
+        except Exception as error:
+            fault = repr(error)
+            if fault != self._fault:
+                _log.exception("the alias @%s cannot be followed; %s", self._settings.model_alias, self._meanwhile())
+            self._fault = fault
+        else:
+            self._fault = None
+
+    def _look(self) -> None:
+        try:
+            self._follow(self._source.find())
+        except _registry_troubles() as error:
+            if not self._outage:
+                _log.warning(
+                    "the model registry cannot be used (%s); %s, and it is asked again every %g s",
+                    str(error).partition("\n")[0],
+                    self._meanwhile(),
+                    self._settings.model_poll_ms / 1_000,
+                )
+            self._outage = True
+            return
+        if self._outage:
+            _log.info("the model registry can be used again")
+        self._outage = False
+
+    def _follow(self, found: Found | None) -> None:
+        if found is None:
+            self._go_without_alias()
+            return
+        was_gone, self._gone = self._gone, False
+        if found == self._turned_away:
+            return
+        if found == self._at_work:
+            self._forget_refusal()
+            if was_gone:
+                _log.info("%s has the alias again", model_title(self._settings, found.version))
+            return
+        try:
+            model = self._source.load(found.version)
+        except UserError as error:
+            self._refuse(found, str(error))
+        else:
+            self._hand_over(found, model)
+
+    def _go_without_alias(self) -> None:
+        self._forget_refusal()
+        if not self._gone:
+            _log.warning(
+                "no version of model %s has the alias @%s; %s",
+                self._settings.model_name,
+                self._settings.model_alias,
+                self._meanwhile(),
+            )
+        self._gone = True
+
+    def _refuse(self, found: Found, reason: str) -> None:
+        self.refused = Refusal(found.version, reason)
+        self._turned_away = found
+        _log.warning(
+            "%s does not take over: %s. %s; v%d is tried again when @%s has moved away and back",
+            model_title(self._settings, found.version),
+            reason,
+            self._meanwhile(),
+            found.version,
+            self._settings.model_alias,
+        )
+        if self._on_refusal:
+            self._on_refusal(found.version, reason)
+
+    def _hand_over(self, found: Found, model: Model) -> None:
+        before = self._at_work
+        self._forget_refusal()
+        self._at_work = found
+        self.current = Serving(model, self._clock.now())
+        after = f" took over from v{before.version}" if before else " scores"
+        _log.info("%s%s", model_title(self._settings, found.version), after)
+
+    def _forget_refusal(self) -> None:
+        self.refused = self._turned_away = None
+
+    def _meanwhile(self) -> str:
+        """What goes on while the alias leads nowhere."""
+        if self._at_work is None:
+            return "there is no model yet"
+        return f"{model_title(self._settings, self._at_work.version)} goes on scoring"
+
+
+def _registry_troubles() -> tuple[type[Exception], ...]:
+    """What is not the model's fault. A ``UserError`` that comes this far tells of a database that cannot be opened."""
+    return (*registry_outages(), UserError)
+
+
+@contextmanager
+def following(champion: Champion) -> Iterator[None]:
+    """Follow the alias on a thread for the block. A look that hangs in the network is left behind, not waited for."""
+    stop = threading.Event()
+    thread = threading.Thread(target=champion.run, args=(stop,), name="champion", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_STOP_SECONDS)
