@@ -5,7 +5,7 @@ on the model's own input example is the one it gave when it was registered (see 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -20,6 +20,7 @@ from contract.registry import (
     Found,
     find_registered,
     load_registered,
+    model_title,
     out_of_reach,
     positive_probabilities,
     registry_client,
@@ -27,6 +28,7 @@ from contract.registry import (
 )
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
+from scorer.direct import Direct, checked_direct
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,12 +36,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded version: its name in messages, its threshold and its schema. Scoring changes nothing in it."""
+    """A loaded version: its name in messages, its threshold and its schema. Scoring changes nothing in it.
+
+    ``direct`` is the way around the data frame, where the classifier has one.
+    """
 
     ref: ModelRef
     threshold: float
     schema: Schema
     classifier: Classifier
+    direct: Direct | None = field(default=None, repr=False, compare=False)
 
     def score(self, features: Sequence[msgspec.Struct]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
         """Probabilities of churn and decisions (1 iff at least the threshold), one per record, in one call.
@@ -48,7 +54,10 @@ class Model:
         """
         if not features:
             return np.empty(0), np.empty(0, dtype=np.uint8)
-        probabilities = positive_probabilities(self.classifier, feature_frame(self.schema, features))
+        if self.direct is not None:
+            probabilities = self.direct.probabilities(features)
+        else:
+            probabilities = positive_probabilities(self.classifier, feature_frame(self.schema, features))
         return probabilities, (probabilities >= self.threshold).astype(np.uint8)
 
 
@@ -93,7 +102,9 @@ class ModelRegistry:
     def load(self, version: int) -> Model:
         registered = load_registered(self._settings, version, self._schema)
         ref = ModelRef(self._settings.model_name, registered.version)
-        return Model(ref, registered.card.threshold, self._schema, registered.classifier)
+        named = model_title(self._settings, version)
+        direct = checked_direct(registered.classifier, self._schema, named)
+        return Model(ref, registered.card.threshold, self._schema, registered.classifier, direct=direct)
 
 
 def load_model(settings: Settings, version: int | None = None) -> Model:
