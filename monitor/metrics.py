@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from contract.confusion import Confusion, ratio
 from contract.messages import UNIT, Performance, SampleRow, ScoreBin, Summary
 
 
@@ -17,20 +18,18 @@ def performance(summary: Summary) -> Performance:
     ``sum(negatives × positives of a bin) / (2 × negatives × positives)``: below 0.001 for scores that spread, but up
     to 0.5 if all of them fall in one bin.
     """
-    labelled, tn, fp, fn, tp = summary.labelled, summary.tn, summary.fp, summary.fn, summary.tp
+    labelled = summary.labelled
+    counts = Confusion(summary.tn, summary.fp, summary.fn, summary.tp)
     return Performance(
         labelled=labelled,
-        tn=tn,
-        fp=fp,
-        fn=fn,
-        tp=tp,
-        accuracy=_ratio(tn + tp, labelled),
-        precision=_ratio(tp, tp + fp),
-        recall=_ratio(tp, tp + fn),
-        f1=_ratio(2 * tp, 2 * tp + fp + fn),
+        **counts._asdict(),
+        accuracy=counts.accuracy,
+        precision=counts.precision,
+        recall=counts.recall,
+        f1=counts.f1,
         roc_auc=_roc_auc(summary),
-        brier=_ratio(summary.squared_error, labelled * UNIT),
-        log_loss=_ratio(summary.log_loss, labelled * UNIT),
+        brier=ratio(summary.squared_error, labelled * UNIT),
+        log_loss=ratio(summary.log_loss, labelled * UNIT),
     )
 
 
@@ -55,14 +54,10 @@ def histogram_auc(scores: Mapping[int, ScoreBin]) -> float | None:
         twice_wins += counted.positives * (2 * below + counted.negatives)
         below += counted.negatives
         positives += counted.positives
-    return _ratio(twice_wins, 2 * positives * below)
+    return ratio(twice_wins, 2 * positives * below)
 
 
 def _roc_auc(summary: Summary) -> float | None:
     if len(summary.sample) == summary.records:
         return sample_auc(summary.sample)
     return histogram_auc(summary.scores)
-
-
-def _ratio(numerator: int, denominator: int) -> float | None:
-    return numerator / denominator if denominator else None

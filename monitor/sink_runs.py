@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from contract.durations import format_duration
 from contract.errors import UserError
+from contract.experiments import model_tags, open_experiment
 from contract.messages import ModelRef, Window
 from monitor.metric_points import RunKind
 from monitor.naming import version_title
@@ -17,12 +18,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
 
-KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
 ORIGIN_TAG = "churnstream.origin"
 SLIDE_TAG = "churnstream.slide"
 RUN_TAG = "churnstream.run"
-_MODEL_TAG, _VERSION_TAG, _ROLE_TAG = "churnstream.model", "churnstream.version", "churnstream.role"
-_VALUES_TAG = "churnstream.values"
 
 
 @dataclass(frozen=True)
@@ -46,17 +44,7 @@ def open_axis(client: "MlflowClient", experiment: str, first: Window, slide: int
         mlflow.exceptions.MlflowException: MLflow does not answer.
     """
     wanted = {SLIDE_TAG: str(slide), ORIGIN_TAG: str(first.start)}
-    found = client.get_experiment_by_name(experiment)
-    if found is None:
-        experiment_id = client.create_experiment(experiment, tags={KIND_TAG: KIND, **wanted})
-        return Axis(experiment_id, first.start, slide)
-    if found.lifecycle_stage != "active":
-        raise UserError(
-            f"MLflow experiment {experiment!r} is deleted; run `mlflow experiments restore -x {found.experiment_id}`, "
-            f"or set CHURNSTREAM_EXPERIMENT to another name"
-        )
-    if KIND_TAG not in found.tags:
-        client.set_experiment_tag(found.experiment_id, KIND_TAG, KIND)
+    found = open_experiment(client, experiment, wanted, setting="CHURNSTREAM_EXPERIMENT")
     if ORIGIN_TAG not in found.tags:
         for name, value in wanted.items():  # the origin last: where it is set, all is
             client.set_experiment_tag(found.experiment_id, name, value)
@@ -119,13 +107,7 @@ class Runs:
                 return ids
 
     def _create(self, model: ModelRef, kind: RunKind, now: int) -> str:
-        tags = {
-            RUN_TAG: _run_key(model, kind),
-            _MODEL_TAG: model.name,
-            _VERSION_TAG: str(model.version),
-            _ROLE_TAG: model.role,
-            _VALUES_TAG: kind,
-        }
+        tags = {RUN_TAG: _run_key(model, kind), **model_tags(model, kind)}
         name = f"{version_title(model)} {kind}"
         return str(self._client.create_run(self._experiment_id, now, tags, name).info.run_id)
 

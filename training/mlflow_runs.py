@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contract.errors import UserError
+from contract.experiments import open_experiment
 from contract.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "churn training"
-
-_KIND_TAG, _KIND = "mlflow.experimentKind", "custom_model_development"
 
 
 @dataclass(frozen=True)
@@ -80,14 +78,7 @@ def open_run(client: "MlflowClient", name: str, tags: Mapping[str, str]) -> Iter
 
 def experiment(client: "MlflowClient") -> str:
     """The id of the training's experiment, made if it is not there."""
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
-        return str(client.create_experiment(EXPERIMENT, tags={_KIND_TAG: _KIND}))
-    if found.lifecycle_stage != "active":
-        raise UserError(
-            f"MLflow experiment {EXPERIMENT!r} is deleted; run `mlflow experiments restore -x {found.experiment_id}`"
-        )
-    return str(found.experiment_id)
+    return str(open_experiment(client, EXPERIMENT).experiment_id)
 
 
 def where(settings: Settings, run: Run, artifact: str) -> str:
