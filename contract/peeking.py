@@ -1,7 +1,7 @@
 """A look at single messages and offsets, outside the work of any consumer group."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -11,6 +11,7 @@ from contract.kafka import build_client, client_config
 from contract.settings import Settings
 
 _POLL_SECONDS = 0.1
+_LAST = 2  # offsets in which a partition's last message is looked for: the end of its transaction takes one, too
 # what a broker answers of a topic that was made a moment ago
 _NOT_YET = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -59,12 +60,53 @@ class Peek:
                 found.append(message)
         return found
 
+    def last(self, topic: str, offsets: Mapping[int, tuple[int, int]]) -> list[Message]:
+        """The last message of each partition, whose ``offsets`` are given by its number.
+
+        A partition has none if it is empty, or if what it ends with was aborted or is the ends of transactions.
+        """
+        ends = {partition: following for partition, (first, following) in offsets.items() if first < following}
+        if not ends:
+            return []
+        self._consumer.assign(
+            [TopicPartition(topic, number, max(offsets[number][0], end - _LAST)) for number, end in ends.items()]
+        )
+        deadline = time.monotonic() + self._timeout
+        found: dict[int, Message] = {}
+        waiting = set(ends)
+        try:
+            while waiting:
+                if time.monotonic() > deadline:
+                    raise UserError(f"no messages of {topic} came within {self._timeout:.0f} s; check the broker")
+                message = self._consumer.poll(_POLL_SECONDS)
+                partition = message.partition() if message is not None else None
+                if message is None or partition is None or partition not in waiting:
+                    continue
+                error = message.error()
+                if error is None:
+                    found[partition] = message
+                    at_end = (message.offset() or 0) + 1 >= ends[partition]
+                else:
+                    at_end = error.code() == KafkaError._PARTITION_EOF
+                if at_end:
+                    waiting.discard(partition)
+        finally:
+            # or the client would go on reading
+            self._consumer.unassign()
+        return list(found.values())
+
 
 @contextmanager
 def peeking(settings: Settings, timeout: float) -> Iterator[Peek]:
     """A ``Peek`` at a broker; ``timeout`` in seconds."""
-    group = {"group.id": settings.topic("peek"), "enable.auto.commit": False}
-    consumer = build_client(Consumer, client_config(settings) | group)
+    guarantees = {
+        "group.id": settings.topic("peek"),
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+    }
+    # a position that is set anew takes effect after the fetch under way
+    consumer = build_client(Consumer, {"fetch.wait.max.ms": 100} | client_config(settings) | guarantees)
     try:
         yield Peek(consumer, timeout)
     finally:

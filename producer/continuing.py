@@ -1,7 +1,5 @@
 """Going on with a stream: whether it has ended, when, as its last messages say, and where the next replay begins."""
 
-from confluent_kafka import TopicPartition
-
 from contract.control import end_of_stream_time, is_end_of_stream
 from contract.errors import UserError
 from contract.kafka import admin_client
@@ -45,12 +43,7 @@ def stream_end(settings: Settings) -> int | None:
     """
     topic = settings.topic(CUSTOMERS)
     with peeking(settings, settings.request_timeout_ms / 1_000) as peek:
-        offsets = [peek.offsets(topic, partition) for partition in range(settings.partitions)]
-        if any(first == following for first, following in offsets):
-            return None
-        last = peek.messages(
-            [TopicPartition(topic, partition, following - 1) for partition, (_, following) in enumerate(offsets)]
-        )
-    if not all(is_end_of_stream(message.headers()) for message in last):
+        last = peek.last(topic, {partition: peek.offsets(topic, partition) for partition in range(settings.partitions)})
+    if len(last) < settings.partitions or not all(is_end_of_stream(message.headers()) for message in last):
         return None
     return max(end_of_stream_time(message.value()) for message in last)
