@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
@@ -121,6 +121,11 @@ class Settings(BaseSettings):
     http_queue: int = Field(20_000, ge=1, description="records and labels in work at once; more are turned away (429)")
     acknowledge_timeout_ms: int = Field(
         5_000, ge=100, description="wall time that a request waits for Kafka to take its prediction, then 503"
+    )
+
+    request_time: Literal["now", "stream"] = Field(
+        "now",
+        description="event time of a request that gives none: wall time, or the newest on the stream, beside a replay",
     )
 
     kafka: dict[str, str] = Field(default_factory=dict, description="librdkafka properties, from KAFKA_… variables")

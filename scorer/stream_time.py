@@ -1,0 +1,88 @@
+"""The stream's event time, for requests that give none: beside a replay, wall time would be far off the stream's.
+
+Reads last messages only, as a member of no group's work; with Kafka away it keeps what it knows, and looks again.
+"""
+
+import logging
+import threading
+
+import msgspec
+from confluent_kafka import KafkaException, Message
+
+from contract.clock import Clock, SystemClock
+from contract.control import end_of_stream_time, is_end_of_stream
+from contract.errors import UserError
+from contract.peeking import Peek, peeking
+from contract.rejection import Rejection, check_event_time, decode
+from contract.settings import Settings
+from contract.topics import CUSTOMERS
+
+_log = logging.getLogger("churnstream.streamtime")
+_INTERVAL_S = 1.0
+_TIMEOUT_S = 2.0
+
+
+class _Timed(msgspec.Struct):
+    """What is read of a record, whatever its schema."""
+
+    event_time: int
+
+
+class StreamTime:
+    """A clock that shows the newest event time on ``customers``; reading it is safe from any thread."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._topic = settings.topic(CUSTOMERS)
+        self._clock = clock or SystemClock()
+        self._decoder = msgspec.json.Decoder(_Timed)
+        self._latest: int | None = None
+        self._ends: dict[int, int] = {}
+        self._failing = False
+
+    def now(self) -> int:
+        """The newest event time (ms) that the stream has shown, which never goes back; wall time before the first."""
+        return self._clock.now() if self._latest is None else self._latest
+
+    def run(self, stop: threading.Event) -> None:
+        """Look at the stream each second until ``stop``.
+
+        Raises:
+            UserError: librdkafka refuses a property.
+        """
+        with peeking(self._settings, _TIMEOUT_S) as peek:
+            self._attempt(peek)
+            while not stop.wait(_INTERVAL_S):
+                self._attempt(peek)
+
+    def _attempt(self, peek: Peek) -> None:
+        try:
+            self._look(peek)
+        except (UserError, KafkaException) as error:
+            if not self._failing:
+                _log.warning("the stream's time cannot be read (%s); going on from the last one", error)
+            self._failing = True
+        else:
+            if self._failing:
+                _log.info("the stream's time can be read again")
+            self._failing = False
+
+    def _look(self, peek: Peek) -> None:
+        offsets = {partition: peek.offsets(self._topic, partition) for partition in range(self._settings.partitions)}
+        moved = {partition: found for partition, found in offsets.items() if found[1] != self._ends.get(partition)}
+        times = [self._event_time(message) for message in peek.last(self._topic, moved)]
+        self._latest = max((time for time in (self._latest, *times) if time is not None), default=None)
+        self._ends |= {partition: following for partition, (_, following) in moved.items()}
+
+    def _event_time(self, message: Message) -> int | None:
+        """None for what the scorer would refuse: a time far ahead would stay the newest for good."""
+        value = message.value()
+        try:
+            if is_end_of_stream(message.headers()):
+                time = end_of_stream_time(value)
+            else:
+                time = decode(self._decoder, value).event_time
+            check_event_time(time, self._clock.now())
+        except (Rejection, msgspec.DecodeError):
+            return None
+        return time
