@@ -150,8 +150,10 @@ def load_registered(settings: Settings, version: int, schema: Schema) -> Registe
 
     named = model_title(settings, version)
     uri = settings.mlflow_tracking_uri
+    client = mlflow_client(uri)
+    # what `models:/name/version` stands for, MLflow asks of the process's own registry, whichever it is told of
+    source = client.get_model_version_download_uri(settings.model_name, str(version))
     with tempfile.TemporaryDirectory(prefix="churnstream-model-") as folder:
-        source = f"models:/{settings.model_name}/{version}"
         local = Path(
             mlflow.artifacts.download_artifacts(
                 artifact_uri=source, dst_path=folder, tracking_uri=uri, registry_uri=uri
@@ -161,7 +163,7 @@ def load_registered(settings: Settings, version: int, schema: Schema) -> Registe
         _check_format(model, named)
         card = read_card(model.metadata, schema, named)
         _check_signature(model, schema, named)
-        tags = mlflow_client(uri).get_model_version(settings.model_name, str(version)).tags
+        tags = client.get_model_version(settings.model_name, str(version)).tags
         _check_hash(local / MODEL_FILE, tags.get(MODEL_HASH_TAG), named)
         registered = Registered(version, card, _read_classifier(local / MODEL_FILE, named))
         _check_answer(registered, _input_example(model, local, schema, named), named)

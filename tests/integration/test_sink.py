@@ -1,14 +1,6 @@
 """The MLflow sink against real stores: every window once, in order, also after an outage or a crash."""
 
 import math
-import os
-import signal
-import socket
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +9,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from churnstream.local_kafka import free_port
 from contract.errors import UserError
 from contract.messages import ModelRef, Window
 from contract.settings import Settings, load_settings
@@ -24,6 +17,7 @@ from contract.testing import ManualClock
 from monitor.report_files import ReportFolder
 from monitor.sink import MlflowSink, SinkThread, chart_link
 from tests.support.messages import DAY, START
+from tests.support.mlflow_server import mlflow_server
 from tests.support.polling import eventually
 from tests.support.windows import final, performance, window
 
@@ -296,36 +290,6 @@ def test_the_thread_takes_what_an_earlier_one_left(settings: Settings) -> None:
     thread = SinkThread(sink)
     eventually(lambda: len(sink.spool) == 0, timeout=60)
     assert thread.close(60.0)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def mlflow_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A real tracking server on SQLite, ready to answer; killed at the end."""
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", str(folder / "art")]
-    with (folder / "server.log").open("ab") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
-
-    def answers() -> bool:
-        assert server.poll() is None, (folder / "server.log").read_text()
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1) as response:
-                return bool(response.status == 200)
-        except OSError:
-            return False
-
-    try:
-        eventually(answers, timeout=120)
-        yield server
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
 
 
 def test_mlflow_gets_every_window_once_in_order_also_after_an_outage(

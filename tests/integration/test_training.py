@@ -1,11 +1,8 @@
 """Training and loading on a real MLflow store: a SQLite file and artifacts in the test's own folder."""
 
-import contextlib
 import os
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
@@ -24,8 +21,8 @@ from contract.registry import MODEL_HASH_TAG, file_hash, positive_probabilities,
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from scorer.model import load_model
+from tests.support.mlflow_server import mlflow_server
 from tests.support.mlflow_store import full_disk
-from tests.support.polling import eventually
 from tests.support.tables import SURNAME, toy_table
 from training.prepare import read_table
 from training.split import held_out
@@ -296,7 +293,7 @@ def test_a_process_that_trains_is_quiet(tmp_path: Path) -> None:
 
 def test_the_store_of_a_real_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with mlflow_server(tmp_path) as uri:
+    with mlflow_server(tmp_path, free_port()) as uri:
         settings = load_settings(mlflow_tracking_uri=uri)
         with pytest.raises(UserError, match="no model 'churn'"):
             load_model(settings)
@@ -324,33 +321,3 @@ def test_positive_probabilities_are_doubles(settings: Settings) -> None:
     train(settings, toy_table())
     scores = positive_probabilities(load_model(settings).classifier, read_table(toy_table(), SCHEMA).X)
     assert scores.dtype == np.float64
-
-
-@contextlib.contextmanager
-def mlflow_server(folder: Path) -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--backend-store-uri", f"sqlite:///{folder / 'server.db'}"],
-            cwd=folder,
-            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    uri = f"http://127.0.0.1:{port}"
-    try:
-        eventually(lambda: answers(uri), timeout=60, message="the MLflow server answers")
-        yield uri
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(30)
-
-
-def answers(uri: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{uri}/health", timeout=2) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False

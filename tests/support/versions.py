@@ -1,0 +1,73 @@
+"""Versions of a model in a real store, good ones and ones broken as it really happens, and the alias among them."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.records import features_type
+from contract.registry import MODEL_FILE, registry_client
+from contract.schema import load_schema
+from contract.settings import Settings
+from scorer.model import load_model
+from tests.support.tables import toy_table
+from training.train import train
+
+_ROWS = 600
+_SHIPPED = Path(__file__).parents[2] / "contract" / "datasets" / "bank_churn.toml"
+
+
+class Kind(StrEnum):
+    """What is made of a version, and how the reason of its refusal reads."""
+
+    GOOD = ""
+    ALTERED_FILE = "not the one that was registered"
+    OTHER_SCHEMA = "was trained on schema"
+
+
+FIVE = (Kind.GOOD, Kind.ALTERED_FILE, Kind.GOOD, Kind.OTHER_SCHEMA, Kind.GOOD)
+
+
+def make_versions(settings: Settings, folder: Path, kinds: Sequence[Kind] = FIVE) -> None:
+    """Register one version of each kind, numbered from 1, each from a table of its own; the alias is the first's.
+
+    ``folder`` is the working directory and holds the store's artifacts (as ``mlflow_store.store_in`` makes it).
+    """
+    for number, kind in enumerate(kinds, 1):
+        given = settings
+        if kind is Kind.OTHER_SCHEMA:
+            given = settings.model_copy(update={"dataset": str(_other_schema(folder))})
+        result = train(given, toy_table(_ROWS, seed=number))
+        assert result.version == number
+        if kind is Kind.ALTERED_FILE:
+            _alter(folder, result.run_id)
+    move_alias(settings, 1)
+
+
+def move_alias(settings: Settings, version: int) -> None:
+    """Make ``version`` the champion, whatever it is like."""
+    registry_client(settings).set_registered_model_alias(settings.model_name, settings.model_alias, str(version))
+
+
+def probabilities(settings: Settings, version: int, features: Sequence[dict[str, Any]]) -> npt.NDArray[np.float64]:
+    """What a good version says of customers, loaded anew; one row of ``features`` each."""
+    kind = features_type(load_schema(settings.dataset))
+    return load_model(settings, version).score([kind(**row) for row in features])[0]
+
+
+def _other_schema(folder: Path) -> Path:
+    path = folder / "other.toml"
+    path.write_text(_SHIPPED.read_text().replace("max = 110", "max = 111"))
+    return path
+
+
+def _alter(folder: Path, run_id: str) -> None:
+    """Change one bit of the model file: in the archive's comment length, which changes no answer."""
+    [description] = [path for path in folder.rglob("MLmodel") if run_id in path.read_text()]
+    file = description.parent / MODEL_FILE
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
