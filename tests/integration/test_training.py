@@ -239,6 +239,23 @@ def test_a_damaged_file_and_a_changed_signature_are_refused(settings: Settings) 
         load_model(settings)
 
 
+def test_a_model_that_cannot_score_its_example_or_has_no_description_is_refused(settings: Settings) -> None:
+    import skops.io
+    from sklearn.linear_model import LogisticRegression
+
+    folder = model_folder(train(settings, toy_table()))
+    skops.io.dump(LogisticRegression().fit([[0.0], [1.0]], [0, 1]), folder / "model.skops")
+    seal(settings, folder)
+    with pytest.raises(UserError, match="cannot score its own input example"):
+        load_model(settings)
+    (folder / "MLmodel").write_text("flavors: {")
+    with pytest.raises(UserError, match="no readable description"):
+        load_model(settings)
+    (folder / "MLmodel").unlink()
+    with pytest.raises(UserError, match="no readable description"):
+        load_model(settings)
+
+
 def test_a_model_or_alias_that_is_not_there_is_told_with_its_remedy(settings: Settings) -> None:
     with pytest.raises(UserError, match=r"no model 'churn' with alias @champion.*churnstream train"):
         load_model(settings)
