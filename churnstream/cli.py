@@ -10,6 +10,7 @@ from contract.errors import UserError
 from monitor import cli as monitor_cli
 from producer import cli as producer_cli
 from scorer import cli as scorer_cli
+from scorer import serve_cli
 from training import cli as training_cli
 from training import compare_cli, explore_cli, infer_cli, promotion_cli
 
@@ -32,6 +33,7 @@ app.command()(promotion_cli.promote)
 app.command()(promotion_cli.rollback)
 app.command()(producer_cli.replay)
 app.command()(scorer_cli.score)
+app.command()(serve_cli.serve)
 app.command()(monitor_cli.join)
 app.command()(monitor_cli.monitor)
 app.command()(demo_cli.demo)

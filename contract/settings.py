@@ -183,7 +183,7 @@ def _explain(error: ValidationError) -> str:
     name = str(first["loc"][0]) if first["loc"] else "settings"
     kind = type(first["input"]).__name__
     message = first["msg"].removeprefix("Value error, ")
-    flag = f"--{name.replace('_', '-')}"
+    flag = f"--{name.removeprefix('http_').replace('_', '-')}"
     variable = "MLFLOW_TRACKING_URI" if name == "mlflow_tracking_uri" else f"CHURNSTREAM_{name.upper()}"
     got = "a secret" if name in _SECRET else repr(first["input"])
     return f"setting {name} ({flag}, {variable}) got {got} ({kind}): {message}"

@@ -14,6 +14,9 @@ from scorer.problems import Problem
 
 _GONE = 499
 """Counted in the place of a status where the client left before its answer."""
+_DRAINED = 10_000_000
+"""Bytes of too large a body that are read and dropped: a client that is cut off may not see why."""
+_TOO_LARGE = "the body has more than {} bytes; send the records in several requests"
 _log = logging.getLogger("churnstream.service")
 
 
@@ -73,7 +76,7 @@ def authorise(request: Request, token: SecretStr | None) -> None:
 
 
 async def json_body(request: Request, max_bytes: int) -> bytes:
-    """A request's body, read no further than ``max_bytes``.
+    """A request's body, of which no more than ``max_bytes`` are held.
 
     Raises:
         Problem: 413 or 415.
@@ -88,7 +91,10 @@ async def json_body(request: Request, max_bytes: int) -> bytes:
     parts = []
     async for part in request.stream():
         size += len(part)
-        if size > max_bytes:
-            raise Problem(413, f"the body has more than {max_bytes} bytes; send the records in several requests")
-        parts.append(part)
+        if size <= max_bytes:
+            parts.append(part)
+        elif size > max_bytes + _DRAINED:
+            raise Problem(413, _TOO_LARGE.format(max_bytes), headers={"Connection": "close"})
+    if size > max_bytes:
+        raise Problem(413, _TOO_LARGE.format(max_bytes))
     return b"".join(parts)

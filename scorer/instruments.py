@@ -1,6 +1,6 @@
 """What the REST service counts and measures, for Prometheus."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
@@ -12,6 +12,7 @@ class Instruments:
     """One service's metrics, in a registry of its own."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each, of its birthday
         self._registry = CollectorRegistry()
         self.requests = Counter(
             "churnstream_http_requests", "Requests answered.", ["route", "status"], registry=self._registry

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from contract.bundle import ModelCard
 from contract.errors import UserError
 from contract.messages import ModelRef
 from contract.records import feature_frame
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 class Model:
     """A loaded version: its name in messages, its threshold and its schema. Scoring changes nothing in it.
 
-    ``direct`` is the way around the data frame, where the classifier has one.
+    ``direct`` is the way around the data frame, where the classifier has one; ``card`` is what training says of it.
     """
 
     ref: ModelRef
@@ -46,6 +47,7 @@ class Model:
     schema: Schema
     classifier: Classifier
     direct: Direct | None = field(default=None, repr=False, compare=False)
+    card: ModelCard | None = None
 
     def score(self, features: Sequence[msgspec.Struct]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
         """Probabilities of churn and decisions (1 iff at least the threshold), one per record, in one call.
@@ -104,7 +106,8 @@ class ModelRegistry:
         ref = ModelRef(self._settings.model_name, registered.version)
         named = model_title(self._settings, version)
         direct = checked_direct(registered.classifier, self._schema, named)
-        return Model(ref, registered.card.threshold, self._schema, registered.classifier, direct=direct)
+        card = registered.card
+        return Model(ref, card.threshold, self._schema, registered.classifier, direct=direct, card=card)
 
 
 def load_model(settings: Settings, version: int | None = None) -> Model:

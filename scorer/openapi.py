@@ -17,7 +17,7 @@ from scorer.answers import (
 )
 from scorer.problems import MEDIA_TYPE as PROBLEM
 from scorer.problems import ProblemDetails
-from scorer.requests import LabelRequest, expected, scoring_request_type
+from scorer.requests import LabelRequest, expected, most_explained, scoring_request_type
 
 Document = dict[str, Any]
 _JSON = "application/json"
@@ -75,8 +75,8 @@ def openapi_document(schema: Schema, settings: Settings, version: str) -> Docume
         "Take probabilities apart",
         "Contributions per feature (SHAP values) that, with the bias, add up to the margin, the log-odds of churn. For "
         "XGBoost models. Nothing is sent to Kafka.",
-        _body("ScoringRequest", limit, record),
-        {200: _one_or_many("ExplainedAnswer", limit)},
+        _body("ScoringRequest", most_explained(settings), record),
+        {200: _one_or_many("ExplainedAnswer", most_explained(settings))},
         secured,
     )
     home = _Operation("What this is", "", None, {200: {**_content("Home"), "text/html": {"schema": _TEXT}}}, False)

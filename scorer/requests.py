@@ -16,10 +16,12 @@ import msgspec
 from contract.records import Identifier, features_type
 from contract.rejection import Reason, Rejection, check_event_time, decode, invalid
 from contract.schema import Feature, Kind, Schema
+from contract.settings import Settings
 from scorer.problems import Fault, Problem
 
 MOST_FAULTS = 100
 TOO_MANY = "too-many"
+_MOST_EXPLAINED = 100
 _SHOWN = 100  # characters of a name that somebody made up
 
 Binary = Annotated[int, msgspec.Meta(ge=0, le=1)]
@@ -63,6 +65,11 @@ class LabelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     label: Binary
     customer_id: Identifier | None = None
     event_time: int | None = None
+
+
+def most_explained(settings: Settings) -> int:
+    """Records in a request for explanations, which take a hundred times as long as answers."""
+    return min(settings.http_max_records, _MOST_EXPLAINED)
 
 
 def customer_of(record_id: str) -> str:
@@ -220,8 +227,8 @@ def expected(feature: Feature) -> str:
         said = "a number" if feature.kind is Kind.NUMERIC else "a whole number"
         if feature.on_violation == "reject":
             low, high = feature.minimum, feature.maximum
-            said += f" from {low:,g}" if low is not None else ""
-            said += (" to " if low is not None else " up to ") + f"{high:,g}" if high is not None else ""
+            said += f" from {low:,.15g}" if low is not None else ""
+            said += (" to " if low is not None else " up to ") + f"{high:,.15g}" if high is not None else ""
     return f"{said}, or null" if feature.missing else said
 
 

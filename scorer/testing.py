@@ -1,4 +1,4 @@
-"""A model for tests: answers at once, the same on every machine."""
+"""For tests: a model that answers at once, the same on every machine, and a sink that keeps what it is given."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from contract.messages import ModelRef
+from contract.messages import Label, ModelRef, Prediction
+from scorer.problems import unavailable
 
 
 @dataclass
@@ -26,3 +27,24 @@ class LogisticModel:
         numbers = np.array([self.centre if value is None else value for value in values], dtype=np.float64)
         probabilities = 1.0 / (1.0 + np.exp(-(numbers - self.centre) / self.scale))
         return probabilities, (probabilities >= self.threshold).astype(np.uint8)
+
+
+@dataclass
+class MemorySink:
+    """Keeps predictions and labels, or, while ``hindrance`` is set, refuses them as a stream that does not answer."""
+
+    predictions: list[Prediction] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    hindrance: str | None = None
+    closed: bool = False
+
+    async def take(self, predictions: Sequence[Prediction], labels: Sequence[Label]) -> None:
+        """Keep them, or refuse them with 503."""
+        if self.hindrance:
+            raise unavailable(self.hindrance)
+        self.predictions.extend(predictions)
+        self.labels.extend(labels)
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True

@@ -1,0 +1,67 @@
+"""The REST service as an ASGI application: its routes, its API page, and one form for every error."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from scorer.guard import Measured
+from scorer.home import NAME
+from scorer.instruments import Instruments
+from scorer.openapi import openapi_document
+from scorer.problems import Problem
+from scorer.service import Parts, Service
+
+Handler = Callable[[Service, Request], Awaitable[Response]]
+
+_ROUTES: dict[str, tuple[str, Handler]] = {
+    "/": ("GET", Service.home),
+    "/predict": ("POST", Service.predict),
+    "/labels": ("POST", Service.label),
+    "/explain": ("POST", Service.explain),
+    "/model": ("GET", Service.model),
+    "/health": ("GET", Service.health),
+    "/ready": ("GET", Service.ready),
+    "/metrics": ("GET", Service.metrics),
+}
+_SAID = {404: "there is no such page; see /docs", 405: "this page does not take this method; see /docs"}
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The application. Its service lives from the server's start to its stop."""
+    instruments = Instruments()
+    document = openapi_document(parts.schema, parts.settings, version(NAME))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.service = Service(parts, instruments)
+        yield
+        await app.state.service.close()
+
+    app = FastAPIOffline(title=NAME, redoc_url=None, lifespan=lifespan)
+    # requests are checked by the types of the stream, so the document is made from these
+    app.openapi = lambda: document  # type: ignore[method-assign]
+    for path, (method, handler) in _ROUTES.items():
+        app.add_api_route(path, _endpoint(handler), methods=[method], include_in_schema=False, response_model=None)
+    app.add_exception_handler(Problem, _told)
+    app.add_exception_handler(HTTPException, _told)
+    app.add_middleware(Measured, instruments=instruments, routes=frozenset(_ROUTES))
+    return app
+
+
+def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        return await handler(request.app.state.service, request)
+
+    return endpoint
+
+
+async def _told(_request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        error = Problem(error.status_code, _SAID.get(error.status_code, error.detail), headers=error.headers)
+    assert isinstance(error, Problem)
+    return error.response()

@@ -1,0 +1,67 @@
+"""``churnstream serve``."""
+
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to bind to; 127.0.0.1 unless given.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 8080 unless given, 0 for a free one.")] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Without Kafka: live metrics are kept here and logged to MLflow.")
+    ] = False,
+    topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic and group.")] = None,
+    partitions: Annotated[int | None, typer.Option(help="Partitions of topics that are created.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
+    model_name: Annotated[str | None, typer.Option(help="Registered model.")] = None,
+    model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where the model is registered.")] = None,
+    mlflow_published: Annotated[
+        str | None, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address in your browser.")
+    ] = None,
+    reports_published: Annotated[
+        str | None, typer.Option(envvar="CHURNSTREAM_REPORTS_PUBLISHED", help="The report pages' address there.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,
+) -> None:
+    """Answer requests over HTTP with the registered model: predictions, labels, explanations.
+
+    Each prediction is on Kafka's `predictions`, and each label on `labels`, before its request is answered, so that
+    requests are joined and measured as the stream is. Try it at /docs. CHURNSTREAM_HTTP_TOKEN sets a bearer token.
+    Ctrl-C or SIGTERM finishes the requests in work.
+    """
+    from contract.process import configure_logging, start_worker
+    from contract.schema import load_schema
+    from contract.settings import load_settings
+    from scorer.server import serve as run
+
+    flags = {
+        "topic_prefix": topic_prefix,
+        "partitions": partitions,
+        "dataset": dataset,
+        "model_name": model_name,
+        "model_alias": model_alias,
+        "mlflow_tracking_uri": tracking_uri,
+        "http_host": host,
+        "http_port": port,
+    }
+    if local:
+        configure_logging(verbose)
+        settings = load_settings(**flags)
+        schema = load_schema(settings.dataset)
+    else:
+        settings, schema = start_worker(verbose, **flags)
+    uri = settings.mlflow_tracking_uri
+    pages = {
+        "API: try it": "/docs",
+        "Metric timelines in MLflow": mlflow_published or (uri if uri.startswith("http") else None),
+        "Drift reports": reports_published,
+    }
+    run(
+        settings,
+        schema,
+        local=local,
+        links={name: address for name, address in pages.items() if address},
+        started=lambda address: print(f"answering on {address}", flush=True),
+    )

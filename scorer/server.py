@@ -1,0 +1,100 @@
+"""The REST service's process: a bound port, the threads beside the server, and a stop that finishes what is in work."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from contract.clock import Clock, SystemClock
+from contract.errors import UserError
+from contract.process import stop_on_signals
+from contract.schema import Schema
+from contract.settings import Settings
+from scorer.app import create_app
+from scorer.live_metrics import LiveMetrics
+from scorer.outbox import Outbox
+from scorer.service import Parts
+from scorer.sinks import LocalSink, Sink, StreamSink
+from scorer.stream_time import StreamTime
+from scorer.swap import Champion
+
+_BACKLOG = 2_048
+_GRACE_SECONDS = 5
+
+
+def serve(
+    settings: Settings, schema: Schema, *, local: bool, links: dict[str, str], started: Callable[[str], None]
+) -> None:
+    """Answer requests until a signal ends it; ``started`` is told the address.
+
+    Raises:
+        UserError: the address cannot be bound.
+    """
+    listener = _bind(settings.http_host, settings.http_port)
+    clock = SystemClock()
+    champion = Champion(settings)
+    loops: list[Callable[[threading.Event], None]] = [champion.run]
+    make_sink: Callable[[], Sink]
+    if local:
+        metrics = LiveMetrics(settings)
+        loops.append(metrics.run)
+
+        def make_sink() -> Sink:
+            return LocalSink(metrics)
+    else:
+
+        def make_sink() -> Sink:
+            return StreamSink(settings, Outbox(settings))
+
+    now: Clock = clock
+    if settings.request_time == "stream" and not local:
+        stream_time = now = StreamTime(settings, clock)
+        loops.append(stream_time.run)
+    app = create_app(Parts(settings, schema, champion, make_sink, now, clock, links))
+    # uvicorn raises the signal that ended it once more, for whoever handled it before
+    stop_on_signals()
+    with _threads(loops):
+        started(f"http://{_shown(listener)}")
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            lifespan="on",
+            # a request in work waits for Kafka at most so long
+            timeout_graceful_shutdown=settings.acknowledge_timeout_ms // 1_000 + _GRACE_SECONDS,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _threads(loops: list[Callable[[threading.Event], None]]) -> Iterator[None]:
+    stop = threading.Event()
+    threads = [threading.Thread(target=loop, args=(stop,), daemon=True) for loop in loops]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(_GRACE_SECONDS)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise UserError(
+            f"{host}:{port} cannot be bound ({error.strerror or error}); give another --host or --port "
+            f"(CHURNSTREAM_HTTP_HOST, CHURNSTREAM_HTTP_PORT)"
+        ) from None
+
+
+def _shown(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,89 @@
+"""Where answers and labels go before a request is answered: onto the stream, or, without Kafka, into live metrics."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from contract.messages import Label, Prediction, encode
+from contract.rejection import Reason
+from contract.settings import Settings
+from contract.topics import LABELS, MAX_VALUE_BYTES, PREDICTIONS
+from scorer.live_metrics import LiveMetrics
+from scorer.outbox import Outbox, Outgoing, Unacknowledged
+from scorer.problems import Fault, Problem, unavailable
+
+
+class Sink(Protocol):
+    """Takes what a request has led to."""
+
+    @property
+    def hindrance(self) -> str | None:
+        """Why nothing can be taken now; None if it can."""
+        ...
+
+    async def take(self, predictions: Sequence[Prediction], labels: Sequence[Label]) -> None:
+        """Take all of a request, durably as far as this sink keeps anything.
+
+        Raises:
+            Problem: it cannot; 503 where it may later.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
+class StreamSink:
+    """Onto ``predictions`` and ``labels``, acknowledged by Kafka."""
+
+    def __init__(self, settings: Settings, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._predictions = settings.topic(PREDICTIONS)
+        self._labels = settings.topic(LABELS)
+
+    @property
+    def hindrance(self) -> str | None:
+        return None if self._outbox.reachable else "Kafka does not answer"
+
+    async def take(self, predictions: Sequence[Prediction], labels: Sequence[Label]) -> None:
+        messages = [Outgoing(self._predictions, one.customer_id.encode(), encode(one)) for one in predictions]
+        if any(len(message.value) > MAX_VALUE_BYTES for message in messages):
+            raise Problem(413, f"a record has more than {MAX_VALUE_BYTES} bytes, which is more than the stream takes")
+        messages += [Outgoing(self._labels, one.customer_id.encode(), encode(one)) for one in labels]
+        try:
+            await self._outbox.publish(messages)
+        except Unacknowledged as error:
+            raise unavailable(
+                f"Kafka has not acknowledged the request ({error}); try again, under the same record_id if you gave "
+                f"one: what did get there is counted once"
+            ) from None
+
+    def close(self) -> None:
+        self._outbox.close()
+
+
+class LocalSink:
+    """Into metrics that this process keeps."""
+
+    def __init__(self, metrics: LiveMetrics) -> None:
+        self._metrics = metrics
+
+    @property
+    def hindrance(self) -> str | None:
+        return None
+
+    async def take(self, predictions: Sequence[Prediction], labels: Sequence[Label]) -> None:
+        self._metrics.predicted(predictions)
+        unknown = self._metrics.labelled([(one.record_id, one.label) for one in labels])
+        if unknown:
+            raise Problem(
+                404,
+                "no label of the request was counted, for some are of records that are not known here",
+                errors=[
+                    Fault("record_id", Reason.LABEL_WITHOUT_RECORD, "string", f"{record_id}: score it first")
+                    for record_id in unknown
+                ],
+            )
+
+    def close(self) -> None:
+        """The thread that logs to MLflow writes the last state as it stops."""

@@ -1,0 +1,192 @@
+"""The service's rules, over a socket, with models and a sink of the test's own."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+from contract.messages import ModelRef
+from contract.registry import Classifier, Found
+from contract.schema import load_schema
+from contract.settings import load_settings
+from contract.testing import ManualClock
+from scorer.model import Model
+from scorer.service import Parts
+from scorer.swap import Champion
+from scorer.testing import MemorySink
+from tests.support.messages import START, customer, features
+from tests.support.service import answering
+
+SCHEMA = load_schema("bank_churn")
+NOW = START + 1_000
+Floats = npt.NDArray[np.float64]
+
+
+def _probabilities(ages: Floats) -> Floats:
+    churn = 1 / (1 + np.exp(-(ages - 45) / 10))
+    return np.column_stack([1 - churn, churn])
+
+
+class OfAge:
+    """A classifier that knows its scale, as training fitted it."""
+
+    def predict_proba(self, X: pd.DataFrame) -> Floats:
+        return _probabilities(X["Age"].to_numpy())
+
+
+class RefittedScaler:
+    """The report's mistake: the scaler is fitted anew on each request's records."""
+
+    def predict_proba(self, X: pd.DataFrame) -> Floats:
+        return _probabilities(45 + 10 * StandardScaler().fit_transform(X[["Age"]])[:, 0])
+
+
+class Remembering:
+    """Another one: what came before has a part in the answer."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def predict_proba(self, X: pd.DataFrame) -> Floats:
+        self._seen += len(X)
+        return _probabilities(X["Age"].to_numpy() + self._seen / 100)
+
+
+class Failing:
+    def predict_proba(self, X: pd.DataFrame) -> Floats:  # noqa: ARG002
+        raise RuntimeError("out of order, with secret 4711")
+
+
+@dataclass
+class Shelf:
+    """A registry of one version, of any classifier."""
+
+    classifier: Classifier
+
+    def find(self, version: int | None = None) -> Found | None:
+        return Found(version or 3, 0)
+
+    def load(self, version: int) -> Model:
+        return Model(ModelRef("churn", version), 0.5, SCHEMA, self.classifier)
+
+
+@dataclass
+class Running:
+    client: httpx.Client
+    sink: MemorySink = field(default_factory=MemorySink)
+
+    def predict(self, body: Any) -> Any:
+        answer = self.client.post("/predict", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@contextmanager
+def service(classifier: Classifier | None, **settings: Any) -> Iterator[Running]:
+    given = load_settings(**settings)
+    champion = Champion(given, source=Shelf(classifier or OfAge()), clock=ManualClock(NOW))
+    if classifier:
+        champion.load()
+    sink = MemorySink()
+    clock = ManualClock(NOW)
+    with answering(Parts(given, SCHEMA, champion, lambda: sink, clock, clock, {})) as client:
+        yield Running(client, sink)
+    assert sink.closed
+
+
+def answers_depend_on_their_request_alone(predict: Callable[[Any], Any]) -> None:
+    """Each record has one probability: alone, again, in any company, in any order."""
+    records = [customer(i) for i in range(40)]
+    alone = {record["record_id"]: predict(record)["probability"] for record in records}
+    assert len(set(alone.values())) > 20, "records that differ have the same answer"
+    shuffled = random.Random(0)
+    for size in (40, 2, 3, 17, 1):
+        company = shuffled.sample(records, size)
+        for answer in predict(company):
+            assert answer["probability"] == pytest.approx(alone[answer["record_id"]], abs=1e-12)
+
+
+def test_an_answer_depends_on_its_request_alone() -> None:
+    with service(OfAge()) as running:
+        answers_depend_on_their_request_alone(running.predict)
+
+
+@pytest.mark.parametrize("classifier", [RefittedScaler(), Remembering()], ids=lambda one: type(one).__name__)
+def test_that_check_sees_a_scaler_that_is_fitted_on_requests_and_a_memory(classifier: Classifier) -> None:
+    with service(classifier) as running, pytest.raises(AssertionError, match=r"same answer|approx|=="):
+        answers_depend_on_their_request_alone(running.predict)
+
+
+def test_event_time_is_the_service_s_where_the_request_has_none() -> None:
+    with service(OfAge()) as running:
+        assert running.predict({"features": features()})["event_time"] == NOW
+        assert running.predict(customer(1))["event_time"] == customer(1)["event_time"]
+        running.client.post("/labels", json={"record_id": "r", "label": 1})
+        assert [label.event_time for label in running.sink.labels] == [NOW]
+
+
+def test_a_fault_of_ours_is_a_500_that_gives_nothing_away(caplog: pytest.LogCaptureFixture) -> None:
+    with service(Failing()) as running:
+        answer = running.client.post("/predict", json=customer(1))
+        assert answer.status_code == 500
+        assert answer.json()["detail"] == "the service is at fault; its log says more"
+        assert "4711" not in answer.text
+        assert running.sink.predictions == []
+    assert "out of order" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/predict", customer(1)), ("/labels", {"record_id": "r", "label": 0})],
+    ids=["predict", "labels"],
+)
+def test_what_cannot_be_acknowledged_is_to_be_tried_again(path: str, body: dict[str, Any]) -> None:
+    with service(OfAge()) as running:
+        running.sink.hindrance = "Kafka does not answer"
+        answer = running.client.post(path, json=body)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        readiness = running.client.get("/ready")
+        assert (readiness.status_code, readiness.json()["hindrances"]) == (503, ["Kafka does not answer"])
+        running.sink.hindrance = None
+        assert running.client.post(path, json=body).is_success
+        assert running.client.get("/ready").status_code == 200
+
+
+def test_a_model_that_has_no_explanations_says_so() -> None:
+    with service(OfAge()) as running:
+        answer = running.client.post("/explain", json=customer(1))
+        assert answer.status_code == 400
+        assert "XGBoost" in answer.json()["detail"]
+
+
+def test_nothing_is_predicted_before_there_is_a_model() -> None:
+    with service(None) as running:
+        assert running.client.post("/predict", json=customer(1)).status_code == 503
+        assert running.client.post("/explain", json=customer(1)).status_code == 503
+        assert running.client.post("/labels", json={"record_id": "r", "label": 1}).status_code == 202
+
+
+def test_a_request_is_bounded() -> None:
+    with service(OfAge(), http_max_records=2, http_queue=2) as running:
+        assert len(running.predict([customer(1), customer(2)])) == 2
+        answer = running.client.post("/predict", json=[customer(i) for i in range(3)])
+        assert [fault["reason"] for fault in answer.json()["errors"]] == ["too-many"]
+
+
+def labels_of(sink: MemorySink) -> Sequence[tuple[str, str, int]]:
+    return [(label.record_id, label.customer_id, label.label) for label in sink.labels]
+
+
+def test_labels_go_to_the_customer_of_their_record() -> None:
+    with service(OfAge()) as running:
+        made = running.predict({"features": features(), "customer_id": "C7", "true_value": 1})
+        running.client.post("/labels", json={"record_id": made["record_id"], "label": 0})
+        assert labels_of(running.sink) == [(made["record_id"], "C7", 1), (made["record_id"], "C7", 0)]
