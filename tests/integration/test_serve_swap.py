@@ -1,0 +1,47 @@
+"""The REST service while the champion changes under load: no failed request, every answer from a good version."""
+
+from pathlib import Path
+
+import pytest
+
+from contract.settings import Settings
+from tests.support.kafka import stream_settings
+from tests.support.load import load
+from tests.support.messages import features
+from tests.support.polling import eventually
+from tests.support.service import served
+from tests.support.versions import FIVE, Kind, make_versions, move_alias, probabilities
+
+CLIENTS = 32
+REQUESTS = 5_000
+
+
+@pytest.mark.timeout(300)
+def test_no_request_fails_while_five_versions_take_turns(
+    broker: str, topic_prefix: str, store: Settings, tmp_path: Path
+) -> None:
+    settings = stream_settings(
+        broker, topic_prefix, tmp_path, mlflow_tracking_uri=store.mlflow_tracking_uri, model_poll_ms=100
+    )
+    make_versions(settings, tmp_path)
+    good = [version for version, kind in enumerate(FIVE, 1) if kind is Kind.GOOD]
+    with served(settings, tmp_path) as service, load(service.address, CLIENTS) as asked:
+        for turn, version in enumerate([2, 3, 4, 5, 1], 1):
+            move_alias(settings, version)
+            eventually(lambda v=version: settled(service.client.get("/model").json(), v), 60, f"v{version} is judged")
+            eventually(lambda t=turn: asked.count() >= t * REQUESTS / 5, 120, "requests are answered meanwhile")
+    assert {one.status for one in asked.asked} == {200}
+    assert len(asked.asked) >= REQUESTS
+    assert {one.body["model"]["version"] for one in asked.asked} == set(good)
+    for version in good:
+        mine = [one for one in asked.asked if one.body["model"]["version"] == version]
+        expected = probabilities(settings, version, [features(one.number) for one in mine])
+        assert [one.body["probability"] for one in mine] == pytest.approx(expected.tolist(), abs=1e-6)
+    assert len({tuple(probabilities(settings, version, [features(i) for i in range(5)])) for version in good}) == 3
+
+
+def settled(model: dict[str, object], version: int) -> bool:
+    """Whether the service has taken the version, or refused it."""
+    at_work, refused = model["model"], model["refused"]
+    assert isinstance(at_work, dict)
+    return at_work["version"] == version or (isinstance(refused, dict) and refused["version"] == version)
