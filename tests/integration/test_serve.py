@@ -10,8 +10,10 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from mlflow import MlflowClient
 
 from contract.messages import Label, Prediction, prediction_type
+from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import LABELS, PREDICTIONS
@@ -315,6 +317,36 @@ def test_a_stop_finishes_what_is_in_work(stream: Settings, tmp_path: Path) -> No
 def _in_work(service: Served) -> float:
     text = service.client.get("/metrics").text
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("churnstream_in_work "))
+
+
+def test_without_kafka_labelled_queries_move_live_metrics_in_mlflow(stream: Settings, tmp_path: Path) -> None:
+    nowhere = stream.model_copy(update={"kafka": {"bootstrap.servers": "127.0.0.1:1"}, "experiment": "local try"})
+    with served(nowhere, tmp_path, "--local") as service:
+        answers = service.client.post("/predict", json=[customer(i) for i in range(40)]).json()
+        labels = [{"record_id": answer["record_id"], "label": i % 2} for i, answer in enumerate(answers)]
+        assert service.client.post("/labels", json=labels[:30]).status_code == 202
+        known_and_not = [labels[30], {"record_id": "never seen", "label": 1}]
+        refused = service.client.post("/labels", json=known_and_not)
+        assert (refused.status_code, refused.json()["errors"][0]["remedy"]) == (404, "never seen: score it first")
+        late = {"features": features(3), "true_value": 1}
+        service.client.post("/predict", json=late)
+        client = MlflowClient(nowhere.mlflow_tracking_uri)
+
+        def points() -> dict[int, float]:
+            experiment = client.get_experiment_by_name("local try")
+            runs = client.search_runs([experiment.experiment_id]) if experiment else []
+            assert {run.info.run_name for run in runs} <= {"v1 live"}
+            return {
+                m.step: m.value
+                for run in runs
+                for m in client.get_metric_history(run.info.run_id, "performance/accuracy")
+            }
+
+        eventually(lambda: 31 in points(), 30, "the labelled queries are logged")
+        assert service.stop() == 0
+    late_answer = load_model(nowhere).score([features_type(SCHEMA)(**features(3))])[1][0]
+    right = sum(answer["predicted"] == i % 2 for i, answer in enumerate(answers[:30])) + int(late_answer == 1)
+    assert points()[31] == pytest.approx(right / 31)
 
 
 def test_a_taken_port_is_one_clear_line(service: Served, stream: Settings, tmp_path: Path) -> None:
