@@ -67,12 +67,13 @@ def run_showcase(settings: Settings, showcase: Showcase, stop: threading.Event, 
     heartbeat = Heartbeat(settings.heartbeat)
     mark = settings.state_dir / _MARK
     stream = f"{admin.list_topics(timeout=settings.request_timeout_ms / 1_000).cluster_id} {settings.topic(CUSTOMERS)}"
-    if mark.exists() and mark.read_text(encoding="utf-8") == stream:
+    resumed = mark.exists() and mark.read_text(encoding="utf-8") == stream
+    if resumed:
         console.print("the stream has been replayed already; `docker compose run --rm replay` goes on with it")
     elif _replay(settings, showcase, None, stop, heartbeat, console):
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_text(stream, encoding="utf-8")
-    follower = _Follower(settings, showcase.pages, stop, heartbeat, console)
+    follower = _Follower(settings, showcase.pages, stop, heartbeat, console, resumed)
     try:
         follower.run()
     finally:
@@ -130,11 +131,23 @@ def _replay(
 
 
 class _Follower:
-    """Prints how far the stream is, and where to look each time that everything on it has been measured."""
+    """Prints how far the stream is, and where to look each time that everything on it has been measured.
+
+    Requests of the REST service open an ended stream again; where it was ``resumed``, a stream at rest will do, too.
+    """
 
     def __init__(
-        self, settings: Settings, pages: Pages, stop: threading.Event, heartbeat: Heartbeat, console: Console
+        self,
+        settings: Settings,
+        pages: Pages,
+        stop: threading.Event,
+        heartbeat: Heartbeat,
+        console: Console,
+        resumed: bool,
     ) -> None:
+        self._resumed = resumed
+        self._seen: tuple[int, ...] = ()
+        self._seen_since = 0.0
         self._experiment = settings.experiment
         self._pages = pages
         self._stop = stop
@@ -153,9 +166,10 @@ class _Follower:
             except KafkaException as error:
                 self._say(f"Kafka does not answer ({error.args[0].str()}); waiting for it")
                 continue
-            if snapshot.complete and not flowed:
+            complete = snapshot.complete or (self._resumed and self._is_at_rest(snapshot))
+            if complete and not flowed:
                 self._say_where_to_look(snapshot)
-            flowed = snapshot.complete
+            flowed = complete
             if not flowed:
                 self._say_how_far(snapshot)
 
@@ -167,6 +181,13 @@ class _Follower:
         """A pause between two looks; False if the stop flag ended it."""
         self._heartbeat.beat()
         return not self._stop.wait(_REFRESH_SECONDS)
+
+    def _is_at_rest(self, snapshot: Snapshot) -> bool:
+        now = time.monotonic()
+        seen = snapshot.scored, snapshot.joined, snapshot.distinct, len(snapshot.windows)
+        if seen != self._seen:
+            self._seen, self._seen_since = seen, now
+        return snapshot.lag == 0 and snapshot.distinct > 0 and now - self._seen_since >= _SETTLED_SECONDS
 
     def _say_how_far(self, snapshot: Snapshot) -> None:
         self._say(

@@ -1,7 +1,7 @@
 """A look at single messages and offsets, outside the work of any consumer group."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -11,13 +11,17 @@ from contract.kafka import build_client, client_config
 from contract.settings import Settings
 
 _POLL_SECONDS = 0.1
-_LAST = 2  # offsets in which a partition's last message is looked for: the end of its transaction takes one, too
+_LAST = 8  # offsets in which a partition's last message is looked for: ends of transactions take some, too
 # what a broker answers of a topic that was made a moment ago
 _NOT_YET = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
+
+
+def _any(_message: Message) -> bool:
+    return True
 
 
 class Peek:
@@ -60,8 +64,10 @@ class Peek:
                 found.append(message)
         return found
 
-    def last(self, topic: str, offsets: Mapping[int, tuple[int, int]]) -> list[Message]:
-        """The last message of each partition, whose ``offsets`` are given by its number.
+    def last(
+        self, topic: str, offsets: Mapping[int, tuple[int, int]], wanted: Callable[[Message], bool] = _any
+    ) -> list[Message]:
+        """The last message of each partition that is ``wanted``, whose ``offsets`` are given by its number.
 
         A partition has none if it is empty, or if what it ends with was aborted or is the ends of transactions.
         """
@@ -84,7 +90,8 @@ class Peek:
                     continue
                 error = message.error()
                 if error is None:
-                    found[partition] = message
+                    if wanted(message):
+                        found[partition] = message
                     at_end = (message.offset() or 0) + 1 >= ends[partition]
                 else:
                     at_end = error.code() == KafkaError._PARTITION_EOF

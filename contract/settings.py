@@ -125,7 +125,7 @@ class Settings(BaseSettings):
 
     request_time: Literal["now", "stream"] = Field(
         "now",
-        description="event time of a request that gives none: wall time, or the newest on the stream, beside a replay",
+        description="event time of a request that gives none: wall time, or (beside a replay) the newest record's",
     )
 
     kafka: dict[str, str] = Field(default_factory=dict, description="librdkafka properties, from KAFKA_… variables")

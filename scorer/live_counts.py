@@ -1,6 +1,6 @@
 """Confusion counts of the answers whose label has come, by model version, from a bounded memory of answers. Pure."""
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -34,7 +34,8 @@ class LiveCounts:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._answers: dict[str, _Remembered] = {}
+        # a dict would look for its first entry among all that were deleted before it
+        self._answers: OrderedDict[str, _Remembered] = OrderedDict()
         self._cells: defaultdict[ModelRef, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
 
     def __len__(self) -> int:
@@ -46,7 +47,7 @@ class LiveCounts:
         for answer in answers:
             self._answers.setdefault(answer.record_id, _Remembered(answer.model, answer.predicted))
         while len(self._answers) > self._limit:
-            del self._answers[next(iter(self._answers))]
+            self._answers.popitem(last=False)
 
     def labelled(self, labels: Sequence[tuple[str, int]]) -> list[str]:
         """Count (record id, label) pairs, or return the record ids that are not remembered: then none is counted.

@@ -1,5 +1,8 @@
 """The stream's event time, for requests that give none: beside a replay, wall time would be far off the stream's.
 
+It is the newest record's, not that of an end of the stream, which is its last label's: a request that comes after a
+replay then belongs to the replay's last windows, which show it at once, and opens none that nothing would close.
+
 Reads last messages only, as a member of no group's work; with Kafka away it keeps what it knows, and looks again.
 """
 
@@ -10,7 +13,7 @@ import msgspec
 from confluent_kafka import KafkaException, Message
 
 from contract.clock import Clock, SystemClock
-from contract.control import end_of_stream_time, is_end_of_stream
+from contract.control import is_end_of_stream
 from contract.errors import UserError
 from contract.peeking import Peek, peeking
 from contract.rejection import Rejection, check_event_time, decode
@@ -29,7 +32,7 @@ class _Timed(msgspec.Struct):
 
 
 class StreamTime:
-    """A clock that shows the newest event time on ``customers``; reading it is safe from any thread."""
+    """A clock that shows the newest record's event time on ``customers``; reading it is safe from any thread."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
@@ -41,7 +44,7 @@ class StreamTime:
         self._failing = False
 
     def now(self) -> int:
-        """The newest event time (ms) that the stream has shown, which never goes back; wall time before the first."""
+        """The event time (ms) of the newest record that there was; it never goes back. Wall time before the first."""
         return self._clock.now() if self._latest is None else self._latest
 
     def run(self, stop: threading.Event) -> None:
@@ -70,19 +73,19 @@ class StreamTime:
     def _look(self, peek: Peek) -> None:
         offsets = {partition: peek.offsets(self._topic, partition) for partition in range(self._settings.partitions)}
         moved = {partition: found for partition, found in offsets.items() if found[1] != self._ends.get(partition)}
-        times = [self._event_time(message) for message in peek.last(self._topic, moved)]
+        times = [self._event_time(message) for message in peek.last(self._topic, moved, wanted=_is_record)]
         self._latest = max((time for time in (self._latest, *times) if time is not None), default=None)
         self._ends |= {partition: following for partition, (_, following) in moved.items()}
 
     def _event_time(self, message: Message) -> int | None:
         """None for what the scorer would refuse: a time far ahead would stay the newest for good."""
-        value = message.value()
         try:
-            if is_end_of_stream(message.headers()):
-                time = end_of_stream_time(value)
-            else:
-                time = decode(self._decoder, value).event_time
+            time = decode(self._decoder, message.value()).event_time
             check_event_time(time, self._clock.now())
-        except (Rejection, msgspec.DecodeError):
+        except Rejection:
             return None
         return time
+
+
+def _is_record(message: Message) -> bool:
+    return not is_end_of_stream(message.headers())

@@ -1,4 +1,4 @@
-"""The stream's time on a real broker: the newest event time, whatever the stream ends with; it never goes back."""
+"""The stream's time on a real broker: the newest record's, whatever the stream ends with; it never goes back."""
 
 import json
 import logging
@@ -66,7 +66,7 @@ def record(settings: Settings, event_time: int, partition: int) -> None:
     send(settings, CUSTOMERS, [(key(message), encode(message))], partition=partition)
 
 
-def test_it_is_the_newest_event_time_of_records_and_ends_and_never_goes_back(settings: Settings) -> None:
+def test_it_is_the_newest_event_time_of_records_and_never_goes_back(settings: Settings) -> None:
     with running(settings) as looks:
         assert looks.time.now() == NOW, "nothing is on the stream: wall time"
         record(settings, START, 0)
@@ -77,12 +77,22 @@ def test_it_is_the_newest_event_time_of_records_and_ends_and_never_goes_back(set
         record(settings, START - 5, 1)
         record(settings, START + 2 * DAY, 2)
         looks.reaches(START + 2 * DAY)
-        end_stream(settings, START + 3 * DAY)
-        looks.reaches(START + 3 * DAY)
+        end_stream(settings, START + 3 * DAY)  # the time of the last label
         record(settings, START + 4, 0)  # a second replay of the same days
         record(settings, START + 4 * DAY, 1)
         looks.reaches(START + 4 * DAY)
-    assert [time for time in looks.shown if time != NOW] == sorted(time for time in looks.shown if time != NOW)
+    shown = [time for time in looks.shown if time != NOW]
+    assert shown == sorted(shown)
+    assert START + 3 * DAY not in shown
+
+
+def test_a_stream_that_has_ended_has_the_time_of_its_last_record(settings: Settings) -> None:
+    for partition in range(PARTITIONS):
+        record(settings, START + partition, partition)
+    end_stream(settings, START + 9 * DAY)
+    end_stream(settings, START + 10 * DAY)
+    with running(settings) as looks:
+        looks.reaches(START + PARTITIONS - 1)
 
 
 def test_a_stream_that_was_there_before_is_read_at_the_start(settings: Settings) -> None:
@@ -94,7 +104,7 @@ def test_a_stream_that_was_there_before_is_read_at_the_start(settings: Settings)
 
 
 def test_what_the_scorer_would_refuse_is_passed_over(settings: Settings) -> None:
-    _, end_headers = end_of_stream_message(START)
+    end, end_headers = end_of_stream_message(START + 5 * DAY)
     refused: list[bytes | None] = [
         None,
         b"",
@@ -108,7 +118,7 @@ def test_what_the_scorer_would_refuse_is_passed_over(settings: Settings) -> None
         b'{"event_time":99999999999999999999999}',
         b'{"event_time":1' + b" " * 1_000_000 + b"}",
     ]
-    messages = [(value, None) for value in refused] + [(value, end_headers) for value in (None, b"{", b"{}")]
+    messages = [(value, None) for value in refused] + [(value, end_headers) for value in (None, b"{", end)]
     wide = settings.model_copy(
         update={"partitions": len(messages) + 1, "topic_prefix": f"{settings.topic_prefix}wide."}
     )
