@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -17,12 +18,16 @@ from monitor.report_files import project_id
 from tests.support.browser import DRAWN_MS, open_browser
 from tests.support.http import get_json
 from tests.support.kafka import committed
+from tests.support.messages import features
 from tests.support.mlflow_rest import experiment_id, history, runs
 from tests.support.oracle import topic_frame
 from tests.support.polling import eventually
 from tests.support.stack import SERVICES, Stack, compose_stack, docker
 
 ROWS = 20_000
+REQUESTS = 40
+ALL = 2 * ROWS + REQUESTS
+CELLS = ("tn", "fp", "fn", "tp")
 FLOWED = 180.0
 
 
@@ -81,9 +86,7 @@ def test_each_record_is_scored_and_joined_once(stack: Stack) -> None:
 def test_mlflow_has_the_timelines_of_every_final_window(stack: Stack) -> None:
     found = runs(stack.mlflow, experiment_id(stack.mlflow, "churn monitor"))
     assert set(found) == {"v1 realised", "v1 provisional", "v1 estimated", "v1 inputs"}
-    confusion = [
-        history(stack.mlflow, found["v1 realised"], f"performance/{cell}") for cell in ("tn", "fp", "fn", "tp")
-    ]
+    confusion = [history(stack.mlflow, found["v1 realised"], f"performance/{cell}") for cell in CELLS]
     steps = set(confusion[0])
     assert all(set(cell) == steps for cell in confusion)
     # three days long and a day apart: every third window tiles the month
@@ -127,11 +130,11 @@ def test_ports_are_published_on_this_machine_only(stack: Stack) -> None:
         for container in stack.containers(service):
             bound = [host for hosts in container["HostConfig"]["PortBindings"].values() for host in hosts]
             assert {host["HostIp"] for host in bound} <= {"127.0.0.1"}
-            assert bool(bound) == (service in ("kafka", "mlflow", "reports"))
+            assert bool(bound) == (service in ("kafka", "mlflow", "reports", "api"))
 
 
 def test_our_containers_cannot_write_their_image_nor_gain_rights(stack: Stack) -> None:
-    for service in ("init", "mlflow", "scorer", "join", "monitor", "reports", "producer"):
+    for service in ("init", "mlflow", "scorer", "join", "monitor", "reports", "api", "producer"):
         (container,) = stack.containers(service)
         host = container["HostConfig"]
         assert host["ReadonlyRootfs"]
@@ -183,12 +186,41 @@ def test_down_and_up_lose_nothing_and_replay_nothing(stack: Stack) -> None:
     assert state() == before
 
 
+def test_requests_and_their_labels_reach_the_windows_in_mlflow(stack: Stack) -> None:
+    found = runs(stack.mlflow, experiment_id(stack.mlflow, "churn monitor"))
+
+    def confusion() -> dict[str, float]:
+        """Of all records: counts of the last window's cumulative part."""
+        cells = {cell: history(stack.mlflow, found["v1 realised"], f"cumulative/{cell}") for cell in CELLS}
+        return {cell: points[max(points)] for cell, points in cells.items()}
+
+    before = confusion()
+    assert sum(before.values()) == ROWS
+    known, later = ([{"features": features(i)} for i in range(n, n + REQUESTS // 2)] for n in (0, REQUESTS // 2))
+    with httpx.Client(base_url=stack.api, timeout=30) as client:
+        answers = client.post("/predict", json=[record | {"true_value": 1} for record in known]).json()
+        answers += [client.post("/predict", json=record).json() for record in later]
+        for answer in answers[REQUESTS // 2 :]:
+            assert client.post("/labels", json={"record_id": answer["record_id"], "label": 0}).status_code == 202
+        assert client.get("/model").json()["model"]["version"] == 1
+        links = client.get("/").json()["links"]
+    assert set(links.values()) == {"/docs", stack.mlflow, stack.reports}
+    said = [answer["predicted"] for answer in answers]
+    expected = {
+        "tp": before["tp"] + sum(said[: REQUESTS // 2]),
+        "fn": before["fn"] + REQUESTS // 2 - sum(said[: REQUESTS // 2]),
+        "fp": before["fp"] + sum(said[REQUESTS // 2 :]),
+        "tn": before["tn"] + REQUESTS // 2 - sum(said[REQUESTS // 2 :]),
+    }
+    eventually(lambda: confusion() == expected, timeout=60, interval=1, message=f"MLflow has {expected}")
+
+
 def test_another_replay_goes_on_behind_the_first(stack: Stack) -> None:
     stack.run("run", "--rm", "replay")
     eventually(
-        lambda: f"{2 * ROWS:,} records scored, {2 * ROWS:,} of them" in stack.logs("producer"),
+        lambda: f"{ALL:,} records scored, {ALL:,} of them" in stack.logs("producer"),
         timeout=FLOWED,
         interval=2,
         message="both replays measured",
     )
-    assert counts(stack) == dict.fromkeys((CUSTOMERS, LABELS, PREDICTIONS, OUTCOMES), 2 * ROWS)
+    assert counts(stack) == {CUSTOMERS: 2 * ROWS} | dict.fromkeys((LABELS, PREDICTIONS, OUTCOMES), ALL)

@@ -16,7 +16,7 @@ from churnstream.local_kafka import free_port
 from contract.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("kafka", "postgres", "mlflow", "scorer", "join", "monitor", "reports", "producer")
+SERVICES = ("kafka", "postgres", "mlflow", "scorer", "join", "monitor", "reports", "api", "producer")
 """Those that run for good; ``init`` ends."""
 
 
@@ -40,6 +40,7 @@ class Stack:
     kafka: str
     mlflow: str
     reports: str
+    api: str
 
     @property
     def settings(self) -> Settings:
@@ -99,7 +100,7 @@ def docker(*arguments: str) -> str:
 @contextmanager
 def compose_stack(folder: Path, **variables: str) -> Iterator[Stack]:
     """A project of its own, built but not up yet; removed with its volumes at the end. ``variables`` are for .env."""
-    ports = {name: free_port() for name in ("KAFKA", "MLFLOW", "REPORTS")}
+    ports = {name: free_port() for name in ("KAFKA", "MLFLOW", "REPORTS", "API")}
     given = {
         "COMPOSE_PROJECT_NAME": f"churnstream-test-{secrets.token_hex(4)}",
         "POSTGRES_PASSWORD": secrets.token_hex(16),
@@ -115,6 +116,7 @@ def compose_stack(folder: Path, **variables: str) -> Iterator[Stack]:
             kafka=f"127.0.0.1:{ports['KAFKA']}",
             mlflow=f"http://127.0.0.1:{ports['MLFLOW']}",
             reports=f"http://127.0.0.1:{ports['REPORTS']}",
+            api=f"http://127.0.0.1:{ports['API']}",
         )
         try:
             stack.run("build", "--quiet")
