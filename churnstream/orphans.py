@@ -28,7 +28,7 @@ class OrphanGuard:
         )
 
     def watch(self, pid: int) -> None:
-        """From now on, the process dies with us."""
+        """From now on, the process dies with us; or all of a process group, whose number is given as a negative one."""
         self._tell(f"+{pid}")
 
     def forget(self, pid: int) -> None:

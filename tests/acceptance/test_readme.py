@@ -1,7 +1,9 @@
 """The README's shell lines do what it says."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +19,12 @@ from mlflow import MlflowClient
 
 from churnstream.local_kafka import free_port
 from contract.messages import Window
+from contract.topics import LABELS
 from tests.support.kafka import committed, stream_settings
+from tests.support.mlflow_store import make_template, store_in
 from tests.support.polling import eventually
+from tests.support.service import served
+from tests.support.versions import Kind, make_versions
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = {
@@ -32,13 +38,19 @@ COMPOSE = {
     "docker compose down -v",
 }
 """Run by tests/compose."""
+SERVICE = "churnstream serve"
 WORKERS = ("churnstream score", "churnstream join", "churnstream monitor")
 
 
-def shell_lines() -> list[str]:
-    """All lines of the README's shell blocks, without their comments."""
+def shell_blocks() -> list[str]:
+    """The README's shell blocks."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    return re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+
+
+def shell_lines() -> list[str]:
+    """All lines of the README's shell blocks, without their comments; not the one of requests, which is run whole."""
+    blocks = [block for block in shell_blocks() if "curl" not in block]
     lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line]
 
@@ -76,6 +88,7 @@ def test_every_line_is_known_to_these_tests() -> None:
         "churnstream train --data customers.csv",
         *WORKERS,
         "churnstream replay --data customers.csv",
+        SERVICE,
         "python benchmarks/scorer_throughput.py",
         *COMPOSE,
     }
@@ -130,6 +143,28 @@ def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
 
 
 @pytest.mark.timeout(180)
+def test_the_requests_are_answered(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (template := tmp_path / "template").mkdir()
+    store = store_in(tmp_path, make_template(template))
+    make_versions(store, tmp_path, (Kind.GOOD,))
+    settings = stream_settings(broker, topic_prefix, tmp_path, mlflow_tracking_uri=store.mlflow_tracking_uri)
+    (block,) = [block for block in shell_blocks() if "curl" in block]
+    with served(settings, tmp_path) as service:
+        script = block.replace("http://127.0.0.1:8080", service.address).replace("curl -s", "curl -sf -w '\n'")
+        shown = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, check=False)
+        assert shown.returncode == 0, service.log
+    answer, accepted, model = (json.loads(line) for line in shown.stdout.splitlines())
+    assert answer["record_id"] == "visit-1"
+    assert accepted == {"accepted": 1}
+    assert model["model"] == answer["model"]
+    (label,) = [json.loads(message.value() or b"") for message in committed(settings, LABELS)]
+    assert label["customer_id"] == answer["customer_id"]
+
+
+@pytest.mark.timeout(180)
 def test_mlflow_opens_on_what_a_demo_has_left(tmp_path: Path) -> None:
     run = tmp_path / "demo-runs" / "20250101-000000"
     run.mkdir(parents=True)
@@ -179,3 +214,36 @@ def test_the_benchmark_prints_a_table_with_ratios(broker: str) -> None:
     assert shown.returncode == 0, shown.stderr
     for worker in ("pass-through, plain", "pass-through, transactional", "scorer, plain", "scorer, exactly once"):
         assert re.search(rf"^{worker} +[\d,]+ +\d+\.\d\d$", shown.stdout, flags=re.MULTILINE), shown.stdout
+
+
+@pytest.mark.timeout(180)
+def test_the_benchmark_of_the_service_prints_a_table_with_ratios(broker: str) -> None:
+    if shutil.which("wrk") is None:
+        pytest.skip("there is no wrk")
+    shown = _latencies(environment(KAFKA_BOOTSTRAP_SERVERS=broker), "--seconds", "1", "--connections", "1")
+    assert shown.returncode == 0, shown.stderr
+    for server in ("churnstream serve, Kafka", "churnstream serve --local"):
+        for records in ("1", "1,000"):
+            row = rf"^\| {server} \| {records} \| 1 \| \d+\.\d\d \| \d+\.\d\d \| [\d,.]+ \| [\d,]+ \|$"
+            assert re.search(row, shown.stdout, flags=re.MULTILINE), shown.stdout
+    for ratio in ("p50 of one record, ms", "records/s, 1,000 in a request ÷ one in a request"):
+        row = rf"^\| {ratio} \| 1 \| \d+\.\d\d \| \d+\.\d\d \|$"
+        assert re.search(row, shown.stdout, flags=re.MULTILINE), shown.stdout
+
+
+def test_the_benchmark_of_the_service_says_what_it_lacks_without_wrk(tmp_path: Path) -> None:
+    shown = _latencies(environment(PATH=str(tmp_path)))
+    assert shown.returncode == 2
+    assert shown.stdout == ""
+    assert shown.stderr == "wrk is not on the path; install it: apt-get install wrk, or brew install wrk\n"
+
+
+def _latencies(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "benchmarks/rest_latency.py", "--without-mlflow", *arguments],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
