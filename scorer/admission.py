@@ -7,7 +7,7 @@ from scorer.problems import Problem
 
 
 class Admission:
-    """Counts records and labels in work, ``limit`` at most. Used from one event loop."""
+    """Counts what is in work (records and labels, or bytes), ``limit`` at most. Used from one event loop."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -15,7 +15,7 @@ class Admission:
 
     @contextmanager
     def enter(self, items: int) -> Iterator[None]:
-        """Hold the room of ``items`` for the block.
+        """Hold room for ``items`` during the block.
 
         Raises:
             Problem: 429, there is not enough left.

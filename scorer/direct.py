@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Matrix = npt.NDArray[np.float64]
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("churnstream.direct")
 
 
 @dataclass(frozen=True, eq=False)

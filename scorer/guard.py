@@ -1,5 +1,6 @@
 """Around every request: who may ask, what is a body, how long it took. No answer leaves without being counted."""
 
+import asyncio
 import hmac
 import logging
 import time
@@ -14,6 +15,7 @@ from scorer.problems import Problem
 
 _GONE = 499
 """Counted in the place of a status where the client left before its answer."""
+_BODY_SECONDS = 30
 _DRAINED = 10_000_000
 """Bytes of too large a body that are read and dropped: a client that is cut off may not see why."""
 _TOO_LARGE = "the body has more than {} bytes; send the records in several requests"
@@ -75,11 +77,17 @@ def authorise(request: Request, token: SecretStr | None) -> None:
         )
 
 
+def declared_size(request: Request, max_bytes: int) -> int:
+    """Bytes of the body that may be held, ``max_bytes`` at most and where its length is not declared."""
+    declared = request.headers.get("content-length", "")
+    return min(int(declared), max_bytes) if declared.isascii() and declared.isdecimal() else max_bytes
+
+
 async def json_body(request: Request, max_bytes: int) -> bytes:
     """A request's body, of which no more than ``max_bytes`` are held.
 
     Raises:
-        Problem: 413 or 415.
+        Problem: 408, 413 or 415.
     """
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower()
@@ -87,6 +95,16 @@ async def json_body(request: Request, max_bytes: int) -> bytes:
         raise Problem(415, "send JSON in UTF-8, with the header Content-Type: application/json")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "send the body without compression")
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await _read(request, max_bytes)
+    except TimeoutError:
+        raise Problem(
+            408, f"the body has not come within {_BODY_SECONDS} seconds", headers={"Connection": "close"}
+        ) from None
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
     size = 0
     parts = []
     async for part in request.stream():

@@ -22,6 +22,7 @@ from scorer.swap import Champion
 
 _BACKLOG = 2_048
 _GRACE_SECONDS = 5
+_KEEP_ALIVE_SECONDS = 75
 
 
 def serve(
@@ -64,6 +65,8 @@ def serve(
             server_header=False,
             ws="none",
             lifespan="on",
+            # longer than proxies and clients keep an idle connection: it should be they who close it
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             # a request in work waits for Kafka at most so long
             timeout_graceful_shutdown=settings.acknowledge_timeout_ms // 1_000 + _GRACE_SECONDS,
         )

@@ -30,7 +30,7 @@ from scorer.answers import (
     SignatureColumn,
 )
 from scorer.explain import NotExplainable, explainer
-from scorer.guard import authorise, json_body
+from scorer.guard import authorise, declared_size, json_body
 from scorer.home import DESCRIPTION, NAME, page
 from scorer.instruments import MEDIA_TYPE, Instruments
 from scorer.micro_batch import Answer, MicroBatcher, NoModel
@@ -50,6 +50,8 @@ from scorer.requests import (
 from scorer.sinks import Sink
 from scorer.swap import Champion
 
+_BODIES = 16
+"""Bodies of the largest size that are read at once, or more smaller ones: memory that clients can take up."""
 _NO_MODEL = "no model has been loaded yet; register one with `churnstream train`"
 
 
@@ -78,6 +80,7 @@ class Service:
         self._parts = parts
         self._instruments = instruments
         self._admission = Admission(settings.http_queue)
+        self._bodies = Admission(_BODIES * settings.http_max_bytes)
         bounds = settings.http_max_records, settings.http_max_bytes
         self._records = RequestReader(schema, scoring_request_type(schema), *bounds)
         self._explained = RequestReader(
@@ -180,7 +183,9 @@ class Service:
     async def _read(self, request: Request, reader: RequestReader[Item]) -> Read[Item]:
         settings = self._parts.settings
         authorise(request, settings.http_token)
-        return reader.read(await json_body(request, settings.http_max_bytes), self._parts.clock.now())
+        with self._bodies.enter(declared_size(request, settings.http_max_bytes)):
+            body = await json_body(request, settings.http_max_bytes)
+        return reader.read(body, self._parts.clock.now())
 
     async def _score(self, items: Sequence[ScoringRequest]) -> Answer[Model]:
         try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -191,6 +192,19 @@ def test_a_body_is_read_no_further_than_its_limit(stream: Settings, tmp_path: Pa
             cut_off = service.client.post("/predict", content=endless(), headers={"Content-Type": "application/json"})
             assert (cut_off.status_code, cut_off.headers["connection"]) == (413, "close")
         assert service.client.post("/predict", json=customer(1)).status_code == 200
+
+
+def test_bodies_that_come_slowly_take_up_bounded_memory(stream: Settings, tmp_path: Path) -> None:
+    settings = stream.model_copy(update={"http_max_bytes": 1_000_000})
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"
+    with served(settings, tmp_path) as service, contextlib.ExitStack() as slow:
+        url = httpx.URL(service.address)
+        for _ in range(16):
+            connection = slow.enter_context(socket.create_connection((url.host, url.port or 80)))
+            connection.sendall(head)
+        eventually(lambda: service.client.post("/predict", json=customer(1)).status_code == 429, 30)
+        slow.close()
+        eventually(lambda: service.client.post("/predict", json=customer(1)).status_code == 200, 30)
 
 
 def test_more_than_the_queue_holds_is_turned_away(stream: Settings, tmp_path: Path) -> None:

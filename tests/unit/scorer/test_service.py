@@ -1,6 +1,7 @@
 """The service's rules, over a socket, with models and a sink of the test's own."""
 
 import random
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from contract.registry import Classifier, Found
 from contract.schema import load_schema
 from contract.settings import load_settings
 from contract.testing import ManualClock
+from scorer import guard
 from scorer.model import Model
 from scorer.service import Parts
 from scorer.swap import Champion
@@ -179,6 +181,17 @@ def test_a_request_is_bounded() -> None:
         assert len(running.predict([customer(1), customer(2)])) == 2
         answer = running.client.post("/predict", json=[customer(i) for i in range(3)])
         assert [fault["reason"] for fault in answer.json()["errors"]] == ["too-many"]
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "_BODY_SECONDS", 0.1)
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    with service(OfAge()) as running:
+        url = running.client.base_url
+        with socket.create_connection((url.host, url.port or 80), timeout=30) as connection:
+            connection.sendall(head)
+            with connection.makefile("rb") as answer:
+                assert answer.read().startswith(b"HTTP/1.1 408 ")
 
 
 def labels_of(sink: MemorySink) -> Sequence[tuple[str, str, int]]:
