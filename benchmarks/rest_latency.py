@@ -133,13 +133,13 @@ def _benchmark(wrk: str, seconds: int, connections: Sequence[int], data: Path | 
             # as many lists may be in work as there are connections
             http_queue=max(20_000, max(connections) * LIST),
         )
+        stack.callback(_delete_topics, settings)
         stack.callback(os.chdir, Path.cwd())
         os.chdir(folder)
         rows, schema = _train(settings, folder, data), load_schema(settings.dataset)
         servers = [stack.enter_context(_churnstream(settings, schema, rows, folder, guard, local)) for local in (0, 1)]
         if beside_mlflow:
             servers.append(stack.enter_context(_mlflow(settings, rows, folder, guard)))
-        stack.callback(_delete_topics, settings)
         _compare(servers)
         results = _measure(wrk, servers, seconds, connections, folder, guard)
         _print_table(results, seconds, load)
@@ -368,8 +368,10 @@ def _log_end(name: str, folder: Path) -> str:
 
 def _delete_topics(settings: Settings) -> None:
     """Of what may be somebody's own broker."""
-    for future in admin_client(settings).delete_topics([spec.name for spec in topic_specs(settings)]).values():
-        future.exception(_STOP_SECONDS)
+    admin = admin_client(settings)
+    for name, future in admin.delete_topics([spec.name for spec in topic_specs(settings)]).items():
+        if future.exception(_STOP_SECONDS):
+            print(f"topic {name} is left on the broker", file=sys.stderr)
 
 
 @contextmanager
