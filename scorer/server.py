@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
-from contract.clock import Clock, SystemClock
+from contract.clock import SystemClock
 from contract.errors import UserError
 from contract.process import stop_on_signals
 from contract.schema import Schema
@@ -49,14 +49,16 @@ def serve(
         def make_sink() -> Sink:
             return StreamSink(settings, Outbox(settings))
 
-    now: Clock = clock
-    if settings.request_time == "stream" and not local:
-        stream_time = now = StreamTime(settings, clock)
+    stream_time = StreamTime(settings, clock) if settings.request_time == "stream" and not local else None
+    if stream_time:
         loops.append(stream_time.run)
-    app = create_app(Parts(settings, schema, champion, make_sink, now, clock, links))
+    app = create_app(Parts(settings, schema, champion, make_sink, stream_time or clock, clock, links))
     # uvicorn raises the signal that ended it once more, for whoever handled it before
     stop_on_signals()
     with _threads(loops):
+        if stream_time:
+            # or the first requests would carry wall time into a stream of the past
+            stream_time.looked.wait(_GRACE_SECONDS)
         started(f"http://{_shown(listener)}")
         config = uvicorn.Config(
             app,

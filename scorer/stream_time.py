@@ -42,6 +42,8 @@ class StreamTime:
         self._latest: int | None = None
         self._ends: dict[int, int] = {}
         self._failing = False
+        self.looked = threading.Event()
+        """Set once the stream has been looked at, or could not be."""
 
     def now(self) -> int:
         """The event time (ms) of the newest record that there was; it never goes back. Wall time before the first."""
@@ -69,6 +71,7 @@ class StreamTime:
             if self._failing:
                 _log.info("the stream's time can be read again")
             self._failing = False
+        self.looked.set()
 
     def _look(self, peek: Peek) -> None:
         offsets = {partition: peek.offsets(self._topic, partition) for partition in range(self._settings.partitions)}

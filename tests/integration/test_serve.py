@@ -17,12 +17,12 @@ from contract.messages import Label, Prediction, prediction_type
 from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings
-from contract.topics import LABELS, PREDICTIONS
+from contract.topics import CUSTOMERS, LABELS, PREDICTIONS
 from scorer.model import load_model
 from scorer.requests import customer_of
 from scorer.worker import ScorerWorker
-from tests.support.kafka import committed, send, stream_settings
-from tests.support.messages import customer, encode, features, key
+from tests.support.kafka import committed, end_stream, send, stream_settings
+from tests.support.messages import DAY, customer, encode, features, key
 from tests.support.mlflow_store import make_template, store_in
 from tests.support.polling import eventually
 from tests.support.running import running
@@ -55,6 +55,8 @@ def on_topic(settings: Settings, topic: str, kind: type[Any], record_ids: set[st
     """What stands on a topic under these record ids, each message under the key and in the partition it must have."""
     found = []
     for message in committed(settings, topic):
+        if message.key() is None:  # an end of stream
+            continue
         value = msgspec.json.decode(message.value() or b"", type=kind)
         if value.record_id in record_ids:
             assert message.key() == value.customer_id.encode()
@@ -128,7 +130,7 @@ def test_the_same_record_has_the_same_probability_over_http_and_on_the_stream(
 ) -> None:
     records = [customer(i) for i in range(300)]
     own = stream_settings(broker, topic_prefix, tmp_path, mlflow_tracking_uri=stream.mlflow_tracking_uri)
-    send(own, "customers", [(key(record), encode(record)) for record in records])
+    send(own, CUSTOMERS, [(key(record), encode(record)) for record in records])
     model = load_model(own)
     with running(ScorerWorker(own, SCHEMA, lambda: [model])):
         eventually(lambda: len(committed(own, PREDICTIONS)) == len(records), 60, "all are scored")
@@ -139,6 +141,22 @@ def test_the_same_record_has_the_same_probability_over_http_and_on_the_stream(
     answered = service.client.post("/predict", json=records).json()
     assert {one["record_id"]: one["probability"] for one in answered} == pytest.approx(streamed, abs=1e-6)
     assert len({round(value, 3) for value in streamed.values()}) > 50
+
+
+def test_beside_a_replay_a_request_has_the_stream_s_time(
+    stream: Settings, broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = stream_settings(
+        broker, topic_prefix, tmp_path, mlflow_tracking_uri=stream.mlflow_tracking_uri, request_time="stream"
+    )
+    last = customer(1)
+    send(settings, CUSTOMERS, [(key(last), encode(last))])
+    end_stream(settings, last["event_time"] + 5 * DAY)
+    with served(settings, tmp_path, ready=False) as service:
+        accepted = service.client.post("/labels", json={"record_id": "r", "label": 1})
+        assert accepted.status_code == 202
+        (label,) = on_topic(settings, LABELS, Label, {"r"})
+        assert label.event_time == last["event_time"]
 
 
 def test_what_cannot_be_used_leaves_nothing_on_the_stream(service: Served, stream: Settings) -> None:
