@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scorer.options import Dataset, ModelAlias, ModelName, Partitions, TopicPrefix, TrackingUri, Verbose
+
 if TYPE_CHECKING:
     from contract.schema import Schema
     from contract.settings import Settings
@@ -13,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def score(
-    topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic and group.")] = None,
-    partitions: Annotated[int | None, typer.Option(help="Partitions of topics that are created.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
-    model_name: Annotated[str | None, typer.Option(help="Registered model.")] = None,
-    model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where the model is registered.")] = None,
+    topic_prefix: TopicPrefix = None,
+    partitions: Partitions = None,
+    dataset: Dataset = None,
+    model_name: ModelName = None,
+    model_alias: ModelAlias = None,
+    tracking_uri: TrackingUri = None,
     instance: Annotated[str | None, typer.Option(help="Stable name of this worker, for quick restarts.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Apply the registered model to the stream of customers, exactly once.
 

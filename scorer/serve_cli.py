@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from scorer.options import Dataset, ModelAlias, ModelName, Partitions, TopicPrefix, TrackingUri, Verbose
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to bind to; 127.0.0.1 unless given.")] = None,
@@ -11,19 +13,19 @@ def serve(
     local: Annotated[
         bool, typer.Option("--local", help="Without Kafka: live metrics are kept here and logged to MLflow.")
     ] = False,
-    topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic and group.")] = None,
-    partitions: Annotated[int | None, typer.Option(help="Partitions of topics that are created.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
-    model_name: Annotated[str | None, typer.Option(help="Registered model.")] = None,
-    model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where the model is registered.")] = None,
+    topic_prefix: TopicPrefix = None,
+    partitions: Partitions = None,
+    dataset: Dataset = None,
+    model_name: ModelName = None,
+    model_alias: ModelAlias = None,
+    tracking_uri: TrackingUri = None,
     mlflow_published: Annotated[
         str | None, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address in your browser.")
     ] = None,
     reports_published: Annotated[
         str | None, typer.Option(envvar="CHURNSTREAM_REPORTS_PUBLISHED", help="The report pages' address there.")
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Answer requests over HTTP with the registered model: predictions, labels, explanations.
 
