@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document of the REST service, made from the schema and the types that requests are checked with."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from scorer.answers import (
 )
 from scorer.problems import MEDIA_TYPE as PROBLEM
 from scorer.problems import ProblemDetails
-from scorer.requests import LabelRequest, expected, most_explained, scoring_request_type
+from scorer.requests import LONGEST_CUSTOMER, LabelRequest, expected, most_explained, scoring_request_type
 
 Document = dict[str, Any]
 _JSON = "application/json"
@@ -27,6 +28,7 @@ _SAID = {
     400: "The request cannot be used; `errors` names each field that is at fault, and what to send instead.",
     401: "The bearer token is missing or wrong.",
     404: "A label's record is not known here (only without Kafka).",
+    408: "The body has not come in time.",
     413: "The body is too large.",
     415: "The body is not `application/json`, or it is compressed.",
     429: "Too much is in work already.",
@@ -91,7 +93,8 @@ def openapi_document(schema: Schema, settings: Settings, version: str) -> Docume
         "info": {
             "title": "churnstream",
             "version": version,
-            "description": f"Scores customers of {schema.name} for churn, with the model that scores the stream.",
+            "description": f"Scores customers of {schema.name} for churn, with the model that scores the stream. "
+            "Whole numbers are written without a fraction: `1`, not `1.0`.",
         },
         "paths": {
             "/": {"get": home.described()},
@@ -106,6 +109,11 @@ def openapi_document(schema: Schema, settings: Settings, version: str) -> Docume
         "components": {"schemas": components},
     }
     _describe_features(document, schema)
+    # what the types cannot say: a record id that is made begins with the customer id
+    components["ScoringRequest"]["anyOf"] = [
+        {"properties": {"customer_id": {"maxLength": LONGEST_CUSTOMER}}},
+        {"properties": {"record_id": {"type": "string"}}, "required": ["record_id"]},
+    ]
     if secured:
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     return document
@@ -125,7 +133,7 @@ class _Operation(msgspec.Struct, frozen=True):
     unready: bool = False
 
     def described(self) -> Document:
-        taken = (400, 404, 413, 415, 429, 500, 503) if self.body else (500, 503) if self.unready else (500,)
+        taken = (400, 404, 408, 413, 415, 429, 500, 503) if self.body else (500, 503) if self.unready else (500,)
         problems = [status for status in (*taken, *([401] if self.secured else ())) if status not in self.contents]
         answers = {
             **{status: {"description": "Done.", "content": content} for status, content in self.contents.items()},
@@ -165,7 +173,7 @@ def _one_or_many(name: str, limit: int) -> Document:
 
 def _body(name: str, limit: int, example: Document) -> Document:
     content = _one_or_many(name, limit)
-    content[_JSON]["examples"] = {"one": {"value": example}, "several": {"value": [example, example]}}
+    content[_JSON]["examples"] = {"one": {"value": example}, "several": {"value": [example] * min(limit, 2)}}
     return {"required": True, "content": content}
 
 
@@ -178,7 +186,7 @@ def _describe_features(document: Document, schema: Schema) -> None:
 def _example(feature: Feature) -> float | int | str:
     if feature.is_categorical:
         return feature.categories[0]
-    low, high = feature.minimum, feature.maximum
-    near = 0 if low is None else low
-    value = near if high is None else min(near + 20, (near + high) / 2)
-    return float(value) if feature.kind is Kind.NUMERIC else int(value)
+    high = feature.maximum
+    low = min(0, math.floor(high or 0)) if feature.minimum is None else feature.minimum
+    value = low + 20 if high is None else min(low + 20, (low + high) / 2)
+    return float(value) if feature.kind is Kind.NUMERIC else max(math.floor(value), math.ceil(low))

@@ -14,21 +14,30 @@ from uuid import uuid4
 import msgspec
 
 from contract.records import Identifier, features_type
-from contract.rejection import Reason, Rejection, check_event_time, decode, invalid
+from contract.rejection import EARLIEST_EVENT_TIME, Reason, Rejection, check_event_time, decode, invalid
 from contract.schema import Feature, Kind, Schema
 from contract.settings import Settings
 from scorer.problems import Fault, Problem
 
 MOST_FAULTS = 100
 TOO_MANY = "too-many"
+LONGEST_CUSTOMER = 256 - 33
+"""Characters of a customer id to which a record id that is made can be added."""
 _MOST_EXPLAINED = 100
 _SHOWN = 100  # characters of a name that somebody made up
 
 Binary = Annotated[int, msgspec.Meta(ge=0, le=1)]
+# for the document only: the stream has a reason of its own for an event time that is out of range
+EventTime = Annotated[
+    int,
+    msgspec.Meta(
+        description="Milliseconds since 1970, UTC; not before 2000, and at most a day ahead. Left out: now.",
+        extra_json_schema={"minimum": EARLIEST_EVENT_TIME},
+    ),
+]
 Item = TypeVar("Item", bound=msgspec.Struct)
 
 _MADE = re.compile(r"(?P<customer>.+)~[0-9a-f]{32}", re.DOTALL)
-_LONGEST_CUSTOMER = 256 - 33
 _JSON_KINDS = {type(None): "null", bool: "boolean", str: "string", list: "array", dict: "object"}
 
 
@@ -41,7 +50,7 @@ class ScoringRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     features: msgspec.Struct
     record_id: Identifier | None = None
     customer_id: Identifier | None = None
-    event_time: int | None = None
+    event_time: EventTime | None = None
     true_value: Binary | None = None
 
     def identified(self) -> tuple[str, str]:
@@ -64,7 +73,7 @@ class LabelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     record_id: Identifier
     label: Binary
     customer_id: Identifier | None = None
-    event_time: int | None = None
+    event_time: EventTime | None = None
 
 
 def most_explained(settings: Settings) -> int:
@@ -142,13 +151,13 @@ class RequestReader(Generic[Item]):
         if (
             isinstance(item, ScoringRequest)
             and item.record_id is None
-            and len(item.customer_id or "") > _LONGEST_CUSTOMER
+            and len(item.customer_id or "") > LONGEST_CUSTOMER
         ):
             yield Fault(
                 f"{place}customer_id",
                 Reason.OUT_OF_RANGE,
                 "string",
-                f"give a record_id, too, or a customer_id of at most {_LONGEST_CUSTOMER} characters",
+                f"give a record_id, too, or a customer_id of at most {LONGEST_CUSTOMER} characters",
             )
 
     def _faults(self, body: bytes, first: Rejection) -> list[Fault]:
