@@ -324,6 +324,7 @@ def prediction_type(schema: Schema) -> type[Prediction]:
         [("features", features_type(schema))],
         bases=(Prediction,),
         frozen=True,
+        gc=False,  # a tree, and frozen
         forbid_unknown_fields=True,
         kw_only=True,
     )

@@ -41,6 +41,7 @@ def features_type(schema: Schema) -> type[msgspec.Struct]:
         frozen=True,
         forbid_unknown_fields=True,
         kw_only=True,
+        gc=False,  # plain values, of which no cycle can be made
     )
 
 

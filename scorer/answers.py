@@ -10,7 +10,7 @@ from contract.messages import ModelRef, Probability
 Binary = Literal[0, 1]
 
 
-class ScoringAnswer(msgspec.Struct, frozen=True):
+class ScoringAnswer(msgspec.Struct, frozen=True, gc=False):
     """A record's answer, fields as on ``predictions``. ``predicted`` is 1 iff ``probability >= threshold``."""
 
     record_id: str
