@@ -8,8 +8,8 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Annotated, Any, Generic, TypeVar, cast
-from uuid import uuid4
 
 import msgspec
 
@@ -62,8 +62,8 @@ class ScoringRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         if self.record_id is not None:
             return self.record_id, self.customer_id or customer_of(self.record_id)
         if self.customer_id is not None:
-            return f"{self.customer_id}~{uuid4().hex}", self.customer_id
-        made = uuid4().hex
+            return f"{self.customer_id}~{token_hex(16)}", self.customer_id
+        made = token_hex(16)
         return made, made
 
 
