@@ -48,7 +48,7 @@ def create_app(parts: Parts) -> FastAPI:
     for path, (method, handler) in _ROUTES.items():
         endpoint = _endpoint(handler)
         if method == "POST":
-# Starlette's own route: FastAPI's costs a fifth of a request, for parameters that there are none of
+            # Starlette's own route: FastAPI's costs a fifth of a request, for parameters that there are none of
             app.add_route(path, endpoint, methods=[method], include_in_schema=False)
         else:  # with Starlette's, a GET would be a HEAD, too
             app.add_api_route(path, endpoint, methods=[method], include_in_schema=False, response_model=None)
