@@ -30,7 +30,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from churnstream.local_kafka import LocalKafka, free_port
+from broker import broker
+
+from churnstream.local_kafka import free_port
 from churnstream.orphans import OrphanGuard
 from contract.errors import UserError
 from contract.kafka import admin_client
@@ -126,7 +128,7 @@ def _benchmark(wrk: str, seconds: int, connections: Sequence[int], data: Path | 
         folder = Path(made)
         guard = stack.enter_context(OrphanGuard())
         settings = load_settings(
-            kafka={"bootstrap.servers": stack.enter_context(_broker(folder))},
+            kafka={"bootstrap.servers": stack.enter_context(broker(folder))},
             topic_prefix=f"bench{uuid.uuid4().hex[:8]}.",
             mlflow_tracking_uri=f"sqlite:///{folder}/mlflow.db",
             state_dir=folder,
@@ -372,16 +374,6 @@ def _delete_topics(settings: Settings) -> None:
     for name, future in admin.delete_topics([spec.name for spec in topic_specs(settings)]).items():
         if future.exception(_STOP_SECONDS):
             print(f"topic {name} is left on the broker", file=sys.stderr)
-
-
-@contextmanager
-def _broker(folder: Path) -> Iterator[str]:
-    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    if given:
-        yield given
-        return
-    with LocalKafka(folder / "kafka") as kafka:
-        yield kafka.bootstrap_servers
 
 
 if __name__ == "__main__":

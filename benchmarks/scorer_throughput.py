@@ -15,13 +15,12 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
+from broker import broker
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from churnstream.local_kafka import LocalKafka
 from contract.kafka import admin_client, committed_consumer, idempotent_producer, transactional_producer
 from contract.provision import ensure_topics
 from contract.schema import Schema, load_schema
@@ -46,7 +45,7 @@ def main() -> None:
     arguments.add_argument("--repeats", type=int, default=3, help="runs of each; the median counts")
     given = arguments.parse_args()
     logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory() as folder, _broker(Path(folder)) as servers:
+    with tempfile.TemporaryDirectory() as folder, broker(Path(folder)) as servers:
         settings = load_settings(
             kafka={"bootstrap.servers": servers},
             topic_prefix=f"bench{uuid.uuid4().hex[:8]}.",
@@ -184,16 +183,6 @@ def _mean_size(settings: Settings) -> int:
     sizes = [len(message.value() or b"") for message in consumer.consume(1_000, 10.0)]
     consumer.close()
     return round(sum(sizes) / max(len(sizes), 1))
-
-
-@contextmanager
-def _broker(folder: Path) -> Iterator[str]:
-    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    if given:
-        yield given
-        return
-    with LocalKafka(folder / "kafka") as kafka:
-        yield kafka.bootstrap_servers
 
 
 if __name__ == "__main__":

@@ -58,9 +58,7 @@ _PATH = re.compile(r" - at `\$(?:\[\.\.\.\])?\.?(?P<path>[^`]*)`$")
 _QUOTED = re.compile(r"field `(?P<name>[^`]*)`")
 
 
-def decode(
-    decoder: "msgspec.json.Decoder[Message]", value: bytes | None, max_bytes: int = MAX_VALUE_BYTES
-) -> Message:
+def decode(decoder: "msgspec.json.Decoder[Message]", value: bytes | None, max_bytes: int = MAX_VALUE_BYTES) -> Message:
     """Decode one message's value of at most ``max_bytes``.
 
     Raises:

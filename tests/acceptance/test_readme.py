@@ -90,6 +90,7 @@ def test_every_line_is_known_to_these_tests() -> None:
         "churnstream replay --data customers.csv",
         SERVICE,
         "python benchmarks/scorer_throughput.py",
+        "python benchmarks/rest_latency.py",
         *COMPOSE,
     }
 

@@ -175,7 +175,13 @@ def test_what_cannot_be_used_leaves_nothing_on_the_stream(service: Served, strea
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nowhere", 404), ("GET", "/predict", 405), ("DELETE", "/labels", 405), ("POST", "/", 405)],
+    [
+        ("GET", "/nowhere", 404),
+        ("POST", "/predict/", 404),
+        ("GET", "/predict", 405),
+        ("DELETE", "/labels", 405),
+        ("POST", "/", 405),
+    ],
 )
 def test_unknown_pages_and_methods(method: str, path: str, status: int, service: Served) -> None:
     answer = service.client.request(method, path)
