@@ -140,6 +140,7 @@ class _Operation(msgspec.Struct, frozen=True):
             **{status: _problem(status) for status in sorted(problems)},
         }
         return {
+            "tags": ["Requests" if self.body else "The service"],
             "summary": self.summary,
             **({"description": self.description} if self.description else {}),
             **({"requestBody": self.body} if self.body else {}),

@@ -345,7 +345,12 @@ def test_a_stop_finishes_what_is_in_work(stream: Settings, tmp_path: Path) -> No
         ]
         for thread in threads:
             thread.start()
-        eventually(lambda: _in_work(service) > 0 or answers, 30, "requests are in work", interval=0.001)
+        eventually(
+            lambda: _in_work(service) + len(records) * len(answers) == 3 * len(records),
+            30,
+            "all requests are in work, or answered",
+            interval=0.001,
+        )
         assert service.stop() == 0
         for thread in threads:
             thread.join()
