@@ -4,23 +4,21 @@ from typing import Annotated
 
 import typer
 
-Prefix = Annotated[str | None, typer.Option(help="Put before every topic and group.")]
-Partitions = Annotated[int | None, typer.Option(help="Partitions of topics that are created.")]
-Dataset = Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")]
+from contract.flags import Dataset, Instance, Partitions, TopicPrefix, Verbose
+
 StateDir = Annotated[str | None, typer.Option(help="Folder of stores, spool and reports.")]
 Slide = Annotated[str | None, typer.Option(help="Distance from window to window, e.g. 1d; the same for both workers.")]
 Lateness = Annotated[str | None, typer.Option(help="Longest time from record to label, e.g. 60d.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")]
 
 
 def join(
-    topic_prefix: Prefix = None,
+    topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
     dataset: Dataset = None,
     state_dir: StateDir = None,
     slide: Slide = None,
     label_lateness: Lateness = None,
-    instance: Annotated[str | None, typer.Option(help="Stable name of this worker, for quick restarts.")] = None,
+    instance: Instance = None,
     verbose: Verbose = False,
 ) -> None:
     """Join predictions with labels that come late; write outcomes and panes, exactly once.
@@ -47,7 +45,7 @@ def join(
 
 
 def monitor(
-    topic_prefix: Prefix = None,
+    topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
     dataset: Dataset = None,
     state_dir: StateDir = None,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from contract.flags import Dataset, Partitions, TopicPrefix, Verbose
+
 DEFAULT_ROWS = 10_000
 DEFAULT_SEED = 42
 
@@ -65,10 +67,10 @@ def replay(
     bootstrap_servers: Annotated[
         str | None, typer.Option(show_default="127.0.0.1:9092", help="Kafka; else KAFKA_BOOTSTRAP_SERVERS.")
     ] = None,
-    topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic and group.")] = None,
-    partitions: Annotated[int | None, typer.Option(help="Partitions of topics that are created.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,
+    topic_prefix: TopicPrefix = None,
+    partitions: Partitions = None,
+    dataset: Dataset = None,
+    verbose: Verbose = False,
 ) -> None:
     """Send customers, and later their labels, to Kafka as if it happened now.
 

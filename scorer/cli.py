@@ -1,11 +1,10 @@
 """``churnstream score``."""
 
 import threading
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from scorer.options import Dataset, ModelAlias, ModelName, Partitions, TopicPrefix, TrackingUri, Verbose
+from contract.flags import Dataset, Instance, ModelName, Partitions, TopicPrefix, Verbose
+from scorer.options import ModelAlias, TrackingUri
 
 if TYPE_CHECKING:
     from contract.schema import Schema
@@ -21,7 +20,7 @@ def score(
     model_name: ModelName = None,
     model_alias: ModelAlias = None,
     tracking_uri: TrackingUri = None,
-    instance: Annotated[str | None, typer.Option(help="Stable name of this worker, for quick restarts.")] = None,
+    instance: Instance = None,
     verbose: Verbose = False,
 ) -> None:
     """Apply the registered model to the stream of customers, exactly once.

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from scorer.options import Dataset, ModelAlias, ModelName, Partitions, TopicPrefix, TrackingUri, Verbose
+from contract.flags import Dataset, ModelName, Partitions, TopicPrefix, Verbose
+from scorer.options import ModelAlias, TrackingUri
 
 
 def serve(

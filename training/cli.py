@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
+from contract.flags import Dataset, Verbose
+
 if TYPE_CHECKING:
     from contract.settings import Settings
     from training.search import Plan
@@ -53,11 +55,11 @@ def train(
         bool | None, typer.Option("--figures/--no-figures", help="Draw figures; as a rule only when comparing.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Give it the alias even if it is not proven better.")] = False,
-    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
+    dataset: Dataset = None,
     model_name: Annotated[str | None, typer.Option(help="Name to register it under.")] = None,
     model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where it is registered.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train a model on a table and register it in MLflow.
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contract.flags import Dataset, ModelName
+
 if TYPE_CHECKING:
     from training.compare import Compared
 
@@ -20,8 +22,8 @@ def compare(
         Path | None, typer.Option("--data", help="Table with labels; its rows that neither has seen are used.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
-    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
-    model_name: Annotated[str | None, typer.Option(help="Registered model.")] = None,
+    dataset: Dataset = None,
+    model_name: ModelName = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where they are registered.")] = None,
 ) -> None:
     """Compare two models on the same rows, which neither has learned from.

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from contract.flags import Dataset, Verbose
+
 
 def explore(
     table: Annotated[Path, typer.Option("--data", help="Table with labels: CSV, Parquet or Excel.")],
@@ -13,9 +15,9 @@ def explore(
         Literal["stop", "skip", "report"],
         typer.Option(help="Rows that violate the schema: stop, skip them, or report them."),
     ] = "report",
-    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
+    dataset: Dataset = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where they are logged.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Draw a table: each feature and the churn rate by it, correlations and missing values, on one page.
 

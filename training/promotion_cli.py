@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
+from contract.flags import Dataset, ModelName
+
 
 def promote(
     version: Annotated[str, typer.Argument(help="A version's number, such as 3 or churn/3, or an alias: @challenger.")],
     force: Annotated[bool, typer.Option("--force", help="Give it the alias even if it is not proven better.")] = False,
-    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
-    model_name: Annotated[str | None, typer.Option(help="Registered model.")] = None,
+    dataset: Dataset = None,
+    model_name: ModelName = None,
     model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where it is registered.")] = None,
 ) -> None:
@@ -40,8 +42,8 @@ def promote(
 
 
 def rollback(
-    dataset: Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")] = None,
-    model_name: Annotated[str | None, typer.Option(help="Registered model.")] = None,
+    dataset: Dataset = None,
+    model_name: ModelName = None,
     model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where it is registered.")] = None,
 ) -> None:

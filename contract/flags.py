@@ -1,0 +1,12 @@
+"""Flags that several commands take."""
+
+from typing import Annotated
+
+import typer
+
+TopicPrefix = Annotated[str | None, typer.Option(help="Put before every topic and group.")]
+Partitions = Annotated[int | None, typer.Option(help="Partitions of topics that are created.")]
+Dataset = Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")]
+ModelName = Annotated[str | None, typer.Option(help="Registered model.")]
+Instance = Annotated[str | None, typer.Option(help="Stable name of this worker, for quick restarts.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")]
