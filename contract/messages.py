@@ -20,6 +20,7 @@ SCORE_BINS = 1_000
 
 Role = Literal["champion", "challenger"]
 Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Binary = Annotated[int, msgspec.Meta(ge=0, le=1)]
 
 
 class ModelRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
@@ -43,7 +44,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     record_id: Identifier
     customer_id: Identifier
     event_time: int
-    label: Annotated[int, msgspec.Meta(ge=0, le=1)]
+    label: Binary
 
 
 class Prediction(Record, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -53,7 +54,7 @@ class Prediction(Record, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """
 
     probability: Probability
-    predicted: Annotated[int, msgspec.Meta(ge=0, le=1)]
+    predicted: Binary
     threshold: Probability
     model: ModelRef
     source: Source | None

@@ -5,9 +5,8 @@ from typing import Literal
 import msgspec
 
 from contract.bundle import ModelCard
-from contract.messages import ModelRef, Probability
-
-Binary = Literal[0, 1]
+from contract.messages import Binary, ModelRef, Probability
+from scorer.swap import Refusal
 
 
 class ScoringAnswer(msgspec.Struct, frozen=True, gc=False):
@@ -47,13 +46,6 @@ class SignatureColumn(msgspec.Struct, frozen=True):
     value: str
 
 
-class RefusedVersion(msgspec.Struct, frozen=True):
-    """The version that the alias names now, and why it does not score."""
-
-    version: int
-    reason: str
-
-
 class ServedModel(msgspec.Struct, frozen=True):
     """The version at work ``since`` (wall time, ms since 1970, UTC), and what is known of it."""
 
@@ -63,7 +55,7 @@ class ServedModel(msgspec.Struct, frozen=True):
     threshold: Probability
     signature: list[SignatureColumn]
     card: ModelCard | None
-    refused: RefusedVersion | None
+    refused: Refusal | None
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -38,6 +38,20 @@ class Scores(Protocol):
         ...
 
 
+def finite_scores(
+    model: Scores, features: Sequence[msgspec.Struct]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+    """As ``model.score``, of a model that is not trusted to answer with numbers.
+
+    Raises:
+        ValueError: a probability is none.
+    """
+    probabilities, decisions = model.score(features)
+    if not np.isfinite(probabilities).all():
+        raise ValueError(f"model {model.ref.name} v{model.ref.version} answered with a probability that is no number")
+    return probabilities, decisions
+
+
 @dataclass(frozen=True, slots=True)
 class Raw:
     """One message as it was read: where it stands in its partition, and its bytes."""
@@ -128,9 +142,7 @@ def _model_predictions(
 
     Copying bytes that were just validated costs a tenth of encoding the features again.
     """
-    probabilities, decisions = model.score(features)
-    if not np.isfinite(probabilities).all():
-        raise ValueError(f"model {model.ref.name} v{model.ref.version} answered with a probability that is no number")
+    probabilities, decisions = finite_scores(model, features)
     constant = (
         f'"threshold":{model.threshold!r},"model":{msgspec.json.encode(model.ref).decode()},'
         f'"source":{{"partition":{partition},"offset":'

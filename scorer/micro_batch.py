@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from scorer.batch import Scores
+from scorer.batch import Scores, finite_scores
 
 MOST_RECORDS = 10_000
 """Records after which a batch takes no further request."""
@@ -103,11 +103,7 @@ class MicroBatcher(Generic[Model]):
 
 def _score(model: Model, batch: Sequence[_Waiting[Model]]) -> Sequence[Answer[Model] | Exception]:
     try:
-        probabilities, decisions = model.score([row for one in batch for row in one.features])
-        if not np.isfinite(probabilities).all():
-            raise ValueError(
-                f"model {model.ref.name} v{model.ref.version} answered with a probability that is no number"
-            )
+        probabilities, decisions = finite_scores(model, [row for one in batch for row in one.features])
     except Exception as error:
         # one request's records must not fail another's
         return [error] if len(batch) == 1 else [answer for one in batch for answer in _score(model, [one])]

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 
 import msgspec
 
+from contract.messages import Binary
 from contract.records import Identifier, features_type
 from contract.rejection import EARLIEST_EVENT_TIME, Reason, Rejection, check_event_time, decode, invalid
 from contract.schema import Feature, Kind, Schema
@@ -26,7 +27,6 @@ LONGEST_CUSTOMER = 256 - 33
 _MOST_EXPLAINED = 100
 _SHOWN = 100  # characters of a name that somebody made up
 
-Binary = Annotated[int, msgspec.Meta(ge=0, le=1)]
 # for the document only: the stream has a reason of its own for an event time that is out of range
 EventTime = Annotated[
     int,

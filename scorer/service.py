@@ -24,7 +24,6 @@ from scorer.answers import (
     Home,
     LabelsAccepted,
     Readiness,
-    RefusedVersion,
     ScoringAnswer,
     ServedModel,
     SignatureColumn,
@@ -81,12 +80,10 @@ class Service:
         self._instruments = instruments
         self._admission = Admission(settings.http_queue)
         self._bodies = Admission(_BODIES * settings.http_max_bytes)
-        bounds = settings.http_max_records, settings.http_max_bytes
-        self._records = RequestReader(schema, scoring_request_type(schema), *bounds)
-        self._explained = RequestReader(
-            schema, scoring_request_type(schema), most_explained(settings), settings.http_max_bytes
-        )
-        self._labels = RequestReader(schema, LabelRequest, *bounds)
+        records, limit, max_bytes = scoring_request_type(schema), settings.http_max_records, settings.http_max_bytes
+        self._records = RequestReader(schema, records, limit, max_bytes)
+        self._explained = RequestReader(schema, records, most_explained(settings), max_bytes)
+        self._labels = RequestReader(schema, LabelRequest, limit, max_bytes)
         self._prediction = prediction_type(schema)
         self._sink = parts.make_sink()
         self._batcher = MicroBatcher(lambda: parts.champion.model, instruments.batch.observe)
@@ -144,7 +141,7 @@ class Service:
 
     async def model(self, request: Request) -> Response:
         authorise(request, self._parts.settings.http_token)
-        serving, refused = self._parts.champion.current, self._parts.champion.refused
+        serving = self._parts.champion.current
         if serving is None:
             raise unavailable(_NO_MODEL)
         model = serving.model
@@ -155,7 +152,7 @@ class Service:
             model.threshold,
             [SignatureColumn(one.name, one.kind.value, expected(one)) for one in model.schema.features],
             model.card,
-            RefusedVersion(refused.version, refused.reason) if refused else None,
+            self._parts.champion.refused,
         )
         return _json(served)
 
@@ -231,7 +228,7 @@ def _scored(prediction: Prediction) -> ScoringAnswer:
         prediction.customer_id,
         prediction.event_time,
         prediction.probability,
-        1 if prediction.predicted else 0,
+        prediction.predicted,
         prediction.threshold,
         prediction.model,
     )

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import msgspec
+
 from contract.clock import Clock, SystemClock
 from contract.errors import UserError
 from contract.registry import Found, model_title, registry_outages
@@ -31,9 +33,8 @@ class Serving:
     since: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A version that the alias names and that is not taken."""
+class Refusal(msgspec.Struct, frozen=True):
+    """The version that the alias names now and that is not taken, and why."""
 
     version: int
     reason: str
