@@ -3,7 +3,8 @@
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -13,6 +14,8 @@ from contract.provision import ensure_topics
 from contract.schema import Schema, load_schema
 from contract.settings import Settings, load_settings
 from contract.transactions import Fenced
+
+_GRACE_SECONDS = 5.0
 
 
 def start_worker(verbose: bool, **flags: Any) -> tuple[Settings, Schema]:
@@ -40,6 +43,27 @@ def stop_on_signals() -> threading.Event:
     signal.signal(signal.SIGINT, handle)
     signal.signal(signal.SIGTERM, handle)
     return stop
+
+
+@contextmanager
+def in_background(*loops: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run each of ``loops`` on a thread of its own for the block; each ends when the event that it is given is set.
+
+    One that hangs, e.g. in the network, is left behind after some seconds.
+    """
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=loop, args=(stop,), name=getattr(loop, "__qualname__", None), daemon=True)
+        for loop in loops
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(_GRACE_SECONDS)
 
 
 def configure_logging(verbose: bool) -> None:

@@ -52,12 +52,12 @@ def score(
 
 def _work(settings: "Settings", schema: "Schema", champion: "Champion", stop: threading.Event) -> None:
     """Score with the model that is the champion at each batch."""
-    from scorer.swap import following
+    from contract.process import in_background
     from scorer.worker import ScorerWorker
 
     def models() -> list["Model"]:
         assert champion.model is not None, "one was loaded before the worker began"
         return [champion.model]
 
-    with following(champion):
+    with in_background(champion.run):
         ScorerWorker(settings, schema, models).run(stop)

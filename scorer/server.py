@@ -1,15 +1,14 @@
 """The REST service's process: a bound port, the threads beside the server, and a stop that finishes what is in work."""
 
-import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import uvicorn
 
 from contract.clock import SystemClock
 from contract.errors import UserError
-from contract.process import stop_on_signals
+from contract.process import in_background, stop_on_signals
 from contract.schema import Schema
 from contract.settings import Settings
 from scorer.app import create_app
@@ -55,7 +54,7 @@ def serve(
     app = create_app(Parts(settings, schema, champion, make_sink, stream_time or clock, clock, links))
     # uvicorn raises the signal that ended it once more, for whoever handled it before
     stop_on_signals()
-    with _threads(loops):
+    with in_background(*loops):
         if stream_time:
             # or the first requests would carry wall time into a stream of the past
             stream_time.looked.wait(_GRACE_SECONDS)
@@ -73,20 +72,6 @@ def serve(
             timeout_graceful_shutdown=settings.acknowledge_timeout_ms // 1_000 + _GRACE_SECONDS,
         )
         uvicorn.Server(config).run(sockets=[listener])
-
-
-@contextlib.contextmanager
-def _threads(loops: list[Callable[[threading.Event], None]]) -> Iterator[None]:
-    stop = threading.Event()
-    threads = [threading.Thread(target=loop, args=(stop,), daemon=True) for loop in loops]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(_GRACE_SECONDS)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -9,8 +9,7 @@ with the version that has the alias then.
 import gc
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -21,7 +20,6 @@ from contract.registry import Found, model_title, registry_outages
 from contract.settings import Settings
 from scorer.model import Model, ModelRegistry, ModelSource, load_found
 
-_STOP_SECONDS = 5.0
 _log = logging.getLogger("churnstream.swap")
 
 
@@ -203,16 +201,3 @@ def _set_apart() -> None:
 def _registry_troubles() -> tuple[type[Exception], ...]:
     """What is not the model's fault. A ``UserError`` that comes this far tells of a database that cannot be opened."""
     return (*registry_outages(), UserError)
-
-
-@contextmanager
-def following(champion: Champion) -> Iterator[None]:
-    """Follow the alias on a thread for the block. A look that hangs in the network is left behind, not waited for."""
-    stop = threading.Event()
-    thread = threading.Thread(target=champion.run, args=(stop,), name="champion", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(_STOP_SECONDS)

@@ -21,12 +21,13 @@ import pytest
 from confluent_kafka import Producer
 
 from churnstream.local_kafka import free_port
+from contract.process import in_background
 from contract.registry import registry_client
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from scorer.model import Model, load_model
-from scorer.swap import Champion, following
+from scorer.swap import Champion
 from scorer.worker import ScorerWorker
 from tests.support.kafka import committed, environment, send, stream_settings
 from tests.support.messages import customer, encode, features, key
@@ -85,7 +86,7 @@ def test_the_alias_moves_through_good_and_broken_versions(settings: Settings, ca
     caplog.set_level(logging.INFO, "churnstream.swap")
     champion = Champion(settings)
     champion.load()
-    with following(champion):
+    with in_background(champion.run):
         last_good = 1
         for to in ROUND:
             move_alias(settings, to)
@@ -178,7 +179,7 @@ def test_an_outage_of_a_real_server_is_waited_out(
         move_alias(settings, 1)
         champion = Champion(settings)
         champion.load()
-    with following(champion):
+    with in_background(champion.run):
         eventually(lambda: said("registry cannot be used"), timeout=60)
         assert version(champion) == 1
         with mlflow_server(tmp_path, port):
@@ -231,7 +232,7 @@ def test_no_record_is_lost_and_each_has_one_good_version_while_the_alias_moves(
         return [champion.model]
 
     worker = ScorerWorker(settings, SCHEMA, models)
-    with following(champion), running(worker):
+    with in_background(champion.run), running(worker):
         stream = Stream(settings, worker)
         stream.flow(lambda: True)
         for to in ROUND:

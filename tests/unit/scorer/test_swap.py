@@ -12,12 +12,13 @@ from sqlalchemy.exc import OperationalError
 
 from contract.errors import UserError
 from contract.messages import ModelRef
+from contract.process import in_background
 from contract.registry import Found
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.testing import ManualClock
 from scorer.model import Model
-from scorer.swap import Champion, Refusal, Serving, following
+from scorer.swap import Champion, Refusal, Serving
 from tests.support.polling import eventually
 
 SCHEMA = load_schema("bank_churn")
@@ -336,7 +337,8 @@ def test_nothing_ends_the_thread(
     registry.point(1)
     champion.load()
     said()
-    with following(champion):
+    with in_background(champion.run):
+        assert any(thread.name == "Champion.run" for thread in threading.enumerate())
         registry.find_failure = ZeroDivisionError("of all things")
         eventually(lambda: any(level == "ERROR" for level, _ in said()))
         registry.find_failure, registry.load_failure = None, AttributeError("in a library")
@@ -348,7 +350,7 @@ def test_nothing_ends_the_thread(
         eventually(lambda: champion.refused and champion.refused.version == 2)
         registry.point(4)
         eventually(lambda: version(champion) == 4)
-    assert not any(thread.name == "champion" for thread in threading.enumerate())
+    assert not any(thread.name == "Champion.run" for thread in threading.enumerate())
 
 
 def test_a_reader_sees_a_model_with_its_own_time(settings: Settings, registry: Registry, clock: ManualClock) -> None:
