@@ -13,6 +13,7 @@ from contract.clock import Clock, SystemClock
 from contract.confusion import Confusion
 from contract.experiments import model_tags, open_experiment
 from contract.messages import ModelRef
+from contract.outage import Outage
 from contract.registry import registry_client
 from contract.settings import Settings
 from scorer.live_counts import Answered, LiveCounts
@@ -52,7 +53,7 @@ class LiveMetrics:
         self._client: MlflowClient | None = None
         self._runs: dict[ModelRef, str] = {}
         self._logged: dict[ModelRef, Confusion] = {}
-        self._failing = False
+        self._outage = Outage(_log)
 
     def predicted(self, answers: Sequence[Answered]) -> None:
         """Remember answers. Of several to one record the first counts, as in the join."""
@@ -90,14 +91,10 @@ class LiveMetrics:
             work()
         # MLflow, its transport and its store raise what they like, and the thread must live
         except Exception as error:
-            if not self._failing:
-                reason = str(error).strip().partition("\n")[0] or type(error).__name__
-                _log.warning("MLflow takes no live metrics (%s); counting goes on", reason)
-            self._failing = True
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            self._outage.begin("MLflow takes no live metrics (%s); counting goes on", reason)
             return False
-        if self._failing:
-            _log.info("MLflow takes live metrics again")
-        self._failing = False
+        self._outage.end("MLflow takes live metrics again")
         return True
 
     def _log_changes(self) -> None:
@@ -114,7 +111,7 @@ class LiveMetrics:
     def _run_id(self, client: "MlflowClient", model: ModelRef) -> str:
         run_id = self._runs.get(model)
         # after a failure: the run may have been deleted, or the server replaced
-        if run_id is None or (self._failing and not _is_active(client, run_id)):
+        if run_id is None or (self._outage.lasts and not _is_active(client, run_id)):
             run_id = self._runs[model] = self._create_run(client, model)
         return run_id
 

@@ -15,6 +15,7 @@ from confluent_kafka import KafkaException, Message
 from contract.clock import Clock, SystemClock
 from contract.control import is_end_of_stream
 from contract.errors import UserError
+from contract.outage import Outage
 from contract.peeking import Peek, peeking
 from contract.rejection import Rejection, check_event_time, decode
 from contract.settings import Settings
@@ -41,7 +42,7 @@ class StreamTime:
         self._decoder = msgspec.json.Decoder(_Timed)
         self._latest: int | None = None
         self._ends: dict[int, int] = {}
-        self._failing = False
+        self._outage = Outage(_log)
         self.looked = threading.Event()
         """Set once the stream has been looked at, or could not be."""
 
@@ -64,13 +65,9 @@ class StreamTime:
         try:
             self._look(peek)
         except (UserError, KafkaException) as error:
-            if not self._failing:
-                _log.warning("the stream's time cannot be read (%s); going on from the last one", error)
-            self._failing = True
+            self._outage.begin("the stream's time cannot be read (%s); going on from the last one", error)
         else:
-            if self._failing:
-                _log.info("the stream's time can be read again")
-            self._failing = False
+            self._outage.end("the stream's time can be read again")
         self.looked.set()
 
     def _look(self, peek: Peek) -> None:

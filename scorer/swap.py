@@ -16,6 +16,7 @@ import msgspec
 
 from contract.clock import Clock, SystemClock
 from contract.errors import UserError
+from contract.outage import Outage
 from contract.registry import Found, model_title, registry_outages
 from contract.settings import Settings
 from scorer.model import Model, ModelRegistry, ModelSource, load_found
@@ -67,7 +68,7 @@ class Champion:
         self._at_work: Found | None = None
         self._turned_away: Found | None = None
         self._gone = False
-        self._outage = False
+        self._outage = Outage(_log)
         self._fault: str | None = None
 
     @property
@@ -112,18 +113,14 @@ class Champion:
         try:
             self._follow(self._source.find())
         except _registry_troubles() as error:
-            if not self._outage:
-                _log.warning(
-                    "the model registry cannot be used (%s); %s, and it is asked again every %g s",
-                    str(error).partition("\n")[0],
-                    self._meanwhile(),
-                    self._settings.model_poll_ms / 1_000,
-                )
-            self._outage = True
-            return
-        if self._outage:
-            _log.info("the model registry can be used again")
-        self._outage = False
+            self._outage.begin(
+                "the model registry cannot be used (%s); %s, and it is asked again every %g s",
+                str(error).partition("\n")[0],
+                self._meanwhile(),
+                self._settings.model_poll_ms / 1_000,
+            )
+        else:
+            self._outage.end("the model registry can be used again")
 
     def _follow(self, found: Found | None) -> None:
         if found is None:
