@@ -10,29 +10,19 @@ from contract.messages import prediction_type
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import PREDICTIONS
-from tests.support.kafka import committed, stream_settings
+from tests.support.kafka import committed
 from tests.support.load import load
-from tests.support.mlflow_store import make_template, store_in
 from tests.support.service import Served, served
-from tests.support.versions import Kind, make_versions
+from tests.support.versions import stream_with_champion
 
 CLIENTS = 16
 PREDICTION = prediction_type(load_schema("bank_churn"))
 
 
 @pytest.fixture
-def settings(own_broker: LocalKafka, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(own_broker: LocalKafka, tmp_path: Path) -> Settings:
     """A stream on a broker of the test's own, and a champion."""
-    monkeypatch.chdir(tmp_path)
-    store = store_in(tmp_path, make_template(tmp_path / "kafka"))
-    make_versions(store, tmp_path, (Kind.GOOD,))
-    return stream_settings(
-        own_broker.bootstrap_servers,
-        topic_prefix,
-        tmp_path,
-        mlflow_tracking_uri=store.mlflow_tracking_uri,
-        acknowledge_timeout_ms=2_000,
-    )
+    return stream_with_champion(own_broker.bootstrap_servers, tmp_path, acknowledge_timeout_ms=2_000)
 
 
 def is_ready(service: Served) -> bool:

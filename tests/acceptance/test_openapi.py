@@ -21,11 +21,9 @@ import schemathesis
 from prometheus_client.parser import text_string_to_metric_families
 
 from contract.settings import Settings
-from tests.support.kafka import stream_settings
 from tests.support.messages import customer, encode
-from tests.support.mlflow_store import make_template, store_in
 from tests.support.service import Served, served
-from tests.support.versions import Kind, make_versions
+from tests.support.versions import stream_with_champion
 
 EXAMPLES = 10_000
 EACH = 3_400
@@ -38,12 +36,7 @@ _ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def stream(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A stream of this module's own, and a champion."""
-    folder = tmp_path_factory.mktemp("openapi")
-    store = store_in(folder, make_template(tmp_path_factory.mktemp("template")))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        make_versions(store, folder, (Kind.GOOD,))
-    return stream_settings(broker, f"{folder.name}.", folder, mlflow_tracking_uri=store.mlflow_tracking_uri)
+    return stream_with_champion(broker, tmp_path_factory.mktemp("openapi"))
 
 
 @pytest.fixture(scope="module")

@@ -21,10 +21,9 @@ from churnstream.local_kafka import free_port
 from contract.messages import Window
 from contract.topics import LABELS
 from tests.support.kafka import committed, stream_settings
-from tests.support.mlflow_store import make_template, store_in
 from tests.support.polling import eventually
 from tests.support.service import served
-from tests.support.versions import Kind, make_versions
+from tests.support.versions import stream_with_champion
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = {
@@ -144,14 +143,8 @@ def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
 
 
 @pytest.mark.timeout(180)
-def test_the_requests_are_answered(
-    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (template := tmp_path / "template").mkdir()
-    store = store_in(tmp_path, make_template(template))
-    make_versions(store, tmp_path, (Kind.GOOD,))
-    settings = stream_settings(broker, topic_prefix, tmp_path, mlflow_tracking_uri=store.mlflow_tracking_uri)
+def test_the_requests_are_answered(broker: str, tmp_path: Path) -> None:
+    settings = stream_with_champion(broker, tmp_path)
     (block,) = [block for block in shell_blocks() if "curl" in block]
     with served(settings, tmp_path) as service:
         script = block.replace("http://127.0.0.1:8080", service.address).replace("curl -s", "curl -sf -w '\n'")

@@ -32,11 +32,10 @@ from scorer.worker import ScorerWorker
 from tests.support.kafka import committed, environment, send, stream_settings
 from tests.support.messages import customer, encode, features, key
 from tests.support.mlflow_server import mlflow_server
-from tests.support.mlflow_store import make_template, store_in
 from tests.support.polling import eventually
 from tests.support.running import running
 from tests.support.tables import toy_table
-from tests.support.versions import FIVE, Kind, make_versions, move_alias, probabilities
+from tests.support.versions import FIVE, Kind, move_alias, probabilities, store_with
 from training.train import train
 
 SCHEMA = load_schema("bank_churn")
@@ -50,10 +49,7 @@ LOOKS = 30
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store of five versions, two of them broken."""
     folder = tmp_path_factory.mktemp("made")
-    settings = store_in(folder, make_template(tmp_path_factory.mktemp("template")))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        make_versions(settings, folder)
+    store_with(folder, FIVE)
     return folder
 
 

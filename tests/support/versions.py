@@ -1,5 +1,6 @@
 """Versions of a model in a real store, good ones and ones broken as it really happens, and the alias among them."""
 
+import secrets
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -7,12 +8,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from contract.records import features_type
 from contract.registry import MODEL_FILE, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings
 from scorer.model import load_model
+from tests.support.kafka import stream_settings
+from tests.support.mlflow_store import make_template, store_in
 from tests.support.tables import toy_table
 from training.train import train
 
@@ -29,6 +33,23 @@ class Kind(StrEnum):
 
 
 FIVE = (Kind.GOOD, Kind.ALTERED_FILE, Kind.GOOD, Kind.OTHER_SCHEMA, Kind.GOOD)
+
+
+def store_with(folder: Path, kinds: Sequence[Kind] = (Kind.GOOD,)) -> Settings:
+    """Settings with a store in ``folder`` of one version of each kind; the first has the alias."""
+    (template := folder / "template").mkdir()
+    settings = store_in(folder, make_template(template))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        make_versions(settings, folder, kinds)
+    return settings
+
+
+def stream_with_champion(broker: str, folder: Path, **changed: Any) -> Settings:
+    """Settings of a stream of the test's own, its topics created, and of a store in ``folder`` with a champion."""
+    store = store_with(folder)
+    prefix = f"{folder.name}-{secrets.token_hex(4)}."
+    return stream_settings(broker, prefix, folder, mlflow_tracking_uri=store.mlflow_tracking_uri, **changed)
 
 
 def make_versions(settings: Settings, folder: Path, kinds: Sequence[Kind] = FIVE) -> None:
