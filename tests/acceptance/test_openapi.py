@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contract.settings import Settings
 from tests.support.messages import customer, encode
+from tests.support.paths import ROOT
 from tests.support.service import Served, served
 from tests.support.versions import stream_with_champion
 
@@ -30,7 +31,6 @@ EACH = 3_400
 ACCEPTED = 1_000
 TOKEN = "correct-horse-battery-staple"
 POSTS = {"/predict": 200, "/explain": 200, "/labels": 202}
-_ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ def schemathesis_finds_nothing(service: Served, folder: Path, examples: int, *ru
                 ],
                 cwd=place,
                 env=os.environ
-                | {"PYTHONPATH": os.fspath(_ROOT), "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks"},
+                | {"PYTHONPATH": os.fspath(ROOT), "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks"},
                 stdin=subprocess.DEVNULL,
                 stdout=stack.enter_context(output.open("wb")),
                 stderr=subprocess.STDOUT,

@@ -21,11 +21,11 @@ from churnstream.local_kafka import free_port
 from contract.messages import Window
 from contract.topics import LABELS
 from tests.support.kafka import committed, stream_settings
+from tests.support.paths import ROOT
 from tests.support.polling import eventually
 from tests.support.service import served
 from tests.support.versions import stream_with_champion
 
-ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = {
     "make env",
     "docker compose up -d --wait",

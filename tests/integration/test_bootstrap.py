@@ -11,6 +11,7 @@ from contract.provision import misfits
 from contract.registry import find_version, registry_client
 from contract.settings import Settings, load_settings
 from producer.synthetic import write_csv
+from tests.support.paths import SHIPPED_SCHEMA
 
 
 @pytest.fixture
@@ -35,7 +36,6 @@ def test_topics_and_a_champion_are_made_once(settings: Settings, tmp_path: Path)
 
 
 def test_another_data_set_needs_a_table(settings: Settings) -> None:
-    shipped = Path(__file__).parents[2] / "contract" / "datasets" / "bank_churn.toml"
-    other = settings.model_copy(update={"dataset": str(shipped)})
+    other = settings.model_copy(update={"dataset": str(SHIPPED_SCHEMA)})
     with pytest.raises(UserError, match=r"no champion of churn and no table .*give a table with --data"):
         initialise(other, None)

@@ -23,13 +23,13 @@ from contract.settings import Settings, load_settings
 from scorer.model import load_model
 from tests.support.mlflow_server import mlflow_server
 from tests.support.mlflow_store import full_disk
+from tests.support.paths import REAL_TABLE, ROOT, SHIPPED_SCHEMA
 from tests.support.tables import SURNAME, toy_table
 from training.prepare import read_table
 from training.split import held_out
 from training.train import TrainingResult, train
 
 SCHEMA = load_schema("bank_churn")
-REAL_TABLE = Path(__file__).parents[3] / "shared" / "data" / "Churn_Modelling.csv"
 ROWS = 2_000
 
 
@@ -160,7 +160,7 @@ def test_a_challenger_takes_the_alias_only_if_it_is_better_by_more_than_noise(se
 
 def test_a_model_for_another_schema_is_refused_and_not_replaced_unasked(settings: Settings, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
-    shipped = (Path(__file__).parents[2] / "contract" / "datasets" / "bank_churn.toml").read_text()
+    shipped = SHIPPED_SCHEMA.read_text()
     other.write_text(shipped.replace("max = 110", "max = 111"))
     train(settings, toy_table())
     changed = settings.model_copy(update={"dataset": str(other)})
@@ -299,7 +299,7 @@ def test_a_process_that_trains_is_quiet(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "churnstream", "train", "--data", "customers.csv"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,

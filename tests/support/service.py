@@ -20,9 +20,8 @@ from contract.settings import Settings
 from scorer.app import create_app
 from scorer.service import Parts
 from tests.support.kafka import environment
+from tests.support.paths import ROOT
 from tests.support.polling import eventually
-
-_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def served(settings: Settings, folder: Path, *arguments: str, ready: bool = True
         process = subprocess.Popen(
             [sys.executable, "-m", "churnstream", "serve", "--port", "0", "--verbose", *arguments],
             cwd=folder,
-            env={**environment(settings), "PYTHONPATH": os.fspath(_ROOT), **env},
+            env={**environment(settings), "PYTHONPATH": os.fspath(ROOT), **env},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

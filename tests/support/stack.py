@@ -14,8 +14,8 @@ from testcontainers.compose import DockerCompose
 
 from churnstream.local_kafka import free_port
 from contract.settings import Settings, load_settings
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SERVICES = ("kafka", "postgres", "mlflow", "scorer", "join", "monitor", "reports", "api", "producer")
 """Those that run for good; ``init`` ends."""
 

@@ -17,11 +17,11 @@ from contract.settings import Settings
 from scorer.model import load_model
 from tests.support.kafka import stream_settings
 from tests.support.mlflow_store import make_template, store_in
+from tests.support.paths import SHIPPED_SCHEMA
 from tests.support.tables import toy_table
 from training.train import train
 
 _ROWS = 600
-_SHIPPED = Path(__file__).parents[2] / "contract" / "datasets" / "bank_churn.toml"
 
 
 class Kind(StrEnum):
@@ -81,7 +81,7 @@ def probabilities(settings: Settings, version: int, features: Sequence[dict[str,
 
 def _other_schema(folder: Path) -> Path:
     path = folder / "other.toml"
-    path.write_text(_SHIPPED.read_text().replace("max = 110", "max = 111"))
+    path.write_text(SHIPPED_SCHEMA.read_text().replace("max = 110", "max = 111"))
     return path
 
 

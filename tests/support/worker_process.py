@@ -23,10 +23,10 @@ from churnstream.orphans import OrphanGuard
 from contract.settings import Settings
 from tests.support.bad_input import NOW
 from tests.support.kafka import environment
+from tests.support.paths import ROOT
 from tests.support.polling import eventually
 
 Kind = Literal["score", "join"]
-_ROOT = Path(__file__).parents[2]
 _LOG_TAIL = 4_000
 
 
@@ -55,7 +55,7 @@ class WorkerProcess:
         with log_path.open("wb") as log:
             self._process = subprocess.Popen(
                 [*command, *(["--fault", str(fault)] if fault else [])],
-                cwd=_ROOT,
+                cwd=ROOT,
                 env=environment(settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

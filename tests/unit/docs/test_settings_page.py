@@ -1,9 +1,8 @@
 """docs/settings.md says what the settings say."""
 
 import importlib.util
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.support.paths import ROOT
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -1,7 +1,5 @@
 """The report's protocol on a small table, and its published figures on the public one where that is at hand."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -9,6 +7,7 @@ from xgboost import XGBClassifier
 
 from contract.errors import UserError
 from contract.schema import Schema, load_schema, parse_schema
+from tests.support.paths import REAL_TABLE
 from tests.support.tables import toy_table
 from training.plotting import png
 from training.prepare import Table, read_table
@@ -24,7 +23,6 @@ from training.reproduction import (
 )
 
 SCHEMA = load_schema("bank_churn")
-REAL_TABLE = Path(__file__).parents[4] / "shared" / "data" / "Churn_Modelling.csv"
 
 
 def hard_table(rows: int = 1_500) -> Table:

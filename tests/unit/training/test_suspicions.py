@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -6,12 +5,12 @@ import pandas as pd
 import pytest
 
 from contract.schema import Schema, load_schema, parse_schema
+from tests.support.paths import REAL_TABLE
 from tests.support.tables import toy_table
 from training.prepare import read_table
 from training.suspicions import single_feature_auc, suspicions
 
 SCHEMA = load_schema("bank_churn")
-REAL_TABLE = Path(__file__).parents[4] / "shared" / "data" / "Churn_Modelling.csv"
 
 
 def with_feature(**feature: Any) -> Schema:
