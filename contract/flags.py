@@ -8,5 +8,7 @@ TopicPrefix = Annotated[str | None, typer.Option(help="Put before every topic an
 Partitions = Annotated[int | None, typer.Option(help="Partitions of topics that are created.")]
 Dataset = Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")]
 ModelName = Annotated[str | None, typer.Option(help="Registered model.")]
+ModelAlias = Annotated[str | None, typer.Option(help="Alias of the version that scores.")]
+TrackingUri = Annotated[str | None, typer.Option(help="MLflow, where the model is registered.")]
 Instance = Annotated[str | None, typer.Option(help="Stable name of this worker, for quick restarts.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")]

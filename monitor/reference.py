@@ -14,9 +14,11 @@ import pandas as pd
 
 from contract.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
 from contract.errors import UserError
-from contract.messages import ModelRef
+from contract.messages import Drift, ModelRef, Summary
 from contract.mlflow_access import mlflow_client
 from contract.schema import Schema
+from contract.settings import Settings
+from monitor.drift import judge, sample_frame
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -121,6 +123,37 @@ class ReferenceCache:
     def _cached(self, model: ModelRef) -> Path | None:
         files = [path for path in self._folder.glob("*.parquet") if path.name.startswith(_stem(model))]
         return max(files, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
+class References:
+    """The reference samples of the models on the stream, in memory and as files."""
+
+    def __init__(self, cache: ReferenceCache, settings: Settings, schema: Schema) -> None:
+        self._cache = cache
+        self._settings = settings
+        self._schema = schema
+        self._frames: dict[ModelRef, pd.DataFrame] = {}
+        self._paths: dict[ModelRef, Path] = {}
+
+    def prepare(self, model: ModelRef) -> None:
+        """Fetch a model's sample; see ``ReferenceCache.load`` for what it raises."""
+        self._paths[model] = self._cache.path(model)
+        self._frames[model] = self._cache.load(model)
+
+    def path(self, model: ModelRef) -> Path:
+        """The file of a prepared model's sample."""
+        return self._paths[model]
+
+    def judge(self, model: ModelRef, summary: Summary) -> Drift:
+        """The drift of a window's sample against the sample of its (prepared) model."""
+        return judge(
+            sample_frame(self._schema, summary.sample),
+            self._frames[model],
+            self._schema,
+            alpha=self._settings.alpha,
+            min_distance=self._settings.min_distance,
+            min_records=self._settings.min_records,
+        )
 
 
 def _stem(model: ModelRef) -> str:

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import msgspec
 
 from contract.messages import ModelRef, Window, encode
+from monitor.files import write_durably
 from monitor.naming import file_time, iso_time, model_title, verdict, version_title
-from monitor.spool import write_durably
 
 WORKSPACE = "workspace"
 """Folder in the state folder that `evidently ui --workspace` serves."""

@@ -7,7 +7,6 @@ at the next start. Appending a window (key, status, revision) that waits already
 
 import hashlib
 import logging
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from pathlib import Path
 import msgspec
 
 from contract.messages import Window, encode
+from monitor.files import UNFINISHED, write_durably
 
 _log = logging.getLogger("churnstream.spool")
 _SUFFIX = ".json"
-_UNFINISHED = ".part"
 _UNREADABLE = ".unreadable"
 
 
@@ -43,7 +42,7 @@ class Spool:
         self._limit = limit
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob(f"*{_UNFINISHED}"):
+        for leftover in folder.glob(f"*{UNFINISHED}"):
             leftover.unlink()
         names = sorted(path.name for path in folder.glob(f"*{_SUFFIX}"))
         self._names = {_identity(name): name for name in names}
@@ -103,21 +102,6 @@ class Spool:
                 path.rename(path.with_suffix(_UNREADABLE))
                 self._names.pop(_identity(name), None)
             return None
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file so that, after a crash at any moment, ``path`` holds its old content or the new one, whole."""
-    unfinished = path.with_suffix(_UNFINISHED)
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _window_identity(window: Window) -> str:

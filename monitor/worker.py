@@ -9,8 +9,8 @@ from contract.heartbeat import Heartbeat
 from contract.schema import Schema
 from contract.settings import Settings
 from monitor.faust_app import create_app
-from monitor.outlet import MonitorOutlet, References
-from monitor.reference import ReferenceCache
+from monitor.outlet import MonitorOutlet
+from monitor.reference import ReferenceCache, References
 from monitor.report_process import ReportProcess
 from monitor.sink import MlflowSink, SinkThread
 from monitor.slot import Slot

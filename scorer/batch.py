@@ -2,13 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
-from contract.messages import ModelRef
 from contract.records import Record, record_type
 from contract.rejection import (
     EARLIEST_EVENT_TIME,
@@ -20,36 +16,9 @@ from contract.rejection import (
 )
 from contract.schema import Schema
 from contract.topics import MAX_VALUE_BYTES
+from scorer.scores import Scores, finite_scores
 
 _OPEN, _CLOSE = ord("{"), ord("}")
-
-
-class Scores(Protocol):
-    """What a batch needs of a model: its name and threshold, and one call on one matrix."""
-
-    @property
-    def ref(self) -> ModelRef: ...
-
-    @property
-    def threshold(self) -> float: ...
-
-    def score(self, features: Sequence[msgspec.Struct]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
-        """Probabilities of the positive class and decisions (0/1), one per record."""
-        ...
-
-
-def finite_scores(
-    model: Scores, features: Sequence[msgspec.Struct]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
-    """As ``model.score``, of a model that is not trusted to answer with numbers.
-
-    Raises:
-        ValueError: a probability is none.
-    """
-    probabilities, decisions = model.score(features)
-    if not np.isfinite(probabilities).all():
-        raise ValueError(f"model {model.ref.name} v{model.ref.version} answered with a probability that is no number")
-    return probabilities, decisions
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,7 @@
 import threading
 from typing import TYPE_CHECKING
 
-from contract.flags import Dataset, Instance, ModelName, Partitions, TopicPrefix, Verbose
-from scorer.options import ModelAlias, TrackingUri
+from contract.flags import Dataset, Instance, ModelAlias, ModelName, Partitions, TopicPrefix, TrackingUri, Verbose
 
 if TYPE_CHECKING:
     from contract.schema import Schema

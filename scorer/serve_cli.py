@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from contract.flags import Dataset, ModelName, Partitions, TopicPrefix, Verbose
-from scorer.options import ModelAlias, TrackingUri
+from contract.flags import Dataset, ModelAlias, ModelName, Partitions, TopicPrefix, TrackingUri, Verbose
 
 
 def serve(

@@ -23,7 +23,8 @@ from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.transactions import BatchAborted, Checkpoint, Transactions, no_checkpoint
-from scorer.batch import BatchScorer, Raw, Scored, Scores
+from scorer.batch import BatchScorer, Raw, Scored
+from scorer.scores import Scores
 
 GROUP = "scorer"
 _POLL_SECONDS = 0.2
