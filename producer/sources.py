@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from contract import tables
-from contract.cells import NO_LABEL
 from contract.errors import UserError
 from contract.schema import Schema
+from contract.tables import reading
+from contract.tables.cells import NO_LABEL
 
 Labels = NDArray[np.int8]
-CHUNK_ROWS = tables.CHUNK_ROWS
+CHUNK_ROWS = reading.CHUNK_ROWS
 
 
 class Source(Protocol):
@@ -64,7 +64,7 @@ class TableSource:
     def __init__(self, path: Path, schema: Schema, chunk_rows: int = CHUNK_ROWS) -> None:
         self.path = path
         self.schema = schema
-        self._table = tables.open_table(path, schema, f"--data {path}", chunk_rows)
+        self._table = reading.open_table(path, schema, f"--data {path}", chunk_rows)
         self.repairs = self._table.repairs
         if len(self) == 0:
             raise UserError(f"--data {path} has no rows; give a table with at least one")

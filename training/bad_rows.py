@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contract.cells import NO_LABEL, OTHER_LABEL
 from contract.errors import UserError
 from contract.records import LARGEST_NUMBER
 from contract.schema import Feature, Kind, Schema
+from contract.tables.cells import NO_LABEL, OTHER_LABEL
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -74,7 +74,7 @@ class BadRows:
 
 
 def find_bad_rows(frame: pd.DataFrame, schema: Schema, origin: str) -> BadRows:
-    """Judge a frame as ``contract.tables.SchemaTable.chunks`` gives it, whole.
+    """Judge a frame as ``contract.tables.reading.SchemaTable.chunks`` gives it, whole.
 
     Raises:
         UserError: more than half of the rows have another kind of value in a column than the schema says, so that not

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contract.cells import NULLS, identifier, is_nothing, numbers, stripped, whole
-from contract.decimal_mark import DecimalMark
 from contract.errors import UserError
 from contract.records import LARGEST_NUMBER
 from contract.schema import Kind
-from contract.table_forms import file_repairs
-from contract.tables import CHUNK_ROWS, open_raw
+from contract.tables.cells import NULLS, identifier, is_nothing, numbers, stripped, whole
+from contract.tables.decimal_mark import DecimalMark
+from contract.tables.forms import file_repairs
+from contract.tables.reading import CHUNK_ROWS, open_raw
 
 MAX_ROWS = 200_000
 """So many rows are looked at: memory holds all their cells."""
@@ -112,7 +112,7 @@ class Columns:
 
 
 def read_columns(path: Path) -> Columns:
-    """Read a table of any kind that ``contract.tables`` reads.
+    """Read a table of any kind that ``contract.tables.reading`` reads.
 
     Raises:
         UserError: it cannot be read, or in more than one way; it has no rows, or two columns of one name.

@@ -17,7 +17,7 @@ import pandas as pd
 from contract.errors import UserError
 from contract.records import columns_frame
 from contract.schema import Schema
-from contract.tables import open_table
+from contract.tables.reading import open_table
 from training.bad_rows import BadRow, find_bad_rows
 
 MIN_ROWS = 200
@@ -111,7 +111,7 @@ def hash_data(X: pd.DataFrame, y: Labels, schema: Schema) -> str:
 
 
 def _read(table: Path | pd.DataFrame, schema: Schema, origin: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """All rows, as ``contract.tables.SchemaTable.chunks`` gives them, and what was repaired."""
+    """All rows, as ``contract.tables.reading.SchemaTable.chunks`` gives them, and what was repaired."""
     opened = open_table(table, schema, origin)
     if opened.rows == 0:
         raise UserError(f"{origin} has no rows; give a table with at least {MIN_ROWS}")

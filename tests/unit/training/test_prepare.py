@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contract.cells import Cells
 from contract.errors import UserError
 from contract.records import columns_frame
 from contract.schema import Schema, load_schema, parse_schema
-from contract.table_excel import ExcelTable
-from contract.table_parquet import ParquetTable
-from contract.table_text import TextTable
+from contract.tables.cells import Cells
+from contract.tables.excel import ExcelTable
+from contract.tables.parquet import ParquetTable
+from contract.tables.text import TextTable
 from tests.support.tables import SURNAME, toy_table
 from training.bad_rows import BadRow
 from training.prepare import MIN_ROWS, OnBadRows, read_table

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from contract.cells import Mark
 from contract.errors import UserError
+from contract.tables.cells import Mark
 
 _FLAGS = re.MULTILINE | re.ASCII
 

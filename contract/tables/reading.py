@@ -13,15 +13,15 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from contract.cells import Cells, identifiers, label_codes, names, numbers, stripped
-from contract.decimal_mark import DecimalMark
 from contract.errors import UserError
 from contract.schema import Feature, Schema
-from contract.table_columns import find_columns
-from contract.table_excel import ExcelTable
-from contract.table_forms import IdForms, NumberForms, file_repairs, forms_of, repairs
-from contract.table_parquet import FrameTable, ParquetTable
-from contract.table_text import TextTable
+from contract.tables.cells import Cells, identifiers, label_codes, names, numbers, stripped
+from contract.tables.columns import find_columns
+from contract.tables.decimal_mark import DecimalMark
+from contract.tables.excel import ExcelTable
+from contract.tables.forms import IdForms, NumberForms, file_repairs, forms_of, repairs
+from contract.tables.parquet import FrameTable, ParquetTable
+from contract.tables.text import TextTable
 
 CHUNK_ROWS = 10_000
 _TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
@@ -114,7 +114,7 @@ class SchemaTable:
 
         The id is text (empty where there is none). Numeric, ordinal and flag features are float64 with NaN for nothing,
         or object where some cell is no number, which then stands among the floats as it is; categorical ones are object
-        with None for nothing. The label is int8, as ``contract.cells.label_codes`` gives it.
+        with None for nothing. The label is int8, as ``contract.tables.cells.label_codes`` gives it.
         """
         schema, parse = self._schema, self._raw.parses_text
         for raw in self._raw.chunks(self._positions, self._chunk_rows):

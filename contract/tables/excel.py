@@ -14,15 +14,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from contract.cells import Cells
 from contract.errors import UserError
+from contract.tables.cells import Cells
 
 Row = tuple[Any, ...]
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s>/]")
 
 
 class ExcelTable:
-    """A ``contract.tables.RawTable`` of a workbook."""
+    """A ``contract.tables.reading.RawTable`` of a workbook."""
 
     parses_text = True
     points_expected = False

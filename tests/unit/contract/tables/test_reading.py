@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from contract.cells import NO_LABEL, OTHER_LABEL, label_codes, names, numbers
 from contract.errors import UserError
 from contract.schema import Feature, Kind, LabelColumn, Schema, parse_schema
-from contract.tables import SchemaTable, open_table
+from contract.tables.cells import NO_LABEL, OTHER_LABEL, label_codes, names, numbers
+from contract.tables.reading import SchemaTable, open_table
 
 SECRET = "Zzyzxsecret"
 SCHEMA = parse_schema(

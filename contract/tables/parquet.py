@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contract.cells import Cells
 from contract.errors import UserError
+from contract.tables.cells import Cells
 
 
 class ParquetTable:
-    """A ``contract.tables.RawTable`` of a Parquet file."""
+    """A ``contract.tables.reading.RawTable`` of a Parquet file."""
 
     parses_text = False
     points_expected = True
@@ -52,7 +52,7 @@ class ParquetTable:
 
 
 class FrameTable:
-    """A ``contract.tables.RawTable`` of a frame in memory; its text is taken as a CSV file's."""
+    """A ``contract.tables.reading.RawTable`` of a frame in memory; its text is taken as a CSV file's."""
 
     parses_text = True
     points_expected = True

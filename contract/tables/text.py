@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from contract.cells import Cells
 from contract.errors import UserError
-from contract.table_dialect import DELIMITERS, find_dialect, is_blank, not_text, not_well_formed
+from contract.tables.cells import Cells
+from contract.tables.dialect import DELIMITERS, find_dialect, is_blank, not_text, not_well_formed
 
 
 class TextTable:
-    """A ``contract.tables.RawTable`` of a text file."""
+    """A ``contract.tables.reading.RawTable`` of a text file."""
 
     parses_text = True
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from contract.cells import NULLS, Mark, whole
 from contract.errors import UserError
 from contract.schema import Feature, Kind
+from contract.tables.cells import NULLS, Mark, whole
 
 _NUMERAL = re.compile(r"[+-]?[0-9]+")
 _FRACTION = re.compile(r"[+-]?[0-9]*[.,][0-9]+")
@@ -110,7 +110,7 @@ def _all_digits(texts: Sequence[Any]) -> bool:
 
 
 def forms_of(feature: Feature, parses_text: bool) -> Forms:
-    """What to look for in a feature's cells; ``parses_text`` as in ``contract.tables.RawTable``."""
+    """What to look for in a feature's cells; ``parses_text`` as in ``contract.tables.reading.RawTable``."""
     if feature.is_categorical:
         return CategoryForms(feature.categories)
     return NumberForms() if parses_text and feature.kind in (Kind.ORDINAL, Kind.FLAG) else Forms()

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from contract.errors import UserError
 from contract.schema import Schema
-from contract.table_dialect import alike
+from contract.tables.dialect import alike
 
 
 @dataclass(frozen=True)
 class Found:
-    """Positions of id, features and label, in this order; ``repairs`` as in ``contract.tables.SchemaTable``."""
+    """Positions of id, features and label, in this order; ``repairs`` as in ``contract.tables.reading.SchemaTable``."""
 
     positions: tuple[int, ...]
     repairs: tuple[str, ...]

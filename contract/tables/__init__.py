@@ -1,0 +1,1 @@
+"""Tables of any dialect, read as they are: CSV, Excel and Parquet, row by row, in bounded memory."""
