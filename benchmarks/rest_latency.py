@@ -35,7 +35,7 @@ from broker import broker
 from churnstream.local_kafka import free_port
 from churnstream.orphans import OrphanGuard
 from contract.errors import UserError
-from contract.kafka import admin_client
+from contract.kafka.clients import admin_client
 from contract.schema import Kind, Schema, load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import topic_specs

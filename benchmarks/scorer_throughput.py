@@ -21,8 +21,8 @@ from pathlib import Path
 from broker import broker
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from contract.kafka import admin_client, committed_consumer, idempotent_producer, transactional_producer
-from contract.provision import ensure_topics
+from contract.kafka.clients import admin_client, committed_consumer, idempotent_producer, transactional_producer
+from contract.kafka.provision import ensure_topics
 from contract.schema import Schema, load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import CUSTOMERS, PREDICTIONS

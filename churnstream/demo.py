@@ -30,8 +30,8 @@ from churnstream.mlflow_server import newest_report
 from churnstream.watch import Snapshot, StreamWatch
 from contract.durations import parse_duration
 from contract.errors import UserError
-from contract.kafka import admin_client
-from contract.provision import ensure_topics
+from contract.kafka.clients import admin_client
+from contract.kafka.provision import ensure_topics
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from producer.sources import open_table

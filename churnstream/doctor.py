@@ -10,8 +10,8 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from contract.errors import UserError
-from contract.kafka import DEFAULT_BOOTSTRAP_SERVERS, admin_client
-from contract.provision import ensure_topics, misfits
+from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS, admin_client
+from contract.kafka.provision import ensure_topics, misfits
 from contract.schema import load_schema
 from contract.settings import Settings
 

@@ -18,8 +18,8 @@ from churnstream.live import windows_table
 from churnstream.watch import Snapshot, StreamWatch
 from contract.errors import UserError
 from contract.heartbeat import Heartbeat
-from contract.kafka import admin_client
-from contract.provision import ensure_topics
+from contract.kafka.clients import admin_client
+from contract.kafka.provision import ensure_topics
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS

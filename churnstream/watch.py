@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import msgspec
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from contract.dead_letters import ORIGIN_TOPIC
-from contract.kafka import client_config
+from contract.kafka.clients import client_config
+from contract.kafka.dead_letters import ORIGIN_TOPIC
 from contract.messages import Alert, ModelRef, Progress, Window
 from contract.settings import Settings
 from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, PANES, WINDOWS

@@ -9,11 +9,11 @@ from types import FrameType
 from typing import Any
 
 from contract.errors import UserError
-from contract.kafka import admin_client
-from contract.provision import ensure_topics
+from contract.kafka.clients import admin_client
+from contract.kafka.provision import ensure_topics
+from contract.kafka.transactions import Fenced
 from contract.schema import Schema, load_schema
 from contract.settings import Settings, load_settings
-from contract.transactions import Fenced
 
 _GRACE_SECONDS = 5.0
 

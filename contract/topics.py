@@ -38,7 +38,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
 
     Those keyed by customer have the same number of partitions, so that a customer's messages meet. ``panes``,
     ``windows`` and ``alerts`` have one: a window needs the panes of all partitions in one place. ``format`` holds one
-    message for good (``contract.topic_format``).
+    message for good (``contract.kafka.topic_format``).
     """
     size = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
     stream = {"cleanup.policy": "delete", **size}

@@ -16,7 +16,7 @@ from faust.transport.drivers import aiokafka as driver
 from yarl import URL
 
 from contract.errors import UserError
-from contract.kafka import DEFAULT_BOOTSTRAP_SERVERS
+from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS
 from contract.settings import Settings
 from contract.topics import MAX_MESSAGE_BYTES
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import msgspec
 from confluent_kafka import Message
 
-from contract.control import is_end_of_stream
+from contract.kafka.control import is_end_of_stream
 from contract.messages import Label, Prediction, prediction_type
 from contract.rejection import Rejection, check_event_time, check_key, decode
 from contract.schema import Schema

@@ -16,16 +16,16 @@ import msgspec
 from confluent_kafka import Message, Producer, TopicPartition
 
 from contract.clock import Clock, SystemClock
-from contract.consuming import BatchConsumer
-from contract.dead_letters import produce_dead_letter
 from contract.errors import UserError
 from contract.heartbeat import Heartbeat
-from contract.kafka import committed_consumer, transactional_id, transactional_producer
+from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
+from contract.kafka.consuming import BatchConsumer
+from contract.kafka.dead_letters import produce_dead_letter
+from contract.kafka.transactions import BatchAborted, Checkpoint, Transactions, no_checkpoint
 from contract.messages import Pane, Progress, encode
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
-from contract.transactions import BatchAborted, Checkpoint, Transactions, no_checkpoint
 from monitor.catch_up import CatchUp
 from monitor.incoming import Incoming, IncomingReader
 from monitor.join import Effects, PartitionJoin

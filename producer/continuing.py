@@ -1,10 +1,10 @@
 """Going on with a stream: whether it has ended, when, as its last messages say, and where the next replay begins."""
 
-from contract.control import end_of_stream_time, is_end_of_stream
 from contract.errors import UserError
-from contract.kafka import admin_client
-from contract.peeking import peeking
-from contract.provision import ensure_topics
+from contract.kafka.clients import admin_client
+from contract.kafka.control import end_of_stream_time, is_end_of_stream
+from contract.kafka.peeking import peeking
+from contract.kafka.provision import ensure_topics
 from contract.settings import Settings
 from contract.topics import CUSTOMERS
 from producer.options import format_time

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from contract.control import Header, end_of_stream_message
 from contract.errors import UserError
-from contract.kafka import admin_client, idempotent_producer
-from contract.provision import ensure_topics
+from contract.kafka.clients import admin_client, idempotent_producer
+from contract.kafka.control import Header, end_of_stream_message
+from contract.kafka.provision import ensure_topics
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, LABELS
 from producer.scenario import Scenario

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from contract.kafka import idempotent_producer
+from contract.kafka.clients import idempotent_producer
 from contract.settings import Settings
 from contract.topics import PREDICTIONS
 

@@ -13,10 +13,10 @@ import msgspec
 from confluent_kafka import KafkaException, Message
 
 from contract.clock import Clock, SystemClock
-from contract.control import is_end_of_stream
 from contract.errors import UserError
+from contract.kafka.control import is_end_of_stream
+from contract.kafka.peeking import Peek, peeking
 from contract.outage import Outage
-from contract.peeking import Peek, peeking
 from contract.rejection import Rejection, check_event_time, decode
 from contract.settings import Settings
 from contract.topics import CUSTOMERS

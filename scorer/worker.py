@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from confluent_kafka import Message, Producer, TopicPartition
 
 from contract.clock import Clock, SystemClock
-from contract.consuming import BatchConsumer
-from contract.control import is_end_of_stream
-from contract.dead_letters import produce_dead_letter
 from contract.heartbeat import Heartbeat
-from contract.kafka import committed_consumer, transactional_id, transactional_producer
+from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
+from contract.kafka.consuming import BatchConsumer
+from contract.kafka.control import is_end_of_stream
+from contract.kafka.dead_letters import produce_dead_letter
+from contract.kafka.transactions import BatchAborted, Checkpoint, Transactions, no_checkpoint
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
-from contract.transactions import BatchAborted, Checkpoint, Transactions, no_checkpoint
 from scorer.batch import BatchScorer, Raw, Scored
 from scorer.scores import Scores
 

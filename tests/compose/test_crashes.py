@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from churnstream.watch import Snapshot, StreamWatch
-from contract.peeking import peeking
+from contract.kafka.peeking import peeking
 from contract.topics import CUSTOMERS, DEAD_LETTERS, OUTCOMES, PREDICTIONS, topic_specs
 from producer.synthetic import write_csv
 from tests.support.kafka import committed

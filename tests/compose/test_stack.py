@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from contract.kafka import admin_client
+from contract.kafka.clients import admin_client
 from contract.topics import CUSTOMERS, LABELS, OUTCOMES, PREDICTIONS, WINDOWS
 from monitor.report_files import project_id
 from tests.support.browser import DRAWN_MS, open_browser

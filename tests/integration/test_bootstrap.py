@@ -6,8 +6,8 @@ import pytest
 
 from churnstream.bootstrap import initialise
 from contract.errors import UserError
-from contract.kafka import admin_client
-from contract.provision import misfits
+from contract.kafka.clients import admin_client
+from contract.kafka.provision import misfits
 from contract.registry import find_version, registry_client
 from contract.settings import Settings, load_settings
 from producer.synthetic import write_csv

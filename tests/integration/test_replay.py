@@ -16,9 +16,9 @@ from confluent_kafka import Message
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from churnstream.local_kafka import LocalKafka
-from contract.control import is_end_of_stream
 from contract.errors import UserError
-from contract.kafka import admin_client
+from contract.kafka.clients import admin_client
+from contract.kafka.control import is_end_of_stream
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import CUSTOMERS, LABELS, topic_specs

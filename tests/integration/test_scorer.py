@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from contract.control import is_end_of_stream
+from contract.kafka.control import is_end_of_stream
 from contract.schema import load_schema
 from contract.testing import ManualClock
 from contract.topics import CUSTOMERS, DEAD_LETTERS, MAX_MESSAGE_BYTES, PREDICTIONS

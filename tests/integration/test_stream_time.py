@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import Producer
 
 from churnstream.local_kafka import LocalKafka
-from contract.control import end_of_stream_message
-from contract.kafka import admin_client
-from contract.peeking import peeking
-from contract.provision import ensure_topics
+from contract.kafka.clients import admin_client
+from contract.kafka.control import end_of_stream_message
+from contract.kafka.peeking import peeking
+from contract.kafka.provision import ensure_topics
 from contract.settings import Settings
 from contract.testing import ManualClock
 from contract.topics import CUSTOMERS

@@ -7,10 +7,10 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from churnstream.local_kafka import free_port
 from contract.errors import UserError
-from contract.kafka import admin_client
-from contract.provision import ensure_topics, misfits
+from contract.kafka.clients import admin_client
+from contract.kafka.provision import ensure_topics, misfits
+from contract.kafka.topic_format import TOPIC_FORMAT, read_format
 from contract.settings import Settings, load_settings
-from contract.topic_format import TOPIC_FORMAT, read_format
 from contract.topics import CUSTOMERS, FORMAT, PANES, PREDICTIONS, topic_specs
 from tests.support.kafka import committed, send
 from tests.support.polling import eventually

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from contract.control import end_of_stream_message
+from contract.kafka.control import end_of_stream_message
 from contract.messages import Drift, Outcome, Pane, PaneMessage, Progress, Summary, Window
 from contract.schema import load_schema
 from contract.settings import Settings

@@ -9,9 +9,9 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from contract.control import end_of_stream_message
-from contract.kafka import admin_client
-from contract.provision import ensure_topics
+from contract.kafka.clients import admin_client
+from contract.kafka.control import end_of_stream_message
+from contract.kafka.provision import ensure_topics
 from contract.settings import Settings, load_settings
 from contract.topics import CUSTOMERS, LABELS
 

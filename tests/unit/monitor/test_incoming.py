@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from confluent_kafka import Message
 
-from contract.control import end_of_stream_message
+from contract.kafka.control import end_of_stream_message
 from contract.messages import Label, Prediction, encode, prediction_type
 from contract.rejection import Reason, Rejection
 from contract.schema import load_schema

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from contract.control import end_of_stream_message, is_end_of_stream
+from contract.kafka.control import end_of_stream_message, is_end_of_stream
 
 
 def test_the_end_of_the_stream_is_recognised() -> None:

@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import Producer
 
-from contract.dead_letters import produce_dead_letter
+from contract.kafka.dead_letters import produce_dead_letter
 from contract.rejection import Reason, Rejection
 
 

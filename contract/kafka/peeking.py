@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contract.errors import UserError
-from contract.kafka import build_client, client_config
+from contract.kafka.clients import build_client, client_config
 from contract.settings import Settings
 
 _POLL_SECONDS = 0.1

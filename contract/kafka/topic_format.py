@@ -10,8 +10,8 @@ import msgspec
 from confluent_kafka import KafkaError, Producer, TopicPartition
 
 from contract.errors import UserError
-from contract.kafka import build_client, client_config
-from contract.peeking import peeking
+from contract.kafka.clients import build_client, client_config
+from contract.kafka.peeking import peeking
 from contract.settings import Settings
 from contract.topics import FORMAT
 

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from contract import log_throttle
-from contract.log_throttle import LogThrottle
+from contract.kafka import log_throttle
+from contract.kafka.log_throttle import LogThrottle
 
 
 def test_messages_that_differ_in_numbers_only_are_held_back(

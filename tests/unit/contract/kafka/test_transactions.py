@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from contract import transactions
-from contract.transactions import BatchAborted, Transactions
+from contract.kafka import transactions
+from contract.kafka.transactions import BatchAborted, Transactions
 
 OFFSETS = [TopicPartition("customers", 0, 7)]
 

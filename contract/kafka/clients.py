@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from contract.errors import UserError
-from contract.log_throttle import LogThrottle
+from contract.kafka.log_throttle import LogThrottle
 from contract.settings import KAFKA_PREFIX, Settings
 from contract.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES
 

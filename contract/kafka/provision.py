@@ -6,8 +6,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from contract.errors import UserError
+from contract.kafka.topic_format import TOPIC_FORMAT, hold_messages, read_format, write_format
 from contract.settings import Settings
-from contract.topic_format import TOPIC_FORMAT, hold_messages, read_format, write_format
 from contract.topics import ALERTS, DEAD_LETTERS, FORMAT, OUTCOMES, PANES, PREDICTIONS, WINDOWS, TopicSpec, topic_specs
 
 # customers and labels may be somebody else's, and filled before we first start

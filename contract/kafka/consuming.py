@@ -11,7 +11,7 @@ from collections.abc import Callable
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contract.errors import UserError
-from contract.transactions import BatchAborted, Fenced
+from contract.kafka.transactions import BatchAborted, Fenced
 
 _log = logging.getLogger("churnstream.consuming")
 

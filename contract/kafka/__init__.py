@@ -1,0 +1,1 @@
+"""What every part does at the broker: clients, batches, transactions, topics, dead letters."""
