@@ -10,7 +10,7 @@ from churnstream.demo_scenario import TRAINING_ROWS, TRAINING_SEED
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
-from contract.registry import find_version, model_title, out_of_reach, registry_client
+from contract.models.registry import find_version, model_title, out_of_reach, registry_client
 from contract.settings import Settings
 from producer.synthetic import write_csv
 

@@ -101,7 +101,7 @@ def _clock(settings: Settings, admin: AdminClient) -> str:
 
 
 def _registry(settings: Settings) -> str:
-    from contract.mlflow_access import mlflow_client
+    from contract.models.mlflow_access import mlflow_client
 
     uri = settings.mlflow_tracking_uri
     try:

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from contract.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
 from contract.errors import UserError
 from contract.messages import Drift, ModelRef, Summary
-from contract.mlflow_access import mlflow_client
+from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
+from contract.models.mlflow_access import mlflow_client
 from contract.schema import Schema
 from contract.settings import Settings
 from monitor.drift import judge, sample_frame

@@ -20,8 +20,8 @@ from evidently.presets import DataDriftPreset
 from evidently.sdk.models import ProjectModel
 from evidently.ui.workspace import Workspace
 
-from contract.bundle import SCORE_COLUMN
 from contract.messages import FeatureDrift, Window
+from contract.models.bundle import SCORE_COLUMN
 from contract.schema import Schema
 from monitor.naming import iso_time, model_title, verdict
 from monitor.report_files import project_id, report_name, workspace_id

@@ -20,8 +20,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from contract.bundle import LABEL_COLUMN
 from contract.messages import SampleRow, Window
+from contract.models.bundle import LABEL_COLUMN
 from contract.settings import Settings
 from monitor.report_files import WORKSPACE, ReportFolder
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from contract.clock import Clock
 from contract.messages import Window
-from contract.mlflow_access import mlflow_client
+from contract.models.mlflow_access import mlflow_client
 from contract.settings import Settings
 from monitor.logged import Logged, LoggedStore, addition
 from monitor.metric_points import RunKind, Values, values_by_run

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from contract.durations import format_duration
 from contract.errors import UserError
-from contract.experiments import model_tags, open_experiment
 from contract.messages import ModelRef, Window
+from contract.models.experiments import model_tags, open_experiment
 from monitor.metric_points import RunKind
 from monitor.naming import version_title
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from contract.bundle import ModelCard
 from contract.messages import Binary, ModelRef, Probability
+from contract.models.bundle import ModelCard
 from scorer.swap import Refusal
 
 

@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from contract.models.registry import Classifier, positive_probabilities
 from contract.records import LARGEST_NUMBER, feature_frame, features_type
-from contract.registry import Classifier, positive_probabilities
 from contract.schema import Feature, Schema
 
 if TYPE_CHECKING:

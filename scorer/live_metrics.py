@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from contract.clock import Clock, SystemClock
 from contract.confusion import Confusion
-from contract.experiments import model_tags, open_experiment
 from contract.messages import ModelRef
+from contract.models.experiments import model_tags, open_experiment
+from contract.models.registry import registry_client
 from contract.outage import Outage
-from contract.registry import registry_client
 from contract.settings import Settings
 from scorer.live_counts import Answered, LiveCounts
 

@@ -1,7 +1,7 @@
 """The registered model as the scorer applies it: one object for the stream and for requests.
 
 Loading takes nothing on trust: the files are skops with known types only, the schema is the one in use, and the answer
-on the model's own input example is the one it gave when it was registered (see ``contract.registry``).
+on the model's own input example is the one it gave when it was registered (see ``contract.models.registry``).
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from contract.bundle import ModelCard
 from contract.errors import UserError
 from contract.messages import ModelRef
-from contract.records import feature_frame
-from contract.registry import (
+from contract.models.bundle import ModelCard
+from contract.models.registry import (
     Classifier,
     Found,
     find_registered,
@@ -27,6 +26,7 @@ from contract.registry import (
     registry_client,
     registry_outages,
 )
+from contract.records import feature_frame
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from scorer.direct import Direct, checked_direct

@@ -16,8 +16,8 @@ import msgspec
 
 from contract.clock import Clock, SystemClock
 from contract.errors import UserError
+from contract.models.registry import Found, model_title, registry_outages
 from contract.outage import Outage
-from contract.registry import Found, model_title, registry_outages
 from contract.settings import Settings
 from scorer.model import Model, ModelRegistry, ModelSource, load_found
 

@@ -1,7 +1,7 @@
 """What can be trained: one table of the kinds of model, and each as a pipeline, unfitted.
 
 A kind is one entry of ``KINDS``: how its inputs are prepared, its classifier, how class weights are given, and what its
-hyper-parameters may be. Everything it is built of can be saved by skops (see ``contract.registry.TRUSTED_TYPES``).
+hyper-parameters may be. Everything it is built of can be saved by skops (``contract.models.registry.TRUSTED_TYPES``).
 """
 
 from collections.abc import Callable, Sequence

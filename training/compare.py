@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from contract.errors import UserError
-from contract.registry import load_registered, out_of_reach, positive_probabilities, registry_client
+from contract.models.registry import load_registered, out_of_reach, positive_probabilities, registry_client
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from training import tags

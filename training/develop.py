@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from contract.registry import positive_probabilities
+from contract.models.registry import positive_probabilities
 from contract.schema import Schema
 from training.candidates import KINDS, xgboost_pipeline
 from training.evaluate import Floats, Labels

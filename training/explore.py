@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from contract.errors import UserError
-from contract.registry import out_of_reach, registry_client
+from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from training import tags

@@ -13,7 +13,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from contract.registry import Classifier, positive_probabilities
+from contract.models.registry import Classifier, positive_probabilities
 from training.evaluate import CALIBRATION_BINS, Floats, Labels, calibration_error
 from training.intervals import LOWER_IS_BETTER, METRICS, Difference, Scored
 from training.plotting import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILION, name, one_axes, several_axes, wilson

@@ -20,7 +20,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
-from contract.registry import Classifier
+from contract.models.registry import Classifier
 from training.split import Fold
 
 Calibration = Literal["none", "sigmoid", "isotonic"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contract.experiments import open_experiment
+from contract.models.experiments import open_experiment
 from contract.settings import Settings
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from contract.errors import UserError
-from contract.registry import (
+from contract.models.registry import (
     Registered,
     find_version,
     load_registered,

@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from contract.bundle import LABEL_COLUMN, METADATA_KEY, REFERENCE_ARTIFACT, SCORE_COLUMN, make_card
-from contract.registry import MODEL_FILE, MODEL_HASH_TAG, TRUSTED_TYPES, Classifier, file_hash
+from contract.models.bundle import LABEL_COLUMN, METADATA_KEY, REFERENCE_ARTIFACT, SCORE_COLUMN, make_card
+from contract.models.registry import MODEL_FILE, MODEL_HASH_TAG, TRUSTED_TYPES, Classifier, file_hash
 from contract.schema import Schema
 from contract.settings import Settings
 from training.develop import HeldOut

@@ -15,7 +15,7 @@ from imblearn.pipeline import Pipeline
 from sklearn.model_selection import cross_val_predict
 from xgboost import XGBRegressor
 
-from contract.registry import out_of_reach, registry_client
+from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
 from training import tags

@@ -6,7 +6,7 @@ would refuse it all the same. A crash leaves a run marked as failed or running.
 
 from dataclasses import dataclass
 
-from contract.registry import out_of_reach, registry_client
+from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
 from training import tags

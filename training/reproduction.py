@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
 
 from contract.errors import UserError
-from contract.registry import positive_probabilities
+from contract.models.registry import positive_probabilities
 from contract.schema import Schema
 from training.encoding import trees
 from training.evaluate import Floats, Labels, evaluate

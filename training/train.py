@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from contract.errors import UserError
-from contract.registry import find_version, out_of_reach, registry_client
+from contract.models.registry import find_version, out_of_reach, registry_client
 from contract.schema import Schema, load_schema, schema_text
 from contract.settings import Settings
 from training import tags

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from contract.bundle import LABEL_COLUMN, SCORE_COLUMN
 from contract.errors import UserError
+from contract.models.bundle import LABEL_COLUMN, SCORE_COLUMN
 from training.evaluate import Floats, Labels
 
 if TYPE_CHECKING:

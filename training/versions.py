@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from contract.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT
 from contract.errors import UserError
+from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT
+from contract.models.registry import model_title
 from contract.records import columns_frame
-from contract.registry import model_title
 from contract.schema import Schema
 from contract.settings import Settings
 from training import tags

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from contract.registry import registry_client
+from contract.models.registry import registry_client
 from contract.settings import Settings
 from tests.support.mlflow_store import make_template, store_in
 

@@ -8,7 +8,7 @@ from churnstream.bootstrap import initialise
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import misfits
-from contract.registry import find_version, registry_client
+from contract.models.registry import find_version, registry_client
 from contract.settings import Settings, load_settings
 from producer.synthetic import write_csv
 from tests.support.paths import SHIPPED_SCHEMA

@@ -12,7 +12,7 @@ from mlflow.entities import Run
 from sklearn.metrics import f1_score
 
 from contract.messages import ModelRef
-from contract.registry import registry_client
+from contract.models.registry import registry_client
 from contract.settings import Settings
 from contract.testing import ManualClock
 from scorer.live_metrics import LiveMetrics

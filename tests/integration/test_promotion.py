@@ -9,9 +9,9 @@ import pytest
 from mlflow import MlflowClient
 from typer.testing import CliRunner
 
-from contract.bundle import REFERENCE_ARTIFACT
 from contract.errors import UserError
-from contract.registry import find_version, registry_client
+from contract.models.bundle import REFERENCE_ARTIFACT
+from contract.models.registry import find_version, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from tests.support.mlflow_store import make_template, store_in

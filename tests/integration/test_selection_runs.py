@@ -11,11 +11,11 @@ import pytest
 import skops.io
 from typer.testing import CliRunner
 
-from contract.bundle import REFERENCE_ARTIFACT
 from contract.errors import UserError
 from contract.messages import ModelRef
+from contract.models.bundle import REFERENCE_ARTIFACT
+from contract.models.registry import MODEL_HASH_TAG, file_hash, positive_probabilities, registry_client
 from contract.records import features_type
-from contract.registry import MODEL_HASH_TAG, file_hash, positive_probabilities, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings
 from monitor.reference import ReferenceCache

@@ -21,8 +21,8 @@ import pytest
 from confluent_kafka import Producer
 
 from churnstream.local_kafka import free_port
+from contract.models.registry import registry_client
 from contract.process import in_background
-from contract.registry import registry_client
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS

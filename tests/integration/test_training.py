@@ -14,10 +14,10 @@ import yaml
 from typer.testing import CliRunner
 
 from churnstream.local_kafka import free_port
-from contract.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
 from contract.errors import UserError
+from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
+from contract.models.registry import MODEL_HASH_TAG, file_hash, positive_probabilities, registry_client
 from contract.records import features_type
-from contract.registry import MODEL_HASH_TAG, file_hash, positive_probabilities, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from scorer.model import load_model

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from contract.registry import registry_client
+from contract.models.registry import registry_client
 from contract.settings import Settings, load_settings
 
 

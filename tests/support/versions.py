@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from contract.models.registry import MODEL_FILE, registry_client
 from contract.records import features_type
-from contract.registry import MODEL_FILE, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings
 from scorer.model import load_model

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from contract.bundle import REFERENCE_ARTIFACT
 from contract.errors import UserError
 from contract.messages import ModelRef
+from contract.models.bundle import REFERENCE_ARTIFACT
 from contract.schema import load_schema
 from monitor.reference import ReferenceCache
 from tests.support.messages import features

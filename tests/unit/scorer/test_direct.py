@@ -22,8 +22,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from sklearn.tree import DecisionTreeClassifier
 
 from contract.messages import ModelRef
+from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import LARGEST_INTEGER, LARGEST_NUMBER, columns_frame, feature_frame, features_type
-from contract.registry import TRUSTED_TYPES, positive_probabilities
 from contract.schema import Feature, Kind, load_schema, parse_schema
 from scorer.direct import Direct, Encoding, checked_direct, direct
 from scorer.model import Model

@@ -22,8 +22,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier, XGBRFClassifier
 
 from contract.messages import ModelRef
+from contract.models.registry import TRUSTED_TYPES
 from contract.records import columns_frame, features_type
-from contract.registry import TRUSTED_TYPES
 from contract.schema import Schema, parse_schema
 from scorer.direct import direct
 from scorer.explain import Explanation, NotExplainable, explainer

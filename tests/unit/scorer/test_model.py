@@ -5,8 +5,8 @@ import pytest
 
 from contract.errors import UserError
 from contract.messages import ModelRef
+from contract.models.registry import positive_probabilities
 from contract.records import feature_frame, features_type
-from contract.registry import positive_probabilities
 from contract.schema import load_schema
 from contract.settings import load_settings
 from scorer.model import Model, load_model

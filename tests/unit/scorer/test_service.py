@@ -15,7 +15,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from contract.messages import ModelRef
-from contract.registry import Classifier, Found
+from contract.models.registry import Classifier, Found
 from contract.schema import load_schema
 from contract.settings import load_settings
 from contract.testing import ManualClock

@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 from contract.errors import UserError
 from contract.messages import ModelRef
+from contract.models.registry import Found
 from contract.process import in_background
-from contract.registry import Found
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.testing import ManualClock

@@ -16,8 +16,8 @@ from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import columns_frame
-from contract.registry import TRUSTED_TYPES, positive_probabilities
 from contract.schema import Schema, load_schema
 from tests.support.models import small_pipeline
 from tests.support.tables import toy_table

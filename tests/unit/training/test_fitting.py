@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.metrics import brier_score_loss, f1_score
 
+from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import columns_frame
-from contract.registry import TRUSTED_TYPES, positive_probabilities
 from contract.schema import load_schema
 from tests.support.tables import toy_table
 from training.candidates import xgboost_pipeline

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contract.bundle import ModelCard, read_card
 from contract.errors import UserError
-from contract.mlflow_access import configure_mlflow, mlflow_client
+from contract.models.bundle import ModelCard, read_card
+from contract.models.mlflow_access import configure_mlflow, mlflow_client
 from contract.records import columns_frame
 from contract.schema import Schema
 from contract.settings import Settings

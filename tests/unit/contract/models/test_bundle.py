@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from contract.bundle import METADATA_KEY, make_card, read_card
 from contract.errors import UserError
+from contract.models.bundle import METADATA_KEY, make_card, read_card
 from contract.schema import load_schema
 
 SCHEMA = load_schema("bank_churn")

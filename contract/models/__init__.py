@@ -1,0 +1,1 @@
+"""What a registered model is: its files, its registry, and the experiments that tell of it."""
