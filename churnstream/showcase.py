@@ -17,12 +17,12 @@ from churnstream.demo_scenario import LABEL_DELAY, PERIOD, SEED, drifts_of, rate
 from churnstream.live import windows_table
 from churnstream.watch import Snapshot, StreamWatch
 from contract.errors import UserError
-from contract.heartbeat import Heartbeat
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS
+from contract.worker.heartbeat import Heartbeat
 from producer.continuing import next_start, replay_name
 from producer.display import progress_shown, summary
 from producer.opening import open_source

@@ -22,8 +22,8 @@ def init(data: Data = None) -> None:
     from rich.console import Console
 
     from churnstream.bootstrap import initialise
-    from contract.process import configure_logging
     from contract.settings import load_settings
+    from contract.worker.process import configure_logging
 
     configure_logging(verbose=True)
     Console().print(initialise(load_settings(), data), soft_wrap=True, highlight=False)
@@ -56,8 +56,8 @@ def showcase(
 
     from churnstream.addresses import require_http
     from churnstream.showcase import Pages, Showcase, replay_again, run_showcase
-    from contract.process import configure_logging, stop_on_signals
     from contract.settings import load_settings
+    from contract.worker.process import configure_logging, stop_on_signals
 
     configure_logging(verbose=False)
     settings = load_settings()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from contract.flags import Dataset, Instance, Partitions, TopicPrefix, Verbose
+from contract.worker.flags import Dataset, Instance, Partitions, TopicPrefix, Verbose
 
 StateDir = Annotated[str | None, typer.Option(help="Folder of stores, spool and reports.")]
 Slide = Annotated[str | None, typer.Option(help="Distance from window to window, e.g. 1d; the same for both workers.")]
@@ -28,7 +28,7 @@ def join(
 
     Kafka is found through KAFKA_BOOTSTRAP_SERVERS; every librdkafka property passes through as KAFKA_…
     """
-    from contract.process import run_until_signalled, start_worker
+    from contract.worker.process import run_until_signalled, start_worker
     from monitor.join_worker import JoinWorker
 
     settings, schema = start_worker(
@@ -61,7 +61,7 @@ def monitor(
     Reads `panes`, writes `windows` and `alerts`, logs metric timelines and Evidently reports to MLflow. One is at work
     at a time. While MLflow is down, windows wait on disk. SIGTERM finishes reports and writes first.
     """
-    from contract.process import start_worker
+    from contract.worker.process import start_worker
     from monitor.worker import run_monitor
 
     settings, schema = start_worker(

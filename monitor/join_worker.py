@@ -15,9 +15,7 @@ from dataclasses import dataclass
 import msgspec
 from confluent_kafka import Message, Producer, TopicPartition
 
-from contract.clock import Clock, SystemClock
 from contract.errors import UserError
-from contract.heartbeat import Heartbeat
 from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.dead_letters import produce_dead_letter
@@ -26,6 +24,8 @@ from contract.messages import Pane, Progress, encode
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
+from contract.worker.clock import Clock, SystemClock
+from contract.worker.heartbeat import Heartbeat
 from monitor.catch_up import CatchUp
 from monitor.incoming import Incoming, IncomingReader
 from monitor.join import Effects, PartitionJoin

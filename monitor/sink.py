@@ -12,10 +12,10 @@ from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from contract.clock import Clock
 from contract.messages import Window
 from contract.models.mlflow_access import mlflow_client
 from contract.settings import Settings
+from contract.worker.clock import Clock
 from monitor.logged import Logged, LoggedStore, addition
 from monitor.metric_points import RunKind, Values, values_by_run
 from monitor.report_files import ReportFolder

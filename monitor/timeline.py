@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import faust
 import msgspec
 
-from contract.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
 from contract.messages import Alert, ModelRef, Pane, PaneMessage, Progress, Summary, Window, encode
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
+from contract.worker.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
 from monitor.alerts import alert_for
 from monitor.windows import Due, WindowBook
 

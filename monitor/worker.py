@@ -4,10 +4,10 @@ import asyncio
 import logging
 import signal
 
-from contract.clock import SystemClock
-from contract.heartbeat import Heartbeat
 from contract.schema import Schema
 from contract.settings import Settings
+from contract.worker.clock import SystemClock
+from contract.worker.heartbeat import Heartbeat
 from monitor.faust_app import create_app
 from monitor.outlet import MonitorOutlet
 from monitor.reference import ReferenceCache, References

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contract.flags import Dataset, Partitions, TopicPrefix, Verbose
+from contract.worker.flags import Dataset, Partitions, TopicPrefix, Verbose
 
 DEFAULT_ROWS = 10_000
 DEFAULT_SEED = 42
@@ -104,11 +104,11 @@ def replay(
 
     Exit code: 0, 1 if Kafka did not take all, 2 for a mistake in what was given, 130 after Ctrl-C.
     """
-    from contract.clock import SystemClock
     from contract.errors import UserError
-    from contract.process import configure_logging, stop_on_signals
     from contract.schema import load_schema
     from contract.settings import load_settings
+    from contract.worker.clock import SystemClock
+    from contract.worker.process import configure_logging, stop_on_signals
     from producer.continuing import NEXT, next_start, replay_name
     from producer.display import progress_shown, summary, warnings
     from producer.opening import open_source

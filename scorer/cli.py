@@ -3,7 +3,16 @@
 import threading
 from typing import TYPE_CHECKING
 
-from contract.flags import Dataset, Instance, ModelAlias, ModelName, Partitions, TopicPrefix, TrackingUri, Verbose
+from contract.worker.flags import (
+    Dataset,
+    Instance,
+    ModelAlias,
+    ModelName,
+    Partitions,
+    TopicPrefix,
+    TrackingUri,
+    Verbose,
+)
 
 if TYPE_CHECKING:
     from contract.schema import Schema
@@ -31,7 +40,7 @@ def score(
     Kafka is found through KAFKA_BOOTSTRAP_SERVERS; every librdkafka property passes through as KAFKA_…
     (KAFKA_SASL_USERNAME is sasl.username).
     """
-    from contract.process import run_until_signalled, start_worker
+    from contract.worker.process import run_until_signalled, start_worker
     from scorer.swap import Champion
 
     settings, schema = start_worker(
@@ -51,7 +60,7 @@ def score(
 
 def _work(settings: "Settings", schema: "Schema", champion: "Champion", stop: threading.Event) -> None:
     """Score with the model that is the champion at each batch."""
-    from contract.process import in_background
+    from contract.worker.process import in_background
     from scorer.worker import ScorerWorker
 
     def models() -> list["Model"]:

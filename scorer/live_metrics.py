@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from contract.clock import Clock, SystemClock
 from contract.confusion import Confusion
 from contract.messages import ModelRef
 from contract.models.experiments import model_tags, open_experiment
 from contract.models.registry import registry_client
-from contract.outage import Outage
 from contract.settings import Settings
+from contract.worker.clock import Clock, SystemClock
+from contract.worker.outage import Outage
 from scorer.live_counts import Answered, LiveCounts
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from contract.flags import Dataset, ModelAlias, ModelName, Partitions, TopicPrefix, TrackingUri, Verbose
+from contract.worker.flags import Dataset, ModelAlias, ModelName, Partitions, TopicPrefix, TrackingUri, Verbose
 
 
 def serve(
@@ -33,9 +33,9 @@ def serve(
     requests are joined and measured as the stream is. Try it at /docs. CHURNSTREAM_HTTP_TOKEN sets a bearer token.
     Ctrl-C or SIGTERM finishes the requests in work.
     """
-    from contract.process import configure_logging, start_worker
     from contract.schema import load_schema
     from contract.settings import load_settings
+    from contract.worker.process import configure_logging, start_worker
     from scorer.server import serve as run
 
     flags = {

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import uvicorn
 
-from contract.clock import SystemClock
 from contract.errors import UserError
-from contract.process import in_background, stop_on_signals
 from contract.schema import Schema
 from contract.settings import Settings
+from contract.worker.clock import SystemClock
+from contract.worker.process import in_background, stop_on_signals
 from scorer.app import create_app
 from scorer.live_metrics import LiveMetrics
 from scorer.outbox import Outbox

@@ -13,10 +13,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from contract.clock import Clock
 from contract.messages import Label, Prediction, prediction_type
 from contract.schema import Schema
 from contract.settings import Settings
+from contract.worker.clock import Clock
 from scorer.admission import Admission
 from scorer.answers import (
     ExplainedAnswer,

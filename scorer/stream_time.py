@@ -12,14 +12,14 @@ import threading
 import msgspec
 from confluent_kafka import KafkaException, Message
 
-from contract.clock import Clock, SystemClock
 from contract.errors import UserError
 from contract.kafka.control import is_end_of_stream
 from contract.kafka.peeking import Peek, peeking
-from contract.outage import Outage
 from contract.rejection import Rejection, check_event_time, decode
 from contract.settings import Settings
 from contract.topics import CUSTOMERS
+from contract.worker.clock import Clock, SystemClock
+from contract.worker.outage import Outage
 
 _log = logging.getLogger("churnstream.streamtime")
 _INTERVAL_S = 1.0

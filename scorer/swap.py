@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from contract.clock import Clock, SystemClock
 from contract.errors import UserError
 from contract.models.registry import Found, model_title, registry_outages
-from contract.outage import Outage
 from contract.settings import Settings
+from contract.worker.clock import Clock, SystemClock
+from contract.worker.outage import Outage
 from scorer.model import Model, ModelRegistry, ModelSource, load_found
 
 _log = logging.getLogger("churnstream.swap")

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 from confluent_kafka import Message, Producer, TopicPartition
 
-from contract.clock import Clock, SystemClock
-from contract.heartbeat import Heartbeat
 from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.control import is_end_of_stream
@@ -23,6 +21,8 @@ from contract.kafka.transactions import BatchAborted, Checkpoint, Transactions, 
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
+from contract.worker.clock import Clock, SystemClock
+from contract.worker.heartbeat import Heartbeat
 from scorer.batch import BatchScorer, Raw, Scored
 from scorer.scores import Scores
 

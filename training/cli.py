@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from contract.flags import Dataset, Verbose
+from contract.worker.flags import Dataset, Verbose
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -76,8 +76,8 @@ def train(
     """
     from rich.console import Console
 
-    from contract.process import configure_logging
     from contract.settings import load_settings
+    from contract.worker.process import configure_logging
 
     configure_logging(verbose)
     settings = load_settings(

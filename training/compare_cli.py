@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contract.flags import Dataset, ModelName
+from contract.worker.flags import Dataset, ModelName
 
 if TYPE_CHECKING:
     from training.compare import Compared

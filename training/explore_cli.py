@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from contract.flags import Dataset, Verbose
+from contract.worker.flags import Dataset, Verbose
 
 
 def explore(
@@ -29,8 +29,8 @@ def explore(
     """
     from rich.console import Console
 
-    from contract.process import configure_logging
     from contract.settings import load_settings
+    from contract.worker.process import configure_logging
 
     configure_logging(verbose)
     settings = load_settings(dataset=dataset, mlflow_tracking_uri=tracking_uri)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from contract.flags import Dataset, ModelName
+from contract.worker.flags import Dataset, ModelName
 
 
 def promote(

@@ -22,10 +22,10 @@ from confluent_kafka import Producer
 
 from churnstream.local_kafka import free_port
 from contract.models.registry import registry_client
-from contract.process import in_background
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
+from contract.worker.process import in_background
 from scorer.model import Model, load_model
 from scorer.swap import Champion
 from scorer.worker import ScorerWorker

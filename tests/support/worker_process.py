@@ -173,9 +173,9 @@ class _Checkpoint:
 def _main() -> None:
     from contract.errors import UserError
     from contract.kafka.transactions import no_checkpoint
-    from contract.process import configure_logging, run_until_signalled
     from contract.schema import load_schema
     from contract.settings import load_settings
+    from contract.worker.process import configure_logging, run_until_signalled
 
     parser = argparse.ArgumentParser()
     parser.add_argument("kind", choices=["score", "join"])

@@ -13,10 +13,10 @@ from sqlalchemy.exc import OperationalError
 from contract.errors import UserError
 from contract.messages import ModelRef
 from contract.models.registry import Found
-from contract.process import in_background
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.testing import ManualClock
+from contract.worker.process import in_background
 from scorer.model import Model
 from scorer.swap import Champion, Refusal, Serving
 from tests.support.polling import eventually

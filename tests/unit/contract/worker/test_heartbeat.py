@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from contract import heartbeat
-from contract.heartbeat import Heartbeat
+from contract.worker import heartbeat
+from contract.worker.heartbeat import Heartbeat
 
 
 def test_a_beat_touches_the_file_but_not_more_often_than_needed(
