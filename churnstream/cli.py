@@ -11,8 +11,11 @@ from monitor import cli as monitor_cli
 from producer import cli as producer_cli
 from scorer import cli as scorer_cli
 from scorer import serve_cli
-from training import cli as training_cli
-from training import compare_cli, explore_cli, infer_cli, promotion_cli
+from training.commands import compare as compare_cli
+from training.commands import explore as explore_cli
+from training.commands import infer as infer_cli
+from training.commands import promotion as promotion_cli
+from training.commands import train as training_cli
 
 TELEMETRY_OFF = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 

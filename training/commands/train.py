@@ -88,8 +88,8 @@ def train(
         _without_registering(settings, table, on_bad_rows, protocol, task, seed, split_seed, comparing)
         return
     plan = _plan(kinds, samplings, search, budget, trials, jobs, seed) if comparing else None
-    from training.progress import Bar
-    from training.show import show
+    from training.commands.progress import Bar
+    from training.commands.show import show
 
     with Bar(Console(stderr=True), plan) as bar:
         from training.train import train as run
