@@ -40,7 +40,7 @@ from contract.schema import Kind, Schema, load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import topic_specs
 from producer.synthetic import write_csv
-from training.prepare import read_table
+from training.table.prepare import read_table
 from training.train import train
 
 LIST = 1_000

@@ -22,11 +22,11 @@ from training.candidates import KINDS
 from training.develop import HeldOut, develop, finish
 from training.evaluate import evaluate
 from training.measure import Candidate
-from training.prepare import Table, outside, read_table
 from training.sampling import SAMPLINGS, Sampling
 from training.search import Listeners, Plan, Searcher
 from training.selection import rank
-from training.split import held_out
+from training.table.prepare import Table, outside, read_table
+from training.table.split import held_out
 
 SHOWN = ("roc_auc", "f1", "average_precision", "brier")
 CONFIDENCE = 0.95

@@ -19,7 +19,7 @@ from training.compare_rows import Common, kept_rows, unseen_rows
 from training.evaluate import Labels, evaluate
 from training.intervals import Difference, McNemar, Scored, bootstrap, mcnemar, paired_bootstrap
 from training.mlflow_runs import EXPERIMENT, open_run, where
-from training.prepare import read_table
+from training.table.prepare import read_table
 from training.validation_file import VALIDATION_ARTIFACT, read_validation
 from training.versions import CANDIDATES, FORMS, Version, describe, find, is_run_id, is_version
 

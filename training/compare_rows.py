@@ -17,9 +17,9 @@ from contract.errors import UserError
 from contract.schema import Schema
 from training import tags
 from training.evaluate import Labels
-from training.prepare import MIN_ROWS_OF_CLASS, Mask, Table
-from training.split import held_out
-from training.split_files import LEARNED_FROM, SPLIT_FOLDER
+from training.table.prepare import MIN_ROWS_OF_CLASS, Mask, Table
+from training.table.split import held_out
+from training.table.split_files import LEARNED_FROM, SPLIT_FOLDER
 from training.versions import Version, reference_rows
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from training.candidates import KINDS, xgboost_pipeline
 from training.evaluate import Floats, Labels
 from training.fitting import Fitted, fit
 from training.measure import Candidate, measure
-from training.prepare import Mask, Table, inside, outside
 from training.sampling import strip_training
-from training.split import Fold, folds
+from training.table.prepare import Mask, Table, inside, outside
+from training.table.split import Fold, folds
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from training.explore_figures import pictures
 from training.explore_page import page
 from training.mlflow_runs import open_run, where
 from training.plotting import png
-from training.prepare import OnBadRows, Table, read_table
-from training.suspicions import suspicions
+from training.table.prepare import OnBadRows, Table, read_table
+from training.table.suspicions import suspicions
 
 FOLDER = "explore"
 PAGE = "index.html"

@@ -12,7 +12,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from contract.schema import Feature, Kind, Schema
 from training.evaluate import Floats, Labels
 from training.plotting import BLUE, GREY, INK, ORANGE, SKY, VERMILION, name, one_axes, several_axes, wilson
-from training.prepare import Table
+from training.table.prepare import Table
 
 FEW_VALUES = 15
 """Most values of a feature that are drawn one by one; of names the commonest, the others together."""

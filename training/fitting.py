@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
 from contract.models.registry import Classifier
-from training.split import Fold
+from training.table.split import Fold
 
 Calibration = Literal["none", "sigmoid", "isotonic"]
 THRESHOLD_DRAWS = 50

@@ -14,7 +14,7 @@ import pandas as pd
 from contract.schema import RESERVED, Feature, Kind
 from training.infer_columns import Column, Columns, Floats
 from training.infer_names import names_id, names_label, names_private, names_rows, says_left
-from training.suspicions import GIVEAWAY_AUC, single_feature_auc
+from training.table.suspicions import GIVEAWAY_AUC, single_feature_auc
 
 MAX_CATEGORIES = 50
 MAX_ORDINALS = 15

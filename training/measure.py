@@ -10,7 +10,7 @@ from training.evaluate import Floats, Labels, evaluate
 from training.fitting import Validated, validate
 from training.sampling import Sampling
 from training.spaces import Parameters
-from training.split import Fold
+from training.table.split import Fold
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from training.evaluate import Floats, Labels, evaluate
 from training.fitting import best_threshold
 from training.intervals import DRAWS, bootstrap, ends, percentiles
 from training.mlflow_runs import open_run
-from training.prepare import Table, inside, outside
-from training.split import DEFAULT_SPLIT_SEED, folds, held_out
+from training.table.prepare import Table, inside, outside
+from training.table.split import DEFAULT_SPLIT_SEED, folds, held_out
 
 Intervals = dict[str, tuple[float, float]]
 

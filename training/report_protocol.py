@@ -13,10 +13,10 @@ from training import tags
 from training.evaluate import evaluate
 from training.intervals import ends
 from training.mlflow_runs import Run, open_run, where
-from training.prepare import Mask, Table
 from training.report_figure import origin_figure
 from training.reproduction import THRESHOLD, Measured, Reproduction, reproduce
-from training.split import DEFAULT_SPLIT_SEED
+from training.table.prepare import Mask, Table
+from training.table.split import DEFAULT_SPLIT_SEED
 
 FIGURE = "figures/origin.png"
 _TITLE = "report protocol"

@@ -28,10 +28,10 @@ from contract.schema import Schema
 from training.encoding import trees
 from training.evaluate import Floats, Labels, evaluate
 from training.intervals import bootstrap
-from training.prepare import Mask, Table, inside, outside
 from training.regression import measure
 from training.sampling import smote_steps
-from training.split import DEFAULT_SPLIT_SEED, held_out
+from training.table.prepare import Mask, Table, inside, outside
+from training.table.split import DEFAULT_SPLIT_SEED, held_out
 
 TEST_SHARE = 0.15
 THRESHOLD = 0.5

@@ -25,7 +25,7 @@ from training.proposals import Proposals, SearchName, points, proposals
 from training.sampling import SAMPLINGS, Sampling
 from training.selection import rank
 from training.spaces import Parameters
-from training.split import FOLDS, Fold, folds
+from training.table.split import FOLDS, Fold, folds
 
 SEARCH_FOLDS = 4
 DEFAULT_TRIALS = 20

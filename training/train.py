@@ -23,14 +23,14 @@ from training.evaluate import evaluate
 from training.intervals import bootstrap, ends
 from training.measure import Candidate
 from training.mlflow_runs import Run, open_run
-from training.prepare import Mask, OnBadRows, Table, describe, outside, read_table
 from training.promotion import Verdict, give_alias, judge
 from training.register import BAD_ROWS_ARTIFACT, Trained, library_versions, listed, register
 from training.search import Listener, Listeners, Plan, Searcher
 from training.selection import RULE, Ranking, rank
-from training.split import DEFAULT_SPLIT_SEED, held_out
-from training.split_files import SPLIT_FILES, SPLIT_FOLDER, write_split
-from training.suspicions import suspicions
+from training.table.prepare import Mask, OnBadRows, Table, describe, outside, read_table
+from training.table.split import DEFAULT_SPLIT_SEED, held_out
+from training.table.split_files import SPLIT_FILES, SPLIT_FOLDER, write_split
+from training.table.suspicions import suspicions
 from training.validation_file import VALIDATION_ARTIFACT, validation_bytes
 
 if TYPE_CHECKING:

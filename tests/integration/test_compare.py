@@ -19,9 +19,9 @@ from training.compare_rows import unseen_rows
 from training.evaluate import Floats, Labels, evaluate
 from training.intervals import METRICS
 from training.mlflow_runs import open_run
-from training.prepare import Table, read_table
-from training.split import held_out
-from training.split_files import LEARNED_FROM, SPLIT_FOLDER
+from training.table.prepare import Table, read_table
+from training.table.split import held_out
+from training.table.split_files import LEARNED_FROM, SPLIT_FOLDER
 from training.train import train
 from training.validation_file import VALIDATION_ARTIFACT, validation_bytes
 from training.versions import Version

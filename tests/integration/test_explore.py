@@ -15,8 +15,8 @@ from tests.support.tables import toy_table
 from training import regression, report_protocol, tags
 from training.explore import FOLDER, PAGE, explore
 from training.mlflow_runs import EXPERIMENT
-from training.prepare import read_table
 from training.report_protocol import FIGURE
+from training.table.prepare import read_table
 
 SCHEMA = load_schema("bank_churn")
 

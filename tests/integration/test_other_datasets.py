@@ -20,7 +20,7 @@ from tests.support.datasets import SECRET, TELCO, credit_cards, telco
 from training.infer import infer
 from training.infer_columns import read_columns
 from training.infer_toml import draft_toml
-from training.prepare import read_table
+from training.table.prepare import read_table
 from training.train import train
 
 ROWS = 1_500

@@ -18,7 +18,7 @@ from tests.support.mlflow_store import make_template, store_in
 from tests.support.tables import toy_table
 from training import tags
 from training.promotion import promote, rollback
-from training.split import held_out
+from training.table.split import held_out
 from training.train import train
 
 SCHEMA = load_schema("bank_churn")

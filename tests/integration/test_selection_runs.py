@@ -27,10 +27,10 @@ from training.candidates import KINDS
 from training.develop import finish
 from training.measure import measure
 from training.mlflow_runs import open_run
-from training.prepare import outside, read_table
 from training.register import Trained, register
 from training.search import Plan
-from training.split import folds, held_out
+from training.table.prepare import outside, read_table
+from training.table.split import folds, held_out
 from training.train import TrainingResult, train
 
 SCHEMA = load_schema("bank_churn")

@@ -25,8 +25,8 @@ from tests.support.mlflow_server import mlflow_server
 from tests.support.mlflow_store import full_disk
 from tests.support.paths import REAL_TABLE, ROOT, SHIPPED_SCHEMA
 from tests.support.tables import SURNAME, toy_table
-from training.prepare import read_table
-from training.split import held_out
+from training.table.prepare import read_table
+from training.table.split import held_out
 from training.train import TrainingResult, train
 
 SCHEMA = load_schema("bank_churn")

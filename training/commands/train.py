@@ -123,7 +123,7 @@ def _plan(
     from training.candidates import KINDS
     from training.sampling import SAMPLINGS
     from training.search import Plan
-    from training.split import FOLDS
+    from training.table.split import FOLDS
 
     return Plan(
         search=search or "random",
@@ -175,7 +175,7 @@ def _without_registering(
     schema = load_schema(settings.dataset)
     with Console(stderr=True).status("training"):
         from training import regression, report_protocol
-        from training.prepare import read_table
+        from training.table.prepare import read_table
 
         rows = read_table(table, schema, on_bad_rows=on_bad_rows)
         run = report_protocol.run if protocol == "report" else regression.run

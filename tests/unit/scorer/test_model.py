@@ -12,7 +12,7 @@ from contract.settings import load_settings
 from scorer.model import Model, load_model
 from tests.support.tables import toy_table
 from training.candidates import xgboost_pipeline
-from training.prepare import read_table
+from training.table.prepare import read_table
 
 SCHEMA = load_schema("bank_churn")
 FEATURES = features_type(SCHEMA)

@@ -23,9 +23,9 @@ from tests.support.models import small_pipeline
 from tests.support.tables import toy_table
 from training.candidates import KINDS
 from training.fitting import fit, validate
-from training.prepare import Table, read_table
 from training.sampling import SAMPLINGS, Sampling, smote_steps, strip_training
-from training.split import folds
+from training.table.prepare import Table, read_table
+from training.table.split import folds
 
 SCHEMA = load_schema("bank_churn")
 ALL = [(kind, sampling) for kind in KINDS for sampling in SAMPLINGS]

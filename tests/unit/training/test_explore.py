@@ -8,7 +8,7 @@ from contract.schema import Schema, load_schema, parse_schema
 from tests.support.tables import SURNAME, toy_table
 from training.explore import PAGE, render
 from training.explore_figures import FEW_VALUES, MISSING, OTHERS, groups, pictures
-from training.prepare import Table, read_table
+from training.table.prepare import Table, read_table
 
 SCHEMA = load_schema("bank_churn")
 

@@ -12,7 +12,7 @@ from training.evaluate import Floats, Labels, evaluate
 from training.figures import comparison, curves, importance
 from training.intervals import Scored, paired_bootstrap
 from training.plotting import png, wilson
-from training.prepare import read_table
+from training.table.prepare import read_table
 
 THRESHOLD = 0.35
 PNG = b"\x89PNG"

@@ -14,8 +14,8 @@ from tests.support.tables import toy_table
 from training.candidates import xgboost_pipeline
 from training.develop import develop
 from training.fitting import best_threshold, fit, stable_threshold
-from training.prepare import Mask, Table, read_table
-from training.split import folds, held_out
+from training.table.prepare import Mask, Table, read_table
+from training.table.split import folds, held_out
 
 SCHEMA = load_schema("bank_churn")
 TREES = 30

@@ -18,7 +18,7 @@ from tests.support.untidy import UNTIDY
 from training.infer import infer
 from training.infer_columns import read_columns
 from training.infer_toml import draft_toml
-from training.prepare import read_table
+from training.table.prepare import read_table
 
 SHIPPED = load_schema("bank_churn")
 

@@ -10,7 +10,6 @@ from contract.schema import Schema, load_schema, parse_schema
 from tests.support.paths import REAL_TABLE
 from tests.support.tables import toy_table
 from training.plotting import png
-from training.prepare import Table, read_table
 from training.report_figure import balanced_f1, origin_figure
 from training.report_protocol import ReportResult
 from training.reproduction import (
@@ -21,6 +20,7 @@ from training.reproduction import (
     report_values,
     reproduce,
 )
+from training.table.prepare import Table, read_table
 
 SCHEMA = load_schema("bank_churn")
 

@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from contract.records import LARGEST_NUMBER
 from contract.schema import Feature, Kind, Schema
-from training.prepare import Labels, Table
+from training.table.prepare import Labels, Table
 
 GIVEAWAY_AUC = 0.98
 """Area under the ROC curve of one feature alone, out of sample, from which it is suspected to know the answer."""

@@ -13,8 +13,8 @@ import pandas as pd
 
 from contract.errors import UserError
 from contract.schema import Schema
-from training.bad_rows import Mask
-from training.prepare import Table, hash_data, inside, outside
+from training.table.bad_rows import Mask
+from training.table.prepare import Table, hash_data, inside, outside
 
 SPLIT_FOLDER = "split"
 """Artifact folder of a run that holds the files."""

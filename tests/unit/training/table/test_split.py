@@ -2,7 +2,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from training.split import folds, held_out
+from training.table.split import folds, held_out
 
 ROWS = 2_000
 IDS = np.array([str(number) for number in range(ROWS)], dtype=object)

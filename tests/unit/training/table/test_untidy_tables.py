@@ -9,7 +9,7 @@ import pytest
 from contract.schema import load_schema
 from tests.support.tables import SURNAME, toy_table
 from tests.support.untidy import UNTIDY
-from training.prepare import read_table
+from training.table.prepare import read_table
 
 SCHEMA = load_schema("bank_churn")
 

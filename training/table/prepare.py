@@ -18,7 +18,7 @@ from contract.errors import UserError
 from contract.records import columns_frame
 from contract.schema import Schema
 from contract.tables.reading import open_table
-from training.bad_rows import BadRow, find_bad_rows
+from training.table.bad_rows import BadRow, find_bad_rows
 
 MIN_ROWS = 200
 MIN_ROWS_OF_CLASS = 20

@@ -1,0 +1,1 @@
+"""A training table: read, checked, suspected and split."""
