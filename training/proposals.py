@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
-from training.candidates import Kind
-from training.spaces import Grid, Parameters, distributions
+from training.kinds.kinds import Kind
+from training.kinds.spaces import Grid, Parameters, distributions
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

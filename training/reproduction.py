@@ -25,11 +25,11 @@ from xgboost import XGBClassifier, XGBRegressor
 from contract.errors import UserError
 from contract.models.registry import positive_probabilities
 from contract.schema import Schema
-from training.encoding import trees
 from training.evaluate import Floats, Labels, evaluate
 from training.intervals import bootstrap
+from training.kinds.encoding import trees
+from training.kinds.sampling import smote_steps
 from training.regression import measure
-from training.sampling import smote_steps
 from training.table.prepare import Mask, Table, inside, outside
 from training.table.split import DEFAULT_SPLIT_SEED, held_out
 

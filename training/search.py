@@ -18,13 +18,13 @@ import pandas as pd
 from imblearn.pipeline import Pipeline
 
 from contract.schema import Schema
-from training.candidates import KINDS, Kind, build
 from training.evaluate import Labels
+from training.kinds.kinds import KINDS, Kind, build
+from training.kinds.sampling import SAMPLINGS, Sampling
+from training.kinds.spaces import Parameters
 from training.measure import Candidate, measure
 from training.proposals import Proposals, SearchName, points, proposals
-from training.sampling import SAMPLINGS, Sampling
 from training.selection import rank
-from training.spaces import Parameters
 from training.table.split import FOLDS, Fold, folds
 
 SEARCH_FOLDS = 4

@@ -18,8 +18,8 @@ from typing import Protocol
 
 import numpy as np
 
-from training.candidates import PACES, Pace
 from training.evaluate import Floats, Labels
+from training.kinds.kinds import PACES, Pace
 
 AUC_TIE = 0.0005
 RULE = (

@@ -16,11 +16,11 @@ from contract.models.registry import find_version, out_of_reach, registry_client
 from contract.schema import Schema, load_schema, schema_text
 from contract.settings import Settings
 from training import tags
-from training.candidates import KINDS
 from training.card import CardFacts, model_card
 from training.develop import Developed, develop, finish
 from training.evaluate import evaluate
 from training.intervals import bootstrap, ends
+from training.kinds.kinds import KINDS
 from training.measure import Candidate
 from training.mlflow_runs import Run, open_run
 from training.promotion import Verdict, give_alias, judge

@@ -23,8 +23,8 @@ from scorer.model import load_model
 from tests.support.mlflow_store import full_disk
 from tests.support.models import small_pipeline
 from tests.support.tables import SURNAME, toy_table
-from training.candidates import KINDS
 from training.develop import finish
+from training.kinds.kinds import KINDS
 from training.measure import measure
 from training.mlflow_runs import open_run
 from training.register import Trained, register

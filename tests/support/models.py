@@ -3,9 +3,9 @@
 from imblearn.pipeline import Pipeline
 
 from contract.schema import Schema
-from training.candidates import KINDS, build
-from training.sampling import Sampling
-from training.spaces import Parameters
+from training.kinds.kinds import KINDS, build
+from training.kinds.sampling import Sampling
+from training.kinds.spaces import Parameters
 
 SMALL: dict[str, Parameters] = {
     "xgboost": {"n_estimators": 30},

@@ -5,8 +5,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from training.kinds.sampling import Sampling
 from training.measure import Candidate
-from training.sampling import Sampling
 from training.search import Plan
 
 

@@ -120,8 +120,8 @@ def _plan(
 ) -> "Plan":
     import joblib
 
-    from training.candidates import KINDS
-    from training.sampling import SAMPLINGS
+    from training.kinds.kinds import KINDS
+    from training.kinds.sampling import SAMPLINGS
     from training.search import Plan
     from training.table.split import FOLDS
 

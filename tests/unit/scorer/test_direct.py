@@ -28,8 +28,8 @@ from contract.schema import Feature, Kind, load_schema, parse_schema
 from scorer.direct import Direct, Encoding, checked_direct, direct
 from scorer.model import Model
 from tests.support.models import small_pipeline
-from training.candidates import KINDS
-from training.sampling import SAMPLINGS, Sampling, strip_training
+from training.kinds.kinds import KINDS
+from training.kinds.sampling import SAMPLINGS, Sampling, strip_training
 
 SCHEMA = parse_schema(
     {

@@ -29,8 +29,8 @@ from scorer.direct import direct
 from scorer.explain import Explanation, NotExplainable, explainer
 from scorer.model import Model
 from tests.support.models import small_pipeline
-from training.candidates import KINDS
-from training.sampling import SAMPLINGS, Sampling, strip_training
+from training.kinds.kinds import KINDS
+from training.kinds.sampling import SAMPLINGS, Sampling, strip_training
 
 SCHEMA = parse_schema(
     {

@@ -11,7 +11,7 @@ from contract.schema import load_schema
 from contract.settings import load_settings
 from scorer.model import Model, load_model
 from tests.support.tables import toy_table
-from training.candidates import xgboost_pipeline
+from training.kinds.kinds import xgboost_pipeline
 from training.table.prepare import read_table
 
 SCHEMA = load_schema("bank_churn")

@@ -7,10 +7,10 @@ from sklearn.metrics import f1_score
 
 from contract.schema import load_schema
 from tests.support.tables import toy_table
-from training.candidates import KINDS, build
 from training.evaluate import Floats, Labels, evaluate
 from training.figures import comparison, curves, importance
 from training.intervals import Scored, paired_bootstrap
+from training.kinds.kinds import KINDS, build
 from training.plotting import png, wilson
 from training.table.prepare import read_table
 

@@ -8,12 +8,12 @@ import pytest
 
 from contract.schema import load_schema
 from tests.support.tables import toy_table
-from training.candidates import KINDS
+from training.kinds.kinds import KINDS
+from training.kinds.sampling import Sampling
+from training.kinds.spaces import Between, OneOf, Parameters
 from training.measure import Candidate
 from training.proposals import SEARCHES, SearchName, points, proposals
-from training.sampling import Sampling
 from training.search import Listeners, Plan, Searcher
-from training.spaces import Between, OneOf, Parameters
 from training.table.prepare import read_table
 
 SCHEMA = load_schema("bank_churn")

@@ -24,9 +24,9 @@ from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
 from contract.schema import Schema
-from training.encoding import Steps, polynomial, scaled, trees
-from training.sampling import Sampling, oversampler, smote_steps
-from training.spaces import Between, Grid, OneOf, Parameters, Space
+from training.kinds.encoding import Steps, polynomial, scaled, trees
+from training.kinds.sampling import Sampling, oversampler, smote_steps
+from training.kinds.spaces import Between, Grid, OneOf, Parameters, Space
 
 XGBOOST: Parameters = {
     "n_estimators": 200,

@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline as SkPipeline
 
 from contract.schema import Kind, Schema
-from training.encoding import Steps, imputed
+from training.kinds.encoding import Steps, imputed
 
 Sampling = Literal["plain", "weights", "smote"]
 SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)

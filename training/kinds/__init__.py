@@ -1,0 +1,1 @@
+"""The kinds of model, and what each is made of: encodings, samplings and search spaces."""
