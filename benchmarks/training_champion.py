@@ -19,10 +19,10 @@ from scipy import stats
 
 from contract.schema import load_schema
 from training.develop import HeldOut, develop, finish
-from training.evaluate import evaluate
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import SAMPLINGS, Sampling
 from training.measure import Candidate
+from training.quality.evaluate import evaluate
 from training.search import Listeners, Plan, Searcher
 from training.selection import rank
 from training.table.prepare import Table, outside, read_table

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contract.schema import Schema
-from training.evaluate import METRIC_TITLES
+from training.quality.evaluate import METRIC_TITLES
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from training import tags
 from training.compare_rows import Common, kept_rows, unseen_rows
-from training.evaluate import Labels, evaluate
-from training.intervals import Difference, McNemar, Scored, bootstrap, mcnemar, paired_bootstrap
 from training.mlflow_runs import EXPERIMENT, open_run, where
+from training.quality.evaluate import Labels, evaluate
+from training.quality.intervals import Difference, McNemar, Scored, bootstrap, mcnemar, paired_bootstrap
 from training.table.prepare import read_table
 from training.validation_file import VALIDATION_ARTIFACT, read_validation
 from training.versions import CANDIDATES, FORMS, Version, describe, find, is_run_id, is_version
@@ -90,7 +90,7 @@ def compare_models(
     client = registry_client(settings)
     from mlflow.exceptions import MlflowException
 
-    from training.figures import comparison
+    from training.quality.figures import comparison
 
     try:
         sides = _sides(client, settings, schema, (first, second), table)

@@ -16,7 +16,7 @@ import pandas as pd
 from contract.errors import UserError
 from contract.schema import Schema
 from training import tags
-from training.evaluate import Labels
+from training.quality.evaluate import Labels
 from training.table.prepare import MIN_ROWS_OF_CLASS, Mask, Table
 from training.table.split import held_out
 from training.table.split_files import LEARNED_FROM, SPLIT_FOLDER

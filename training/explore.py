@@ -17,7 +17,7 @@ from training import tags
 from training.explore_figures import pictures
 from training.explore_page import page
 from training.mlflow_runs import open_run, where
-from training.plotting import png
+from training.quality.plotting import png
 from training.table.prepare import OnBadRows, Table, read_table
 from training.table.suspicions import suspicions
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from contract.schema import Feature, Kind, Schema
-from training.evaluate import Floats, Labels
-from training.plotting import BLUE, GREY, INK, ORANGE, SKY, VERMILION, name, one_axes, several_axes, wilson
+from training.quality.evaluate import Floats, Labels
+from training.quality.plotting import BLUE, GREY, INK, ORANGE, SKY, VERMILION, name, one_axes, several_axes, wilson
 from training.table.prepare import Table
 
 FEW_VALUES = 15

@@ -45,7 +45,7 @@ class Run:
 
     def figure(self, figure: "Figure", path: str) -> None:
         """A figure as a PNG artifact."""
-        from training.plotting import png
+        from training.quality.plotting import png
 
         self.content(png(figure), path)
 

@@ -25,10 +25,10 @@ from xgboost import XGBClassifier, XGBRegressor
 from contract.errors import UserError
 from contract.models.registry import positive_probabilities
 from contract.schema import Schema
-from training.evaluate import Floats, Labels, evaluate
-from training.intervals import bootstrap
 from training.kinds.encoding import trees
 from training.kinds.sampling import smote_steps
+from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.intervals import bootstrap
 from training.regression import measure
 from training.table.prepare import Mask, Table, inside, outside
 from training.table.split import DEFAULT_SPLIT_SEED, held_out

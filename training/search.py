@@ -18,12 +18,12 @@ import pandas as pd
 from imblearn.pipeline import Pipeline
 
 from contract.schema import Schema
-from training.evaluate import Labels
 from training.kinds.kinds import KINDS, Kind, build
 from training.kinds.sampling import SAMPLINGS, Sampling
 from training.kinds.spaces import Parameters
 from training.measure import Candidate, measure
 from training.proposals import Proposals, SearchName, points, proposals
+from training.quality.evaluate import Labels
 from training.selection import rank
 from training.table.split import FOLDS, Fold, folds
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from training import tags
-from training.evaluate import Labels
-from training.figures import curves
 from training.kinds.sampling import Sampling
 from training.measure import Candidate
 from training.mlflow_runs import Run
-from training.plotting import png
 from training.proposals import SearchName
+from training.quality.evaluate import Labels
+from training.quality.figures import curves
+from training.quality.plotting import png
 from training.validation_file import VALIDATION_ARTIFACT, validation_bytes
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ from contract.settings import Settings
 from training import tags
 from training.card import CardFacts, model_card
 from training.develop import Developed, develop, finish
-from training.evaluate import evaluate
-from training.intervals import bootstrap, ends
 from training.kinds.kinds import KINDS
 from training.measure import Candidate
 from training.mlflow_runs import Run, open_run
 from training.promotion import Verdict, give_alias, judge
+from training.quality.evaluate import evaluate
+from training.quality.intervals import bootstrap, ends
 from training.register import BAD_ROWS_ARTIFACT, Trained, library_versions, listed, register
 from training.search import Listener, Listeners, Plan, Searcher
 from training.selection import RULE, Ranking, rank
@@ -306,8 +306,8 @@ def _facts(
 
 def _figures(task: _Task, developed: Developed) -> dict[str, bytes]:
     """The chosen model's, on the held-out rows, as PNG."""
-    from training.figures import curves, importance
-    from training.plotting import png
+    from training.quality.figures import curves, importance
+    from training.quality.plotting import png
 
     held = developed.held_out
     title = f"{developed.candidate.name}, held-out rows"

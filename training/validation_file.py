@@ -9,7 +9,7 @@ import pandas as pd
 
 from contract.errors import UserError
 from contract.models.bundle import LABEL_COLUMN, SCORE_COLUMN
-from training.evaluate import Floats, Labels
+from training.quality.evaluate import Floats, Labels
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

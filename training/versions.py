@@ -14,7 +14,7 @@ from contract.records import columns_frame
 from contract.schema import Schema
 from contract.settings import Settings
 from training import tags
-from training.evaluate import Labels
+from training.quality.evaluate import Labels
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -16,9 +16,9 @@ from tests.support.tables import toy_table
 from training import tags
 from training.compare import FIGURE, compare_models
 from training.compare_rows import unseen_rows
-from training.evaluate import Floats, Labels, evaluate
-from training.intervals import METRICS
 from training.mlflow_runs import open_run
+from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.intervals import METRICS
 from training.table.prepare import Table, read_table
 from training.table.split import held_out
 from training.table.split_files import LEARNED_FROM, SPLIT_FOLDER

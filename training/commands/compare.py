@@ -55,7 +55,7 @@ def show(found: "Compared") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from training.intervals import METRICS
+    from training.quality.intervals import METRICS
 
     console = Console()
     first, second = found.titles

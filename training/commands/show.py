@@ -4,8 +4,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from training.evaluate import METRIC_TITLES
 from training.kinds.kinds import KINDS
+from training.quality.evaluate import METRIC_TITLES
 from training.selection import RULE
 from training.train import Selection, TrainingResult
 

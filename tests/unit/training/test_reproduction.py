@@ -9,7 +9,7 @@ from contract.errors import UserError
 from contract.schema import Schema, load_schema, parse_schema
 from tests.support.paths import REAL_TABLE
 from tests.support.tables import toy_table
-from training.plotting import png
+from training.quality.plotting import png
 from training.report_figure import balanced_f1, origin_figure
 from training.report_protocol import ReportResult
 from training.reproduction import (

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from training.evaluate import Floats, Labels, evaluate
 from training.fitting import best_threshold
-from training.intervals import Scored, paired_bootstrap
 from training.kinds.kinds import Pace
+from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.intervals import Scored, paired_bootstrap
 from training.selection import AUC_TIE, rank, standard_error
 
 ROWS = 3_000

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy import stats
 
-from training.evaluate import CONFIDENCE, Floats
+from training.quality.evaluate import CONFIDENCE, Floats
 
 # Okabe & Ito, Color Universal Design, 2008
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.evaluate import calibration_error, compare, evaluate
+from training.quality.evaluate import calibration_error, compare, evaluate
 
 
 def test_metrics_by_hand() -> None:

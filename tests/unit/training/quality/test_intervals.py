@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
-from training.evaluate import Floats, Labels, evaluate
-from training.intervals import METRICS, Scored, bootstrap, mcnemar, paired_bootstrap
+from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.intervals import METRICS, Scored, bootstrap, mcnemar, paired_bootstrap
 
 
 def sample(rows: int, seed: int, blur: float = 0.0) -> tuple[Labels, Floats]:

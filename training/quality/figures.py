@@ -14,9 +14,21 @@ from sklearn.metrics import (
 )
 
 from contract.models.registry import Classifier, positive_probabilities
-from training.evaluate import CALIBRATION_BINS, Floats, Labels, calibration_error
-from training.intervals import LOWER_IS_BETTER, METRICS, Difference, Scored
-from training.plotting import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILION, name, one_axes, several_axes, wilson
+from training.quality.evaluate import CALIBRATION_BINS, Floats, Labels, calibration_error
+from training.quality.intervals import LOWER_IS_BETTER, METRICS, Difference, Scored
+from training.quality.plotting import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    SKY,
+    VERMILION,
+    name,
+    one_axes,
+    several_axes,
+    wilson,
+)
 
 IMPORTANCE_ROWS = 1_000
 IMPORTANCE_REPEATS = 5

@@ -7,11 +7,11 @@ from sklearn.metrics import f1_score
 
 from contract.schema import load_schema
 from tests.support.tables import toy_table
-from training.evaluate import Floats, Labels, evaluate
-from training.figures import comparison, curves, importance
-from training.intervals import Scored, paired_bootstrap
 from training.kinds.kinds import KINDS, build
-from training.plotting import png, wilson
+from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.figures import comparison, curves, importance
+from training.quality.intervals import Scored, paired_bootstrap
+from training.quality.plotting import png, wilson
 from training.table.prepare import read_table
 
 THRESHOLD = 0.35

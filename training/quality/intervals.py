@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from training.evaluate import CALIBRATION_BINS, CONFIDENCE, Floats, Labels, calibration_error
+from training.quality.evaluate import CALIBRATION_BINS, CONFIDENCE, Floats, Labels, calibration_error
 
 DRAWS = 1_000
 METRICS = (

@@ -1,0 +1,1 @@
+"""How good a model is: metrics, their intervals, and figures of both."""
