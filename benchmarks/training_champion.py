@@ -1,7 +1,7 @@
 """How much better the chosen model is than the default one, on the same held-out customers, over several splits.
 
 For each split seed, both are made from the training rows alone: the default of ``churnstream train``, and the winner
-of ``churnstream train --all`` without a search (every kind with its defaults, the rule in ``training.selection``).
+of ``churnstream train --all`` without a search (every kind with its defaults, the rule in ``training.selection.rule``).
 Both are then scored once on the held-out 15 %. Differences are paired by split; their interval is Student's over the
 splits. The splits share customers, so it is a little too narrow.
 
@@ -18,13 +18,13 @@ import numpy as np
 from scipy import stats
 
 from contract.schema import load_schema
-from training.develop import HeldOut, develop, finish
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import SAMPLINGS, Sampling
-from training.measure import Candidate
 from training.quality.evaluate import evaluate
-from training.search import Listeners, Plan, Searcher
-from training.selection import rank
+from training.selection.develop import HeldOut, develop, finish
+from training.selection.measure import Candidate
+from training.selection.rule import rank
+from training.selection.search import Listeners, Plan, Searcher
 from training.table.prepare import Table, outside, read_table
 from training.table.split import held_out
 

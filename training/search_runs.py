@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from training import tags
 from training.kinds.sampling import Sampling
-from training.measure import Candidate
 from training.mlflow_runs import Run
-from training.proposals import SearchName
 from training.quality.evaluate import Labels
 from training.quality.figures import curves
 from training.quality.plotting import png
+from training.selection.measure import Candidate
+from training.selection.proposals import SearchName
 from training.validation_file import VALIDATION_ARTIFACT, validation_bytes
 
 if TYPE_CHECKING:

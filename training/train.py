@@ -17,16 +17,16 @@ from contract.schema import Schema, load_schema, schema_text
 from contract.settings import Settings
 from training import tags
 from training.card import CardFacts, model_card
-from training.develop import Developed, develop, finish
 from training.kinds.kinds import KINDS
-from training.measure import Candidate
 from training.mlflow_runs import Run, open_run
 from training.promotion import Verdict, give_alias, judge
 from training.quality.evaluate import evaluate
 from training.quality.intervals import bootstrap, ends
 from training.register import BAD_ROWS_ARTIFACT, Trained, library_versions, listed, register
-from training.search import Listener, Listeners, Plan, Searcher
-from training.selection import RULE, Ranking, rank
+from training.selection.develop import Developed, develop, finish
+from training.selection.measure import Candidate
+from training.selection.rule import RULE, Ranking, rank
+from training.selection.search import Listener, Listeners, Plan, Searcher
 from training.table.prepare import Mask, OnBadRows, Table, describe, outside, read_table
 from training.table.split import DEFAULT_SPLIT_SEED, held_out
 from training.table.split_files import SPLIT_FILES, SPLIT_FOLDER, write_split

@@ -23,12 +23,12 @@ from scorer.model import load_model
 from tests.support.mlflow_store import full_disk
 from tests.support.models import small_pipeline
 from tests.support.tables import SURNAME, toy_table
-from training.develop import finish
 from training.kinds.kinds import KINDS
-from training.measure import measure
 from training.mlflow_runs import open_run
 from training.register import Trained, register
-from training.search import Plan
+from training.selection.develop import finish
+from training.selection.measure import measure
+from training.selection.search import Plan
 from training.table.prepare import outside, read_table
 from training.table.split import folds, held_out
 from training.train import TrainingResult, train

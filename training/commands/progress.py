@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from training.kinds.sampling import Sampling
-from training.measure import Candidate
-from training.search import Plan
+from training.selection.measure import Candidate
+from training.selection.search import Plan
 
 
 class Bar:

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from training.kinds.kinds import KINDS
 from training.quality.evaluate import METRIC_TITLES
-from training.selection import RULE
+from training.selection.rule import RULE
 from training.train import Selection, TrainingResult
 
 _VALIDATION = {"f1": "F1", "roc_auc": "ROC AUC", "average_precision": "AP", "brier": "Brier"}

@@ -9,7 +9,7 @@ from contract.worker.flags import Dataset, Verbose
 
 if TYPE_CHECKING:
     from contract.settings import Settings
-    from training.search import Plan
+    from training.selection.search import Plan
 
 DEFAULT_SEED = 42
 DEFAULT_SPLIT_SEED = 0
@@ -122,7 +122,7 @@ def _plan(
 
     from training.kinds.kinds import KINDS
     from training.kinds.sampling import SAMPLINGS
-    from training.search import Plan
+    from training.selection.search import Plan
     from training.table.split import FOLDS
 
     return Plan(

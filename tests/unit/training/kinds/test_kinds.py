@@ -21,9 +21,9 @@ from contract.records import columns_frame
 from contract.schema import Schema, load_schema
 from tests.support.models import small_pipeline
 from tests.support.tables import toy_table
-from training.fitting import fit, validate
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import SAMPLINGS, Sampling, smote_steps, strip_training
+from training.selection.fitting import fit, validate
 from training.table.prepare import Table, read_table
 from training.table.split import folds
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from training.fitting import best_threshold
 from training.kinds.kinds import Pace
 from training.quality.evaluate import Floats, Labels, evaluate
 from training.quality.intervals import Scored, paired_bootstrap
-from training.selection import AUC_TIE, rank, standard_error
+from training.selection.fitting import best_threshold
+from training.selection.rule import AUC_TIE, rank, standard_error
 
 ROWS = 3_000
 RNG = np.random.default_rng(0)

@@ -11,9 +11,9 @@ from tests.support.tables import toy_table
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import Sampling
 from training.kinds.spaces import Between, OneOf, Parameters
-from training.measure import Candidate
-from training.proposals import SEARCHES, SearchName, points, proposals
-from training.search import Listeners, Plan, Searcher
+from training.selection.measure import Candidate
+from training.selection.proposals import SEARCHES, SearchName, points, proposals
+from training.selection.search import Listeners, Plan, Searcher
 from training.table.prepare import read_table
 
 SCHEMA = load_schema("bank_churn")

@@ -21,10 +21,10 @@ from contract.schema import Schema
 from training.kinds.kinds import KINDS, Kind, build
 from training.kinds.sampling import SAMPLINGS, Sampling
 from training.kinds.spaces import Parameters
-from training.measure import Candidate, measure
-from training.proposals import Proposals, SearchName, points, proposals
 from training.quality.evaluate import Labels
-from training.selection import rank
+from training.selection.measure import Candidate, measure
+from training.selection.proposals import Proposals, SearchName, points, proposals
+from training.selection.rule import rank
 from training.table.split import FOLDS, Fold, folds
 
 SEARCH_FOLDS = 4

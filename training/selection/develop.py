@@ -6,11 +6,11 @@ import pandas as pd
 
 from contract.models.registry import positive_probabilities
 from contract.schema import Schema
-from training.fitting import Fitted, fit
 from training.kinds.kinds import KINDS, xgboost_pipeline
 from training.kinds.sampling import strip_training
-from training.measure import Candidate, measure
 from training.quality.evaluate import Floats, Labels
+from training.selection.fitting import Fitted, fit
+from training.selection.measure import Candidate, measure
 from training.table.prepare import Mask, Table, inside, outside
 from training.table.split import Fold, folds
 

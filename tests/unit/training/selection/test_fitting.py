@@ -11,9 +11,9 @@ from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import columns_frame
 from contract.schema import load_schema
 from tests.support.tables import toy_table
-from training.develop import develop
-from training.fitting import best_threshold, fit, stable_threshold
 from training.kinds.kinds import xgboost_pipeline
+from training.selection.develop import develop
+from training.selection.fitting import best_threshold, fit, stable_threshold
 from training.table.prepare import Mask, Table, read_table
 from training.table.split import folds, held_out
 

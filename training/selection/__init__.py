@@ -1,0 +1,1 @@
+"""Which candidate becomes the model: searches, measurements, and the rule that decides."""
