@@ -13,11 +13,11 @@ from contract.errors import UserError
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
-from training import tags
 from training.explore_figures import pictures
 from training.explore_page import page
-from training.mlflow_runs import open_run, where
 from training.quality.plotting import png
+from training.registered import tags
+from training.registered.mlflow_runs import open_run, where
 from training.table.prepare import OnBadRows, Table, read_table
 from training.table.suspicions import suspicions
 

@@ -18,12 +18,12 @@ from xgboost import XGBRegressor
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
-from training import tags
 from training.kinds.encoding import trees
 from training.kinds.kinds import XGBOOST
-from training.mlflow_runs import open_run
 from training.quality.evaluate import Floats, Labels, evaluate
 from training.quality.intervals import DRAWS, bootstrap, ends, percentiles
+from training.registered import tags
+from training.registered.mlflow_runs import open_run
 from training.selection.fitting import best_threshold
 from training.table.prepare import Table, inside, outside
 from training.table.split import DEFAULT_SPLIT_SEED, folds, held_out

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
-from training import tags
-from training.mlflow_runs import Run, open_run, where
 from training.quality.evaluate import evaluate
 from training.quality.intervals import ends
+from training.registered import tags
+from training.registered.mlflow_runs import Run, open_run, where
 from training.report_figure import origin_figure
 from training.reproduction import THRESHOLD, Measured, Reproduction, reproduce
 from training.table.prepare import Mask, Table

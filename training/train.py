@@ -15,14 +15,15 @@ from contract.errors import UserError
 from contract.models.registry import find_version, out_of_reach, registry_client
 from contract.schema import Schema, load_schema, schema_text
 from contract.settings import Settings
-from training import tags
-from training.card import CardFacts, model_card
 from training.kinds.kinds import KINDS
-from training.mlflow_runs import Run, open_run
-from training.promotion import Verdict, give_alias, judge
 from training.quality.evaluate import evaluate
 from training.quality.intervals import bootstrap, ends
-from training.register import BAD_ROWS_ARTIFACT, Trained, library_versions, listed, register
+from training.registered import tags
+from training.registered.card import CardFacts, model_card
+from training.registered.mlflow_runs import Run, open_run
+from training.registered.promotion import Verdict, give_alias, judge
+from training.registered.register import BAD_ROWS_ARTIFACT, Trained, library_versions, listed, register
+from training.registered.validation_file import VALIDATION_ARTIFACT, validation_bytes
 from training.selection.develop import Developed, develop, finish
 from training.selection.measure import Candidate
 from training.selection.rule import RULE, Ranking, rank
@@ -31,7 +32,6 @@ from training.table.prepare import Mask, OnBadRows, Table, describe, outside, re
 from training.table.split import DEFAULT_SPLIT_SEED, held_out
 from training.table.split_files import SPLIT_FILES, SPLIT_FOLDER, write_split
 from training.table.suspicions import suspicions
-from training.validation_file import VALIDATION_ARTIFACT, validation_bytes
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -194,7 +194,7 @@ def _register_default(task: _Task) -> _Registered:
 
 
 def _register_best(task: _Task, plan: Plan, listener: Listener | None) -> _Registered:
-    from training.search_runs import SearchRuns
+    from training.registered.search_runs import SearchRuns
 
     X, y = outside(task.rows, task.test)
     title = f"selection, {plan.search} search"

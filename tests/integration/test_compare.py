@@ -13,18 +13,18 @@ from contract.errors import UserError
 from contract.schema import load_schema
 from contract.settings import Settings
 from tests.support.tables import toy_table
-from training import tags
-from training.compare import FIGURE, compare_models
-from training.compare_rows import unseen_rows
-from training.mlflow_runs import open_run
 from training.quality.evaluate import Floats, Labels, evaluate
 from training.quality.intervals import METRICS
+from training.registered import tags
+from training.registered.compare import FIGURE, compare_models
+from training.registered.compare_rows import unseen_rows
+from training.registered.mlflow_runs import open_run
+from training.registered.validation_file import VALIDATION_ARTIFACT, validation_bytes
+from training.registered.versions import Version
 from training.table.prepare import Table, read_table
 from training.table.split import held_out
 from training.table.split_files import LEARNED_FROM, SPLIT_FOLDER
 from training.train import train
-from training.validation_file import VALIDATION_ARTIFACT, validation_bytes
-from training.versions import Version
 
 SCHEMA = load_schema("bank_churn")
 

@@ -12,9 +12,10 @@ from contract.errors import UserError
 from contract.schema import load_schema
 from contract.settings import Settings
 from tests.support.tables import toy_table
-from training import regression, report_protocol, tags
+from training import regression, report_protocol
 from training.explore import FOLDER, PAGE, explore
-from training.mlflow_runs import EXPERIMENT
+from training.registered import tags
+from training.registered.mlflow_runs import EXPERIMENT
 from training.report_protocol import FIGURE
 from training.table.prepare import read_table
 

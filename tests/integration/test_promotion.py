@@ -16,8 +16,8 @@ from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from tests.support.mlflow_store import make_template, store_in
 from tests.support.tables import toy_table
-from training import tags
-from training.promotion import promote, rollback
+from training.registered import tags
+from training.registered.promotion import promote, rollback
 from training.table.split import held_out
 from training.train import train
 

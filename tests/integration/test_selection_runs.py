@@ -24,8 +24,8 @@ from tests.support.mlflow_store import full_disk
 from tests.support.models import small_pipeline
 from tests.support.tables import SURNAME, toy_table
 from training.kinds.kinds import KINDS
-from training.mlflow_runs import open_run
-from training.register import Trained, register
+from training.registered.mlflow_runs import open_run
+from training.registered.register import Trained, register
 from training.selection.develop import finish
 from training.selection.measure import measure
 from training.selection.search import Plan

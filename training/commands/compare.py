@@ -8,7 +8,7 @@ import typer
 from contract.worker.flags import Dataset, ModelName
 
 if TYPE_CHECKING:
-    from training.compare import Compared
+    from training.registered.compare import Compared
 
 _SHORT = {"average_precision": "avg. precision", "calibration_error": "calibration"}
 
@@ -43,7 +43,7 @@ def compare(
 
     settings = load_settings(dataset=dataset, model_name=model_name, mlflow_tracking_uri=tracking_uri)
     with Console(stderr=True).status("comparing"):
-        from training.compare import compare_models
+        from training.registered.compare import compare_models
 
         found = compare_models(settings, first, second, table, seed=seed)
     show(found)

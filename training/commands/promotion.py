@@ -31,7 +31,7 @@ def promote(
         dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
     )
     with Console(stderr=True).status("comparing"):
-        from training.promotion import promote as run
+        from training.registered.promotion import promote as run
 
         verdict = run(settings, version, force=force)
     console = Console()
@@ -61,7 +61,7 @@ def rollback(
         dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
     )
     with Console(stderr=True).status("rolling back"):
-        from training.promotion import rollback as run
+        from training.registered.promotion import rollback as run
 
         done = run(settings)
     console = Console()

@@ -13,8 +13,8 @@ from contract.models.registry import model_title
 from contract.records import columns_frame
 from contract.schema import Schema
 from contract.settings import Settings
-from training import tags
 from training.quality.evaluate import Labels
+from training.registered import tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

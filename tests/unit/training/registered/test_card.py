@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from contract.schema import load_schema
-from training.card import CardFacts, model_card
+from training.registered.card import CardFacts, model_card
 
 SCHEMA = load_schema("bank_churn")
 NAMES = (

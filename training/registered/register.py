@@ -20,7 +20,7 @@ from contract.models.bundle import LABEL_COLUMN, METADATA_KEY, REFERENCE_ARTIFAC
 from contract.models.registry import MODEL_FILE, MODEL_HASH_TAG, TRUSTED_TYPES, Classifier, file_hash
 from contract.schema import Schema
 from contract.settings import Settings
-from training.mlflow_runs import Run
+from training.registered.mlflow_runs import Run
 from training.selection.develop import HeldOut
 
 if TYPE_CHECKING:

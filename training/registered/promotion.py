@@ -25,9 +25,9 @@ from contract.models.registry import (
 )
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
-from training import tags
 from training.quality.evaluate import Comparison, Floats, Labels, compare
-from training.versions import Version, describe, find, reference_rows
+from training.registered import tags
+from training.registered.versions import Version, describe, find, reference_rows
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -15,12 +15,12 @@ import pandas as pd
 
 from contract.errors import UserError
 from contract.schema import Schema
-from training import tags
 from training.quality.evaluate import Labels
+from training.registered import tags
+from training.registered.versions import Version, reference_rows
 from training.table.prepare import MIN_ROWS_OF_CLASS, Mask, Table
 from training.table.split import held_out
 from training.table.split_files import LEARNED_FROM, SPLIT_FOLDER
-from training.versions import Version, reference_rows
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -14,14 +14,14 @@ from contract.errors import UserError
 from contract.models.registry import load_registered, out_of_reach, positive_probabilities, registry_client
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
-from training import tags
-from training.compare_rows import Common, kept_rows, unseen_rows
-from training.mlflow_runs import EXPERIMENT, open_run, where
 from training.quality.evaluate import Labels, evaluate
 from training.quality.intervals import Difference, McNemar, Scored, bootstrap, mcnemar, paired_bootstrap
+from training.registered import tags
+from training.registered.compare_rows import Common, kept_rows, unseen_rows
+from training.registered.mlflow_runs import EXPERIMENT, open_run, where
+from training.registered.validation_file import VALIDATION_ARTIFACT, read_validation
+from training.registered.versions import CANDIDATES, FORMS, Version, describe, find, is_run_id, is_version
 from training.table.prepare import read_table
-from training.validation_file import VALIDATION_ARTIFACT, read_validation
-from training.versions import CANDIDATES, FORMS, Version, describe, find, is_run_id, is_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

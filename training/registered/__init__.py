@@ -1,0 +1,1 @@
+"""Registered versions: how they are made, described, compared and promoted."""
