@@ -12,11 +12,12 @@ from contract.errors import UserError
 from contract.schema import load_schema
 from contract.settings import Settings
 from tests.support.tables import toy_table
-from training import regression, report_protocol
 from training.explore import FOLDER, PAGE, explore
+from training.protocol import protocol as report_protocol
+from training.protocol import regression
+from training.protocol.protocol import FIGURE
 from training.registered import tags
 from training.registered.mlflow_runs import EXPERIMENT
-from training.report_protocol import FIGURE
 from training.table.prepare import read_table
 
 SCHEMA = load_schema("bank_churn")
@@ -51,8 +52,8 @@ def test_a_folder_that_cannot_be_written_is_told(settings: Settings, tmp_path: P
 def test_the_reports_protocol_is_logged_beside_the_honest_one_and_registers_nothing(
     settings: Settings, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.reproduction.RATES", (0.1,))
-    monkeypatch.setattr("training.reproduction.DEPTHS", (3,))
+    monkeypatch.setattr("training.protocol.reproduction.RATES", (0.1,))
+    monkeypatch.setattr("training.protocol.reproduction.DEPTHS", (3,))
     result = report_protocol.run(settings, read_table(toy_table(), SCHEMA), SCHEMA, seed=0)
     parent = client.get_run(result.run_id)
     assert parent.data.tags[tags.PROTOCOL] == tags.REPORT

@@ -174,7 +174,8 @@ def _without_registering(
         )
     schema = load_schema(settings.dataset)
     with Console(stderr=True).status("training"):
-        from training import regression, report_protocol
+        from training.protocol import protocol as report_protocol
+        from training.protocol import regression
         from training.table.prepare import read_table
 
         rows = read_table(table, schema, on_bad_rows=on_bad_rows)

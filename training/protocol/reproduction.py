@@ -27,9 +27,9 @@ from contract.models.registry import positive_probabilities
 from contract.schema import Schema
 from training.kinds.encoding import trees
 from training.kinds.sampling import smote_steps
+from training.protocol.regression import measure
 from training.quality.evaluate import Floats, Labels, evaluate
 from training.quality.intervals import bootstrap
-from training.regression import measure
 from training.table.prepare import Mask, Table, inside, outside
 from training.table.split import DEFAULT_SPLIT_SEED, held_out
 

@@ -9,10 +9,9 @@ from contract.errors import UserError
 from contract.schema import Schema, load_schema, parse_schema
 from tests.support.paths import REAL_TABLE
 from tests.support.tables import toy_table
-from training.quality.plotting import png
-from training.report_figure import balanced_f1, origin_figure
-from training.report_protocol import ReportResult
-from training.reproduction import (
+from training.protocol.figure import balanced_f1, origin_figure
+from training.protocol.protocol import ReportResult
+from training.protocol.reproduction import (
     THRESHOLD,
     TREES,
     Reproduction,
@@ -20,6 +19,7 @@ from training.reproduction import (
     report_values,
     reproduce,
 )
+from training.quality.plotting import png
 from training.table.prepare import Table, read_table
 
 SCHEMA = load_schema("bank_churn")
@@ -36,8 +36,8 @@ def hard_table(rows: int = 1_500) -> Table:
 @pytest.fixture(scope="module")
 def found() -> Reproduction:
     with pytest.MonkeyPatch.context() as patch:  # a corner of the grid is enough for what SMOTE does
-        patch.setattr("training.reproduction.RATES", (0.1,))
-        patch.setattr("training.reproduction.TREES", (100, 200))
+        patch.setattr("training.protocol.reproduction.RATES", (0.1,))
+        patch.setattr("training.protocol.reproduction.TREES", (100, 200))
         return reproduce(hard_table(), SCHEMA, seed=0)
 
 
@@ -76,8 +76,8 @@ def test_where_most_have_churned_smote_makes_customers_who_stayed() -> None:
     table["Exited"] = (table["Age"] > 30).astype(int)
     assert table["Exited"].mean() > 0.6
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.reproduction.RATES", (0.1,))
-        patch.setattr("training.reproduction.DEPTHS", (3,))
+        patch.setattr("training.protocol.reproduction.RATES", (0.1,))
+        patch.setattr("training.protocol.reproduction.DEPTHS", (3,))
         found = reproduce(read_table(table, SCHEMA), SCHEMA, seed=0)
     assert found.origin.synthetic.any()
     assert (found.after.y[found.origin.synthetic] == 0).all()
@@ -90,16 +90,16 @@ def test_where_most_have_churned_smote_makes_customers_who_stayed() -> None:
 def test_the_same_seed_gives_the_same_figures() -> None:
     rows = hard_table(400)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.reproduction.RATES", (0.1,))
-        patch.setattr("training.reproduction.DEPTHS", (3,))
+        patch.setattr("training.protocol.reproduction.RATES", (0.1,))
+        patch.setattr("training.protocol.reproduction.DEPTHS", (3,))
         first, second, other = (reproduce(rows, SCHEMA, seed) for seed in (1, 1, 2))
     assert [each.metrics for each in first.all] == [each.metrics for each in second.all]
     assert first.after.metrics != other.after.metrics
 
 
 def test_the_grid_search_is_scikit_learns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.reproduction.RATES", (0.1, 0.01))
-    monkeypatch.setattr("training.reproduction.DEPTHS", (3,))
+    monkeypatch.setattr("training.protocol.reproduction.RATES", (0.1, 0.01))
+    monkeypatch.setattr("training.protocol.reproduction.DEPTHS", (3,))
     values, _ = report_values(hard_table(400), SCHEMA)
     y = hard_table(400).y
     reference = GridSearchCV(
@@ -147,8 +147,8 @@ def test_another_data_set_loses_its_features_of_many_names_and_its_gaps_get_the_
     assert dropped == ("Geography",)
     assert (values[:10, 1] == np.median(table["Balance"].dropna())).all()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.reproduction.RATES", (0.1,))
-        patch.setattr("training.reproduction.DEPTHS", (3,))
+        patch.setattr("training.protocol.reproduction.RATES", (0.1,))
+        patch.setattr("training.protocol.reproduction.DEPTHS", (3,))
         found = reproduce(rows, schema, seed=0)
     assert all(np.isfinite(list(each.metrics.values())).all() for each in found.all)
 
@@ -162,7 +162,7 @@ def test_a_data_set_of_which_nothing_is_left_is_told() -> None:
 @pytest.mark.skipif(not REAL_TABLE.is_file(), reason="the public bank-churn table is not in ../shared/data")
 def test_the_public_table_gives_the_reports_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     # the two lower rates, which lose on this table, are two thirds of the time
-    monkeypatch.setattr("training.reproduction.RATES", (0.1,))
+    monkeypatch.setattr("training.protocol.reproduction.RATES", (0.1,))
     found = reproduce(read_table(REAL_TABLE, SCHEMA), SCHEMA, seed=42)
     assert found.after.metrics["f1"] == pytest.approx(0.88, abs=0.01)
     assert found.before.metrics["f1"] == pytest.approx(0.55, abs=0.02)

@@ -4,7 +4,7 @@ from sklearn.metrics import f1_score, mean_absolute_error, mean_squared_error, r
 
 from contract.schema import load_schema
 from tests.support.tables import toy_table
-from training.regression import fit_and_predict, measure
+from training.protocol.regression import fit_and_predict, measure
 from training.table.prepare import Mask, Table, read_table
 from training.table.split import held_out
 

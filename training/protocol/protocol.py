@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
+from training.protocol.figure import origin_figure
+from training.protocol.reproduction import THRESHOLD, Measured, Reproduction, reproduce
 from training.quality.evaluate import evaluate
 from training.quality.intervals import ends
 from training.registered import tags
 from training.registered.mlflow_runs import Run, open_run, where
-from training.report_figure import origin_figure
-from training.reproduction import THRESHOLD, Measured, Reproduction, reproduce
 from training.table.prepare import Mask, Table
 from training.table.split import DEFAULT_SPLIT_SEED
 

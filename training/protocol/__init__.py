@@ -1,0 +1,1 @@
+"""The protocol of the student report, reproduced beside honest figures."""
