@@ -12,7 +12,7 @@ from contract.errors import UserError
 from contract.schema import load_schema
 from contract.settings import Settings
 from tests.support.tables import toy_table
-from training.explore import FOLDER, PAGE, explore
+from training.explore.explore import FOLDER, PAGE, explore
 from training.protocol import protocol as report_protocol
 from training.protocol import regression
 from training.protocol.protocol import FIGURE

@@ -35,7 +35,7 @@ def explore(
     configure_logging(verbose)
     settings = load_settings(dataset=dataset, mlflow_tracking_uri=tracking_uri)
     with Console(stderr=True).status("drawing"):
-        from training.explore import explore as run
+        from training.explore.explore import explore as run
 
         found = run(settings, table, out=out, on_bad_rows=on_bad_rows)
     console = Console()

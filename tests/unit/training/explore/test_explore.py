@@ -6,8 +6,8 @@ import pytest
 
 from contract.schema import Schema, load_schema, parse_schema
 from tests.support.tables import SURNAME, toy_table
-from training.explore import PAGE, render
-from training.explore_figures import FEW_VALUES, MISSING, OTHERS, groups, pictures
+from training.explore.explore import PAGE, render
+from training.explore.figures import FEW_VALUES, MISSING, OTHERS, groups, pictures
 from training.table.prepare import Table, read_table
 
 SCHEMA = load_schema("bank_churn")

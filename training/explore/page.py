@@ -3,7 +3,7 @@
 import base64
 from html import escape
 
-from training.explore_figures import Picture
+from training.explore.figures import Picture
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #f6f6f4; margin: 0; }

@@ -13,8 +13,8 @@ from contract.errors import UserError
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
-from training.explore_figures import pictures
-from training.explore_page import page
+from training.explore.figures import pictures
+from training.explore.page import page
 from training.quality.plotting import png
 from training.registered import tags
 from training.registered.mlflow_runs import open_run, where

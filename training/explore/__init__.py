@@ -1,0 +1,1 @@
+"""Figures of a table before any model: what is in it, and what looks odd."""
