@@ -17,9 +17,9 @@ from producer.sources import open_table
 from producer.stream import stream
 from scorer.model import load_model
 from tests.support.datasets import SECRET, TELCO, credit_cards, telco
-from training.infer import infer
-from training.infer_columns import read_columns
-from training.infer_toml import draft_toml
+from training.infer.columns import read_columns
+from training.infer.infer import infer
+from training.infer.toml import draft_toml
 from training.table.prepare import read_table
 from training.train import train
 

@@ -23,9 +23,9 @@ def infer(
       churnstream train --data customers.csv --dataset customers.toml
     """
     from contract.errors import UserError
-    from training.infer import infer as guess
-    from training.infer_columns import read_columns
-    from training.infer_toml import draft_toml
+    from training.infer.columns import read_columns
+    from training.infer.infer import infer as guess
+    from training.infer.toml import draft_toml
 
     if out is not None and out.exists() and not force:
         raise UserError(f"--out {out} is there already; give another path, or --force to replace it")

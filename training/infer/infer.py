@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from contract.schema import RESERVED, Feature, Kind
-from training.infer_columns import Column, Columns, Floats
-from training.infer_names import names_id, names_label, names_private, names_rows, says_left
+from training.infer.columns import Column, Columns, Floats
+from training.infer.names import names_id, names_label, names_private, names_rows, says_left
 from training.table.suspicions import GIVEAWAY_AUC, single_feature_auc
 
 MAX_CATEGORIES = 50

@@ -3,7 +3,7 @@
 import json
 
 from contract.schema import Feature, Kind
-from training.infer import Draft, DraftFeature, Label
+from training.infer.infer import Draft, DraftFeature, Label
 
 
 def draft_toml(draft: Draft, name: str, origin: str) -> str:

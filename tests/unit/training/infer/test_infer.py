@@ -15,9 +15,9 @@ from producer.synthetic import write_csv
 from tests.support.datasets import SECRET, TELCO, credit_cards, telco
 from tests.support.tables import toy_table
 from tests.support.untidy import UNTIDY
-from training.infer import infer
-from training.infer_columns import read_columns
-from training.infer_toml import draft_toml
+from training.infer.columns import read_columns
+from training.infer.infer import infer
+from training.infer.toml import draft_toml
 from training.table.prepare import read_table
 
 SHIPPED = load_schema("bank_churn")

@@ -1,0 +1,1 @@
+"""A schema drafted from a table."""
