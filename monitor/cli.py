@@ -29,7 +29,7 @@ def join(
     Kafka is found through KAFKA_BOOTSTRAP_SERVERS; every librdkafka property passes through as KAFKA_…
     """
     from contract.worker.process import run_until_signalled, start_worker
-    from monitor.join_worker import JoinWorker
+    from monitor.join.worker import JoinWorker
 
     settings, schema = start_worker(
         verbose,

@@ -14,7 +14,7 @@ import pytest
 from churnstream.local_kafka import LocalKafka
 from contract.settings import Settings
 from contract.topics import LABELS, PREDICTIONS
-from monitor.join_worker import JoinWorker
+from monitor.join.worker import JoinWorker
 from tests.support.join_stream import (
     SCHEMA,
     Joined,

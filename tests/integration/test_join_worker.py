@@ -12,7 +12,7 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from contract.testing import ManualClock
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
-from monitor.join_worker import JoinWorker
+from monitor.join.worker import JoinWorker
 from tests.support.bad_input import NOW
 from tests.support.kafka import committed, end_stream, headers, send, stream_settings
 from tests.support.messages import DAY, START, customer, encode, key, label

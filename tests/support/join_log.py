@@ -10,11 +10,11 @@ from contract.messages import Label, ModelRef, Outcome, Pane, Prediction, Progre
 from contract.records import features_type
 from contract.rejection import Reason, Rejection
 from contract.schema import parse_schema
-from monitor.catch_up import CatchUp
-from monitor.incoming import EndOfStream, Incoming
-from monitor.join import DeadLetter, Effects, PartitionJoin
-from monitor.rules import JoinRules, TopicProgress
-from monitor.store import JoinStore
+from monitor.join.catch_up import CatchUp
+from monitor.join.incoming import EndOfStream, Incoming
+from monitor.join.partition import DeadLetter, Effects, PartitionJoin
+from monitor.join.rules import JoinRules, TopicProgress
+from monitor.join.store import JoinStore
 from tests.support.messages import START
 
 HOUR = 3_600_000

@@ -10,7 +10,7 @@ import pandas as pd
 from contract.messages import Label, ModelRef, Prediction, SampleRow, Summary
 from contract.rejection import Reason, Rejection
 from monitor import panes
-from monitor.incoming import EndOfStream, Incoming
+from monitor.join.incoming import EndOfStream, Incoming
 from tests.support.join_log import RULES, SAMPLE_SIZE, SCHEMA, Partition, Topic
 
 LATENESS = RULES.lateness

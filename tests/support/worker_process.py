@@ -195,7 +195,7 @@ def _main() -> None:
             models = [LogisticModel()]
             ScorerWorker(settings, schema, lambda: models, clock=clock, checkpoint=checkpoint).run(stop)
         else:
-            from monitor.join_worker import JoinWorker
+            from monitor.join.worker import JoinWorker
 
             JoinWorker(settings, schema, clock=clock, checkpoint=checkpoint).run(stop)
 

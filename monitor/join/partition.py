@@ -1,7 +1,7 @@
 """One partition's join of predictions with labels, and the panes that come of it. No Kafka and no clock.
 
 Order of calls: ``absorb`` a batch, publish its effects, then ``commit``; or ``rollback``. What ``absorb`` returns and
-what it leaves in the store depends on the messages and their offsets only (``monitor.rules``), so a batch that is
+what it leaves in the store depends on the messages and their offsets only (``monitor.join.rules``), so a batch that is
 absorbed again, cut differently or interleaved otherwise, leads to the same state.
 """
 
@@ -15,8 +15,8 @@ from contract.messages import Label, Outcome, Pane, Prediction, Progress
 from contract.rejection import Reason, Rejection
 from contract.schema import Schema
 from monitor import panes
-from monitor.incoming import EndOfStream, Incoming
-from monitor.rules import (
+from monitor.join.incoming import EndOfStream, Incoming
+from monitor.join.rules import (
     JoinRules,
     KeptLabel,
     KeptPrediction,
@@ -29,7 +29,7 @@ from monitor.rules import (
     resolve,
     time_is_up_before,
 )
-from monitor.store import Found, JoinStore, KeptPane, PaneId
+from monitor.join.store import Found, JoinStore, KeptPane, PaneId
 
 
 class DeadLetter(NamedTuple):

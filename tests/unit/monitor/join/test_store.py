@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from contract.messages import Summary
+from monitor.join.rules import KeptLabel, KeptPrediction, TopicProgress
+from monitor.join.store import Counters, JoinStore, KeptPane, PaneId, PartitionState
 from monitor.panes import record_hash
-from monitor.rules import KeptLabel, KeptPrediction, TopicProgress
-from monitor.store import Counters, JoinStore, KeptPane, PaneId, PartitionState
 from tests.support.join_log import CHALLENGER, CHAMPION, HOUR
 from tests.support.messages import START
 

@@ -10,7 +10,7 @@ from contract.kafka.control import end_of_stream_message
 from contract.messages import Label, Prediction, encode, prediction_type
 from contract.rejection import Reason, Rejection
 from contract.schema import load_schema
-from monitor.incoming import EndOfStream, Incoming, IncomingReader
+from monitor.join.incoming import EndOfStream, Incoming, IncomingReader
 from tests.support import messages
 
 SCHEMA = load_schema("bank_churn")

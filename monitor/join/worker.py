@@ -26,12 +26,12 @@ from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
-from monitor.catch_up import CatchUp
-from monitor.incoming import Incoming, IncomingReader
-from monitor.join import Effects, PartitionJoin
-from monitor.rules import JoinRules, TopicProgress
+from monitor.join.catch_up import CatchUp
+from monitor.join.incoming import Incoming, IncomingReader
+from monitor.join.partition import Effects, PartitionJoin
+from monitor.join.rules import JoinRules, TopicProgress
+from monitor.join.store import JoinStore
 from monitor.slot import Slot
-from monitor.store import JoinStore
 
 GROUP = "join"
 _POLL_SECONDS = 0.2

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from contract.rejection import Reason
-from monitor.rules import (
+from monitor.join.rules import (
     KeptLabel,
     KeptPrediction,
     TopicProgress,

@@ -8,9 +8,9 @@ import pytest
 
 from contract.messages import Outcome
 from contract.rejection import Reason
-from monitor.incoming import Incoming
-from monitor.join import PartitionJoin
-from monitor.store import JoinStore
+from monitor.join.incoming import Incoming
+from monitor.join.partition import PartitionJoin
+from monitor.join.store import JoinStore
 from tests.support.join_check import check
 from tests.support.join_log import CHALLENGER, HOUR, RULES, SAMPLE_SIZE, SCHEMA, Partition, Worker, label
 from tests.support.join_log import prediction as predicted

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from contract.messages import ModelRef, SampleRow, Summary
+from monitor.join.rules import KeptLabel, KeptPrediction, TopicProgress
 from monitor.panes import record_hash
-from monitor.rules import KeptLabel, KeptPrediction, TopicProgress
 
 _LOOKUPS = 1_000
 """Records in one query; SQLite takes 32,766 parameters."""

@@ -8,7 +8,7 @@ for a pair is published as soon as one of its messages is.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from monitor.incoming import Incoming
+from monitor.join.incoming import Incoming
 
 
 class Split(NamedTuple):

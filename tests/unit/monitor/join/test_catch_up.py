@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.catch_up import CatchUp, Split
-from monitor.incoming import EndOfStream, Incoming
+from monitor.join.catch_up import CatchUp, Split
+from monitor.join.incoming import EndOfStream, Incoming
 
 
 def messages(*offsets: int) -> list[Incoming]:

@@ -1,0 +1,1 @@
+"""Predictions joined to labels, and the panes that sum them up."""
