@@ -18,7 +18,7 @@ from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUM
 from contract.models.mlflow_access import mlflow_client
 from contract.schema import Schema
 from contract.settings import Settings
-from monitor.drift import judge, sample_frame
+from monitor.timeline.drift import judge, sample_frame
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -204,8 +204,8 @@ def _make_report(settings: Settings, request: ReportRequest) -> Path:
     from evidently.ui.workspace import Workspace
 
     from contract.schema import load_schema
-    from monitor.drift import sample_frame
     from monitor.report import MAX_ROWS, add_to_workspace, build_report, remove_from_workspace
+    from monitor.timeline.drift import sample_frame
 
     schema = load_schema(settings.dataset)
     window = request.window

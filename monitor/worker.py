@@ -8,14 +8,14 @@ from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import SystemClock
 from contract.worker.heartbeat import Heartbeat
-from monitor.faust_app import create_app
 from monitor.outlet import MonitorOutlet
 from monitor.reference import ReferenceCache, References
 from monitor.report_process import ReportProcess
 from monitor.sink import MlflowSink, SinkThread
 from monitor.slot import Slot
-from monitor.timeline import Timeline, run_timeline
-from monitor.windows import WindowBook, WindowSpec
+from monitor.timeline.app import Timeline, run_timeline
+from monitor.timeline.faust_app import create_app
+from monitor.timeline.windows import WindowBook, WindowSpec
 
 _LAST_WRITES_SECONDS = 60.0
 _log = logging.getLogger("churnstream.monitor")

@@ -18,8 +18,8 @@ import pytest
 from contract.messages import Drift, SampleRow, Window
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
-from monitor.drift import judge
 from monitor.report_process import ReportProcess
+from monitor.timeline.drift import judge
 from tests.support.messages import DAY, START
 from tests.support.polling import eventually
 from tests.support.windows import drift, window

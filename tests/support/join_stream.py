@@ -18,7 +18,7 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from monitor.panes import merge
-from monitor.windows import WindowBook, WindowSpec
+from monitor.timeline.windows import WindowBook, WindowSpec
 from scorer.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
 from tests.support.bad_input import NOW

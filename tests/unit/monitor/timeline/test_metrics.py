@@ -7,7 +7,7 @@ from sklearn import metrics as sk
 from contract.messages import SampleRow, Summary
 from contract.schema import parse_schema
 from monitor import panes
-from monitor.metrics import performance
+from monitor.timeline.metrics import performance
 
 SCHEMA = parse_schema(
     {"name": "t", "id": "Id", "label": {"column": "y"}, "features": {"Age": {"kind": "numeric", "missing": True}}}

@@ -12,8 +12,8 @@ from contract.errors import UserError
 from contract.messages import Drift, ModelRef, Pane, Progress, SampleRow, Summary, Window
 from contract.schema import parse_schema
 from monitor import panes
-from monitor.metrics import performance
-from monitor.windows import Due, Watermarks, WindowBook, WindowSpec, effective_watermark
+from monitor.timeline.metrics import performance
+from monitor.timeline.windows import Due, Watermarks, WindowBook, WindowSpec, effective_watermark
 
 SCHEMA = parse_schema({"name": "t", "id": "Id", "label": {"column": "y"}, "features": {"Age": {"kind": "numeric"}}})
 SPEC = WindowSpec(size=30, slide=10)

@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from contract.errors import UserError
 from contract.messages import Drift, SampleRow
 from contract.schema import load_schema, parse_schema
-from monitor.drift import judge, sample_frame
+from monitor.timeline.drift import judge, sample_frame
 
 SCHEMA = load_schema("bank_churn")
 

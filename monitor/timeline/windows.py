@@ -14,9 +14,9 @@ import msgspec
 
 from contract.errors import UserError
 from contract.messages import Drift, ModelRef, Pane, Performance, Progress, Status, Summary, Window
-from monitor.estimate import estimate
-from monitor.metrics import performance
 from monitor.panes import median_delay_hours, merge, missing, violations
+from monitor.timeline.estimate import estimate
+from monitor.timeline.metrics import performance
 
 Judge = Callable[[ModelRef, Summary], Drift]
 """The drift of a window's merged summary against the reference of the model."""

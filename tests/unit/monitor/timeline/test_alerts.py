@@ -1,7 +1,7 @@
 import pytest
 
 from contract.messages import Alert, Drift, Window
-from monitor.alerts import alert_for
+from monitor.timeline.alerts import alert_for
 from tests.support.windows import drift, final, window
 
 STABLE = drift({"Age": 0.02, "Balance": 0.01})

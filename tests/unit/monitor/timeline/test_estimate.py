@@ -9,8 +9,8 @@ from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, precisio
 
 from contract.messages import Estimate
 from monitor import panes
-from monitor.estimate import estimate
-from tests.unit.monitor.test_metrics import summarise
+from monitor.timeline.estimate import estimate
+from tests.unit.monitor.timeline.test_metrics import summarise
 
 METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "brier")
 

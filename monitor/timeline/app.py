@@ -19,8 +19,8 @@ from contract.messages import Alert, ModelRef, Pane, PaneMessage, Progress, Summ
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
 from contract.worker.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
-from monitor.alerts import alert_for
-from monitor.windows import Due, WindowBook
+from monitor.timeline.alerts import alert_for
+from monitor.timeline.windows import Due, WindowBook
 
 _RETRY_SECONDS = 1.0
 _log = logging.getLogger("churnstream.timeline")

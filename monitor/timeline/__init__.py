@@ -1,0 +1,1 @@
+"""Panes merged into windows, with their metrics, estimate, drift and alerts."""
