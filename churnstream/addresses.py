@@ -7,8 +7,8 @@ from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
 
 from contract.errors import UserError
+from monitor.mlflow_sink.sink import chart_link
 from monitor.report_files import project_id
-from monitor.sink import chart_link
 
 _TIMEOUT = 5.0
 

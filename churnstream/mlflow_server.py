@@ -38,7 +38,7 @@ def serve(folder: Path, port: int, experiment: str) -> None:
     """
     from mlflow import MlflowClient
 
-    from monitor.sink import chart_link
+    from monitor.mlflow_sink.sink import chart_link
 
     store = folder.resolve() / STORE
     if not store.is_file():

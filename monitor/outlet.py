@@ -1,10 +1,10 @@
 """Where closed windows go besides Kafka: the spool for MLflow, and the report process."""
 
 from contract.messages import Summary, Window
+from monitor.mlflow_sink.sink import SinkThread
 from monitor.reference import References
 from monitor.report_files import ReportChoice
 from monitor.report_process import ReportProcess
-from monitor.sink import SinkThread
 
 
 class MonitorOutlet:

@@ -8,10 +8,10 @@ from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import SystemClock
 from contract.worker.heartbeat import Heartbeat
+from monitor.mlflow_sink.sink import MlflowSink, SinkThread
 from monitor.outlet import MonitorOutlet
 from monitor.reference import ReferenceCache, References
 from monitor.report_process import ReportProcess
-from monitor.sink import MlflowSink, SinkThread
 from monitor.slot import Slot
 from monitor.timeline.app import Timeline, run_timeline
 from monitor.timeline.faust_app import create_app

@@ -14,8 +14,8 @@ from contract.errors import UserError
 from contract.messages import ModelRef, Window
 from contract.settings import Settings, load_settings
 from contract.testing import ManualClock
+from monitor.mlflow_sink.sink import MlflowSink, SinkThread, chart_link
 from monitor.report_files import ReportFolder
-from monitor.sink import MlflowSink, SinkThread, chart_link
 from tests.support.messages import DAY, START
 from tests.support.mlflow_server import mlflow_server
 from tests.support.polling import eventually

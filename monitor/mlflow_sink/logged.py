@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from contract.messages import Window
-from monitor.metric_points import Values
+from monitor.mlflow_sink.points import Values
 
 _KEPT = 20_000
 

@@ -3,8 +3,8 @@ import math
 import msgspec
 
 from contract.messages import Drift, Estimated, Performance
-from monitor.logged import addition
-from monitor.metric_points import values_by_run
+from monitor.mlflow_sink.logged import addition
+from monitor.mlflow_sink.points import values_by_run
 from tests.support.windows import final, performance, window
 
 METRICS = {"f1", "accuracy", "precision", "recall", "roc_auc", "brier", "tn", "fp", "fn", "tp"}

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from contract.messages import Window
-from monitor.spool import Spool, SpoolFullError
+from monitor.mlflow_sink.spool import Spool, SpoolFullError
 from tests.support.windows import final, window
 
 APPEND_FOREVER = """
 import sys
 from pathlib import Path
-from monitor.spool import Spool
+from monitor.mlflow_sink.spool import Spool
 from tests.support.windows import window
 
 spool = Spool(Path(sys.argv[1]), 100_000)

@@ -11,7 +11,7 @@ from contract.durations import format_duration
 from contract.errors import UserError
 from contract.messages import ModelRef, Window
 from contract.models.experiments import model_tags, open_experiment
-from monitor.metric_points import RunKind
+from monitor.mlflow_sink.points import RunKind
 from monitor.naming import version_title
 
 if TYPE_CHECKING:

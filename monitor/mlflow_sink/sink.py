@@ -16,11 +16,11 @@ from contract.messages import Window
 from contract.models.mlflow_access import mlflow_client
 from contract.settings import Settings
 from contract.worker.clock import Clock
-from monitor.logged import Logged, LoggedStore, addition
-from monitor.metric_points import RunKind, Values, values_by_run
+from monitor.mlflow_sink.logged import Logged, LoggedStore, addition
+from monitor.mlflow_sink.points import RunKind, Values, values_by_run
+from monitor.mlflow_sink.runs import Axis, Runs, open_axis
+from monitor.mlflow_sink.spool import Spool, Spooled
 from monitor.report_files import ReportFolder
-from monitor.sink_runs import Axis, Runs, open_axis
-from monitor.spool import Spool, Spooled
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
