@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 from contract.errors import UserError
 from monitor.mlflow_sink.sink import chart_link
-from monitor.report_files import project_id
+from monitor.reports.files import project_id
 
 _TIMEOUT = 5.0
 

@@ -2,9 +2,9 @@
 
 from contract.messages import Summary, Window
 from monitor.mlflow_sink.sink import SinkThread
-from monitor.reference import References
-from monitor.report_files import ReportChoice
-from monitor.report_process import ReportProcess
+from monitor.reports.files import ReportChoice
+from monitor.reports.process import ReportProcess
+from monitor.reports.reference import References
 
 
 class MonitorOutlet:

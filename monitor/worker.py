@@ -10,8 +10,8 @@ from contract.worker.clock import SystemClock
 from contract.worker.heartbeat import Heartbeat
 from monitor.mlflow_sink.sink import MlflowSink, SinkThread
 from monitor.outlet import MonitorOutlet
-from monitor.reference import ReferenceCache, References
-from monitor.report_process import ReportProcess
+from monitor.reports.process import ReportProcess
+from monitor.reports.reference import ReferenceCache, References
 from monitor.slot import Slot
 from monitor.timeline.app import Timeline, run_timeline
 from monitor.timeline.faust_app import create_app

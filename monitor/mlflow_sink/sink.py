@@ -20,7 +20,7 @@ from monitor.mlflow_sink.logged import Logged, LoggedStore, addition
 from monitor.mlflow_sink.points import RunKind, Values, values_by_run
 from monitor.mlflow_sink.runs import Axis, Runs, open_axis
 from monitor.mlflow_sink.spool import Spool, Spooled
-from monitor.report_files import ReportFolder
+from monitor.reports.files import ReportFolder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from contract.kafka.clients import admin_client
 from contract.topics import CUSTOMERS, LABELS, OUTCOMES, PREDICTIONS, WINDOWS
-from monitor.report_files import project_id
+from monitor.reports.files import project_id
 from tests.support.browser import DRAWN_MS, open_browser
 from tests.support.http import get_json
 from tests.support.kafka import committed

@@ -18,7 +18,7 @@ import pytest
 from contract.messages import Drift, SampleRow, Window
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
-from monitor.report_process import ReportProcess
+from monitor.reports.process import ReportProcess
 from monitor.timeline.drift import judge
 from tests.support.messages import DAY, START
 from tests.support.polling import eventually
@@ -113,7 +113,7 @@ def reports(settings: Settings) -> Iterator[Reports]:
 
 
 def snapshot_of(reports: Reports, window: Window) -> dict[str, Any]:
-    from monitor.report_files import report_name
+    from monitor.reports.files import report_name
 
     (found,) = [snapshot for snapshot in reports.snapshots() if snapshot["name"] == report_name(window)]
     return found
@@ -402,7 +402,7 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from contract.settings import load_settings
-from monitor.report_process import ReportProcess
+from monitor.reports.process import ReportProcess
 from tests.support.windows import window
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from contract.models.registry import MODEL_HASH_TAG, file_hash, positive_probabi
 from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings
-from monitor.reference import ReferenceCache
+from monitor.reports.reference import ReferenceCache
 from scorer.model import load_model
 from tests.support.mlflow_store import full_disk
 from tests.support.models import small_pipeline

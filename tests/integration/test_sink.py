@@ -15,7 +15,7 @@ from contract.messages import ModelRef, Window
 from contract.settings import Settings, load_settings
 from contract.testing import ManualClock
 from monitor.mlflow_sink.sink import MlflowSink, SinkThread, chart_link
-from monitor.report_files import ReportFolder
+from monitor.reports.files import ReportFolder
 from tests.support.messages import DAY, START
 from tests.support.mlflow_server import mlflow_server
 from tests.support.polling import eventually

@@ -10,7 +10,7 @@ import pytest
 
 from churnstream.addresses import newest_report_address, require_http, timeline_address
 from contract.errors import UserError
-from monitor.report_files import project_id
+from monitor.reports.files import project_id
 
 PROJECT = project_id("churn monitor")
 

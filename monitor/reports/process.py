@@ -23,7 +23,7 @@ from pathlib import Path
 from contract.messages import SampleRow, Window
 from contract.models.bundle import LABEL_COLUMN
 from contract.settings import Settings
-from monitor.report_files import WORKSPACE, ReportFolder
+from monitor.reports.files import WORKSPACE, ReportFolder
 
 _log = logging.getLogger("churnstream.report")
 _REPORT_TIMEOUT_S = 300.0
@@ -31,7 +31,7 @@ _REPORT_TIMEOUT_S = 300.0
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """A window, its sample and the file of its model's reference sample (``monitor.reference``)."""
+    """A window, its sample and the file of its model's reference sample (``monitor.reports.reference``)."""
 
     window: Window
     sample: tuple[SampleRow, ...]
@@ -177,7 +177,7 @@ def _serve(settings: Settings, connection: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.setdefault("DO_NOT_TRACK", "1")  # Evidently reads it when it is imported
     warnings.simplefilter("ignore")
-    import monitor.report  # noqa: F401  # Evidently, before the first request needs it
+    import monitor.reports.report  # noqa: F401  # Evidently, before the first request needs it
 
     while True:
         try:
@@ -204,7 +204,7 @@ def _make_report(settings: Settings, request: ReportRequest) -> Path:
     from evidently.ui.workspace import Workspace
 
     from contract.schema import load_schema
-    from monitor.report import MAX_ROWS, add_to_workspace, build_report, remove_from_workspace
+    from monitor.reports.report import MAX_ROWS, add_to_workspace, build_report, remove_from_workspace
     from monitor.timeline.drift import sample_frame
 
     schema = load_schema(settings.dataset)

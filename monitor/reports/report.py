@@ -24,7 +24,7 @@ from contract.messages import FeatureDrift, Window
 from contract.models.bundle import SCORE_COLUMN
 from contract.schema import Schema
 from monitor.naming import iso_time, model_title, verdict
-from monitor.report_files import project_id, report_name, workspace_id
+from monitor.reports.files import project_id, report_name, workspace_id
 
 MAX_ROWS = 5_000
 """Most rows of either side in a report."""

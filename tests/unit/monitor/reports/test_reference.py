@@ -9,7 +9,7 @@ from contract.errors import UserError
 from contract.messages import ModelRef
 from contract.models.bundle import REFERENCE_ARTIFACT
 from contract.schema import load_schema
-from monitor.reference import ReferenceCache
+from monitor.reports.reference import ReferenceCache
 from tests.support.messages import features
 
 SCHEMA = load_schema("bank_churn")

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from contract.messages import Drift, ModelRef
-from monitor.report_files import ReportChoice, ReportFolder, report_name, wants_report, workspace_id
+from monitor.reports.files import ReportChoice, ReportFolder, report_name, wants_report, workspace_id
 from tests.support.windows import drift, final, window
 
 STABLE = drift({"Age": 0.02})
