@@ -30,7 +30,7 @@ from producer.replay import replay
 from producer.scenario_options import ScenarioOptions
 from producer.synthetic import SyntheticBank, write_csv
 from scorer.batch import BatchScorer, Raw
-from scorer.model import Model, load_model
+from scorer.models.loaded import Model, load_model
 from scorer.worker import ScorerWorker
 from training.train import train
 

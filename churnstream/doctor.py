@@ -114,7 +114,7 @@ def _registry(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    from scorer.model import load_model
+    from scorer.models.loaded import load_model
 
     model = load_model(settings)
     return f"{model.ref.name} v{model.ref.version} is {settings.model_alias}, threshold {model.threshold:.3f}"

@@ -6,7 +6,7 @@ import msgspec
 
 from contract.messages import Binary, ModelRef, Probability
 from contract.models.bundle import ModelCard
-from scorer.swap import Refusal
+from scorer.models.swap import Refusal
 
 
 class ScoringAnswer(msgspec.Struct, frozen=True, gc=False):

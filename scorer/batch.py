@@ -16,7 +16,7 @@ from contract.rejection import (
 )
 from contract.schema import Schema
 from contract.topics import MAX_VALUE_BYTES
-from scorer.scores import Scores, finite_scores
+from scorer.models.scores import Scores, finite_scores
 
 _OPEN, _CLOSE = ord("{"), ord("}")
 

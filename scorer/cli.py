@@ -17,8 +17,8 @@ from contract.worker.flags import (
 if TYPE_CHECKING:
     from contract.schema import Schema
     from contract.settings import Settings
-    from scorer.model import Model
-    from scorer.swap import Champion
+    from scorer.models.loaded import Model
+    from scorer.models.swap import Champion
 
 
 def score(
@@ -41,7 +41,7 @@ def score(
     (KAFKA_SASL_USERNAME is sasl.username).
     """
     from contract.worker.process import run_until_signalled, start_worker
-    from scorer.swap import Champion
+    from scorer.models.swap import Champion
 
     settings, schema = start_worker(
         verbose,

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from scorer.scores import Scores, finite_scores
+from scorer.models.scores import Scores, finite_scores
 
 MOST_RECORDS = 10_000
 """Records after which a batch takes no further request."""

@@ -13,11 +13,11 @@ from contract.worker.clock import SystemClock
 from contract.worker.process import in_background, stop_on_signals
 from scorer.app import create_app
 from scorer.live_metrics import LiveMetrics
+from scorer.models.swap import Champion
 from scorer.outbox import Outbox
 from scorer.service import Parts
 from scorer.sinks import LocalSink, Sink, StreamSink
 from scorer.stream_time import StreamTime
-from scorer.swap import Champion
 
 _BACKLOG = 2_048
 _GRACE_SECONDS = 5

@@ -28,12 +28,13 @@ from scorer.answers import (
     ServedModel,
     SignatureColumn,
 )
-from scorer.explain import NotExplainable, explainer
 from scorer.guard import authorise, declared_size, json_body
 from scorer.home import DESCRIPTION, NAME, page
 from scorer.instruments import MEDIA_TYPE, Instruments
 from scorer.micro_batch import Answer, MicroBatcher, NoModel
-from scorer.model import Model
+from scorer.models.explain import NotExplainable, explainer
+from scorer.models.loaded import Model
+from scorer.models.swap import Champion
 from scorer.problems import Problem, unavailable
 from scorer.requests import (
     Item,
@@ -47,7 +48,6 @@ from scorer.requests import (
     scoring_request_type,
 )
 from scorer.sinks import Sink
-from scorer.swap import Champion
 
 _BODIES = 16
 """Bodies of the largest size that are read at once, or more smaller ones: memory that clients can take up."""

@@ -24,7 +24,7 @@ from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
 from scorer.batch import BatchScorer, Raw, Scored
-from scorer.scores import Scores
+from scorer.models.scores import Scores
 
 GROUP = "scorer"
 _POLL_SECONDS = 0.2

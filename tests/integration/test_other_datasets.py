@@ -15,7 +15,7 @@ from contract.topics import CUSTOMERS, LABELS
 from producer.scenario import Scenario
 from producer.sources import open_table
 from producer.stream import stream
-from scorer.model import load_model
+from scorer.models.loaded import load_model
 from tests.support.datasets import SECRET, TELCO, credit_cards, telco
 from training.infer.columns import read_columns
 from training.infer.infer import infer

@@ -19,7 +19,7 @@ from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings
 from monitor.reports.reference import ReferenceCache
-from scorer.model import load_model
+from scorer.models.loaded import load_model
 from tests.support.mlflow_store import full_disk
 from tests.support.models import small_pipeline
 from tests.support.tables import SURNAME, toy_table

@@ -12,7 +12,7 @@ from contract.messages import Label, Prediction, prediction_type
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, LABELS, PREDICTIONS
-from scorer.model import load_model
+from scorer.models.loaded import load_model
 from scorer.requests import customer_of
 from scorer.worker import ScorerWorker
 from tests.support.kafka import committed, end_stream, send, stream_settings

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings
-from scorer.model import load_model
+from scorer.models.loaded import load_model
 from tests.support.kafka import stream_settings
 from tests.support.messages import customer, features
 from tests.support.polling import eventually

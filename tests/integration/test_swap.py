@@ -26,8 +26,8 @@ from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.worker.process import in_background
-from scorer.model import Model, load_model
-from scorer.swap import Champion
+from scorer.models.loaded import Model, load_model
+from scorer.models.swap import Champion
 from scorer.worker import ScorerWorker
 from tests.support.kafka import committed, environment, send, stream_settings
 from tests.support.messages import customer, encode, features, key

@@ -20,7 +20,7 @@ from contract.models.registry import MODEL_HASH_TAG, file_hash, positive_probabi
 from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
-from scorer.model import load_model
+from scorer.models.loaded import load_model
 from tests.support.mlflow_server import mlflow_server
 from tests.support.mlflow_store import full_disk
 from tests.support.paths import REAL_TABLE, ROOT, SHIPPED_SCHEMA

@@ -14,7 +14,7 @@ from contract.models.registry import MODEL_FILE, registry_client
 from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings
-from scorer.model import load_model
+from scorer.models.loaded import load_model
 from tests.support.kafka import stream_settings
 from tests.support.mlflow_store import make_template, store_in
 from tests.support.paths import SHIPPED_SCHEMA

@@ -20,9 +20,9 @@ from contract.schema import load_schema
 from contract.settings import load_settings
 from contract.testing import ManualClock
 from scorer import guard
-from scorer.model import Model
+from scorer.models.loaded import Model
+from scorer.models.swap import Champion
 from scorer.service import Parts
-from scorer.swap import Champion
 from scorer.testing import MemorySink
 from tests.support.messages import START, customer, features
 from tests.support.service import answering

@@ -19,7 +19,7 @@ from contract.models.registry import Found, model_title, registry_outages
 from contract.settings import Settings
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.outage import Outage
-from scorer.model import Model, ModelRegistry, ModelSource, load_found
+from scorer.models.loaded import Model, ModelRegistry, ModelSource, load_found
 
 _log = logging.getLogger("churnstream.swap")
 

@@ -25,9 +25,9 @@ from contract.messages import ModelRef
 from contract.models.registry import TRUSTED_TYPES
 from contract.records import columns_frame, features_type
 from contract.schema import Schema, parse_schema
-from scorer.direct import direct
-from scorer.explain import Explanation, NotExplainable, explainer
-from scorer.model import Model
+from scorer.models.direct import direct
+from scorer.models.explain import Explanation, NotExplainable, explainer
+from scorer.models.loaded import Model
 from tests.support.models import small_pipeline
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import SAMPLINGS, Sampling, strip_training

@@ -29,7 +29,7 @@ from contract.models.registry import (
 from contract.records import feature_frame
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
-from scorer.direct import Direct, checked_direct
+from scorer.models.direct import Direct, checked_direct
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

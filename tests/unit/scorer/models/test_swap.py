@@ -17,8 +17,8 @@ from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.testing import ManualClock
 from contract.worker.process import in_background
-from scorer.model import Model
-from scorer.swap import Champion, Refusal, Serving
+from scorer.models.loaded import Model
+from scorer.models.swap import Champion, Refusal, Serving
 from tests.support.polling import eventually
 
 SCHEMA = load_schema("bank_churn")

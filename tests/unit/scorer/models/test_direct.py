@@ -25,8 +25,8 @@ from contract.messages import ModelRef
 from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import LARGEST_INTEGER, LARGEST_NUMBER, columns_frame, feature_frame, features_type
 from contract.schema import Feature, Kind, load_schema, parse_schema
-from scorer.direct import Direct, Encoding, checked_direct, direct
-from scorer.model import Model
+from scorer.models.direct import Direct, Encoding, checked_direct, direct
+from scorer.models.loaded import Model
 from tests.support.models import small_pipeline
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import SAMPLINGS, Sampling, strip_training

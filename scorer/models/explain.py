@@ -14,8 +14,8 @@ import numpy as np
 
 from contract.records import feature_frame
 from contract.schema import Schema
-from scorer.direct import Encoding, Matrix, encoding, is_pipeline
-from scorer.model import Model
+from scorer.models.direct import Encoding, Matrix, encoding, is_pipeline
+from scorer.models.loaded import Model
 
 if TYPE_CHECKING:
     from xgboost import XGBClassifier

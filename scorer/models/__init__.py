@@ -1,0 +1,1 @@
+"""Models loaded, followed by their alias, asked and explained."""
