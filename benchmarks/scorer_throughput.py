@@ -29,9 +29,9 @@ from contract.topics import CUSTOMERS, PREDICTIONS
 from producer.replay import replay
 from producer.scenario_options import ScenarioOptions
 from producer.synthetic import SyntheticBank, write_csv
-from scorer.batch import BatchScorer, Raw
 from scorer.models.loaded import Model, load_model
-from scorer.worker import ScorerWorker
+from scorer.stream.batch import BatchScorer, Raw
+from scorer.stream.worker import ScorerWorker
 from training.train import train
 
 _TIMEOUT = 60.0

@@ -61,7 +61,7 @@ def score(
 def _work(settings: "Settings", schema: "Schema", champion: "Champion", stop: threading.Event) -> None:
     """Score with the model that is the champion at each batch."""
     from contract.worker.process import in_background
-    from scorer.worker import ScorerWorker
+    from scorer.stream.worker import ScorerWorker
 
     def models() -> list["Model"]:
         assert champion.model is not None, "one was loaded before the worker began"

@@ -15,7 +15,7 @@ from churnstream.local_kafka import LocalKafka
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
-from scorer.batch import BatchScorer, Raw
+from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
 from tests.support.bad_input import BAD_RECORDS, NOW
 from tests.support.kafka import committed, group_lag, headers, send, shortest_session_timeout, stream_settings

@@ -8,8 +8,8 @@ from contract.kafka.control import is_end_of_stream
 from contract.schema import load_schema
 from contract.testing import ManualClock
 from contract.topics import CUSTOMERS, DEAD_LETTERS, MAX_MESSAGE_BYTES, PREDICTIONS
+from scorer.stream.worker import ScorerWorker
 from scorer.testing import LogisticModel
-from scorer.worker import ScorerWorker
 from tests.support.bad_input import BAD_RECORDS, NOW
 from tests.support.kafka import committed, end_stream, headers, send, stream_settings
 from tests.support.messages import START, customer, encode, key

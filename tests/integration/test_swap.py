@@ -28,7 +28,7 @@ from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.worker.process import in_background
 from scorer.models.loaded import Model, load_model
 from scorer.models.swap import Champion
-from scorer.worker import ScorerWorker
+from scorer.stream.worker import ScorerWorker
 from tests.support.kafka import committed, environment, send, stream_settings
 from tests.support.messages import customer, encode, features, key
 from tests.support.mlflow_server import mlflow_server

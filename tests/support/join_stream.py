@@ -19,7 +19,7 @@ from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from monitor.panes import merge
 from monitor.timeline.windows import WindowBook, WindowSpec
-from scorer.batch import BatchScorer, Raw
+from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
 from tests.support.bad_input import NOW
 from tests.support.kafka import committed, headers, send, stream_settings

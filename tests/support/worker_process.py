@@ -189,8 +189,8 @@ def _main() -> None:
 
     def work(stop: threading.Event) -> None:
         if arguments.kind == "score":
+            from scorer.stream.worker import ScorerWorker
             from scorer.testing import LogisticModel
-            from scorer.worker import ScorerWorker
 
             models = [LogisticModel()]
             ScorerWorker(settings, schema, lambda: models, clock=clock, checkpoint=checkpoint).run(stop)

@@ -23,8 +23,8 @@ from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
-from scorer.batch import BatchScorer, Raw, Scored
 from scorer.models.scores import Scores
+from scorer.stream.batch import BatchScorer, Raw, Scored
 
 GROUP = "scorer"
 _POLL_SECONDS = 0.2

@@ -10,7 +10,7 @@ from contract.messages import ModelRef, prediction_type
 from contract.records import record_type
 from contract.rejection import Reason
 from contract.schema import load_schema
-from scorer.batch import BatchScorer, Raw
+from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
 from tests.support.bad_input import BAD_RECORDS, NOW, Bad
 from tests.support.messages import customer, encode, key

@@ -1,0 +1,1 @@
+"""Records scored from topic to topic, exactly once."""
