@@ -36,7 +36,7 @@ def serve(
     from contract.schema import load_schema
     from contract.settings import load_settings
     from contract.worker.process import configure_logging, start_worker
-    from scorer.server import serve as run
+    from scorer.rest.server import serve as run
 
     flags = {
         "topic_prefix": topic_prefix,

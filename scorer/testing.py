@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.messages import Label, ModelRef, Prediction
-from scorer.problems import unavailable
+from scorer.rest.problems import unavailable
 
 
 @dataclass

@@ -17,8 +17,8 @@ import uvicorn
 
 from churnstream.orphans import OrphanGuard
 from contract.settings import Settings
-from scorer.app import create_app
-from scorer.service import Parts
+from scorer.rest.app import create_app
+from scorer.rest.service import Parts
 from tests.support.kafka import environment
 from tests.support.paths import ROOT
 from tests.support.polling import eventually

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from contract.records import record_type
 from contract.rejection import Rejection, decode
 from contract.schema import load_schema, parse_schema
-from scorer.problems import Fault, Problem
-from scorer.requests import (
+from scorer.rest.problems import Fault, Problem
+from scorer.rest.requests import (
     LabelRequest,
     RequestReader,
     ScoringRequest,

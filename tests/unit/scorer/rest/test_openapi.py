@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from contract.rejection import EARLIEST_EVENT_TIME
 from contract.schema import Feature, Schema, load_schema, parse_schema
 from contract.settings import Settings, load_settings
-from scorer.app import _ROUTES
-from scorer.openapi import openapi_document
-from scorer.problems import Problem
-from scorer.requests import LabelRequest, RequestReader, most_explained, scoring_request_type
+from scorer.rest.app import _ROUTES
+from scorer.rest.openapi import openapi_document
+from scorer.rest.problems import Problem
+from scorer.rest.requests import LabelRequest, RequestReader, most_explained, scoring_request_type
 from tests.support.datasets import TELCO
 from tests.support.messages import START
 

@@ -7,9 +7,9 @@ from contract.messages import Label, Prediction, encode
 from contract.rejection import Reason
 from contract.settings import Settings
 from contract.topics import LABELS, MAX_VALUE_BYTES, PREDICTIONS
-from scorer.live_metrics import LiveMetrics
-from scorer.outbox import Outbox, Outgoing, Unacknowledged
-from scorer.problems import Fault, Problem, unavailable
+from scorer.rest.live_metrics import LiveMetrics
+from scorer.rest.outbox import Outbox, Outgoing, Unacknowledged
+from scorer.rest.problems import Fault, Problem, unavailable
 
 
 class Sink(Protocol):

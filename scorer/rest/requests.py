@@ -18,7 +18,7 @@ from contract.records import Identifier, features_type
 from contract.rejection import EARLIEST_EVENT_TIME, Reason, Rejection, check_event_time, decode, invalid
 from contract.schema import Feature, Kind, Schema
 from contract.settings import Settings
-from scorer.problems import Fault, Problem
+from scorer.rest.problems import Fault, Problem
 
 MOST_FAULTS = 100
 TOO_MANY = "too-many"

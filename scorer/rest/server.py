@@ -11,13 +11,13 @@ from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import SystemClock
 from contract.worker.process import in_background, stop_on_signals
-from scorer.app import create_app
-from scorer.live_metrics import LiveMetrics
 from scorer.models.swap import Champion
-from scorer.outbox import Outbox
-from scorer.service import Parts
-from scorer.sinks import LocalSink, Sink, StreamSink
-from scorer.stream_time import StreamTime
+from scorer.rest.app import create_app
+from scorer.rest.live_metrics import LiveMetrics
+from scorer.rest.outbox import Outbox
+from scorer.rest.service import Parts
+from scorer.rest.sinks import LocalSink, Sink, StreamSink
+from scorer.rest.stream_time import StreamTime
 
 _BACKLOG = 2_048
 _GRACE_SECONDS = 5

@@ -17,8 +17,11 @@ from contract.messages import Label, Prediction, prediction_type
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import Clock
-from scorer.admission import Admission
-from scorer.answers import (
+from scorer.models.explain import NotExplainable, explainer
+from scorer.models.loaded import Model
+from scorer.models.swap import Champion
+from scorer.rest.admission import Admission
+from scorer.rest.answers import (
     ExplainedAnswer,
     Health,
     Home,
@@ -28,15 +31,12 @@ from scorer.answers import (
     ServedModel,
     SignatureColumn,
 )
-from scorer.guard import authorise, declared_size, json_body
-from scorer.home import DESCRIPTION, NAME, page
-from scorer.instruments import MEDIA_TYPE, Instruments
-from scorer.micro_batch import Answer, MicroBatcher, NoModel
-from scorer.models.explain import NotExplainable, explainer
-from scorer.models.loaded import Model
-from scorer.models.swap import Champion
-from scorer.problems import Problem, unavailable
-from scorer.requests import (
+from scorer.rest.guard import authorise, declared_size, json_body
+from scorer.rest.home import DESCRIPTION, NAME, page
+from scorer.rest.instruments import MEDIA_TYPE, Instruments
+from scorer.rest.micro_batch import Answer, MicroBatcher, NoModel
+from scorer.rest.problems import Problem, unavailable
+from scorer.rest.requests import (
     Item,
     LabelRequest,
     Read,
@@ -47,7 +47,7 @@ from scorer.requests import (
     most_explained,
     scoring_request_type,
 )
-from scorer.sinks import Sink
+from scorer.rest.sinks import Sink
 
 _BODIES = 16
 """Bodies of the largest size that are read at once, or more smaller ones: memory that clients can take up."""

@@ -19,10 +19,10 @@ from contract.models.registry import Classifier, Found
 from contract.schema import load_schema
 from contract.settings import load_settings
 from contract.testing import ManualClock
-from scorer import guard
 from scorer.models.loaded import Model
 from scorer.models.swap import Champion
-from scorer.service import Parts
+from scorer.rest import guard
+from scorer.rest.service import Parts
 from scorer.testing import MemorySink
 from tests.support.messages import START, customer, features
 from tests.support.service import answering

@@ -9,12 +9,12 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from scorer.guard import Measured
-from scorer.home import NAME
-from scorer.instruments import Instruments
-from scorer.openapi import openapi_document
-from scorer.problems import Problem
-from scorer.service import Parts, Service
+from scorer.rest.guard import Measured
+from scorer.rest.home import NAME
+from scorer.rest.instruments import Instruments
+from scorer.rest.openapi import openapi_document
+from scorer.rest.problems import Problem
+from scorer.rest.service import Parts, Service
 
 Handler = Callable[[Service, Request], Awaitable[Response]]
 

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scorer.instruments import Instruments
-from scorer.problems import Problem
+from scorer.rest.instruments import Instruments
+from scorer.rest.problems import Problem
 
 _GONE = 499
 """Counted in the place of a status where the client left before its answer."""

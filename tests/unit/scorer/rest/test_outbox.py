@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from contract.settings import Settings, load_settings
 from contract.topics import PREDICTIONS
-from scorer import outbox
-from scorer.outbox import Outbox, Outgoing, Unacknowledged
+from scorer.rest import outbox
+from scorer.rest.outbox import Outbox, Outgoing, Unacknowledged
 from tests.support.polling import eventually
 
 OnDelivery = Callable[[KafkaError | None, object], None]

@@ -7,7 +7,7 @@ import msgspec
 
 from contract.schema import Feature, Kind, Schema
 from contract.settings import Settings
-from scorer.answers import (
+from scorer.rest.answers import (
     ExplainedAnswer,
     Health,
     Home,
@@ -16,9 +16,9 @@ from scorer.answers import (
     ScoringAnswer,
     ServedModel,
 )
-from scorer.problems import MEDIA_TYPE as PROBLEM
-from scorer.problems import ProblemDetails
-from scorer.requests import LONGEST_CUSTOMER, LabelRequest, expected, most_explained, scoring_request_type
+from scorer.rest.problems import MEDIA_TYPE as PROBLEM
+from scorer.rest.problems import ProblemDetails
+from scorer.rest.requests import LONGEST_CUSTOMER, LabelRequest, expected, most_explained, scoring_request_type
 
 Document = dict[str, Any]
 _JSON = "application/json"

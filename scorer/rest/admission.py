@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scorer.problems import Problem
+from scorer.rest.problems import Problem
 
 
 class Admission:
