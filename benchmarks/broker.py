@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from churnstream.local_kafka import LocalKafka
+from churnstream.local_kafka.broker import LocalKafka
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from typing import Any
 
 from broker import broker
 
-from churnstream.local_kafka import free_port
+from churnstream.local_kafka.broker import free_port
 from churnstream.orphans import OrphanGuard
 from contract.errors import UserError
 from contract.kafka.clients import admin_client

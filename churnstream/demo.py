@@ -25,7 +25,7 @@ from churnstream.demo_scenario import (
     rate_of,
 )
 from churnstream.live import dashboard, windows_table
-from churnstream.local_kafka import LocalKafka
+from churnstream.local_kafka.broker import LocalKafka
 from churnstream.mlflow_server import newest_report
 from churnstream.watch import Snapshot, StreamWatch
 from contract.durations import parse_duration

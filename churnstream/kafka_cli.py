@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from churnstream.local_kafka import LocalKafka
+    from churnstream.local_kafka.broker import LocalKafka
 
 DEFAULT_PORT = 9092
 
@@ -28,7 +28,7 @@ Directory = Annotated[
 @app.command()
 def fetch() -> None:
     """Download Kafka now (45 MB, once per user), so that later starts need no network."""
-    from churnstream import kafka_runtime
+    from churnstream.local_kafka import runtime as kafka_runtime
 
     folder = kafka_runtime.fetch()
     kafka_runtime.java()
@@ -78,7 +78,7 @@ def status(directory: Directory = None) -> None:
 
 
 def _broker(directory: Path | None, port: int | None = None) -> "LocalKafka":
-    from churnstream.local_kafka import LocalKafka
+    from churnstream.local_kafka.broker import LocalKafka
     from contract.settings import load_settings
 
     return LocalKafka(directory or load_settings().state_dir / "kafka", port, detached=True)

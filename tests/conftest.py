@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from churnstream.cli import TELEMETRY_OFF
-from churnstream.local_kafka import LocalKafka
+from churnstream.local_kafka.broker import LocalKafka
 from tests.support.brokers import session_broker
 
 os.environ.update(TELEMETRY_OFF)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from churnstream.local_kafka import free_port
+from churnstream.local_kafka.broker import free_port
 
 COMMANDS = [
     "train",

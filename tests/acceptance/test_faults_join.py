@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from churnstream.local_kafka import LocalKafka
+from churnstream.local_kafka.broker import LocalKafka
 from contract.settings import Settings
 from contract.topics import LABELS, PREDICTIONS
 from monitor.join.worker import JoinWorker

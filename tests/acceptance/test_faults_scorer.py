@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from churnstream.local_kafka import LocalKafka
+from churnstream.local_kafka.broker import LocalKafka
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from churnstream.local_kafka import LocalKafka
+from churnstream.local_kafka.broker import LocalKafka
 from contract.messages import prediction_type
 from contract.schema import load_schema
 from contract.settings import Settings

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from mlflow import MlflowClient
 
-from churnstream.local_kafka import free_port
+from churnstream.local_kafka.broker import free_port
 from contract.messages import Window
 from contract.topics import LABELS
 from tests.support.kafka import committed, stream_settings

@@ -13,15 +13,15 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from churnstream import local_kafka
-from churnstream.local_kafka import LocalKafka, free_port
+from churnstream.local_kafka import broker as local_kafka
+from churnstream.local_kafka.broker import LocalKafka, free_port
 from contract.errors import UserError
 from tests.support.polling import eventually
 
 OWNER = """
 import sys, time
 from pathlib import Path
-from churnstream.local_kafka import LocalKafka
+from churnstream.local_kafka.broker import LocalKafka
 broker = LocalKafka(Path(sys.argv[1]))
 broker.start()
 print(broker.pid, flush=True)

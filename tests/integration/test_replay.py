@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import Message
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from churnstream.local_kafka import LocalKafka
+from churnstream.local_kafka.broker import LocalKafka
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.control import is_end_of_stream

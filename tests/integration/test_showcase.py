@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from churnstream.local_kafka import free_port
+from churnstream.local_kafka.broker import free_port
 from churnstream.showcase import Pages, Showcase, replay_again, run_showcase
 from contract.errors import UserError
 from contract.settings import Settings

@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from churnstream.local_kafka import free_port
+from churnstream.local_kafka.broker import free_port
 from contract.errors import UserError
 from contract.messages import ModelRef, Window
 from contract.settings import Settings, load_settings

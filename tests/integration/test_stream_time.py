@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from churnstream.local_kafka import LocalKafka
+from churnstream.local_kafka.broker import LocalKafka
 from contract.kafka.clients import admin_client
 from contract.kafka.control import end_of_stream_message
 from contract.kafka.peeking import peeking

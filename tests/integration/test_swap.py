@@ -20,7 +20,7 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 
-from churnstream.local_kafka import free_port
+from churnstream.local_kafka.broker import free_port
 from contract.models.registry import registry_client
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from churnstream.local_kafka import free_port
+from churnstream.local_kafka.broker import free_port
 from contract.errors import UserError
 from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
 from contract.models.registry import MODEL_HASH_TAG, file_hash, positive_probabilities, registry_client

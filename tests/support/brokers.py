@@ -8,8 +8,8 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from churnstream.kafka_runtime import KAFKA_VERSION
-from churnstream.local_kafka import LocalKafka, free_port
+from churnstream.local_kafka.broker import LocalKafka, free_port
+from churnstream.local_kafka.runtime import KAFKA_VERSION
 from tests.support.polling import eventually
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 from confluent_kafka.admin import AdminClient
 
-from churnstream.local_kafka import LocalKafka
+from churnstream.local_kafka.broker import LocalKafka
 
 END_TXN = 26
 _LOOPBACK = ("127.0.0.1", "localhost")

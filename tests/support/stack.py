@@ -12,7 +12,7 @@ from typing import Any
 
 from testcontainers.compose import DockerCompose
 
-from churnstream.local_kafka import free_port
+from churnstream.local_kafka.broker import free_port
 from contract.settings import Settings, load_settings
 from tests.support.paths import ROOT
 

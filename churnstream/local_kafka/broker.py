@@ -26,7 +26,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from filelock import FileLock
 
-from churnstream import broker_config, kafka_runtime
+from churnstream.local_kafka import config as broker_config
+from churnstream.local_kafka import runtime as kafka_runtime
 from churnstream.orphans import OrphanGuard
 from contract.errors import UserError
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from churnstream import kafka_runtime
-from churnstream.kafka_runtime import Jar, fetch, is_fetched, kafka_jars, libs_dir
+from churnstream.local_kafka import runtime as kafka_runtime
+from churnstream.local_kafka.runtime import Jar, fetch, is_fetched, kafka_jars, libs_dir
 from contract.errors import UserError
 
 CONTENT = {"org.example:first:1.0": b"first jar", "org.example:second:2.0": b"second jar"}

@@ -1,4 +1,4 @@
-from churnstream.broker_config import server_properties
+from churnstream.local_kafka.config import server_properties
 
 
 def properties() -> dict[str, str]:
