@@ -33,7 +33,7 @@ from typing import Any
 from broker import broker
 
 from churnstream.local_kafka.broker import free_port
-from churnstream.orphans import OrphanGuard
+from churnstream.processes.orphans import OrphanGuard
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.schema import Kind, Schema, load_schema

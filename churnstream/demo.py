@@ -13,7 +13,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from churnstream.children import Child, Children
 from churnstream.demo_scenario import (
     DRIFTS,
     LABEL_DELAY,
@@ -27,6 +26,7 @@ from churnstream.demo_scenario import (
 from churnstream.live import dashboard, windows_table
 from churnstream.local_kafka.broker import LocalKafka
 from churnstream.mlflow_server import newest_report
+from churnstream.processes.children import Child, Children
 from churnstream.watch import Snapshot, StreamWatch
 from contract.durations import parse_duration
 from contract.errors import UserError

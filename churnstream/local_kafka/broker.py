@@ -28,7 +28,7 @@ from filelock import FileLock
 
 from churnstream.local_kafka import config as broker_config
 from churnstream.local_kafka import runtime as kafka_runtime
-from churnstream.orphans import OrphanGuard
+from churnstream.processes.orphans import OrphanGuard
 from contract.errors import UserError
 
 HOST = "127.0.0.1"

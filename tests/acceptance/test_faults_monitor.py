@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from churnstream.children import Child, Children
+from churnstream.processes.children import Child, Children
 from churnstream.watch import StreamWatch
 from contract.topics import LABELS, PREDICTIONS
 from producer.synthetic import write_csv

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 from mlflow import MlflowClient
 from sklearn import metrics
 
-from churnstream.children import Children
+from churnstream.processes.children import Children
 from churnstream.watch import Snapshot, StreamWatch
 from contract.messages import Outcome, Window
 from contract.settings import Settings

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import uvicorn
 
-from churnstream.orphans import OrphanGuard
+from churnstream.processes.orphans import OrphanGuard
 from contract.settings import Settings
 from scorer.rest.app import create_app
 from scorer.rest.service import Parts

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 
 import psutil
 
-from churnstream.orphans import OrphanGuard
+from churnstream.processes.orphans import OrphanGuard
 from contract.settings import Settings
 from tests.support.bad_input import NOW
 from tests.support.kafka import environment

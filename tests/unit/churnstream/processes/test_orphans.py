@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from churnstream.orphans import OrphanGuard
+from churnstream.processes.orphans import OrphanGuard
 from tests.support.polling import eventually
 
 OWNER = """
 import subprocess, sys, threading, time
-from churnstream.orphans import OrphanGuard
+from churnstream.processes.orphans import OrphanGuard
 guard = OrphanGuard()
 children = [subprocess.Popen(["sleep", "300"], stdout=subprocess.DEVNULL) for _ in range(2)]
 # from a thread that ends at once: the child belongs to the process, not to the thread

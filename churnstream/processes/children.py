@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from churnstream.orphans import OrphanGuard
+from churnstream.processes.orphans import OrphanGuard
 from contract.errors import UserError
 
 
