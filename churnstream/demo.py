@@ -23,11 +23,11 @@ from churnstream.demo_scenario import (
     WINDOW,
     rate_of,
 )
-from churnstream.live import dashboard, windows_table
+from churnstream.live.view import dashboard, windows_table
+from churnstream.live.watch import Snapshot, StreamWatch
 from churnstream.local_kafka.broker import LocalKafka
 from churnstream.mlflow_server import newest_report
 from churnstream.processes.children import Child, Children
-from churnstream.watch import Snapshot, StreamWatch
 from contract.durations import parse_duration
 from contract.errors import UserError
 from contract.kafka.clients import admin_client

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from churnstream.addresses import newest_report_address, timeline_address
 from churnstream.demo_scenario import LABEL_DELAY, PERIOD, SEED, drifts_of, rate_of
-from churnstream.live import windows_table
-from churnstream.watch import Snapshot, StreamWatch
+from churnstream.live.view import windows_table
+from churnstream.live.watch import Snapshot, StreamWatch
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics

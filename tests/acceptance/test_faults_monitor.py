@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from churnstream.live.watch import StreamWatch
 from churnstream.processes.children import Child, Children
-from churnstream.watch import StreamWatch
 from contract.topics import LABELS, PREDICTIONS
 from producer.synthetic import write_csv
 from tests.support.kafka import environment, stream_settings

@@ -13,8 +13,8 @@ from confluent_kafka import Consumer, TopicPartition
 from mlflow import MlflowClient
 from sklearn import metrics
 
+from churnstream.live.watch import Snapshot, StreamWatch
 from churnstream.processes.children import Children
-from churnstream.watch import Snapshot, StreamWatch
 from contract.messages import Outcome, Window
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, LABELS, OUTCOMES, PREDICTIONS

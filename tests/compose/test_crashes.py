@@ -12,7 +12,7 @@ import msgspec
 import pandas as pd
 import pytest
 
-from churnstream.watch import Snapshot, StreamWatch
+from churnstream.live.watch import Snapshot, StreamWatch
 from contract.kafka.peeking import peeking
 from contract.topics import CUSTOMERS, DEAD_LETTERS, OUTCOMES, PREDICTIONS, topic_specs
 from producer.synthetic import write_csv

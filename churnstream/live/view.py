@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from churnstream.watch import Snapshot
+from churnstream.live.watch import Snapshot
 from contract.messages import Window
 
 _SHOWN = 12

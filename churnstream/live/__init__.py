@@ -1,0 +1,1 @@
+"""What a running stream shows: read from Kafka, drawn in a terminal."""
