@@ -6,7 +6,7 @@ Doing it again changes nothing. After a crash it is simply run again: at worst t
 import tempfile
 from pathlib import Path
 
-from churnstream.demo_scenario import TRAINING_ROWS, TRAINING_SEED
+from churnstream.demo.scenario import TRAINING_ROWS, TRAINING_SEED
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics

@@ -24,7 +24,7 @@ def demo(
 
     from rich.console import Console
 
-    from churnstream.demo import Demo, new_folder, run_demo
+    from churnstream.demo.run import Demo, new_folder, run_demo
     from contract.errors import UserError
 
     if data is not None and not data.is_file():

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException
 from rich.console import Console
 
 from churnstream.addresses import newest_report_address, timeline_address
-from churnstream.demo_scenario import LABEL_DELAY, PERIOD, SEED, drifts_of, rate_of
+from churnstream.demo.scenario import LABEL_DELAY, PERIOD, SEED, drifts_of, rate_of
 from churnstream.live.view import windows_table
 from churnstream.live.watch import Snapshot, StreamWatch
 from contract.errors import UserError

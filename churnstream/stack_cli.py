@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from churnstream.demo_scenario import REPLAY_SECONDS, ROWS
+from churnstream.demo.scenario import REPLAY_SECONDS, ROWS
 
 Data = Annotated[
     Path | None,

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from churnstream.demo_scenario import (
+from churnstream.demo.scenario import (
     DRIFTS,
     LABEL_DELAY,
     PERIOD,
