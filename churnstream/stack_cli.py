@@ -21,7 +21,7 @@ def init(data: Data = None) -> None:
     """
     from rich.console import Console
 
-    from churnstream.bootstrap import initialise
+    from churnstream.stack.bootstrap import initialise
     from contract.settings import load_settings
     from contract.worker.process import configure_logging
 
@@ -54,8 +54,8 @@ def showcase(
     """
     from rich.console import Console
 
-    from churnstream.addresses import require_http
-    from churnstream.showcase import Pages, Showcase, replay_again, run_showcase
+    from churnstream.stack.addresses import require_http
+    from churnstream.stack.showcase import Pages, Showcase, replay_again, run_showcase
     from contract.settings import load_settings
     from contract.worker.process import configure_logging, stop_on_signals
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from churnstream.bootstrap import initialise
+from churnstream.stack.bootstrap import initialise
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import misfits

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from churnstream.local_kafka.broker import free_port
-from churnstream.showcase import Pages, Showcase, replay_again, run_showcase
+from churnstream.stack.showcase import Pages, Showcase, replay_again, run_showcase
 from contract.errors import UserError
 from contract.settings import Settings
 from contract.topics import CUSTOMERS

@@ -12,10 +12,10 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from rich.console import Console
 
-from churnstream.addresses import newest_report_address, timeline_address
 from churnstream.demo.scenario import LABEL_DELAY, PERIOD, SEED, drifts_of, rate_of
 from churnstream.live.view import windows_table
 from churnstream.live.watch import Snapshot, StreamWatch
+from churnstream.stack.addresses import newest_report_address, timeline_address
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics

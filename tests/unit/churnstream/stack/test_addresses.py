@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from churnstream.addresses import newest_report_address, require_http, timeline_address
+from churnstream.stack.addresses import newest_report_address, require_http, timeline_address
 from contract.errors import UserError
 from monitor.reports.files import project_id
 

@@ -1,0 +1,1 @@
+"""What the compose stack does besides its workers."""
