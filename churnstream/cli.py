@@ -5,7 +5,9 @@ import sys
 
 import typer
 
-from churnstream import demo_cli, kafka_cli, stack_cli
+from churnstream.commands import demo as demo_cli
+from churnstream.commands import kafka as kafka_cli
+from churnstream.commands import stack as stack_cli
 from contract.errors import UserError
 from monitor import cli as monitor_cli
 from producer import cli as producer_cli

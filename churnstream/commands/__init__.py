@@ -1,0 +1,1 @@
+"""The commands that span parts. They import what they need when they run."""
