@@ -15,7 +15,7 @@ from churnstream.local_kafka.broker import LocalKafka
 from contract.settings import Settings
 from contract.topics import LABELS, PREDICTIONS
 from monitor.join.worker import JoinWorker
-from tests.support.join_stream import (
+from tests.support.join.stream import (
     SCHEMA,
     Joined,
     expected_dead_letters,

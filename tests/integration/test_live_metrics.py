@@ -16,7 +16,7 @@ from contract.models.registry import registry_client
 from contract.settings import Settings
 from contract.testing import ManualClock
 from scorer.rest.live_metrics import LiveMetrics
-from tests.support.join_log import prediction
+from tests.support.join.log import prediction
 from tests.support.polling import eventually
 
 V3, V4 = ModelRef("churn", 3), ModelRef("churn", 4)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from contract.messages import ModelRef
-from tests.support.join_check import check
-from tests.support.join_log import CHALLENGER, CHAMPION, Crashed, Partition, Worker, label, prediction
+from tests.support.join.check import check
+from tests.support.join.log import CHALLENGER, CHAMPION, Crashed, Partition, Worker, label, prediction
 
 CI = "CI" in os.environ
 PROFILE = settings(

@@ -11,9 +11,9 @@ from contract.rejection import Reason
 from monitor.join.incoming import Incoming
 from monitor.join.partition import PartitionJoin
 from monitor.join.store import JoinStore
-from tests.support.join_check import check
-from tests.support.join_log import CHALLENGER, HOUR, RULES, SAMPLE_SIZE, SCHEMA, Partition, Worker, label
-from tests.support.join_log import prediction as predicted
+from tests.support.join.check import check
+from tests.support.join.log import CHALLENGER, HOUR, RULES, SAMPLE_SIZE, SCHEMA, Partition, Worker, label
+from tests.support.join.log import prediction as predicted
 from tests.support.messages import START
 
 # RULES: panes of 4 h, out-of-orderness 2 h, lateness 10 h

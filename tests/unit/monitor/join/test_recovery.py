@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.join_check import check
-from tests.support.join_log import Crashed, Partition, Worker, label
-from tests.support.join_log import prediction as predicted
+from tests.support.join.check import check
+from tests.support.join.log import Crashed, Partition, Worker, label
+from tests.support.join.log import prediction as predicted
 
 # RULES: panes of 4 h, out-of-orderness 2 h, lateness 10 h
 

@@ -18,7 +18,7 @@ from monitor.join.rules import (
     resolve,
     time_is_up_before,
 )
-from tests.support.join_log import CHAMPION, HOUR, RULES, label, prediction
+from tests.support.join.log import CHAMPION, HOUR, RULES, label, prediction
 from tests.support.messages import START
 
 

@@ -12,7 +12,7 @@ from contract.messages import Summary
 from monitor.join.rules import KeptLabel, KeptPrediction, TopicProgress
 from monitor.join.store import Counters, JoinStore, KeptPane, PaneId, PartitionState
 from monitor.panes import record_hash
-from tests.support.join_log import CHALLENGER, CHAMPION, HOUR
+from tests.support.join.log import CHALLENGER, CHAMPION, HOUR
 from tests.support.messages import START
 
 PANE = PaneId(START, CHAMPION)

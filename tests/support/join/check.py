@@ -4,8 +4,8 @@ from collections import Counter
 
 from contract.messages import ModelRef, Summary
 from monitor import panes
-from tests.support.join_log import SAMPLE_SIZE, Partition
-from tests.support.join_oracle import Truth, group_by, summaries, truth
+from tests.support.join.log import SAMPLE_SIZE, Partition
+from tests.support.join.oracle import Truth, group_by, summaries, truth
 
 
 def check(partitions: list[Partition]) -> None:

@@ -11,7 +11,7 @@ from contract.messages import Label, ModelRef, Prediction, SampleRow, Summary
 from contract.rejection import Reason, Rejection
 from monitor import panes
 from monitor.join.incoming import EndOfStream, Incoming
-from tests.support.join_log import RULES, SAMPLE_SIZE, SCHEMA, Partition, Topic
+from tests.support.join.log import RULES, SAMPLE_SIZE, SCHEMA, Partition, Topic
 
 LATENESS = RULES.lateness
 
