@@ -19,7 +19,7 @@ from tests.support.browser import DRAWN_MS, open_browser
 from tests.support.http import get_json
 from tests.support.kafka import committed
 from tests.support.messages import features
-from tests.support.mlflow_rest import experiment_id, history, runs
+from tests.support.mlflow.rest import experiment_id, history, runs
 from tests.support.oracle import topic_frame
 from tests.support.polling import eventually
 from tests.support.stack import SERVICES, Stack, compose_stack, docker

@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 
 from contract.models.registry import registry_client
 from contract.settings import Settings
-from tests.support.mlflow_store import make_template, store_in
+from tests.support.mlflow.store import make_template, store_in
 
 
 @pytest.fixture(scope="session")

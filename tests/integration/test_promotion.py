@@ -14,7 +14,7 @@ from contract.models.bundle import REFERENCE_ARTIFACT
 from contract.models.registry import find_version, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
-from tests.support.mlflow_store import make_template, store_in
+from tests.support.mlflow.store import make_template, store_in
 from tests.support.tables import toy_table
 from training.registered import tags
 from training.registered.promotion import promote, rollback

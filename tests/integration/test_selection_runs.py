@@ -20,7 +20,7 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from monitor.reports.reference import ReferenceCache
 from scorer.models.loaded import load_model
-from tests.support.mlflow_store import full_disk
+from tests.support.mlflow.store import full_disk
 from tests.support.models import small_pipeline
 from tests.support.tables import SURNAME, toy_table
 from training.kinds.kinds import KINDS

@@ -17,7 +17,7 @@ from contract.testing import ManualClock
 from monitor.mlflow_sink.sink import MlflowSink, SinkThread, chart_link
 from monitor.reports.files import ReportFolder
 from tests.support.messages import DAY, START
-from tests.support.mlflow_server import mlflow_server
+from tests.support.mlflow.server import mlflow_server
 from tests.support.polling import eventually
 from tests.support.windows import final, performance, window
 

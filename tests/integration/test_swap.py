@@ -31,7 +31,7 @@ from scorer.models.swap import Champion
 from scorer.stream.worker import ScorerWorker
 from tests.support.kafka import committed, environment, send, stream_settings
 from tests.support.messages import customer, encode, features, key
-from tests.support.mlflow_server import mlflow_server
+from tests.support.mlflow.server import mlflow_server
 from tests.support.polling import eventually
 from tests.support.running import running
 from tests.support.tables import toy_table

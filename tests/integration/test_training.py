@@ -21,8 +21,8 @@ from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from scorer.models.loaded import load_model
-from tests.support.mlflow_server import mlflow_server
-from tests.support.mlflow_store import full_disk
+from tests.support.mlflow.server import mlflow_server
+from tests.support.mlflow.store import full_disk
 from tests.support.paths import REAL_TABLE, ROOT, SHIPPED_SCHEMA
 from tests.support.tables import SURNAME, toy_table
 from training.table.prepare import read_table

@@ -16,7 +16,7 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from scorer.models.loaded import load_model
 from tests.support.kafka import stream_settings
-from tests.support.mlflow_store import make_template, store_in
+from tests.support.mlflow.store import make_template, store_in
 from tests.support.paths import SHIPPED_SCHEMA
 from tests.support.tables import toy_table
 from training.train import train

@@ -1,0 +1,1 @@
+"""MLflow for tests: stores, servers, and what its REST API says."""
