@@ -11,7 +11,7 @@ import pytest
 
 from churnstream.cli import TELEMETRY_OFF
 from churnstream.local_kafka.broker import LocalKafka
-from tests.support.brokers import session_broker
+from tests.support.kafka.brokers import session_broker
 
 os.environ.update(TELEMETRY_OFF)
 

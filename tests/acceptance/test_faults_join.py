@@ -24,9 +24,9 @@ from tests.support.join.stream import (
     joined,
     send_stream,
 )
-from tests.support.kafka import group_lag, shortest_session_timeout
+from tests.support.kafka.proxy import END_TXN, Loss, lossy_network
+from tests.support.kafka.topics import group_lag, shortest_session_timeout
 from tests.support.polling import eventually
-from tests.support.proxy import END_TXN, Loss, lossy_network
 from tests.support.running import running
 from tests.support.worker_process import Fault, Workers, worker_processes
 

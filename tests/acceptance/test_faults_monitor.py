@@ -10,7 +10,7 @@ from churnstream.live.watch import StreamWatch
 from churnstream.processes.children import Child, Children
 from contract.topics import LABELS, PREDICTIONS
 from producer.synthetic import write_csv
-from tests.support.kafka import environment, stream_settings
+from tests.support.kafka.topics import environment, stream_settings
 from tests.support.oracle import assert_windows_are_one_group_by, topic_frame
 from tests.support.polling import eventually
 

@@ -10,7 +10,7 @@ from contract.messages import prediction_type
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import PREDICTIONS
-from tests.support.kafka import committed
+from tests.support.kafka.topics import committed
 from tests.support.load import load
 from tests.support.service import Served, served
 from tests.support.versions import stream_with_champion

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contract.settings import Settings
-from tests.support.kafka import environment, stream_settings
+from tests.support.kafka.topics import environment, stream_settings
 from tests.support.polling import eventually
 from tests.support.worker_process import Kind, worker_processes
 

@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 from churnstream.local_kafka.broker import free_port
 from contract.messages import Window
 from contract.topics import LABELS
-from tests.support.kafka import committed, stream_settings
+from tests.support.kafka.topics import committed, stream_settings
 from tests.support.paths import ROOT
 from tests.support.polling import eventually
 from tests.support.service import served

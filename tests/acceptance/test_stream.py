@@ -19,7 +19,7 @@ from contract.messages import Outcome, Window
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, LABELS, OUTCOMES, PREDICTIONS
 from producer.synthetic import write_csv
-from tests.support.kafka import TIMEOUT, committed, environment, stream_settings
+from tests.support.kafka.topics import TIMEOUT, committed, environment, stream_settings
 from tests.support.oracle import assert_windows_are_one_group_by, topic_frame
 from tests.support.polling import eventually
 

@@ -16,7 +16,7 @@ from churnstream.live.watch import Snapshot, StreamWatch
 from contract.kafka.peeking import peeking
 from contract.topics import CUSTOMERS, DEAD_LETTERS, OUTCOMES, PREDICTIONS, topic_specs
 from producer.synthetic import write_csv
-from tests.support.kafka import committed
+from tests.support.kafka.topics import committed
 from tests.support.mlflow.rest import experiment_id, history, runs
 from tests.support.polling import eventually
 from tests.support.stack import SERVICES, Stack, compose_stack

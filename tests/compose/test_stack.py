@@ -17,7 +17,7 @@ from contract.topics import CUSTOMERS, LABELS, OUTCOMES, PREDICTIONS, WINDOWS
 from monitor.reports.files import project_id
 from tests.support.browser import DRAWN_MS, open_browser
 from tests.support.http import get_json
-from tests.support.kafka import committed
+from tests.support.kafka.topics import committed
 from tests.support.messages import features
 from tests.support.mlflow.rest import experiment_id, history, runs
 from tests.support.oracle import topic_frame

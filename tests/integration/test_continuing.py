@@ -13,7 +13,7 @@ from producer.options import parse_time
 from producer.replay import replay
 from producer.scenario import Scenario
 from producer.synthetic import SyntheticBank
-from tests.support.kafka import send, stream_settings
+from tests.support.kafka.topics import send, stream_settings
 
 DAY = 86_400_000
 

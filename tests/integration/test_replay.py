@@ -27,7 +27,7 @@ from producer.scenario import Scenario
 from producer.scenario_options import ScenarioOptions
 from producer.sources import open_table
 from producer.synthetic import SyntheticBank, write_csv
-from tests.support.kafka import committed, environment, stream_settings
+from tests.support.kafka.topics import committed, environment, stream_settings
 from tests.support.polling import eventually
 
 ROWS = 3_000

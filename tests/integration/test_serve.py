@@ -15,7 +15,7 @@ from contract.topics import CUSTOMERS, LABELS, PREDICTIONS
 from scorer.models.loaded import load_model
 from scorer.rest.requests import customer_of
 from scorer.stream.worker import ScorerWorker
-from tests.support.kafka import committed, end_stream, send, stream_settings
+from tests.support.kafka.topics import committed, end_stream, send, stream_settings
 from tests.support.messages import DAY, customer, encode, features, key
 from tests.support.polling import eventually
 from tests.support.running import running

@@ -14,7 +14,7 @@ from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings
 from scorer.models.loaded import load_model
-from tests.support.kafka import stream_settings
+from tests.support.kafka.topics import stream_settings
 from tests.support.messages import customer, features
 from tests.support.polling import eventually
 from tests.support.service import Served, served

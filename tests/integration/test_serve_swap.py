@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contract.settings import Settings
-from tests.support.kafka import stream_settings
+from tests.support.kafka.topics import stream_settings
 from tests.support.load import load
 from tests.support.messages import features
 from tests.support.polling import eventually

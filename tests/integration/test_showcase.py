@@ -13,7 +13,7 @@ from churnstream.stack.showcase import Pages, Showcase, replay_again, run_showca
 from contract.errors import UserError
 from contract.settings import Settings
 from contract.topics import CUSTOMERS
-from tests.support.kafka import committed, stream_settings
+from tests.support.kafka.topics import committed, stream_settings
 from tests.support.polling import eventually
 
 ROWS = 600

@@ -29,7 +29,7 @@ from contract.worker.process import in_background
 from scorer.models.loaded import Model, load_model
 from scorer.models.swap import Champion
 from scorer.stream.worker import ScorerWorker
-from tests.support.kafka import committed, environment, send, stream_settings
+from tests.support.kafka.topics import committed, environment, send, stream_settings
 from tests.support.messages import customer, encode, features, key
 from tests.support.mlflow.server import mlflow_server
 from tests.support.polling import eventually

@@ -12,7 +12,7 @@ from contract.kafka.provision import ensure_topics, misfits
 from contract.kafka.topic_format import TOPIC_FORMAT, read_format
 from contract.settings import Settings, load_settings
 from contract.topics import CUSTOMERS, FORMAT, PANES, PREDICTIONS, topic_specs
-from tests.support.kafka import committed, send
+from tests.support.kafka.topics import committed, send
 from tests.support.polling import eventually
 
 TIMEOUT = 30.0

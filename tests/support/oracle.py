@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from contract.messages import Window
 from contract.settings import Settings
-from tests.support.kafka import committed
+from tests.support.kafka.topics import committed
 
 
 def topic_frame(settings: Settings, topic: str) -> pd.DataFrame:

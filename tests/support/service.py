@@ -19,7 +19,7 @@ from churnstream.processes.orphans import OrphanGuard
 from contract.settings import Settings
 from scorer.rest.app import create_app
 from scorer.rest.service import Parts
-from tests.support.kafka import environment
+from tests.support.kafka.topics import environment
 from tests.support.paths import ROOT
 from tests.support.polling import eventually
 

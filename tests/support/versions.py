@@ -15,7 +15,7 @@ from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings
 from scorer.models.loaded import load_model
-from tests.support.kafka import stream_settings
+from tests.support.kafka.topics import stream_settings
 from tests.support.mlflow.store import make_template, store_in
 from tests.support.paths import SHIPPED_SCHEMA
 from tests.support.tables import toy_table

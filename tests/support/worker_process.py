@@ -22,7 +22,7 @@ import psutil
 from churnstream.processes.orphans import OrphanGuard
 from contract.settings import Settings
 from tests.support.bad_input import NOW
-from tests.support.kafka import environment
+from tests.support.kafka.topics import environment
 from tests.support.paths import ROOT
 from tests.support.polling import eventually
 

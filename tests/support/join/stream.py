@@ -22,7 +22,7 @@ from monitor.timeline.windows import WindowBook, WindowSpec
 from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
 from tests.support.bad_input import NOW
-from tests.support.kafka import committed, headers, send, stream_settings
+from tests.support.kafka.topics import committed, headers, send, stream_settings
 from tests.support.messages import DAY, START, customer, encode, key, label
 
 RECORDS = 1_500

@@ -1,0 +1,1 @@
+"""Kafka for tests: brokers, topics, and a proxy that fails on demand."""
