@@ -12,7 +12,7 @@ from churnstream.cli import app
 from contract.errors import UserError
 from contract.schema import load_schema
 from contract.settings import Settings
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from training.quality.evaluate import Floats, Labels, evaluate
 from training.quality.intervals import METRICS
 from training.registered import tags

@@ -11,7 +11,7 @@ from churnstream.cli import app
 from contract.errors import UserError
 from contract.schema import load_schema
 from contract.settings import Settings
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from training.explore.explore import FOLDER, PAGE, explore
 from training.protocol import protocol as report_protocol
 from training.protocol import regression

@@ -16,7 +16,7 @@ from producer.scenario import Scenario
 from producer.sources import open_table
 from producer.stream import stream
 from scorer.models.loaded import load_model
-from tests.support.datasets import SECRET, TELCO, credit_cards, telco
+from tests.support.tables.shapes import SECRET, TELCO, credit_cards, telco
 from training.infer.columns import read_columns
 from training.infer.infer import infer
 from training.infer.toml import draft_toml

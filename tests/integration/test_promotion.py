@@ -15,7 +15,7 @@ from contract.models.registry import find_version, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from tests.support.mlflow.store import make_template, store_in
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from training.registered import tags
 from training.registered.promotion import promote, rollback
 from training.table.split import held_out

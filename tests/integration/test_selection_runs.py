@@ -22,7 +22,7 @@ from monitor.reports.reference import ReferenceCache
 from scorer.models.loaded import load_model
 from tests.support.mlflow.store import full_disk
 from tests.support.models import small_pipeline
-from tests.support.tables import SURNAME, toy_table
+from tests.support.tables.toy import SURNAME, toy_table
 from training.kinds.kinds import KINDS
 from training.registered.mlflow_runs import open_run
 from training.registered.register import Trained, register

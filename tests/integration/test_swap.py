@@ -34,7 +34,7 @@ from tests.support.messages import customer, encode, features, key
 from tests.support.mlflow.server import mlflow_server
 from tests.support.polling import eventually
 from tests.support.running import running
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from tests.support.versions import FIVE, Kind, move_alias, probabilities, store_with
 from training.train import train
 

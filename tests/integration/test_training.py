@@ -24,7 +24,7 @@ from scorer.models.loaded import load_model
 from tests.support.mlflow.server import mlflow_server
 from tests.support.mlflow.store import full_disk
 from tests.support.paths import REAL_TABLE, ROOT, SHIPPED_SCHEMA
-from tests.support.tables import SURNAME, toy_table
+from tests.support.tables.toy import SURNAME, toy_table
 from training.table.prepare import read_table
 from training.table.split import held_out
 from training.train import TrainingResult, train

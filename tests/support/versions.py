@@ -18,7 +18,7 @@ from scorer.models.loaded import load_model
 from tests.support.kafka.topics import stream_settings
 from tests.support.mlflow.store import make_template, store_in
 from tests.support.paths import SHIPPED_SCHEMA
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from training.train import train
 
 _ROWS = 600

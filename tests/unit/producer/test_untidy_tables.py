@@ -10,7 +10,7 @@ from contract.schema import load_schema
 from producer.scenario import Scenario
 from producer.sources import open_table
 from producer.stream import stream
-from tests.support.untidy import UNTIDY
+from tests.support.tables.untidy import UNTIDY
 from tests.unit.producer.tables import SURNAME, csv, table
 
 SCHEMA = load_schema("bank_churn")

@@ -10,7 +10,7 @@ from contract.records import feature_frame, features_type
 from contract.schema import load_schema
 from contract.settings import load_settings
 from scorer.models.loaded import Model, load_model
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from training.kinds.kinds import xgboost_pipeline
 from training.table.prepare import read_table
 

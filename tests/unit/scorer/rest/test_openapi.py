@@ -19,8 +19,8 @@ from scorer.rest.app import _ROUTES
 from scorer.rest.openapi import openapi_document
 from scorer.rest.problems import Problem
 from scorer.rest.requests import LabelRequest, RequestReader, most_explained, scoring_request_type
-from tests.support.datasets import TELCO
 from tests.support.messages import START
+from tests.support.tables.shapes import TELCO
 
 NOW = START + 1_000
 LIMIT = 2

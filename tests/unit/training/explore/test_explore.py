@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from contract.schema import Schema, load_schema, parse_schema
-from tests.support.tables import SURNAME, toy_table
+from tests.support.tables.toy import SURNAME, toy_table
 from training.explore.explore import PAGE, render
 from training.explore.figures import FEW_VALUES, MISSING, OTHERS, groups, pictures
 from training.table.prepare import Table, read_table

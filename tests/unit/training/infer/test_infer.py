@@ -12,9 +12,9 @@ from churnstream.cli import app
 from contract.errors import UserError
 from contract.schema import Schema, load_schema, parse_schema
 from producer.synthetic import write_csv
-from tests.support.datasets import SECRET, TELCO, credit_cards, telco
-from tests.support.tables import toy_table
-from tests.support.untidy import UNTIDY
+from tests.support.tables.shapes import SECRET, TELCO, credit_cards, telco
+from tests.support.tables.toy import toy_table
+from tests.support.tables.untidy import UNTIDY
 from training.infer.columns import read_columns
 from training.infer.infer import infer
 from training.infer.toml import draft_toml

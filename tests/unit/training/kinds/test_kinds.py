@@ -20,7 +20,7 @@ from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import columns_frame
 from contract.schema import Schema, load_schema
 from tests.support.models import small_pipeline
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import SAMPLINGS, Sampling, smote_steps, strip_training
 from training.selection.fitting import fit, validate

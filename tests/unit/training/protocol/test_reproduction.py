@@ -8,7 +8,7 @@ from xgboost import XGBClassifier
 from contract.errors import UserError
 from contract.schema import Schema, load_schema, parse_schema
 from tests.support.paths import REAL_TABLE
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from training.protocol.figure import balanced_f1, origin_figure
 from training.protocol.protocol import ReportResult
 from training.protocol.reproduction import (

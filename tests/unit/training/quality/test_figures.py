@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
 from contract.schema import load_schema
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from training.kinds.kinds import KINDS, build
 from training.quality.evaluate import Floats, Labels, evaluate
 from training.quality.figures import comparison, curves, importance

@@ -10,7 +10,7 @@ from sklearn.metrics import brier_score_loss, f1_score
 from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import columns_frame
 from contract.schema import load_schema
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from training.kinds.kinds import xgboost_pipeline
 from training.selection.develop import develop
 from training.selection.fitting import best_threshold, fit, stable_threshold

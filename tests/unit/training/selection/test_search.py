@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from contract.schema import load_schema
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import Sampling
 from training.kinds.spaces import Between, OneOf, Parameters

@@ -14,7 +14,7 @@ from contract.tables.cells import Cells
 from contract.tables.excel import ExcelTable
 from contract.tables.parquet import ParquetTable
 from contract.tables.text import TextTable
-from tests.support.tables import SURNAME, toy_table
+from tests.support.tables.toy import SURNAME, toy_table
 from training.table.bad_rows import BadRow
 from training.table.prepare import MIN_ROWS, OnBadRows, read_table
 

@@ -6,7 +6,7 @@ import pytest
 
 from contract.schema import Schema, load_schema, parse_schema
 from tests.support.paths import REAL_TABLE
-from tests.support.tables import toy_table
+from tests.support.tables.toy import toy_table
 from training.table.prepare import read_table
 from training.table.suspicions import single_feature_auc, suspicions
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from contract.schema import load_schema
-from tests.support.tables import SURNAME, toy_table
-from tests.support.untidy import UNTIDY
+from tests.support.tables.toy import SURNAME, toy_table
+from tests.support.tables.untidy import UNTIDY
 from training.table.prepare import read_table
 
 SCHEMA = load_schema("bank_churn")

@@ -1,0 +1,1 @@
+"""Tables for tests: a toy bank, other shapes, and untidy ones."""
