@@ -17,10 +17,10 @@ from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
-from tests.support.bad_input import BAD_RECORDS, NOW
 from tests.support.kafka.proxy import END_TXN, Loss, lossy_network
 from tests.support.kafka.topics import committed, group_lag, headers, send, shortest_session_timeout, stream_settings
 from tests.support.messages import customer, encode, key
+from tests.support.service.bad_input import BAD_RECORDS, NOW
 from tests.support.worker_process import Fault, Workers, worker_processes
 
 SCHEMA = load_schema("bank_churn")

@@ -11,8 +11,8 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import PREDICTIONS
 from tests.support.kafka.topics import committed
-from tests.support.load import load
-from tests.support.service import Served, served
+from tests.support.service.load import load
+from tests.support.service.process import Served, served
 from tests.support.versions import stream_with_champion
 
 CLIENTS = 16

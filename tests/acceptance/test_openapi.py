@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from contract.settings import Settings
 from tests.support.messages import customer, encode
 from tests.support.paths import ROOT
-from tests.support.service import Served, served
+from tests.support.service.process import Served, served
 from tests.support.versions import stream_with_champion
 
 EXAMPLES = 10_000
@@ -221,7 +221,7 @@ def schemathesis_finds_nothing(service: Served, folder: Path, examples: int, *ru
                 ],
                 cwd=place,
                 env=os.environ
-                | {"PYTHONPATH": os.fspath(ROOT), "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks"},
+                | {"PYTHONPATH": os.fspath(ROOT), "SCHEMATHESIS_HOOKS": "tests.support.service.schemathesis_hooks"},
                 stdin=subprocess.DEVNULL,
                 stdout=stack.enter_context(output.open("wb")),
                 stderr=subprocess.STDOUT,

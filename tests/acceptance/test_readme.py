@@ -23,7 +23,7 @@ from contract.topics import LABELS
 from tests.support.kafka.topics import committed, stream_settings
 from tests.support.paths import ROOT
 from tests.support.polling import eventually
-from tests.support.service import served
+from tests.support.service.process import served
 from tests.support.versions import stream_with_champion
 
 COMPOSE = {

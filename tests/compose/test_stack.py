@@ -16,12 +16,12 @@ from contract.kafka.clients import admin_client
 from contract.topics import CUSTOMERS, LABELS, OUTCOMES, PREDICTIONS, WINDOWS
 from monitor.reports.files import project_id
 from tests.support.browser import DRAWN_MS, open_browser
-from tests.support.http import get_json
 from tests.support.kafka.topics import committed
 from tests.support.messages import features
 from tests.support.mlflow.rest import experiment_id, history, runs
 from tests.support.oracle import topic_frame
 from tests.support.polling import eventually
+from tests.support.service.http import get_json
 from tests.support.stack import SERVICES, Stack, compose_stack, docker
 
 ROWS = 20_000

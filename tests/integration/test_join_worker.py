@@ -13,11 +13,11 @@ from contract.settings import Settings
 from contract.testing import ManualClock
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from monitor.join.worker import JoinWorker
-from tests.support.bad_input import NOW
 from tests.support.kafka.topics import committed, end_stream, headers, send, stream_settings
 from tests.support.messages import DAY, START, customer, encode, key, label
 from tests.support.polling import eventually
 from tests.support.running import running
+from tests.support.service.bad_input import NOW
 
 SCHEMA = load_schema("bank_churn")
 

@@ -10,11 +10,11 @@ from contract.testing import ManualClock
 from contract.topics import CUSTOMERS, DEAD_LETTERS, MAX_MESSAGE_BYTES, PREDICTIONS
 from scorer.stream.worker import ScorerWorker
 from scorer.testing import LogisticModel
-from tests.support.bad_input import BAD_RECORDS, NOW
 from tests.support.kafka.topics import committed, end_stream, headers, send, stream_settings
 from tests.support.messages import START, customer, encode, key
 from tests.support.polling import eventually
 from tests.support.running import running
+from tests.support.service.bad_input import BAD_RECORDS, NOW
 
 SCHEMA = load_schema("bank_churn")
 

@@ -19,7 +19,7 @@ from tests.support.kafka.topics import committed, end_stream, send, stream_setti
 from tests.support.messages import DAY, customer, encode, features, key
 from tests.support.polling import eventually
 from tests.support.running import running
-from tests.support.service import Served, served
+from tests.support.service.process import Served, served
 from tests.support.versions import stream_with_champion
 
 SCHEMA = load_schema("bank_churn")

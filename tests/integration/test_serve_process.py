@@ -17,7 +17,7 @@ from scorer.models.loaded import load_model
 from tests.support.kafka.topics import stream_settings
 from tests.support.messages import customer, features
 from tests.support.polling import eventually
-from tests.support.service import Served, served
+from tests.support.service.process import Served, served
 from tests.support.tables.toy import toy_table
 from tests.support.versions import stream_with_champion
 from training.train import train

@@ -6,10 +6,10 @@ import pytest
 
 from contract.settings import Settings
 from tests.support.kafka.topics import stream_settings
-from tests.support.load import load
 from tests.support.messages import features
 from tests.support.polling import eventually
-from tests.support.service import served
+from tests.support.service.load import load
+from tests.support.service.process import served
 from tests.support.versions import FIVE, Kind, make_versions, move_alias, probabilities
 
 CLIENTS = 32

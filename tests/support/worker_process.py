@@ -21,10 +21,10 @@ import psutil
 
 from churnstream.processes.orphans import OrphanGuard
 from contract.settings import Settings
-from tests.support.bad_input import NOW
 from tests.support.kafka.topics import environment
 from tests.support.paths import ROOT
 from tests.support.polling import eventually
+from tests.support.service.bad_input import NOW
 
 Kind = Literal["score", "join"]
 _LOG_TAIL = 4_000

@@ -21,9 +21,9 @@ from monitor.panes import merge
 from monitor.timeline.windows import WindowBook, WindowSpec
 from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
-from tests.support.bad_input import NOW
 from tests.support.kafka.topics import committed, headers, send, stream_settings
 from tests.support.messages import DAY, START, customer, encode, key, label
+from tests.support.service.bad_input import NOW
 
 RECORDS = 1_500
 SCHEMA = load_schema("bank_churn")

@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from tests.support.http import get_json
+from tests.support.service.http import get_json
 
 
 def experiment_id(server: str, name: str) -> str:

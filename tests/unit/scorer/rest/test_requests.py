@@ -20,8 +20,8 @@ from scorer.rest.requests import (
     expected,
     scoring_request_type,
 )
-from tests.support.bad_input import BAD_RECORDS, NOW, Bad
 from tests.support.messages import START, customer, encode, features
+from tests.support.service.bad_input import BAD_RECORDS, NOW, Bad
 
 SCHEMA = load_schema("bank_churn")
 RECORDS = RequestReader(SCHEMA, scoring_request_type(SCHEMA), limit=3, max_bytes=1_000_000)

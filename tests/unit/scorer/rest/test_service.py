@@ -25,7 +25,7 @@ from scorer.rest import guard
 from scorer.rest.service import Parts
 from scorer.testing import MemorySink
 from tests.support.messages import START, customer, features
-from tests.support.service import answering
+from tests.support.service.process import answering
 
 SCHEMA = load_schema("bank_churn")
 NOW = START + 1_000

@@ -12,8 +12,8 @@ from contract.rejection import Reason
 from contract.schema import load_schema
 from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
-from tests.support.bad_input import BAD_RECORDS, NOW, Bad
 from tests.support.messages import customer, encode, key
+from tests.support.service.bad_input import BAD_RECORDS, NOW, Bad
 
 SCHEMA = load_schema("bank_churn")
 MODEL = LogisticModel()

@@ -1,0 +1,1 @@
+"""The REST service for tests: its process, clients, load and bad input."""
