@@ -36,7 +36,7 @@ from churnstream.local_kafka.broker import free_port
 from churnstream.processes.orphans import OrphanGuard
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
-from contract.schema import Kind, Schema, load_schema
+from contract.schema import FeatureKind, Schema, load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import topic_specs
 from producer.synthetic import write_csv
@@ -79,7 +79,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Server:
+class BenchmarkServer:
     """A server under load: where it answers, bodies (a file with one a line) by records in each, and what it says."""
 
     name: str
@@ -89,7 +89,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Latencies:
     """Latencies in ms, and requests per second."""
 
     p50: float
@@ -97,7 +97,7 @@ class Measured:
     rate: float
 
 
-Results = dict[tuple[str, int, int], Measured]
+Results = dict[tuple[str, int, int], Latencies]
 """By server, records in a request, and connections."""
 
 
@@ -156,7 +156,7 @@ def _train(settings: Settings, folder: Path, data: Path | None) -> list[Row]:
     train(settings, data)
     schema = load_schema(settings.dataset)
     table = read_table(data, schema).X.head(LIST)
-    whole = {feature.name for feature in schema.features if feature.kind in (Kind.ORDINAL, Kind.FLAG)}
+    whole = {feature.name for feature in schema.features if feature.kind in (FeatureKind.ORDINAL, FeatureKind.FLAG)}
     rows: list[Row] = [
         {str(name): None if value != value else int(value) if name in whole else value for name, value in row.items()}
         for row in table.to_dict("records")
@@ -167,7 +167,7 @@ def _train(settings: Settings, folder: Path, data: Path | None) -> list[Row]:
 @contextmanager
 def _churnstream(
     settings: Settings, schema: Schema, rows: Sequence[Row], folder: Path, guard: OrphanGuard, local: int
-) -> Iterator[Server]:
+) -> Iterator[BenchmarkServer]:
     name, port = (LOCAL if local else KAFKA), free_port()
     items = [{"features": {one: row[one] for one in schema.names}} for row in rows]
     bodies = _bodies(folder / f"churnstream-{local}", items, items)
@@ -183,11 +183,11 @@ def _churnstream(
     address = f"http://127.0.0.1:{port}"
     with _started(name, command, folder, guard, environment) as process:
         _wait_until_ready(name, process, f"{address}/ready", folder)
-        yield Server(name, f"{address}/predict", bodies, _ours)
+        yield BenchmarkServer(name, f"{address}/predict", bodies, _ours)
 
 
 @contextmanager
-def _mlflow(settings: Settings, rows: Sequence[Row], folder: Path, guard: OrphanGuard) -> Iterator[Server]:
+def _mlflow(settings: Settings, rows: Sequence[Row], folder: Path, guard: OrphanGuard) -> Iterator[BenchmarkServer]:
     def frame(some: Sequence[Row]) -> dict[str, Any]:
         # its signature has doubles for all numbers, and an integer in JSON is none
         data = [[float(one) if isinstance(one, int) else one for one in row.values()] for row in some]
@@ -206,7 +206,7 @@ def _mlflow(settings: Settings, rows: Sequence[Row], folder: Path, guard: Orphan
     command = [*serve, "--env-manager", "local", "--port", str(port)]
     with _started(MLFLOW, command, folder, guard, environment) as process:
         _wait_until_ready(MLFLOW, process, f"{address}/ping", folder)
-        yield Server(MLFLOW, f"{address}/invocations", bodies, _theirs)
+        yield BenchmarkServer(MLFLOW, f"{address}/invocations", bodies, _theirs)
 
 
 def _bodies(stem: Path, singles: Sequence[object], whole_list: object) -> dict[int, Path]:
@@ -224,7 +224,7 @@ def _theirs(answer: Any) -> list[float]:
     return [positive for _, positive in answer["predictions"]]
 
 
-def _compare(servers: Sequence[Server]) -> None:
+def _compare(servers: Sequence[BenchmarkServer]) -> None:
     """All servers must say the same of the same records, alone and in a list."""
     for records in (1, LIST):
         found = {server.name: _ask(server, records) for server in servers}
@@ -235,7 +235,7 @@ def _compare(servers: Sequence[Server]) -> None:
                 sys.exit(f"{first} and {other} differ by {difference:g} in the probability of the same record")
 
 
-def _ask(server: Server, records: int) -> list[float]:
+def _ask(server: BenchmarkServer, records: int) -> list[float]:
     with server.bodies[records].open("rb") as bodies:
         body = bodies.readline()
     request = urllib.request.Request(server.address, body, {"Content-Type": "application/json"})
@@ -244,7 +244,12 @@ def _ask(server: Server, records: int) -> list[float]:
 
 
 def _measure(
-    wrk: str, servers: Sequence[Server], seconds: int, connections: Sequence[int], folder: Path, guard: OrphanGuard
+    wrk: str,
+    servers: Sequence[BenchmarkServer],
+    seconds: int,
+    connections: Sequence[int],
+    folder: Path,
+    guard: OrphanGuard,
 ) -> Results:
     """One server after another in each setting, so that what else the machine does meets all of them."""
     script = folder / "load.lua"
@@ -265,7 +270,7 @@ def _measure(
                     f"{said['requests']:.0f} answers; its log ends with:\n{_log_end(server.name, folder)}"
                 )
         rate = said["requests"] / said["duration"] * 1e6
-        results[server.name, records, count] = Measured(said["p50"] / 1e3, said["p99"] / 1e3, rate)
+        results[server.name, records, count] = Latencies(said["p50"] / 1e3, said["p99"] / 1e3, rate)
     return results
 
 

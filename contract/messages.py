@@ -31,7 +31,7 @@ class ModelRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=Tr
     role: Role = "champion"
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the scored record stands on ``customers``."""
 
     partition: int
@@ -57,7 +57,7 @@ class Prediction(Record, frozen=True, forbid_unknown_fields=True, kw_only=True):
     predicted: Binary
     threshold: Probability
     model: ModelRef
-    source: Source | None
+    source: Origin | None
 
 
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -171,7 +171,9 @@ class Pane(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="pane",
         return f"{self.model.name}/{self.model.version}/{self.model.role}/{self.start}/{self.partition}"
 
 
-class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="progress", tag_field="type"):
+class JoinProgress(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="progress", tag_field="type"
+):
     """On ``panes`` under ``progress/<partition>``, after the panes it covers, in the same transaction.
 
     ``watermark`` and ``label_watermark``: no further prediction or label earlier than that is expected in this
@@ -194,7 +196,7 @@ class Progress(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return f"progress/{self.partition}"
 
 
-PaneMessage = Pane | Progress
+PaneMessage = Pane | JoinProgress
 
 
 class Performance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

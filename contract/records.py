@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import msgspec
 import numpy as np
 
-from contract.schema import Feature, Kind, Schema
+from contract.schema import Feature, FeatureKind, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,9 +80,9 @@ def _field(feature: Feature) -> tuple[str, Any] | tuple[str, Any, None]:
 
 def _value_type(feature: Feature) -> Any:
     strict = feature.on_violation == "reject"
-    if feature.kind is Kind.CATEGORICAL:
+    if feature.kind is FeatureKind.CATEGORICAL:
         return Literal[feature.categories] if strict else str
-    number: type = float if feature.kind is Kind.NUMERIC else int
+    number: type = float if feature.kind is FeatureKind.NUMERIC else int
     minimum, maximum = (feature.minimum, feature.maximum) if strict else (None, None)
     return Annotated[number, _bounds(number, minimum, maximum)]
 

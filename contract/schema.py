@@ -15,7 +15,7 @@ import msgspec
 from contract.errors import UserError
 
 
-class Kind(StrEnum):
+class FeatureKind(StrEnum):
     """What a feature's values are: a real number, an ordered integer, one of a set of names, or 0/1."""
 
     NUMERIC = "numeric"
@@ -38,7 +38,7 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
     ``column`` is the table's column where that is no identifier; messages and models know the ``name`` alone.
     """
 
-    kind: Kind
+    kind: FeatureKind
     minimum: float | None = None
     maximum: float | None = None
     categories: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
 
     @property
     def is_categorical(self) -> bool:
-        return self.kind is Kind.CATEGORICAL
+        return self.kind is FeatureKind.CATEGORICAL
 
     def violates(self, value: float | str | None) -> bool:
         """Whether a present value lies outside the feature's range or categories. A null never does."""
@@ -217,7 +217,7 @@ def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Fe
     minimum, maximum = feature.minimum, feature.maximum
     if not all(math.isfinite(bound) for bound in (minimum, maximum) if bound is not None):
         raise UserError(f"{where}: min and max must be finite; leave out a bound that there is not")
-    if feature.kind is Kind.FLAG:
+    if feature.kind is FeatureKind.FLAG:
         minimum, maximum = 0, 1
     if minimum is not None and maximum is not None and minimum > maximum:
         raise UserError(f"{where}: min {minimum} is above max {maximum}; swap them")

@@ -22,7 +22,7 @@ from contract.messages import (
     ScoreBin,
     Summary,
 )
-from contract.schema import Feature, Kind, Schema
+from contract.schema import Feature, FeatureKind, Schema
 
 HOUR = 3_600_000
 _CLIP = 1e-15
@@ -65,7 +65,7 @@ def add_prediction(
     expected.probability_squared += round(probability * probability * UNIT)
     _bin(summary.scores, score_bin(probability)).records += 1
     for feature, value in zip(schema.features, features, strict=True):
-        if feature.kind is Kind.CATEGORICAL:
+        if feature.kind is FeatureKind.CATEGORICAL:
             _add_category(summary.categorical, feature, cast("str | None", value))
         else:
             _add_number(summary.numeric, feature, cast("float | None", value))

@@ -12,14 +12,14 @@ from rich.progress import Progress as Bar
 from contract.durations import format_duration
 from contract.rejection import FUTURE_TOLERANCE_MS
 from producer.options import format_time
-from producer.replay import Progress, ReplayResult
+from producer.replay import ReplayProgress, ReplayResult
 from producer.scenario import Scenario
 
 _SECONDS_BETWEEN_LINES = 5.0
 
 
 @contextmanager
-def progress_shown(rows: int) -> Iterator[Callable[[Progress], None]]:
+def progress_shown(rows: int) -> Iterator[Callable[[ReplayProgress], None]]:
     """A callback for ``replay`` that shows how far it is in ``rows`` rows."""
     if not sys.stderr.isatty():
         yield _lines(rows)
@@ -67,10 +67,10 @@ def summary(result: ReplayResult) -> str:
     return f"{result.records:,} records and {result.labels:,} labels in {result.seconds:.1f} s{reached}; {how}"
 
 
-def _lines(rows: int) -> Callable[[Progress], None]:
+def _lines(rows: int) -> Callable[[ReplayProgress], None]:
     said = time.monotonic()
 
-    def update(progress: Progress) -> None:
+    def update(progress: ReplayProgress) -> None:
         nonlocal said
         if time.monotonic() - said < _SECONDS_BETWEEN_LINES:
             return

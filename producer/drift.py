@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contract.errors import UserError
-from contract.schema import Feature, Kind, Schema
+from contract.schema import Feature, FeatureKind, Schema
 from producer.options import parse_moment, parse_number, parse_pairs
 from producer.randomness import Floats
 
-DriftKind = Literal["shift", "scale", "mix", "missing", "flip"]
+InjectionKind = Literal["shift", "scale", "mix", "missing", "flip"]
 Mask = NDArray[np.bool_]
 
 _FOREVER = 2**62
@@ -40,7 +40,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Drift:
+class Injection:
     """One change, in force for ``start <= event_time < end`` (ms) and for the rows where ``where`` holds.
 
     ==========  =====================================================================================
@@ -54,7 +54,7 @@ class Drift:
     ==========  =====================================================================================
     """
 
-    kind: DriftKind
+    kind: InjectionKind
     amount: float
     feature: Feature | None = None
     to: str | float | None = None
@@ -92,13 +92,13 @@ class Drift:
         high = np.inf if feature.maximum is None else feature.maximum
         numbers = pd.to_numeric(column, errors="coerce")
         moved = numbers + self.amount if self.kind == "shift" else numbers * self.amount
-        if feature.kind is Kind.ORDINAL:
+        if feature.kind is FeatureKind.ORDINAL:
             moved = moved.round()
         # what the schema forbids already, or is no number, stays as it is: the scorer is to see it
         return column.mask(rows & numbers.between(low, high).to_numpy(np.bool_), moved.clip(low, high))
 
 
-def parse_drift(text: str, schema: Schema, start: int) -> Drift:
+def parse_drift(text: str, schema: Schema, start: int) -> Injection:
     """A drift in its compact form; offsets count from ``start`` (ms).
 
     ``Age:shift=8,from=20d,until=25d``, ``Balance:scale=1.3,from=20d``, ``Geography:mix=0.5,to=Germany,from=20d``,
@@ -119,7 +119,7 @@ def parse_drift(text: str, schema: Schema, start: int) -> Drift:
     return build_drift(options, schema, start, where)
 
 
-def build_drift(options: dict[str, Any], schema: Schema, start: int, where: str) -> Drift:
+def build_drift(options: dict[str, Any], schema: Schema, start: int, where: str) -> Injection:
     """A drift from ``kind``, ``amount``, ``feature``, ``to``, ``from``, ``until`` and ``where``, as in a TOML table.
 
     Raises:
@@ -128,10 +128,10 @@ def build_drift(options: dict[str, Any], schema: Schema, start: int, where: str)
     unknown = options.keys() - {"kind", "amount", "feature", "to", "from", "until", "where"}
     if unknown:
         raise UserError(f"{where}: option {min(unknown)!r} is not known; there are to, from, until and where")
-    if options.get("kind") not in get_args(DriftKind):
-        known = ", ".join(get_args(DriftKind))
+    if options.get("kind") not in get_args(InjectionKind):
+        known = ", ".join(get_args(InjectionKind))
         raise UserError(f"{where}: kind {options.get('kind')!r} is not known; take one of {known}")
-    kind = cast(DriftKind, options["kind"])
+    kind = cast(InjectionKind, options["kind"])
     if "amount" not in options:
         raise UserError(f"{where}: the amount is missing; {_FORM}")
     amount = parse_number(options["amount"], f"{where}, {kind}")
@@ -143,7 +143,7 @@ def build_drift(options: dict[str, Any], schema: Schema, start: int, where: str)
     if end <= begin:
         raise UserError(f"{where}: until is not after from; give a later one, or none")
     condition = _condition(str(options["where"]), schema, f"{where}, where") if "where" in options else None
-    return Drift(kind, amount, feature, _target(options.get("to"), kind, feature, where), begin, end, condition)
+    return Injection(kind, amount, feature, _target(options.get("to"), kind, feature, where), begin, end, condition)
 
 
 def _feature(name: object, kind: str, schema: Schema, where: str) -> Feature | None:
@@ -154,7 +154,7 @@ def _feature(name: object, kind: str, schema: Schema, where: str) -> Feature | N
             )
         return None
     feature = _known(name, schema, where)
-    if kind in ("shift", "scale") and feature.kind not in (Kind.NUMERIC, Kind.ORDINAL):
+    if kind in ("shift", "scale") and feature.kind not in (FeatureKind.NUMERIC, FeatureKind.ORDINAL):
         raise UserError(f"{where}: {kind} needs a numeric or ordinal feature, {name} is a {feature.kind}; use mix")
     return feature
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.schema import Schema
-from producer.sources import Source, open_table
+from producer.sources import RowSource, open_table
 from producer.synthetic import SyntheticBank
 
 
@@ -12,7 +12,7 @@ from producer.synthetic import SyntheticBank
 class Opened:
     """A source, the name that a replay of it has unless told otherwise, and what was repaired in it."""
 
-    source: Source
+    source: RowSource
     name: str
     repairs: tuple[str, ...] = ()
 

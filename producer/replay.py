@@ -21,7 +21,7 @@ from contract.kafka.provision import ensure_topics
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, LABELS
 from producer.scenario import Scenario
-from producer.sources import Source
+from producer.sources import RowSource
 from producer.stream import stream
 
 MAX_FAILURES = 1_000
@@ -34,7 +34,7 @@ _POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReplayProgress:
     """How far a replay has come: records and labels handed to Kafka, failed deliveries, the last event time (ms)."""
 
     records: int
@@ -65,13 +65,13 @@ class ReplayResult:
 
 def replay(
     settings: Settings,
-    source: Source,
+    source: RowSource,
     scenario: Scenario,
     name: str,
     *,
     stop: threading.Event,
     end: bool = True,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[ReplayProgress], None] = lambda _: None,
 ) -> ReplayResult:
     """Send all of ``source``, then, where ``end``, the end of the stream; returns once Kafka has answered for all.
 
@@ -96,11 +96,11 @@ class _Replay:
     def __init__(
         self,
         settings: Settings,
-        source: Source,
+        source: RowSource,
         scenario: Scenario,
         name: str,
         stop: threading.Event,
-        progress: Callable[[Progress], None],
+        progress: Callable[[ReplayProgress], None],
     ) -> None:
         self._settings = settings
         self._source = source
@@ -195,7 +195,7 @@ class _Replay:
     def _report(self) -> None:
         self._producer.poll(0)
         self._progress(
-            Progress(
+            ReplayProgress(
                 self._sent[CUSTOMERS],
                 self._sent[LABELS],
                 self._failed.total(),

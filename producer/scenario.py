@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from contract.errors import UserError
 from producer.delays import LabelDelay
-from producer.drift import Drift
+from producer.drift import Injection
 from producer.randomness import uniforms
-from producer.sources import Labels, Source
+from producer.sources import Labels, RowSource
 
 DEFAULT_START = 1_735_689_600_000
 """2025-01-01T00:00:00Z in ms: fixed, so that a replay gives the same stream on any day."""
@@ -35,7 +35,7 @@ class Scenario:
     rate: float | None = None
     label_delay: LabelDelay = field(default_factory=LabelDelay)
     label_share: float = 1.0
-    drifts: tuple[Drift, ...] = ()
+    drifts: tuple[Injection, ...] = ()
 
     def __post_init__(self) -> None:
         if self.period <= 0:
@@ -53,7 +53,7 @@ class Scenario:
         """An event time that neither a record nor a label exceeds, in ms."""
         return int(self.event_times(rows - 1, 1, rows)[0]) + self.label_delay.maximum
 
-    def apply(self, source: Source, chunk: pd.DataFrame, times: Times, name: str, first: int) -> "Staged":
+    def apply(self, source: RowSource, chunk: pd.DataFrame, times: Times, name: str, first: int) -> "Staged":
         """A chunk of a source, row ``first`` the first, as it enters the stream.
 
         Features drift first, then the source says what became of those customers, then ``flip`` drifts turn labels.

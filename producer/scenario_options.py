@@ -11,7 +11,7 @@ import msgspec
 from contract.errors import UserError
 from contract.schema import Schema
 from producer.delays import parse_delay
-from producer.drift import Drift, build_drift, parse_drift
+from producer.drift import Injection, build_drift, parse_drift
 from producer.options import parse_span, parse_time
 from producer.scenario import Scenario
 
@@ -92,7 +92,7 @@ class ScenarioOptions:
         drifts = [self._drift(drift, schema, scenario.start) for drift in self.drifts]
         return replace(scenario, drifts=tuple(drifts))
 
-    def _drift(self, drift: str | dict[str, Any], schema: Schema, start: int) -> Drift:
+    def _drift(self, drift: str | dict[str, Any], schema: Schema, start: int) -> Injection:
         if isinstance(drift, str):
             return parse_drift(drift, schema, start)
         return build_drift(drift, schema, start, f"{self.origin}, drift {drift.get('feature', drift.get('kind', ''))}")

@@ -22,7 +22,7 @@ Labels = NDArray[np.int8]
 CHUNK_ROWS = reading.CHUNK_ROWS
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """Rows of a data set, in the order in which they are to be sent.
 
     A chunk is a frame with the id column (str), the schema's features and the label column (0 or 1). Numeric, ordinal

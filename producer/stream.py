@@ -14,15 +14,15 @@ import pandas as pd
 
 from contract.messages import Label
 from contract.records import Record
-from contract.schema import Kind, Schema
+from contract.schema import FeatureKind, Schema
 from contract.topics import CUSTOMERS, LABELS
 from producer.scenario import Scenario
-from producer.sources import Source
+from producer.sources import RowSource
 
 _LARGEST_EXACT = 2.0**53
 
 
-class Outgoing(NamedTuple):
+class StreamMessage(NamedTuple):
     """A message to send: topic (without prefix), event time in ms, key, value."""
 
     topic: str
@@ -31,7 +31,7 @@ class Outgoing(NamedTuple):
     value: bytes
 
 
-def stream(source: Source, scenario: Scenario, name: str) -> Iterator[Outgoing]:
+def stream(source: RowSource, scenario: Scenario, name: str) -> Iterator[StreamMessage]:
     """All messages of the replay ``name``, in event-time order; at equal times labels of earlier records come first.
 
     ``record_id`` is the data set, the name and the row's number, so the same replay sent twice is recognised as
@@ -44,9 +44,9 @@ def stream(source: Source, scenario: Scenario, name: str) -> Iterator[Outgoing]:
     pending: list[tuple[int, int, str, int]] = []
     first = 0
 
-    def due() -> Outgoing:
+    def due() -> StreamMessage:
         time, row, customer, label = heapq.heappop(pending)
-        return Outgoing(LABELS, time, customer.encode(), encode(Label(f"{prefix}{row}", customer, time, label)))
+        return StreamMessage(LABELS, time, customer.encode(), encode(Label(f"{prefix}{row}", customer, time, label)))
 
     for chunk in source.chunks():
         times = scenario.event_times(first, len(chunk), len(source))
@@ -64,7 +64,7 @@ def stream(source: Source, scenario: Scenario, name: str) -> Iterator[Outgoing]:
             while pending and pending[0][0] <= time:
                 yield due()
             record = Record(f"{prefix}{row}", customer, time, features(*values))
-            yield Outgoing(CUSTOMERS, time, customer.encode(), encode(record))
+            yield StreamMessage(CUSTOMERS, time, customer.encode(), encode(record))
             if labelled:
                 heapq.heappush(pending, (label_time, row, customer, label))
         first += len(chunk)
@@ -76,7 +76,7 @@ def _json_columns(schema: Schema, chunk: pd.DataFrame) -> list[list[Any]]:
     """Values of each feature as JSON takes them: whole numbers of ordinal and flag features as integers."""
     return [
         _whole_numbers(chunk[feature.name])
-        if feature.kind in (Kind.ORDINAL, Kind.FLAG)
+        if feature.kind in (FeatureKind.ORDINAL, FeatureKind.FLAG)
         else chunk[feature.name].tolist()
         for feature in schema.features
     ]

@@ -111,7 +111,7 @@ class _Task:
 
 
 @dataclass(frozen=True)
-class _Registered:
+class _RegisteredModel:
     """A version without the alias, the model it holds, and how good that is on the held-out rows."""
 
     version: int
@@ -185,7 +185,7 @@ def train(
     )
 
 
-def _register_default(task: _Task) -> _Registered:
+def _register_default(task: _Task) -> _RegisteredModel:
     with open_run(task.client, "xgboost", {**task.tags, tags.ROLE: "model"}) as run:
         developed = develop(task.rows, task.test, task.schema, task.seed)
         return _register(
@@ -193,7 +193,7 @@ def _register_default(task: _Task) -> _Registered:
         )
 
 
-def _register_best(task: _Task, plan: Plan, listener: Listener | None) -> _Registered:
+def _register_best(task: _Task, plan: Plan, listener: Listener | None) -> _RegisteredModel:
     from training.registered.search_runs import SearchRuns
 
     X, y = outside(task.rows, task.test)
@@ -223,7 +223,7 @@ def _register_best(task: _Task, plan: Plan, listener: Listener | None) -> _Regis
             },
         )
         run.content(_table(selection).encode(), CANDIDATES_ARTIFACT)
-    return _Registered(
+    return _RegisteredModel(
         registered.version,
         registered.run_id,
         developed,
@@ -233,7 +233,7 @@ def _register_best(task: _Task, plan: Plan, listener: Listener | None) -> _Regis
     )
 
 
-def _register(task: _Task, developed: Developed, run: Run, chosen: str, *, alone: bool) -> _Registered:
+def _register(task: _Task, developed: Developed, run: Run, chosen: str, *, alone: bool) -> _RegisteredModel:
     """Measure on the held-out rows and register; ``alone``: ``run`` has not yet the candidate's own numbers."""
     candidate, held = developed.candidate, developed.held_out
     metrics = evaluate(held.y, held.scores, candidate.threshold)
@@ -270,7 +270,7 @@ def _register(task: _Task, developed: Developed, run: Run, chosen: str, *, alone
         files,
     )
     version = register(task.client, task.settings, task.schema, trained, run)
-    return _Registered(version, run.run_id, developed, metrics, intervals)
+    return _RegisteredModel(version, run.run_id, developed, metrics, intervals)
 
 
 def _facts(

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from contract.kafka.clients import client_config
 from contract.kafka.dead_letters import ORIGIN_TOPIC
-from contract.messages import Alert, ModelRef, Progress, Window
+from contract.messages import Alert, JoinProgress, ModelRef, Window
 from contract.settings import Settings
 from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, PANES, WINDOWS
 
@@ -21,7 +21,7 @@ class _PaneSummary(msgspec.Struct):
     records: int
 
 
-class _Pane(msgspec.Struct):
+class _PaneHead(msgspec.Struct):
     """Of a pane, what is looked at here."""
 
     model: ModelRef
@@ -108,8 +108,8 @@ class StreamWatch:
             + [TopicPartition(settings.topic(DEAD_LETTERS), partition, 0) for partition in partitions]
         )
         self._ended: dict[int, bool] = {}
-        self._decode_progress = msgspec.json.Decoder(Progress).decode
-        self._decode_pane = msgspec.json.Decoder(_Pane).decode
+        self._decode_progress = msgspec.json.Decoder(JoinProgress).decode
+        self._decode_pane = msgspec.json.Decoder(_PaneHead).decode
         self._decode_window = msgspec.json.Decoder(Window).decode
         self._decode_alert = msgspec.json.Decoder(Alert).decode
         self.snapshot = Snapshot()

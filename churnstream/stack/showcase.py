@@ -26,7 +26,7 @@ from contract.worker.heartbeat import Heartbeat
 from producer.continuing import next_start, replay_name
 from producer.display import progress_shown, summary
 from producer.opening import open_source
-from producer.replay import Progress, replay
+from producer.replay import ReplayProgress, replay
 from producer.scenario_options import ScenarioOptions
 
 _MARK = "replayed"
@@ -112,7 +112,7 @@ def _replay(
     )
     with progress_shown(len(source)) as show:
 
-        def progress(now: Progress) -> None:
+        def progress(now: ReplayProgress) -> None:
             heartbeat.beat()
             show(now)
 

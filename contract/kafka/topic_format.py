@@ -19,7 +19,7 @@ TOPIC_FORMAT = 1
 """Raised with every change after which topics written before cannot be read, or could be misread."""
 
 
-class _Record(msgspec.Struct):
+class _FormatRecord(msgspec.Struct):
     format: int
 
 
@@ -36,7 +36,7 @@ def read_format(settings: Settings, timeout: float) -> int | None:
             return None
         (record,) = peek.messages([TopicPartition(topic, 0, first)])
     try:
-        return msgspec.json.decode(record.value() or b"", type=_Record).format
+        return msgspec.json.decode(record.value() or b"", type=_FormatRecord).format
     except msgspec.DecodeError:
         raise UserError(
             f"topic {topic} holds something that is no format record; use another CHURNSTREAM_TOPIC_PREFIX"
@@ -63,7 +63,7 @@ def write_format(settings: Settings, timeout: float) -> None:
     producer = build_client(Producer, client_config(settings))
     producer.produce(
         settings.topic(FORMAT),
-        msgspec.json.encode(_Record(TOPIC_FORMAT)),
+        msgspec.json.encode(_FormatRecord(TOPIC_FORMAT)),
         on_delivery=lambda error, _message: failures.append(error) if error else None,
     )
     if producer.flush(timeout) or failures:

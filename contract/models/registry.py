@@ -63,7 +63,7 @@ class Classifier(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundVersion:
     """A version as the registry names it, and when it was made (ms, UTC).
 
     Where a model was deleted and registered again, its numbers begin anew; the time tells such versions apart.
@@ -118,7 +118,7 @@ def find_version(client: "MlflowClient", settings: Settings, version: int | None
     return None if found is None else found.version
 
 
-def find_registered(client: "MlflowClient", settings: Settings, version: int | None = None) -> Found | None:
+def find_registered(client: "MlflowClient", settings: Settings, version: int | None = None) -> FoundVersion | None:
     """``version`` if it is registered, else the version with the alias; None if there is none.
 
     Raises:
@@ -136,7 +136,7 @@ def find_registered(client: "MlflowClient", settings: Settings, version: int | N
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
-    return Found(int(found.version), int(found.creation_timestamp))
+    return FoundVersion(int(found.version), int(found.creation_timestamp))
 
 
 def load_registered(settings: Settings, version: int, schema: Schema) -> Registered:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contract.schema import Feature, Kind, LabelColumn
+from contract.schema import Feature, FeatureKind, LabelColumn
 
 NULLS = frozenset(("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None"))
 NO_LABEL, OTHER_LABEL = -1, -2
@@ -38,7 +38,7 @@ def stripped(cells: Cells) -> list[Any]:
     return [cell.strip() if isinstance(cell, str) else cell for cell in cells]
 
 
-def numbers(cells: Cells, kind: Kind, mark: Mark, parse: bool) -> "pd.Series[Any]":
+def numbers(cells: Cells, kind: FeatureKind, mark: Mark, parse: bool) -> "pd.Series[Any]":
     """Float64, NaN for nothing; or object, where a cell that is no number stands as it is among the floats.
 
     Text is read as a number only if ``parse``; in a flag's column the words true and false are 1 and 0.
@@ -48,7 +48,7 @@ def numbers(cells: Cells, kind: Kind, mark: Mark, parse: bool) -> "pd.Series[Any
     fast = _all_numbers(cells, mark) if parse else None
     if fast is not None:
         return pd.Series(fast)
-    words = _TRUTH if kind is Kind.FLAG else {}
+    words = _TRUTH if kind is FeatureKind.FLAG else {}
     read = [_number(cell, mark, parse, words) for cell in cells]
     strange = [value is None for value in read]
     if not any(strange):

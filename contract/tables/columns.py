@@ -13,14 +13,14 @@ from contract.tables.dialect import alike
 
 
 @dataclass(frozen=True)
-class Found:
+class ColumnPositions:
     """Positions of id, features and label, in this order; ``repairs`` as in ``contract.tables.reading.SchemaTable``."""
 
     positions: tuple[int, ...]
     repairs: tuple[str, ...]
 
 
-def find_columns(header: Sequence[str], schema: Schema, origin: str) -> Found:
+def find_columns(header: Sequence[str], schema: Schema, origin: str) -> ColumnPositions:
     """Find the schema's columns by name, blanks around names apart.
 
     Raises:
@@ -39,7 +39,7 @@ def find_columns(header: Sequence[str], schema: Schema, origin: str) -> Found:
     padded = [trimmed[position] for position in positions if header[position] != trimmed[position]]
     if padded:
         repairs.append(f"blanks around column names are removed ({', '.join(map(repr, padded))})")
-    return Found(positions, tuple(repairs))
+    return ColumnPositions(positions, tuple(repairs))
 
 
 def _missing(missing: list[str], wanted: list[str], header: list[str], schema: Schema, origin: str) -> str:

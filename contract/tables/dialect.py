@@ -99,25 +99,25 @@ def _encoding(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class _Probe:
+class _DialectProbe:
     """The first filled rows under a delimiter; ``malformed`` if reading ended in an error."""
 
     rows: list[list[str]]
     malformed: bool
 
 
-def _probe(path: Path, dialect: Dialect, origin: str) -> _Probe:
+def _probe(path: Path, dialect: Dialect, origin: str) -> _DialectProbe:
     rows: list[list[str]] = []
     try:
         rows.extend(islice((row for row in dialect.rows(path) if not is_blank(row)), _PROBED_ROWS))
     except UnicodeDecodeError:
         raise not_text(origin) from None
     except csv.Error:  # what was read before it is in rows
-        return _Probe(rows, True)
-    return _Probe(rows, False)
+        return _DialectProbe(rows, True)
+    return _DialectProbe(rows, False)
 
 
-def _choose(probes: dict[str, _Probe], wanted: frozenset[str], origin: str) -> str | None:
+def _choose(probes: dict[str, _DialectProbe], wanted: frozenset[str], origin: str) -> str | None:
     """The delimiter that fits best, None if there are no rows."""
     if not probes:
         return None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from contract.errors import UserError
-from contract.schema import Feature, Kind
+from contract.schema import Feature, FeatureKind
 from contract.tables.cells import NULLS, Mark, whole
 
 _NUMERAL = re.compile(r"[+-]?[0-9]+")
@@ -113,7 +113,7 @@ def forms_of(feature: Feature, parses_text: bool) -> Forms:
     """What to look for in a feature's cells; ``parses_text`` as in ``contract.tables.reading.RawTable``."""
     if feature.is_categorical:
         return CategoryForms(feature.categories)
-    return NumberForms() if parses_text and feature.kind in (Kind.ORDINAL, Kind.FLAG) else Forms()
+    return NumberForms() if parses_text and feature.kind in (FeatureKind.ORDINAL, FeatureKind.FLAG) else Forms()
 
 
 def file_repairs(blank_rows: int, mark: Mark) -> list[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from contract.messages import Label, Outcome, Pane, Prediction, Progress
+from contract.messages import JoinProgress, Label, Outcome, Pane, Prediction
 from contract.rejection import Reason, Rejection
 from contract.schema import Schema
 from monitor import panes
@@ -29,7 +29,7 @@ from monitor.join.rules import (
     resolve,
     time_is_up_before,
 )
-from monitor.join.store import Found, JoinStore, KeptPane, PaneId
+from monitor.join.store import JoinStore, KeptMessages, KeptPane, PaneId
 
 
 class DeadLetter(NamedTuple):
@@ -116,10 +116,10 @@ class PartitionJoin:
         self.state.predictions, self.state.labels = predictions, labels
         self.commit()
 
-    def progress(self, idle: bool) -> Progress:
+    def progress(self, idle: bool) -> JoinProgress:
         """Where this partition stands in event time."""
         state = self.state
-        return Progress(
+        return JoinProgress(
             partition=self.partition,
             watermark=state.predictions.watermark(self._rules),
             label_watermark=state.labels.watermark(self._rules),
@@ -149,7 +149,7 @@ class PartitionJoin:
         self._panes = self._store.panes()
         self._touched: set[PaneId] = set()
 
-    def _take_prediction(self, message: Incoming, found: Found, changed: "_Changes", effects: Effects) -> None:
+    def _take_prediction(self, message: Incoming, found: KeptMessages, changed: "_Changes", effects: Effects) -> None:
         progress, content = self.state.predictions, message.content
         if isinstance(content, EndOfStream):
             progress.end(message.offset)
@@ -166,7 +166,7 @@ class PartitionJoin:
             progress.advance(message.offset, None)
 
     def _keep_prediction(
-        self, offset: int, content: Prediction, found: Found, changed: "_Changes", effects: Effects
+        self, offset: int, content: Prediction, found: KeptMessages, changed: "_Changes", effects: Effects
     ) -> None:
         siblings = found.predictions.setdefault(content.record_id, [])
         if any(kept.model.role == content.model.role for kept in siblings):
@@ -194,7 +194,7 @@ class PartitionJoin:
             self._match(kept, label, labels, changed, effects)
         self._settle(kept, labels, changed, effects)
 
-    def _take_label(self, message: Incoming, found: Found, changed: "_Changes", effects: Effects) -> None:
+    def _take_label(self, message: Incoming, found: KeptMessages, changed: "_Changes", effects: Effects) -> None:
         progress, content = self.state.labels, message.content
         if isinstance(content, EndOfStream):
             progress.end(message.offset)
@@ -211,7 +211,7 @@ class PartitionJoin:
             progress.advance(message.offset, None)
 
     def _keep_label(
-        self, message: Incoming, content: Label, found: Found, changed: "_Changes", effects: Effects
+        self, message: Incoming, content: Label, found: KeptMessages, changed: "_Changes", effects: Effects
     ) -> None:
         siblings = found.labels.setdefault(content.record_id, [])
         kept = KeptLabel(

@@ -53,7 +53,7 @@ class PartitionState(msgspec.Struct):
 
 
 @dataclass
-class Found:
+class KeptMessages:
     """What the store knows of some records, by record id; labels are in order of offset."""
 
     predictions: dict[str, list[KeptPrediction]] = field(default_factory=dict)
@@ -113,9 +113,9 @@ class JoinStore:
             found[PaneId(start, model)] = pane
         return found
 
-    def find(self, record_ids: Iterable[str]) -> Found:
+    def find(self, record_ids: Iterable[str]) -> KeptMessages:
         """All that is known of some records."""
-        found = Found()
+        found = KeptMessages()
         wanted = list(record_ids)
         for start in range(0, len(wanted), _LOOKUPS):
             some = wanted[start : start + _LOOKUPS]

@@ -20,7 +20,7 @@ from contract.kafka.clients import committed_consumer, transactional_id, transac
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.dead_letters import produce_dead_letter
 from contract.kafka.transactions import BatchAborted, Checkpoint, Transactions, no_checkpoint
-from contract.messages import Pane, Progress, encode
+from contract.messages import JoinProgress, Pane, encode
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
@@ -57,7 +57,7 @@ class _Part:
     join: PartitionJoin
     catch_up: CatchUp
     last_message: int
-    progress: Progress | None = None
+    progress: JoinProgress | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class _Publication:
     partition: int
     effects: Effects
     panes: Sequence[Pane]
-    progress: Progress | None
+    progress: JoinProgress | None
 
 
 class JoinWorker:
@@ -216,7 +216,7 @@ class JoinWorker:
                     time=now,
                 )
             # progress after the panes it covers: a reader that has it has them
-            messages: list[Pane | Progress] = [*item.panes, *([item.progress] if item.progress else [])]
+            messages: list[Pane | JoinProgress] = [*item.panes, *([item.progress] if item.progress else [])]
             for message in messages:
                 producer.produce(self._settings.topic(PANES), key=message.key, value=encode(message), partition=0)
 

@@ -39,7 +39,7 @@ class ReportRequest:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _ReportMade:
     path: Path | None
     problem: str = ""
 
@@ -135,17 +135,17 @@ class ReportProcess:
             self._changed.wait_for(lambda: self._waiting or self._closing)
             return self._waiting.popleft() if self._waiting else None
 
-    def _make(self, request: ReportRequest) -> _Answer:
+    def _make(self, request: ReportRequest) -> _ReportMade:
         try:
             connection = self._connected()
             connection.send(request)
             if not connection.poll(_REPORT_TIMEOUT_S):
                 self._abandon()
-                return _Answer(None, f"not made within {_REPORT_TIMEOUT_S:g} s")
-            answer: _Answer = connection.recv()
+                return _ReportMade(None, f"not made within {_REPORT_TIMEOUT_S:g} s")
+            answer: _ReportMade = connection.recv()
         except (OSError, EOFError) as error:
             code = self._abandon()
-            return _Answer(None, f"its process ended (exit code {code}, {type(error).__name__})")
+            return _ReportMade(None, f"its process ended (exit code {code}, {type(error).__name__})")
         return answer
 
     def _connected(self) -> Connection:
@@ -185,9 +185,9 @@ def _serve(settings: Settings, connection: Connection) -> None:
         except (EOFError, OSError):
             return
         try:
-            answer = _Answer(_make_report(settings, request))
+            answer = _ReportMade(_make_report(settings, request))
         except Exception as error:
-            answer = _Answer(None, f"{type(error).__name__}: {error}")
+            answer = _ReportMade(None, f"{type(error).__name__}: {error}")
         with contextlib.suppress(OSError):
             connection.send(answer)
 

@@ -66,7 +66,7 @@ def build_report(
         per_column_method={name: _register(name, window.drift.features[name]) for name in shown},
         per_column_threshold=dict.fromkeys(shown, min_distance),
     )
-    report = Report([_Summary(text=_summary(window, reasons, alpha, min_distance)), preset], include_tests=True)
+    report = Report([_ReportHead(text=_summary(window, reasons, alpha, min_distance)), preset], include_tests=True)
     return report.run(
         Dataset.from_pandas(_rows(current, shown, schema), data_definition=definition),
         Dataset.from_pandas(_rows(reference, shown, schema), data_definition=definition),
@@ -121,7 +121,7 @@ def remove_from_workspace(workspace: Workspace, experiment: str, ids: Iterable[A
         workspace.delete_run(project, report_id)
 
 
-class _Summary(MetricContainer):  # type: ignore[misc]  # evidently ships no types
+class _ReportHead(MetricContainer):  # type: ignore[misc]  # evidently ships no types
     """The text at the top of the report; no metric."""
 
     text: str

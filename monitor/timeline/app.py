@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import faust
 import msgspec
 
-from contract.messages import Alert, ModelRef, Pane, PaneMessage, Progress, Summary, Window, encode
+from contract.messages import Alert, JoinProgress, ModelRef, Pane, PaneMessage, Summary, Window, encode
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
 from contract.worker.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
@@ -73,14 +73,14 @@ class Timeline:
 
     async def _recover(self) -> None:
         self._book = self._make_book()
-        messages: list[Pane | Progress] = [self._decode_pane(value) for value in self._read.values()]
+        messages: list[Pane | JoinProgress] = [self._decode_pane(value) for value in self._read.values()]
         panes = [message for message in messages if isinstance(message, Pane)]
         for model in {pane.model for pane in panes}:
             await self._prepare_model(model)
         self._book.restore(
             windows=[msgspec.json.decode(value, type=Window) for value in self._emitted.values()],
             panes=panes,
-            progress=[message for message in messages if isinstance(message, Progress)],
+            progress=[message for message in messages if isinstance(message, JoinProgress)],
         )
         _log.info("took up %d panes and %d windows", len(panes), len(self._emitted))
 
@@ -91,7 +91,7 @@ class Timeline:
                 await self._prepare_model(message.model)
             self._book.update(message)
             self._read[key] = value
-            if isinstance(message, Progress):
+            if isinstance(message, JoinProgress):
                 # a progress stands behind the panes it covers, so only then is there something to decide
                 for due in self._book.due():
                     await self._emit(due)

@@ -26,7 +26,7 @@ from scipy import stats
 from contract.errors import UserError
 from contract.messages import Drift, FeatureDrift, SampleRow
 from contract.records import columns_frame
-from contract.schema import Kind, Schema
+from contract.schema import FeatureKind, Schema
 
 SCORE = "score"
 """The column of the model's probability, beside the schema's."""
@@ -70,7 +70,7 @@ def judge(
     Raises:
         UserError: the reference lacks a column.
     """
-    kinds = {feature.name: feature.kind for feature in schema.features} | {SCORE: Kind.NUMERIC}
+    kinds = {feature.name: feature.kind for feature in schema.features} | {SCORE: FeatureKind.NUMERIC}
     lacking = [name for name in kinds if name not in reference.columns]
     if lacking:
         raise UserError(
@@ -98,12 +98,12 @@ def judge(
     )
 
 
-def _compare(current: pd.Series, reference: pd.Series, kind: Kind, min_distance: float) -> _Test:
-    if kind is Kind.CATEGORICAL:
+def _compare(current: pd.Series, reference: pd.Series, kind: FeatureKind, min_distance: float) -> _Test:
+    if kind is FeatureKind.CATEGORICAL:
         return _compare_values(_counts(current), _counts(reference))
     now, then = _numbers(current), _numbers(reference)
-    few_levels = kind is Kind.ORDINAL and len(np.unique(then[~np.isnan(then)])) <= FEW_LEVELS
-    if kind is Kind.FLAG or few_levels:
+    few_levels = kind is FeatureKind.ORDINAL and len(np.unique(then[~np.isnan(then)])) <= FEW_LEVELS
+    if kind is FeatureKind.FLAG or few_levels:
         return _compare_values(_counts(pd.Series(now)), _counts(pd.Series(then)))
     return _compare_numbers(now, then, min_distance)
 

@@ -31,13 +31,13 @@ class _Thread(driver.AIOKafkaConsumerThread):
         return consumer
 
 
-class _Consumer(driver.Consumer):
+class _CommittedConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
 
 class _Transport(driver.Transport):
-    Consumer = _Consumer
+    Consumer = _CommittedConsumer
 
 
 def create_app(settings: Settings, data_dir: Path) -> faust.App:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from contract.errors import UserError
-from contract.messages import Drift, ModelRef, Pane, Performance, Progress, Status, Summary, Window
+from contract.messages import Drift, JoinProgress, ModelRef, Pane, Performance, Status, Summary, Window
 from monitor.panes import median_delay_hours, merge, missing, violations
 from monitor.timeline.estimate import estimate
 from monitor.timeline.metrics import performance
@@ -48,7 +48,7 @@ class WindowSpec:
         return range(window, window + self.size, self.slide)
 
 
-def effective_watermark(progress: Mapping[int, Progress], partitions: int) -> int | None:
+def effective_watermark(progress: Mapping[int, JoinProgress], partitions: int) -> int | None:
     """No prediction earlier than this is expected from a partition that is neither idle nor ended.
 
     None while a partition has not reported, or one that counts has seen nothing yet. If none counts, nobody is left to
@@ -75,7 +75,7 @@ class Watermarks(NamedTuple):
     ended: bool
 
     @classmethod
-    def of(cls, progress: Mapping[int, Progress], partitions: int) -> "Watermarks":
+    def of(cls, progress: Mapping[int, JoinProgress], partitions: int) -> "Watermarks":
         """The watermarks of a stream of ``partitions`` partitions, from the newest progress of each."""
         if len(progress) < partitions:
             return cls(None, None, None, False)
@@ -131,7 +131,7 @@ class WindowBook:
         self._sample_size = sample_size
         self._judge = judge
         self._panes: dict[ModelRef, dict[int, dict[int, Pane]]] = {}
-        self._progress: dict[int, Progress] = {}
+        self._progress: dict[int, JoinProgress] = {}
         self._emitted: dict[tuple[ModelRef, int], Window] = {}
         self._changed_from: dict[ModelRef, int] = {}
         self._cumulated: dict[ModelRef, tuple[int, Summary]] = {}
@@ -142,7 +142,7 @@ class WindowBook:
         """The largest effective watermark so far: it never goes back, also when an idle partition wakes up."""
         return self._watermark
 
-    def restore(self, windows: Iterable[Window], panes: Iterable[Pane], progress: Iterable[Progress]) -> None:
+    def restore(self, windows: Iterable[Window], panes: Iterable[Pane], progress: Iterable[JoinProgress]) -> None:
         """Take up where an earlier book left off: the last window of each key that it emitted, and what it had read.
 
         Reading again what it had read then emits nothing new.
@@ -153,7 +153,7 @@ class WindowBook:
         for one in progress:
             self.update(one)
 
-    def update(self, message: Pane | Progress) -> None:
+    def update(self, message: Pane | JoinProgress) -> None:
         """Take in the next message; the newest of a key wins.
 
         A pane that knows of fewer predictions or labels than the one held is an old one, delivered again.
@@ -166,7 +166,7 @@ class WindowBook:
                 f"partition {message.partition} has reported, but partitions is {self._partitions};"
                 " give the join and the monitor the same setting"
             )
-        if isinstance(message, Progress):
+        if isinstance(message, JoinProgress):
             self._progress[message.partition] = message
             closing = effective_watermark(self._progress, self._partitions)
             if closing is not None and not _reached(self._watermark, closing):

@@ -29,7 +29,7 @@ _log = logging.getLogger("churnstream.direct")
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
+class EncodedFeature:
     """The columns ``start`` to ``stop`` (not included) of the matrix, which come from one feature.
 
     ``position`` is the feature's in the schema. A number is one column as it is. A categorical feature's value has a
@@ -50,7 +50,7 @@ class Columns:
 class Encoding:
     """What a ColumnTransformer makes of a schema's features."""
 
-    columns: tuple[Columns, ...]
+    columns: tuple[EncodedFeature, ...]
     width: int
 
     def matrix(self, features: Sequence[msgspec.Struct]) -> Matrix:
@@ -118,7 +118,7 @@ def encoding(step: Any, schema: Schema) -> Encoding | None:
 
     if type(step) is not ColumnTransformer or step.transformer_weights or step.remainder != "drop":
         return None
-    columns: list[Columns] = []
+    columns: list[EncodedFeature] = []
     start = 0
     for name, part, names in step.transformers_:
         if isinstance(part, str) and part == "drop":
@@ -162,7 +162,7 @@ def _calibrated(whole: Any, inner: Any, rest: object) -> object:
     return whole
 
 
-def _part(part: Any, names: object, schema: Schema, start: int) -> list[Columns] | None:
+def _part(part: Any, names: object, schema: Schema, start: int) -> list[EncodedFeature] | None:
     """The columns from ``start`` on that one part of a ColumnTransformer makes of the features ``names``."""
     if not isinstance(names, list) or not all(isinstance(name, str) and name in schema.names for name in names):
         return None
@@ -172,7 +172,9 @@ def _part(part: Any, names: object, schema: Schema, start: int) -> list[Columns]
     if _passes_on(part):
         if any(schema.features[position].is_categorical for position in positions):
             return None
-        return [Columns(position, start + offset, None, np.ones((1, 1))) for offset, position in enumerate(positions)]
+        return [
+            EncodedFeature(position, start + offset, None, np.ones((1, 1))) for offset, position in enumerate(positions)
+        ]
     if not _is_indicator(part) or not all(schema.features[position].is_categorical for position in positions):
         return None
     made = []
@@ -181,7 +183,7 @@ def _part(part: Any, names: object, schema: Schema, start: int) -> list[Columns]
             return None
         count = len(categories)
         codes = {category: code for code, category in enumerate(categories)}
-        made.append(Columns(position, start, codes, np.eye(count + 1, count)))
+        made.append(EncodedFeature(position, start, codes, np.eye(count + 1, count)))
         start += count
     return made
 

@@ -17,7 +17,7 @@ from contract.messages import ModelRef
 from contract.models.bundle import ModelCard
 from contract.models.registry import (
     Classifier,
-    Found,
+    FoundVersion,
     find_registered,
     load_registered,
     model_title,
@@ -66,7 +66,7 @@ class Model:
 class ModelSource(Protocol):
     """Where the scorer finds and loads its models. ``ModelRegistry`` is the real one."""
 
-    def find(self, version: int | None = None) -> Found | None:
+    def find(self, version: int | None = None) -> FoundVersion | None:
         """``version`` if it is registered, else the version with the alias; None if there is none."""
         ...
 
@@ -91,7 +91,7 @@ class ModelRegistry:
         self._schema = load_schema(settings.dataset)
         self._client: MlflowClient | None = None
 
-    def find(self, version: int | None = None) -> Found | None:
+    def find(self, version: int | None = None) -> FoundVersion | None:
         """See ``ModelSource``.
 
         Raises:
@@ -119,7 +119,7 @@ def load_model(settings: Settings, version: int | None = None) -> Model:
     return load_found(ModelRegistry(settings), settings, version)[1]
 
 
-def load_found(source: ModelSource, settings: Settings, version: int | None = None) -> tuple[Found, Model]:
+def load_found(source: ModelSource, settings: Settings, version: int | None = None) -> tuple[FoundVersion, Model]:
     """The same from any source, with what the registry says about the version.
 
     Raises:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from contract.errors import UserError
-from contract.models.registry import Found, model_title, registry_outages
+from contract.models.registry import FoundVersion, model_title, registry_outages
 from contract.settings import Settings
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.outage import Outage
@@ -65,8 +65,8 @@ class Champion:
         self._source = source or ModelRegistry(settings)
         self._clock = clock or SystemClock()
         self._on_refusal = on_refusal
-        self._at_work: Found | None = None
-        self._turned_away: Found | None = None
+        self._at_work: FoundVersion | None = None
+        self._turned_away: FoundVersion | None = None
         self._gone = False
         self._outage = Outage(_log)
         self._fault: str | None = None
@@ -122,7 +122,7 @@ class Champion:
         else:
             self._outage.end("the model registry can be used again")
 
-    def _follow(self, found: Found | None) -> None:
+    def _follow(self, found: FoundVersion | None) -> None:
         if found is None:
             self._go_without_alias()
             return
@@ -152,7 +152,7 @@ class Champion:
             )
         self._gone = True
 
-    def _refuse(self, found: Found, reason: str) -> None:
+    def _refuse(self, found: FoundVersion, reason: str) -> None:
         self.refused = Refusal(found.version, reason)
         self._turned_away = found
         _log.warning(
@@ -166,7 +166,7 @@ class Champion:
         if self._on_refusal:
             self._on_refusal(found.version, reason)
 
-    def _hand_over(self, found: Found, model: Model) -> None:
+    def _hand_over(self, found: FoundVersion, model: Model) -> None:
         before = self._at_work
         _set_apart()
         self._forget_refusal()

@@ -9,7 +9,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from scorer.rest.guard import Measured
+from scorer.rest.guard import MeasuringMiddleware
 from scorer.rest.home import NAME
 from scorer.rest.instruments import Instruments
 from scorer.rest.openapi import openapi_document
@@ -54,7 +54,7 @@ def create_app(parts: Parts) -> FastAPI:
             app.add_api_route(path, endpoint, methods=[method], include_in_schema=False, response_model=None)
     app.add_exception_handler(Problem, _told)
     app.add_exception_handler(HTTPException, _told)
-    app.add_middleware(Measured, instruments=instruments, routes=frozenset(_ROUTES))
+    app.add_middleware(MeasuringMiddleware, instruments=instruments, routes=frozenset(_ROUTES))
     return app
 
 

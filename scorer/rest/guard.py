@@ -22,7 +22,7 @@ _TOO_LARGE = "the body has more than {} bytes; send the records in several reque
 _log = logging.getLogger("churnstream.service")
 
 
-class Measured:
+class MeasuringMiddleware:
     """ASGI middleware that counts answers, and turns whatever no route has handled into a 500 without a traceback."""
 
     def __init__(self, app: ASGIApp, instruments: Instruments, routes: Set[str]) -> None:

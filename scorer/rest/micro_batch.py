@@ -28,7 +28,7 @@ class NoModel(Exception):
 
 
 @dataclass(frozen=True)
-class Answer(Generic[Model]):
+class BatchAnswer(Generic[Model]):
     """A request's part of a batch: the model that scored it, probabilities and decisions (0/1), one per record."""
 
     model: Model
@@ -39,7 +39,7 @@ class Answer(Generic[Model]):
 @dataclass(frozen=True)
 class _Waiting(Generic[Model]):
     features: Sequence[msgspec.Struct]
-    answer: "asyncio.Future[Answer[Model]]"
+    answer: "asyncio.Future[BatchAnswer[Model]]"
 
 
 class MicroBatcher(Generic[Model]):
@@ -57,14 +57,14 @@ class MicroBatcher(Generic[Model]):
         self._thread = threading.Thread(target=self._work, name="scoring", daemon=True)
         self._thread.start()
 
-    async def score(self, features: Sequence[msgspec.Struct]) -> Answer[Model]:
+    async def score(self, features: Sequence[msgspec.Struct]) -> BatchAnswer[Model]:
         """Score a request's records, in one batch with whatever else is waiting.
 
         Raises:
             NoModel: there is none.
             Exception: the model failed on these records, also without the others of its batch.
         """
-        answer: asyncio.Future[Answer[Model]] = self._loop.create_future()
+        answer: asyncio.Future[BatchAnswer[Model]] = self._loop.create_future()
         self._waiting.put(_Waiting(features, answer))
         return await answer
 
@@ -92,7 +92,7 @@ class MicroBatcher(Generic[Model]):
         if not batch:
             return
         model = self._model()
-        answers: list[Answer[Model] | Exception]
+        answers: list[BatchAnswer[Model] | Exception]
         if model is None:
             answers = [NoModel() for _ in batch]
         else:
@@ -101,7 +101,7 @@ class MicroBatcher(Generic[Model]):
         self._loop.call_soon_threadsafe(_resolve, batch, answers)
 
 
-def _score(model: Model, batch: Sequence[_Waiting[Model]]) -> Sequence[Answer[Model] | Exception]:
+def _score(model: Model, batch: Sequence[_Waiting[Model]]) -> Sequence[BatchAnswer[Model] | Exception]:
     try:
         probabilities, decisions = finite_scores(model, [row for one in batch for row in one.features])
     except Exception as error:
@@ -109,10 +109,10 @@ def _score(model: Model, batch: Sequence[_Waiting[Model]]) -> Sequence[Answer[Mo
         return [error] if len(batch) == 1 else [answer for one in batch for answer in _score(model, [one])]
     ends = np.cumsum([len(one.features) for one in batch])[:-1]
     parts = zip(np.split(probabilities, ends), np.split(decisions, ends), strict=True)
-    return [Answer(model, *part) for part in parts]
+    return [BatchAnswer(model, *part) for part in parts]
 
 
-def _resolve(batch: Sequence[_Waiting[Model]], answers: Sequence[Answer[Model] | Exception]) -> None:
+def _resolve(batch: Sequence[_Waiting[Model]], answers: Sequence[BatchAnswer[Model] | Exception]) -> None:
     for one, answer in zip(batch, answers, strict=True):
         if one.answer.done():  # its client has gone
             continue

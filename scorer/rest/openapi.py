@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from contract.schema import Feature, Kind, Schema
+from contract.schema import Feature, FeatureKind, Schema
 from contract.settings import Settings
 from scorer.rest.answers import (
     ExplainedAnswer,
@@ -190,4 +190,4 @@ def _example(feature: Feature) -> float | int | str:
     high = feature.maximum
     low = min(0, math.floor(high or 0)) if feature.minimum is None else feature.minimum
     value = low + 20 if high is None else min(low + 20, (low + high) / 2)
-    return float(value) if feature.kind is Kind.NUMERIC else max(math.floor(value), math.ceil(low))
+    return float(value) if feature.kind is FeatureKind.NUMERIC else max(math.floor(value), math.ceil(low))

@@ -16,7 +16,7 @@ import msgspec
 from contract.messages import Binary
 from contract.records import Identifier, features_type
 from contract.rejection import EARLIEST_EVENT_TIME, Reason, Rejection, check_event_time, decode, invalid
-from contract.schema import Feature, Kind, Schema
+from contract.schema import Feature, FeatureKind, Schema
 from contract.settings import Settings
 from scorer.rest.problems import Fault, Problem
 
@@ -230,10 +230,10 @@ def expected(feature: Feature) -> str:
     """What a value of a feature must be, in words."""
     if feature.is_categorical:
         said = "one of " + ", ".join(feature.categories) if feature.on_violation == "reject" else "a text"
-    elif feature.kind is Kind.FLAG and feature.on_violation == "reject":
+    elif feature.kind is FeatureKind.FLAG and feature.on_violation == "reject":
         said = "0 or 1"
     else:
-        said = "a number" if feature.kind is Kind.NUMERIC else "a whole number"
+        said = "a number" if feature.kind is FeatureKind.NUMERIC else "a whole number"
         if feature.on_violation == "reject":
             low, high = feature.minimum, feature.maximum
             said += f" from {low:,.15g}" if low is not None else ""

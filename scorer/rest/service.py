@@ -34,7 +34,7 @@ from scorer.rest.answers import (
 from scorer.rest.guard import authorise, declared_size, json_body
 from scorer.rest.home import DESCRIPTION, NAME, page
 from scorer.rest.instruments import MEDIA_TYPE, Instruments
-from scorer.rest.micro_batch import Answer, MicroBatcher, NoModel
+from scorer.rest.micro_batch import BatchAnswer, MicroBatcher, NoModel
 from scorer.rest.problems import Problem, unavailable
 from scorer.rest.requests import (
     Item,
@@ -184,14 +184,14 @@ class Service:
             body = await json_body(request, settings.http_max_bytes)
         return reader.read(body, self._parts.clock.now())
 
-    async def _score(self, items: Sequence[ScoringRequest]) -> Answer[Model]:
+    async def _score(self, items: Sequence[ScoringRequest]) -> BatchAnswer[Model]:
         try:
             return await self._batcher.score([item.features for item in items])
         except NoModel:
             raise unavailable(_NO_MODEL) from None
 
     def _predictions(
-        self, items: Sequence[ScoringRequest], answer: Answer[Model]
+        self, items: Sequence[ScoringRequest], answer: BatchAnswer[Model]
     ) -> tuple[list[Prediction], list[Label]]:
         now = self._parts.now.now()
         predictions = []

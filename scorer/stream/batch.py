@@ -31,7 +31,7 @@ class Raw:
 
 
 @dataclass(slots=True)
-class Scored:
+class ScoredBatch:
     """One partition's share of a batch: (key, prediction value) in order of offset, and what could not be used."""
 
     predictions: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -48,11 +48,11 @@ class BatchScorer:
     def __init__(self, schema: Schema) -> None:
         self._decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(record_type(schema))
 
-    def score(self, messages: Sequence[Raw], partition: int, models: Sequence[Scores], now: int) -> Scored:
+    def score(self, messages: Sequence[Raw], partition: int, models: Sequence[Scores], now: int) -> ScoredBatch:
         """Score ``messages`` with each of ``models``; ``now`` is wall time in ms, for plausibility only."""
         records = self._decode_together(messages, now)
         if records is not None:
-            return Scored(_predictions(messages, records, partition, models))
+            return ScoredBatch(_predictions(messages, records, partition, models))
         good: list[Raw] = []
         records = []
         rejected = []
@@ -62,7 +62,7 @@ class BatchScorer:
                 good.append(message)
             except Rejection as rejection:
                 rejected.append((message, rejection))
-        return Scored(_predictions(good, records, partition, models), rejected)
+        return ScoredBatch(_predictions(good, records, partition, models), rejected)
 
     def _decode_one(self, message: Raw, now: int) -> Record:
         record = decode(self._decoder, message.value)

@@ -24,7 +24,7 @@ from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
 from scorer.models.scores import Scores
-from scorer.stream.batch import BatchScorer, Raw, Scored
+from scorer.stream.batch import BatchScorer, Raw, ScoredBatch
 
 GROUP = "scorer"
 _POLL_SECONDS = 0.2
@@ -48,7 +48,7 @@ class _Share:
 
     partition: int
     next_offset: int
-    scored: Scored
+    scored: ScoredBatch
     controls: list[Message]
 
 

@@ -29,7 +29,7 @@ WINDOW_DAYS = 3
 
 
 @dataclass(frozen=True)
-class Run:
+class StreamRun:
     """What a finished run has left."""
 
     settings: Settings
@@ -45,7 +45,7 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(broker: str, tmp_path_factory: pytest.TempPathFactory) -> StreamRun:
     folder = tmp_path_factory.mktemp("stream")
     settings = stream_settings(
         broker,
@@ -77,10 +77,10 @@ def run(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
         eventually(complete, timeout=120, interval=0.3)
         children.stop(timeout=120)
         watch.close()
-    return Run(settings, folder, table, watch.snapshot)
+    return StreamRun(settings, folder, table, watch.snapshot)
 
 
-def test_every_record_has_one_prediction_and_every_label_one_outcome(run: Run) -> None:
+def test_every_record_has_one_prediction_and_every_label_one_outcome(run: StreamRun) -> None:
     customers, labels = run.frame(CUSTOMERS), run.frame(LABELS)
     predictions, outcomes = run.frame(PREDICTIONS), run.frame(OUTCOMES)
     assert len(customers) == len(predictions) == len(labels) == len(outcomes) == ROWS
@@ -88,21 +88,21 @@ def test_every_record_has_one_prediction_and_every_label_one_outcome(run: Run) -
     assert set(labels.record_id) == set(outcomes.record_id)
 
 
-def test_no_label_travels_in_a_customer_record(run: Run) -> None:
+def test_no_label_travels_in_a_customer_record(run: StreamRun) -> None:
     assert not [column for column in run.frame(CUSTOMERS).columns if "Exited" in column or "label" in column.lower()]
 
 
-def test_final_windows_are_one_group_by_over_predictions_joined_to_labels(run: Run) -> None:
+def test_final_windows_are_one_group_by_over_predictions_joined_to_labels(run: StreamRun) -> None:
     assert len(run.finals()) >= 20
     assert_windows_are_one_group_by(run.finals(), run.frame(PREDICTIONS), run.frame(LABELS))
 
 
-def test_windows_that_do_not_overlap_hold_every_record_once(run: Run) -> None:
+def test_windows_that_do_not_overlap_hold_every_record_once(run: StreamRun) -> None:
     counts = [w.performance.tn + w.performance.fp + w.performance.fn + w.performance.tp for w in run.snapshot.tiles()]
     assert sum(counts) == ROWS
 
 
-def test_cumulative_metrics_end_at_those_of_all_outcomes(run: Run) -> None:
+def test_cumulative_metrics_end_at_those_of_all_outcomes(run: StreamRun) -> None:
     outcomes = [msgspec.json.decode(m.value() or b"", type=Outcome) for m in committed(run.settings, OUTCOMES)]
     last = run.finals()[-1].cumulative
     assert last is not None
@@ -112,7 +112,7 @@ def test_cumulative_metrics_end_at_those_of_all_outcomes(run: Run) -> None:
     )
 
 
-def test_drift_is_found_where_it_was_put_and_not_before(run: Run) -> None:
+def test_drift_is_found_where_it_was_put_and_not_before(run: StreamRun) -> None:
     start = int(run.frame(CUSTOMERS).event_time.min()) + 12 * 86_400_000
     alerts = [alert for alert in run.snapshot.alerts.values() if alert.state != "retracted"]
     assert alerts
@@ -120,7 +120,7 @@ def test_drift_is_found_where_it_was_put_and_not_before(run: Run) -> None:
     assert all(alert.end > start for alert in alerts)
 
 
-def test_mlflow_holds_each_final_window_once_on_one_step_axis(run: Run) -> None:
+def test_mlflow_holds_each_final_window_once_on_one_step_axis(run: StreamRun) -> None:
     client = MlflowClient(run.settings.mlflow_tracking_uri)
     experiment = client.get_experiment_by_name(run.settings.experiment)
     assert experiment is not None
@@ -144,7 +144,7 @@ def test_mlflow_holds_each_final_window_once_on_one_step_axis(run: Run) -> None:
     assert any("drifted" in report.path for report in reports)
 
 
-def test_surnames_appear_on_no_topic_in_no_file_and_in_no_log(run: Run) -> None:
+def test_surnames_appear_on_no_topic_in_no_file_and_in_no_log(run: StreamRun) -> None:
     needle = SURNAME.encode()
     assert needle in run.table.read_bytes()
     topics = _all_topics(run.settings)

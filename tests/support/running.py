@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from typing import Protocol
 
 
-class Worker(Protocol):
+class BackgroundWorker(Protocol):
     def run(self, stop: threading.Event) -> None: ...
 
 
 @contextmanager
-def running(worker: Worker) -> Iterator[None]:
+def running(worker: BackgroundWorker) -> Iterator[None]:
     """Run a worker for the block; afterwards it is stopped, and what it raised is raised here."""
     stop = threading.Event()
     failures: list[BaseException] = []

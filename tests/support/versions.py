@@ -24,7 +24,7 @@ from training.train import train
 _ROWS = 600
 
 
-class Kind(StrEnum):
+class VersionKind(StrEnum):
     """What is made of a version, and how the reason of its refusal reads."""
 
     GOOD = ""
@@ -32,10 +32,10 @@ class Kind(StrEnum):
     OTHER_SCHEMA = "was trained on schema"
 
 
-FIVE = (Kind.GOOD, Kind.ALTERED_FILE, Kind.GOOD, Kind.OTHER_SCHEMA, Kind.GOOD)
+FIVE = (VersionKind.GOOD, VersionKind.ALTERED_FILE, VersionKind.GOOD, VersionKind.OTHER_SCHEMA, VersionKind.GOOD)
 
 
-def store_with(folder: Path, kinds: Sequence[Kind] = (Kind.GOOD,)) -> Settings:
+def store_with(folder: Path, kinds: Sequence[VersionKind] = (VersionKind.GOOD,)) -> Settings:
     """Settings with a store in ``folder`` of one version of each kind; the first has the alias."""
     (template := folder / "template").mkdir()
     settings = store_in(folder, make_template(template))
@@ -52,18 +52,18 @@ def stream_with_champion(broker: str, folder: Path, **changed: Any) -> Settings:
     return stream_settings(broker, prefix, folder, mlflow_tracking_uri=store.mlflow_tracking_uri, **changed)
 
 
-def make_versions(settings: Settings, folder: Path, kinds: Sequence[Kind] = FIVE) -> None:
+def make_versions(settings: Settings, folder: Path, kinds: Sequence[VersionKind] = FIVE) -> None:
     """Register one version of each kind, numbered from 1, each from a table of its own; the alias is the first's.
 
     ``folder`` is the working directory and holds the store's artifacts (as ``mlflow_store.store_in`` makes it).
     """
     for number, kind in enumerate(kinds, 1):
         given = settings
-        if kind is Kind.OTHER_SCHEMA:
+        if kind is VersionKind.OTHER_SCHEMA:
             given = settings.model_copy(update={"dataset": str(_other_schema(folder))})
         result = train(given, toy_table(_ROWS, seed=number))
         assert result.version == number
-        if kind is Kind.ALTERED_FILE:
+        if kind is VersionKind.ALTERED_FILE:
             _alter(folder, result.run_id)
     move_alias(settings, 1)
 

@@ -30,7 +30,7 @@ Kind = Literal["score", "join"]
 _LOG_TAIL = 4_000
 
 
-class Fault(NamedTuple):
+class InjectedFault(NamedTuple):
     """The process sends itself ``signal`` when it comes to ``step`` for the ``at``-th time."""
 
     step: str
@@ -41,7 +41,7 @@ class Fault(NamedTuple):
         return f"{self.step}:{self.at}:{int(self.signal)}"
 
     @classmethod
-    def parse(cls, text: str) -> "Fault":
+    def parse(cls, text: str) -> "InjectedFault":
         step, at, number = text.split(":")
         return cls(step, int(at), int(number))
 
@@ -49,7 +49,7 @@ class Fault(NamedTuple):
 class WorkerProcess:
     """A started worker. Its log goes to a file, so that it never waits for a reader."""
 
-    def __init__(self, kind: Kind, settings: Settings, log_path: Path, fault: Fault | None = None) -> None:
+    def __init__(self, kind: Kind, settings: Settings, log_path: Path, fault: InjectedFault | None = None) -> None:
         self._log_path = log_path
         command = [sys.executable, "-m", "tests.support.worker_process", kind]
         with log_path.open("wb") as log:
@@ -113,7 +113,7 @@ class Workers:
     guard: OrphanGuard
     started: list[WorkerProcess]
 
-    def start(self, kind: Kind, settings: Settings, fault: Fault | None = None) -> WorkerProcess:
+    def start(self, kind: Kind, settings: Settings, fault: InjectedFault | None = None) -> WorkerProcess:
         worker = WorkerProcess(kind, settings, self.directory / f"worker-{len(self.started)}.log", fault)
         self.guard.watch(worker.pid)
         self.started.append(worker)
@@ -160,7 +160,7 @@ class _ClockFrom:
 
 
 class _Checkpoint:
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: InjectedFault) -> None:
         self._fault = fault
         self._seen = 0
 
@@ -179,7 +179,7 @@ def _main() -> None:
 
     parser = argparse.ArgumentParser()
     parser.add_argument("kind", choices=["score", "join"])
-    parser.add_argument("--fault", type=Fault.parse)
+    parser.add_argument("--fault", type=InjectedFault.parse)
     arguments = parser.parse_args()
     configure_logging(verbose=True)
     settings = load_settings()

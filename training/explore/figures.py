@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from contract.schema import Feature, Kind, Schema
+from contract.schema import Feature, FeatureKind, Schema
 from training.quality.evaluate import Floats, Labels
 from training.quality.plotting import BLUE, GREY, INK, ORANGE, SKY, VERMILION, name, one_axes, several_axes, wilson
 from training.table.prepare import Table
@@ -67,7 +67,7 @@ def groups(feature: Feature, column: "pd.Series[float]") -> list[Group]:
     else:
         numbers = values.astype(np.float64)
         levels = np.unique(numbers[~gone])
-        if feature.kind is not Kind.NUMERIC and len(levels) <= FEW_VALUES:
+        if feature.kind is not FeatureKind.NUMERIC and len(levels) <= FEW_VALUES:
             found = [Group(f"{level:g}", numbers == level, float(level)) for level in levels]
         else:
             found = _by_bin(numbers, gone)

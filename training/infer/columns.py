@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from contract.errors import UserError
 from contract.records import LARGEST_NUMBER
-from contract.schema import Kind
+from contract.schema import FeatureKind
 from contract.tables.cells import NULLS, identifier, is_nothing, numbers, stripped, whole
 from contract.tables.decimal_mark import DecimalMark
 from contract.tables.forms import file_repairs
@@ -103,7 +103,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Columns:
+class TableColumns:
     """All named columns in the table's order, its number of rows, and what was repaired on reading."""
 
     columns: tuple[Column, ...]
@@ -111,7 +111,7 @@ class Columns:
     repairs: tuple[str, ...]
 
 
-def read_columns(path: Path) -> Columns:
+def read_columns(path: Path) -> TableColumns:
     """Read a table of any kind that ``contract.tables.reading`` reads.
 
     Raises:
@@ -140,13 +140,13 @@ def read_columns(path: Path) -> Columns:
     mark = marks.decide(origin, point_expected=raw.points_expected)
     made = []
     for position, column, numeric in zip(positions, cells, likely, strict=True):
-        read = numbers(column, Kind.FLAG, mark, raw.parses_text)
+        read = numbers(column, FeatureKind.FLAG, mark, raw.parses_text)
         values = np.array([cell if isinstance(cell, float) else np.nan for cell in read]) if numeric else None
         made.append(Column(names[position], tuple(_or_none(cell, numeric) for cell in column), values))
     repairs = [*raw.repairs, *file_repairs(raw.blank_rows, mark)]
     if len(cells[0]) >= MAX_ROWS:
         repairs.append(f"only the first {MAX_ROWS:,} rows were looked at")
-    return Columns(tuple(made), len(cells[0]), tuple(repairs))
+    return TableColumns(tuple(made), len(cells[0]), tuple(repairs))
 
 
 def _is_likely_number(cells: Sequence[Any], parse: bool) -> bool:

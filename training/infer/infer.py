@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from contract.schema import RESERVED, Feature, Kind
-from training.infer.columns import Column, Columns, Floats
+from contract.schema import RESERVED, Feature, FeatureKind
+from training.infer.columns import Column, Floats, TableColumns
 from training.infer.names import names_id, names_label, names_private, names_rows, says_left
 from training.table.suspicions import GIVEAWAY_AUC, single_feature_auc
 
@@ -24,7 +24,7 @@ _TWO_SHARE = 0.95  # of the rows have one of two values, the others a third by m
 
 
 @dataclass(frozen=True)
-class Label:
+class LabelGuess:
     """The label column and its two values; integers where they are 1 and 0."""
 
     column: str
@@ -56,7 +56,7 @@ class Draft:
     """
 
     id_column: str | None
-    label: Label | None
+    label: LabelGuess | None
     private: tuple[str, ...]
     ignored: tuple[Unused, ...]
     features: tuple[DraftFeature, ...]
@@ -64,7 +64,7 @@ class Draft:
     repairs: tuple[str, ...]
 
 
-def infer(table: Columns) -> Draft:
+def infer(table: TableColumns) -> Draft:
     """Guess the schema of a table."""
     doubts: list[str] = []
     private = [column for column in table.columns if names_private(column.name) or column.are_mails]
@@ -93,7 +93,7 @@ def infer(table: Columns) -> Draft:
     )
 
 
-def _guess_label(columns: Sequence[Column], doubts: list[str]) -> Label | None:
+def _guess_label(columns: Sequence[Column], doubts: list[str]) -> LabelGuess | None:
     two_valued = [column for column in columns if len(column.distinct) == 2]
     for strength in (2, 1):
         named = [column for column in two_valued if names_label(column.name) == strength]
@@ -118,7 +118,7 @@ def _guess_label(columns: Sequence[Column], doubts: list[str]) -> Label | None:
     return None
 
 
-def _label(column: Column, doubts: list[str]) -> Label:
+def _label(column: Column, doubts: list[str]) -> LabelGuess:
     counts = {_plain(text, column): count for text, count in _counts(column).items()}
     one, other = counts
     ranks = {text: says_left(text) for text in counts}
@@ -129,8 +129,8 @@ def _label(column: Column, doubts: list[str]) -> Label:
         positive = max(ranks, key=lambda text: ranks[text])
     negative = other if positive == one else one
     if {positive, negative} == {"0", "1"}:
-        return Label(column.name, int(positive), int(negative))
-    return Label(column.name, positive, negative)
+        return LabelGuess(column.name, int(positive), int(negative))
+    return LabelGuess(column.name, positive, negative)
 
 
 def _counts(column: Column) -> dict[str, int]:
@@ -176,7 +176,7 @@ def _id_score(column: Column, rows: int) -> int:
     return named - column.is_running
 
 
-def _label_values(table: Columns, label: Label | None) -> Floats | None:
+def _label_values(table: TableColumns, label: LabelGuess | None) -> Floats | None:
     if label is None:
         return None
     column = next(column for column in table.columns if column.name == label.column)
@@ -184,7 +184,7 @@ def _label_values(table: Columns, label: Label | None) -> Floats | None:
     return np.array([np.nan if text is None else codes.get(_plain(text, column), np.nan) for text in column.texts])
 
 
-def _useless(column: Column, rows: int, y: Floats | None, label: Label | None) -> str | None:
+def _useless(column: Column, rows: int, y: Floats | None, label: LabelGuess | None) -> str | None:
     """Why a column can be no feature, None if it can."""
     if not column.distinct:
         return "it is empty"
@@ -227,20 +227,25 @@ def _feature(column: Column, taken: set[str]) -> DraftFeature:
             f"{one!r} and {other!r} differ in case only: make them one in the table, if they are"
             for one, other in _alike(column.distinct)
         )
-        kind = Feature(Kind.CATEGORICAL, categories=column.distinct, missing=missing, name=name, column=called)
+        kind = Feature(FeatureKind.CATEGORICAL, categories=column.distinct, missing=missing, name=name, column=called)
         return DraftFeature(kind, doubts)
     strange = column.strangers
     doubts = (f"{strange:,} cells are no number (or infinite), and their rows will be left out",) if strange else ()
     present = column.present
     seen = (float(present.min()), float(present.max()))
     if set(np.unique(present)) <= {0.0, 1.0}:
-        return DraftFeature(Feature(Kind.FLAG, missing=missing, name=name, column=called), doubts)
+        return DraftFeature(Feature(FeatureKind.FLAG, missing=missing, name=name, column=called), doubts)
     ordinal = column.is_whole and len(np.unique(present)) <= MAX_ORDINALS
     low, high = _widened(*seen)
     if ordinal:
         low, high = float(np.floor(low)), float(np.ceil(high))
     kind = Feature(
-        Kind.ORDINAL if ordinal else Kind.NUMERIC, minimum=low, maximum=high, missing=missing, name=name, column=called
+        FeatureKind.ORDINAL if ordinal else FeatureKind.NUMERIC,
+        minimum=low,
+        maximum=high,
+        missing=missing,
+        name=name,
+        column=called,
     )
     return DraftFeature(kind, doubts, seen)
 

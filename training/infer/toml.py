@@ -2,8 +2,8 @@
 
 import json
 
-from contract.schema import Feature, Kind
-from training.infer.infer import Draft, DraftFeature, Label
+from contract.schema import Feature, FeatureKind
+from training.infer.infer import Draft, DraftFeature, LabelGuess
 
 
 def draft_toml(draft: Draft, name: str, origin: str) -> str:
@@ -32,7 +32,7 @@ def draft_toml(draft: Draft, name: str, origin: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _label(label: Label | None) -> list[str]:
+def _label(label: LabelGuess | None) -> list[str]:
     if label is None:
         return [
             "# DECIDE: which column tells who left, and by which of its values?",
@@ -65,7 +65,7 @@ def _feature(draft: DraftFeature) -> list[str]:
     if feature.column is not None:
         lines.append(f"column = {_text(feature.column)}")
     lines.append(f"kind = {_text(feature.kind)}")
-    if feature.kind is Kind.CATEGORICAL:
+    if feature.kind is FeatureKind.CATEGORICAL:
         lines.append(f"categories = [{', '.join(map(_text, feature.categories))}]")
     lines += _bounds(feature, draft.seen)
     if feature.missing:

@@ -11,7 +11,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer, OneHotEncoder, PolynomialFeatures, StandardScaler
 
-from contract.schema import Feature, Kind, Schema
+from contract.schema import Feature, FeatureKind, Schema
 
 Steps = list[tuple[str, Any]]
 
@@ -42,8 +42,10 @@ def polynomial(schema: Schema) -> Steps:
     This is what lets a linear model see that the effect of age depends on the number of products.
     """
     powers = make_pipeline(_median(), StandardScaler(), PolynomialFeatures(DEGREE, include_bias=False))
-    numbers = [feature.name for feature in schema.features if feature.kind in (Kind.NUMERIC, Kind.ORDINAL)]
-    flags = [feature.name for feature in schema.features if feature.kind is Kind.FLAG]
+    numbers = [
+        feature.name for feature in schema.features if feature.kind in (FeatureKind.NUMERIC, FeatureKind.ORDINAL)
+    ]
+    flags = [feature.name for feature in schema.features if feature.kind is FeatureKind.FLAG]
     columns = ColumnTransformer(
         [
             _categories(schema),
@@ -82,7 +84,9 @@ def _categories(schema: Schema) -> tuple[str, Any, list[str]]:
 
 
 def _levels(schema: Schema) -> list[tuple[str, Any, list[str]]]:
-    ordinals = [feature.name for feature in schema.features if feature.kind is Kind.ORDINAL and _has_few(feature)]
+    ordinals = [
+        feature.name for feature in schema.features if feature.kind is FeatureKind.ORDINAL and _has_few(feature)
+    ]
     encoder = OneHotEncoder(max_categories=_LEVELS, handle_unknown="infrequent_if_exist", sparse_output=False)
     return [("levels", make_pipeline(_median(), encoder), ordinals)] if ordinals else []
 

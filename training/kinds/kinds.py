@@ -54,7 +54,7 @@ Weights = Callable[[float], Parameters]
 
 
 @dataclass(frozen=True)
-class Kind:
+class ModelKind:
     """One kind of model.
 
     ``classifier(seed, **parameters)`` makes it, ``steps`` the ones before it from the schema. ``weights`` is None where
@@ -140,10 +140,10 @@ def _voting(_seed: int, *, members: Members) -> BaseEstimator:
     return VotingClassifier(list(members), voting="soft", n_jobs=1)
 
 
-KINDS: dict[str, Kind] = {
+KINDS: dict[str, ModelKind] = {
     kind.name: kind
     for kind in (
-        Kind(
+        ModelKind(
             "xgboost",
             "XGBoost",
             _xgboost,
@@ -169,7 +169,7 @@ KINDS: dict[str, Kind] = {
                 "reg_lambda": Between(0.5, 20.0, log=True),
             },
         ),
-        Kind(
+        ModelKind(
             "knn",
             "k-nearest neighbours",
             _neighbours,
@@ -181,7 +181,7 @@ KINDS: dict[str, Kind] = {
             {"n_neighbors": Between(3, 120, log=True), "weights": OneOf(("uniform", "distance")), "p": OneOf((1, 2))},
             pace="slow",
         ),
-        Kind(
+        ModelKind(
             "tree",
             "decision tree",
             _tree,
@@ -201,7 +201,7 @@ KINDS: dict[str, Kind] = {
             },
             pace="quick",
         ),
-        Kind(
+        ModelKind(
             "forest",
             "random forest",
             _forest,
@@ -216,7 +216,7 @@ KINDS: dict[str, Kind] = {
                 "max_features": Between(0.2, 0.7),
             },
         ),
-        Kind(
+        ModelKind(
             "svm",
             "SVM",
             _svm,
@@ -231,7 +231,7 @@ KINDS: dict[str, Kind] = {
                 "components": Between(100, 300),
             },
         ),
-        Kind(
+        ModelKind(
             "logistic",
             "logistic regression",
             _logistic,
@@ -242,7 +242,7 @@ KINDS: dict[str, Kind] = {
             {"C": tuple(round(10 ** (exponent / 4), 6) for exponent in range(-14, 1))},
             {"C": Between(0.0003, 1.0, log=True)},
         ),
-        Kind(
+        ModelKind(
             "naive_bayes",
             "Gaussian naive Bayes",
             _bayes,
@@ -255,7 +255,7 @@ KINDS: dict[str, Kind] = {
             {"var_smoothing": Between(1e-9, 1.0, log=True)},
             pace="quick",
         ),
-        Kind(
+        ModelKind(
             "mlp",
             "neural network",
             _network,
@@ -278,7 +278,7 @@ KINDS: dict[str, Kind] = {
             },
             pace="quick",
         ),
-        Kind(
+        ModelKind(
             "voting",
             "mean of the best three",
             _voting,
@@ -291,7 +291,7 @@ KINDS: dict[str, Kind] = {
             of_best=STACKED,
             takes_margins=False,
         ),
-        Kind(
+        ModelKind(
             "stacking",
             "stacking of the best three",
             _stacking,
@@ -309,7 +309,7 @@ KINDS: dict[str, Kind] = {
 
 
 def build(
-    kind: Kind,
+    kind: ModelKind,
     sampling: Sampling,
     schema: Schema,
     seed: int,

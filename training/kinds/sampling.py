@@ -13,7 +13,7 @@ from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline as SkPipeline
 
-from contract.schema import Kind, Schema
+from contract.schema import FeatureKind, Schema
 from training.kinds.encoding import Steps, imputed
 
 Sampling = Literal["plain", "weights", "smote"]
@@ -28,7 +28,7 @@ def smote_steps(schema: Schema, seed: int) -> Steps:
     commonest among the neighbours' (SMOTENC; Chawla et al., JAIR 16, 2002, section 6.1). SMOTEN or SMOTE where a schema
     has only the one or only the other sort of columns.
     """
-    named = [feature.name for feature in schema.features if feature.kind in (Kind.CATEGORICAL, Kind.FLAG)]
+    named = [feature.name for feature in schema.features if feature.kind in (FeatureKind.CATEGORICAL, FeatureKind.FLAG)]
     sampler: Any
     if len(named) == len(schema.features):
         sampler = SMOTEN(random_state=seed)

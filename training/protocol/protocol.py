@@ -10,7 +10,7 @@ from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
 from training.protocol.figure import origin_figure
-from training.protocol.reproduction import THRESHOLD, Measured, Reproduction, reproduce
+from training.protocol.reproduction import THRESHOLD, Reproduced, Reproduction, reproduce
 from training.quality.evaluate import evaluate
 from training.quality.intervals import ends
 from training.registered import tags
@@ -81,7 +81,7 @@ def run(
         raise out_of_reach(settings, error) from error
 
 
-def _log(run: Run, measured: Measured, seed: int) -> None:
+def _log(run: Run, measured: Reproduced, seed: int) -> None:
     params = {"kind": "xgboost", "seed": seed, "test_rows": len(measured.y), **measured.parameters}
     run.log(measured.metrics | ends(measured.intervals) | {"duration_seconds": measured.seconds}, params)
 
@@ -96,7 +96,7 @@ def _share(hits: Mask) -> str:
     return f"{hits.mean():.0%}" if len(hits) else "none"
 
 
-def _line(measured: Measured) -> str:
+def _line(measured: Reproduced) -> str:
     shown = [f"{measured.metrics[name]:.3f}" for name in ("accuracy", "roc_auc")]
     f1, r2 = (f"{measured.metrics[name]:.3f} {_between(measured.intervals[name])}" for name in ("f1", "r2"))
     return f"{measured.name:<25}  {f1:<17}  {'  '.join(shown)}  {r2}"

@@ -44,7 +44,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Measured:
+class Reproduced:
     """One model on its protocol's own test rows, at threshold 0.5.
 
     ``metrics`` are those of ``evaluate``, and ``r2`` of the same parameters fitted to the label as a number;
@@ -90,14 +90,14 @@ class Reproduction:
     """Both protocols on one table. ``dropped`` are the features that the report's protocol leaves out."""
 
     dropped: tuple[str, ...]
-    before: Measured
-    after: Measured
+    before: Reproduced
+    after: Reproduced
     origin: Origin
-    honest: Measured
-    honest_smote: Measured
+    honest: Reproduced
+    honest_smote: Reproduced
 
     @property
-    def all(self) -> tuple[Measured, ...]:
+    def all(self) -> tuple[Reproduced, ...]:
         return self.before, self.after, self.honest, self.honest_smote
 
 
@@ -172,7 +172,7 @@ def grid_search(X: Matrix, y: Labels, seed: int) -> tuple[Parameters, float]:
 
 @dataclass(frozen=True)
 class _Tested:
-    measured: Measured
+    measured: Reproduced
     classifier: XGBClassifier
     test: npt.NDArray[np.int64]
 
@@ -206,7 +206,7 @@ def _origin(after: _Tested, grown: Matrix, values: Matrix, scaler: StandardScale
 
 def _honest(
     name: str, rows: Table, test: Mask, schema: Schema, parameters: Parameters, seed: int, *, smote: bool
-) -> Measured:
+) -> Reproduced:
     """The same parameters; all features, customers held out first, SMOTE (if at all) on training rows only."""
     started = time.perf_counter()
     X, y = outside(rows, test)
@@ -229,9 +229,9 @@ def _measured(
     parameters: Parameters,
     started: float,
     seed: int,
-) -> Measured:
+) -> Reproduced:
     errors, error_intervals = measure(y, numbers.astype(np.float64), THRESHOLD, seed)
-    return Measured(
+    return Reproduced(
         name=name,
         metrics=evaluate(y, probabilities, THRESHOLD) | {"r2": errors["r2"]},
         intervals=bootstrap(y, probabilities, THRESHOLD, seed=seed) | {"r2": error_intervals["r2"]},

@@ -15,7 +15,7 @@ from sklearn.metrics import (
 
 from contract.models.registry import Classifier, positive_probabilities
 from training.quality.evaluate import CALIBRATION_BINS, Floats, Labels, calibration_error
-from training.quality.intervals import LOWER_IS_BETTER, METRICS, Difference, Scored
+from training.quality.intervals import LOWER_IS_BETTER, METRICS, Difference, ScoredRows
 from training.quality.plotting import (
     BLUE,
     GREEN,
@@ -81,7 +81,7 @@ def importance(classifier: Classifier, X: pd.DataFrame, y: Labels, seed: int) ->
 
 
 def comparison(
-    y: Labels, models: tuple[tuple[str, Scored], tuple[str, Scored]], differences: dict[str, Difference]
+    y: Labels, models: tuple[tuple[str, ScoredRows], tuple[str, ScoredRows]], differences: dict[str, Difference]
 ) -> Figure:
     """ROC curves of two named models, and each metric's difference, first minus second, with its interval."""
     (first, one), (second, other) = models
@@ -113,12 +113,12 @@ def _roc(y: Labels, p: Floats, threshold: float, title: str) -> Figure:
     x, height, _ = roc_curve(y, p)
     axes.plot(x, height, color=BLUE, label=f"model, area {roc_auc_score(y, p):.3f}")
     axes.plot([0, 1], [0, 1], ":", color=GREY, label="chance, area 0.5")
-    _mark(axes, y, Scored(p, threshold), VERMILION, f"threshold {threshold:.3f}")
+    _mark(axes, y, ScoredRows(p, threshold), VERMILION, f"threshold {threshold:.3f}")
     axes.legend(loc="lower right")
     return figure
 
 
-def _mark(axes: Axes, y: Labels, model: Scored, colour: str, label: str | None = None) -> None:
+def _mark(axes: Axes, y: Labels, model: ScoredRows, colour: str, label: str | None = None) -> None:
     x, height = model.decisions[y == 0].mean(), model.decisions[y == 1].mean()
     axes.plot([x], [height], "o", color=colour, markersize=8, label=label)
 

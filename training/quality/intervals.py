@@ -39,7 +39,7 @@ Draws = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredRows:
     """One model's probabilities of label 1 for some rows, and the threshold from which it says 1."""
 
     probabilities: Floats
@@ -95,7 +95,7 @@ def bootstrap(
 
 
 def paired_bootstrap(
-    y: Labels, first: Scored, second: Scored, *, seed: int, draws: int = DRAWS
+    y: Labels, first: ScoredRows, second: ScoredRows, *, seed: int, draws: int = DRAWS
 ) -> dict[str, Difference]:
     """First model's metric minus the second's, for each of ``METRICS``; both are measured on the same draws of rows."""
     rows = np.random.default_rng(seed)
@@ -113,7 +113,7 @@ def paired_bootstrap(
     }
 
 
-def mcnemar(y: Labels, first: Scored, second: Scored) -> McNemar:
+def mcnemar(y: Labels, first: ScoredRows, second: ScoredRows) -> McNemar:
     """McNemar's test on the two models' decisions.
 
     Chi-square with one degree of freedom and Edwards' continuity correction, (|b − c| − 1)² / (b + c) (McNemar,

@@ -15,7 +15,7 @@ from contract.models.registry import load_registered, out_of_reach, positive_pro
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from training.quality.evaluate import Labels, evaluate
-from training.quality.intervals import Difference, McNemar, Scored, bootstrap, mcnemar, paired_bootstrap
+from training.quality.intervals import Difference, McNemar, ScoredRows, bootstrap, mcnemar, paired_bootstrap
 from training.registered import tags
 from training.registered.compare_rows import Common, kept_rows, unseen_rows
 from training.registered.mlflow_runs import EXPERIMENT, open_run, where
@@ -55,11 +55,11 @@ class Compared:
 class _Sides:
     titles: tuple[str, str]
     y: Labels
-    models: tuple[Scored, Scored]
+    models: tuple[ScoredRows, ScoredRows]
     rows: str
 
 
-def contrast(y: Labels, first: Scored, second: Scored, *, seed: int) -> Contrast:
+def contrast(y: Labels, first: ScoredRows, second: ScoredRows, *, seed: int) -> Contrast:
     """Compare two models' probabilities for the same rows, each at its own threshold."""
     return Contrast(
         metrics=(
@@ -171,7 +171,7 @@ def _of_versions(
     models = []
     for version in versions:
         loaded = load_registered(version.settings, version.number, schema)
-        models.append(Scored(positive_probabilities(loaded.classifier, common.X), loaded.card.threshold))
+        models.append(ScoredRows(positive_probabilities(loaded.classifier, common.X), loaded.card.threshold))
     return _Sides((first.title, second.title), common.y, (models[0], models[1]), common.source)
 
 
@@ -190,12 +190,12 @@ def _of_candidates(client: "MlflowClient", run_ids: tuple[str, str]) -> _Sides:
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class _Compared:
     title: str
     tags: Mapping[str, str]
 
 
-def _candidate(client: "MlflowClient", run_id: str) -> tuple[_Candidate, tuple[Labels, Scored]]:
+def _candidate(client: "MlflowClient", run_id: str) -> tuple[_Compared, tuple[Labels, ScoredRows]]:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -212,7 +212,7 @@ def _candidate(client: "MlflowClient", run_id: str) -> tuple[_Candidate, tuple[L
             f"that can be compared; give {CANDIDATES}"
         )
     y, scores = validation
-    return _Candidate(str(run.info.run_name), run.data.tags), (y, Scored(scores, threshold))
+    return _Compared(str(run.info.run_name), run.data.tags), (y, ScoredRows(scores, threshold))
 
 
 def _logged(found: Contrast) -> dict[str, float]:

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
-from training.kinds.kinds import Kind
+from training.kinds.kinds import ModelKind
 from training.kinds.spaces import Grid, Parameters, distributions
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Proposals(Protocol):
         ...
 
 
-def proposals(kind: Kind, search: SearchName, seed: int) -> Proposals:
+def proposals(kind: ModelKind, search: SearchName, seed: int) -> Proposals:
     """Random and Bayesian search begin with the kind's defaults and never end, unless there is nothing to choose."""
     if search in ("random", "bayes") and kind.space:
         return _Sampled(kind, search, seed)
@@ -40,7 +40,7 @@ def proposals(kind: Kind, search: SearchName, seed: int) -> Proposals:
     return _Listed(kind.defaults, grids.get(search, {}))
 
 
-def points(search: SearchName, kind: Kind) -> int | None:
+def points(search: SearchName, kind: ModelKind) -> int | None:
     """How many proposals there are; None if there is no end."""
     if search in ("random", "bayes"):
         return None if kind.space else 1
@@ -61,7 +61,7 @@ class _Listed:
 
 
 class _Sampled:
-    def __init__(self, kind: Kind, search: SearchName, seed: int) -> None:
+    def __init__(self, kind: ModelKind, search: SearchName, seed: int) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -18,7 +18,7 @@ import pandas as pd
 from imblearn.pipeline import Pipeline
 
 from contract.schema import Schema
-from training.kinds.kinds import KINDS, Kind, build
+from training.kinds.kinds import KINDS, ModelKind, build
 from training.kinds.sampling import SAMPLINGS, Sampling
 from training.kinds.spaces import Parameters
 from training.quality.evaluate import Labels
@@ -98,7 +98,7 @@ class Listeners:
 
 @dataclass
 class _Search:
-    kind: Kind
+    kind: ModelKind
     sampling: Sampling
     proposals: Proposals
     limit: int
@@ -160,7 +160,7 @@ class Searcher:
             made, reserved=_FINISH_SECONDS + 2 * max((each.longest for each in made), default=0)
         )
 
-    def _begin(self, kind: Kind, sampling: Sampling, members: tuple[Candidate, ...]) -> _Search:
+    def _begin(self, kind: ModelKind, sampling: Sampling, members: tuple[Candidate, ...]) -> _Search:
         self.listener.started(kind.name, sampling)
         self.listener.progress(self._done(0.0), f"{kind.title}, {sampling}")
         before = self.clock()
@@ -219,7 +219,7 @@ class Searcher:
 
     def _measure(
         self,
-        kind: Kind,
+        kind: ModelKind,
         sampling: Sampling,
         parameters: Parameters,
         members: Sequence[Candidate],
@@ -237,7 +237,7 @@ class Searcher:
         names = tuple(member.kind for member in members)
         return measure(kind.name, sampling, parameters, pipeline, self.X, self.y, splits, self.plan.jobs, names)
 
-    def _best(self, found: list[Candidate], kind: Kind, sampling: Sampling) -> tuple[Candidate, ...]:
+    def _best(self, found: list[Candidate], kind: ModelKind, sampling: Sampling) -> tuple[Candidate, ...]:
         """The best of the same sampling by the rule, as many as ``kind`` is made of; none if there are too few."""
         usable = [
             candidate
@@ -249,7 +249,7 @@ class Searcher:
         order = rank(self.y, usable).order
         return tuple(usable[place] for place in order[: kind.of_best])
 
-    def _later(self, searches: list[_Search], composite: list[Kind]) -> float:
+    def _later(self, searches: list[_Search], composite: list[ModelKind]) -> float:
         """Seconds that the composite kinds and the end will need, from what the defaults of the others took."""
         took = {(search.kind.name, search.sampling): search.longest for search in searches}
         defaults = [search.default for search in searches]

@@ -13,7 +13,7 @@ import pandas as pd
 
 from contract.errors import UserError
 from contract.records import LARGEST_NUMBER
-from contract.schema import Feature, Kind, Schema
+from contract.schema import Feature, FeatureKind, Schema
 from contract.tables.cells import NO_LABEL, OTHER_LABEL
 
 Floats = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ class BadRow:
 
 
 @dataclass(frozen=True)
-class Reason:
+class BadRowReason:
     """Rows that are bad for one reason: the column, as the table calls it, what it holds, and the remedy."""
 
     name: str
@@ -46,7 +46,7 @@ class BadRows:
     """All bad ``rows`` as a mask, and the reasons in the order of the columns."""
 
     rows: Mask
-    reasons: tuple[Reason, ...]
+    reasons: tuple[BadRowReason, ...]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -87,10 +87,10 @@ def find_bad_rows(frame: pd.DataFrame, schema: Schema, origin: str) -> BadRows:
     return BadRows(rows, tuple(reasons))
 
 
-def _reasons(frame: pd.DataFrame, schema: Schema, origin: str) -> Iterator[Reason]:
+def _reasons(frame: pd.DataFrame, schema: Schema, origin: str) -> Iterator[BadRowReason]:
     correct = "correct the table"
     no_id = np.asarray(frame[schema.id_column] == "", dtype=bool)
-    yield Reason(schema.id_column, schema.id_column, NOTHING, correct, no_id)
+    yield BadRowReason(schema.id_column, schema.id_column, NOTHING, correct, no_id)
     for feature in schema.features:
         column = feature.table_column
         judge = _categories if feature.is_categorical else _numbers
@@ -98,14 +98,14 @@ def _reasons(frame: pd.DataFrame, schema: Schema, origin: str) -> Iterator[Reaso
             remedy = f"{correct}, or what the schema says of {feature.name}"
             if another_kind:
                 _refuse_most(rows, f"{origin}: column {column!r} {holds}", f"{remedy}: it may be categorical")
-            yield Reason(feature.name, column, holds, remedy, rows)
+            yield BadRowReason(feature.name, column, holds, remedy, rows)
     label = schema.label
     codes = frame[label.column].to_numpy()
     other = f"holds another value than {label.positive!r} or {label.negative!r}"
     for holds, rows in ((NOTHING, codes == NO_LABEL), (other, codes == OTHER_LABEL)):
         remedy = f"{correct}, or the schema's [label]"
         _refuse_most(rows, f"{origin}: label column {label.column!r} {holds}", remedy)
-        yield Reason(label.column, label.column, holds, remedy, rows)
+        yield BadRowReason(label.column, label.column, holds, remedy, rows)
 
 
 def _refuse_most(rows: Mask, what: str, remedy: str) -> None:
@@ -138,7 +138,7 @@ def _numbers(feature: Feature, cells: "pd.Series[Any]") -> Iterator[tuple[str, M
     huge = np.abs(values) > LARGEST_NUMBER
     yield "holds infinity, or a number as good as that", huge, False
     present &= ~huge
-    if feature.kind is not Kind.NUMERIC:
+    if feature.kind is not FeatureKind.NUMERIC:
         whole = values == np.floor(values)
         yield "holds a number that is not whole", present & ~whole, False
         present &= whole

@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from contract.records import LARGEST_NUMBER
-from contract.schema import Feature, Kind, Schema
+from contract.schema import Feature, FeatureKind, Schema
 from training.table.prepare import Labels, Table
 
 GIVEAWAY_AUC = 0.98
@@ -107,7 +107,7 @@ def _is_id(feature: Feature, column: "pd.Series[float]") -> bool:
     values: Floats = np.asarray(present, dtype=np.float64)
     whole = bool(np.all(values == np.floor(values)))
     # amounts in whole units may be unique, too, but not spread as evenly as numbers that were given out
-    return whole and (feature.kind is Kind.ORDINAL or _is_dense(values))
+    return whole and (feature.kind is FeatureKind.ORDINAL or _is_dense(values))
 
 
 def _is_dense(values: Floats) -> bool:

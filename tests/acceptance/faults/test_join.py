@@ -17,7 +17,7 @@ from contract.topics import LABELS, PREDICTIONS
 from monitor.join.worker import JoinWorker
 from tests.support.join.stream import (
     SCHEMA,
-    Joined,
+    JoinedRow,
     expected_dead_letters,
     expected_labels,
     join_settings,
@@ -28,7 +28,7 @@ from tests.support.kafka.proxy import END_TXN, Loss, lossy_network
 from tests.support.kafka.topics import group_lag, shortest_session_timeout
 from tests.support.polling import eventually
 from tests.support.running import running
-from tests.support.worker_process import Fault, Workers, worker_processes
+from tests.support.worker_process import InjectedFault, Workers, worker_processes
 
 STEPS = [
     "after-poll",
@@ -44,7 +44,7 @@ TOPICS = (PREDICTIONS, LABELS)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Joined:
+def undisturbed(broker: str, tmp_path_factory: pytest.TempPathFactory) -> JoinedRow:
     directory = tmp_path_factory.mktemp("undisturbed")
     settings = join_settings(broker, f"u{directory.parent.name}{directory.name}.", directory)
     send_stream(settings)
@@ -60,13 +60,13 @@ def undisturbed(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Joined
 
 @pytest.mark.parametrize("step", STEPS)
 def test_one_outcome_per_labelled_record_whatever_step_the_join_is_killed_at(
-    step: str, undisturbed: Joined, broker: str, topic_prefix: str, tmp_path: Path
+    step: str, undisturbed: JoinedRow, broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     settings = join_settings(broker, topic_prefix, tmp_path, instance="one")
     send_stream(settings)
     with worker_processes(tmp_path) as workers:
         for at in (1, 2, 5):
-            assert workers.start("join", settings, Fault(step, at)).wait() == -signal.SIGKILL
+            assert workers.start("join", settings, InjectedFault(step, at)).wait() == -signal.SIGKILL
         last = workers.start("join", settings)
         wait_until_joined(workers, settings)
         last.finish()
@@ -82,13 +82,13 @@ def test_one_outcome_per_labelled_record_whatever_step_the_join_is_killed_at(
     ],
 )
 def test_a_join_that_stood_still_too_long_is_fenced_says_so_and_goes_on(
-    step: str, said: str, undisturbed: Joined, broker: str, topic_prefix: str, tmp_path: Path
+    step: str, said: str, undisturbed: JoinedRow, broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     quick = {"session_timeout_ms": shortest_session_timeout(broker), "transaction_timeout_ms": 3_000}
     settings = join_settings(broker, topic_prefix, tmp_path, **quick)
     send_stream(settings, 0.0, 0.6)
     with worker_processes(tmp_path) as workers:
-        zombie = workers.start("join", settings, Fault(step, 2, signal.SIGSTOP))
+        zombie = workers.start("join", settings, InjectedFault(step, 2, signal.SIGSTOP))
         zombie.wait_until_stopped()
         other = workers.start("join", settings)
         wait_until_joined(workers, settings)
@@ -104,7 +104,7 @@ def test_a_join_that_stood_still_too_long_is_fenced_says_so_and_goes_on(
 
 @pytest.mark.parametrize("loss", ["reply", "request"])
 def test_a_commit_of_unknown_outcome_is_left_to_a_new_producer(
-    loss: Loss, undisturbed: Joined, broker: str, topic_prefix: str, tmp_path: Path
+    loss: Loss, undisturbed: JoinedRow, broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     with lossy_network(broker, tmp_path, END_TXN, loss, at=3) as proxy, worker_processes(tmp_path) as workers:
         settings = join_settings(proxy.bootstrap_servers, topic_prefix, tmp_path)
@@ -119,12 +119,12 @@ def test_a_commit_of_unknown_outcome_is_left_to_a_new_producer(
 
 
 def test_the_join_outlives_the_death_of_the_broker(
-    undisturbed: Joined, own_broker: LocalKafka, topic_prefix: str, tmp_path: Path
+    undisturbed: JoinedRow, own_broker: LocalKafka, topic_prefix: str, tmp_path: Path
 ) -> None:
     settings = join_settings(own_broker.bootstrap_servers, topic_prefix, tmp_path, session_timeout_ms=2_000)
     send_stream(settings, 0.0, 0.6)
     with worker_processes(tmp_path) as workers:
-        worker = workers.start("join", settings, Fault("after-offsets", 3, signal.SIGSTOP))
+        worker = workers.start("join", settings, InjectedFault("after-offsets", 3, signal.SIGSTOP))
         worker.wait_until_stopped()
         own_broker.kill()
         worker.send(signal.SIGCONT)
@@ -137,12 +137,12 @@ def test_the_join_outlives_the_death_of_the_broker(
 
 @pytest.mark.parametrize("partitions", [2, 6])
 def test_three_joins_that_come_and_go_give_the_panes_and_windows_of_one(
-    partitions: int, undisturbed: Joined, broker: str, topic_prefix: str, tmp_path: Path
+    partitions: int, undisturbed: JoinedRow, broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     settings = join_settings(broker, topic_prefix, tmp_path, partitions=partitions)
     send_stream(settings, 0.0, 0.5)
     with worker_processes(tmp_path) as workers:
-        first = workers.start("join", settings, Fault("before-commit", 2, signal.SIGSTOP))
+        first = workers.start("join", settings, InjectedFault("before-commit", 2, signal.SIGSTOP))
         first.wait_until_stopped()
         others = [workers.start("join", settings) for _ in range(2)]
         first.send(signal.SIGCONT)
@@ -164,7 +164,7 @@ def test_three_joins_that_come_and_go_give_the_panes_and_windows_of_one(
 
 
 def test_a_lost_store_is_rebuilt_from_the_log_and_nothing_is_published_twice(
-    undisturbed: Joined, broker: str, topic_prefix: str, tmp_path: Path
+    undisturbed: JoinedRow, broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     settings = join_settings(broker, topic_prefix, tmp_path)
     with worker_processes(tmp_path) as workers:

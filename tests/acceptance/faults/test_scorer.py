@@ -21,7 +21,7 @@ from tests.support.kafka.proxy import END_TXN, Loss, lossy_network
 from tests.support.kafka.topics import committed, group_lag, headers, send, shortest_session_timeout, stream_settings
 from tests.support.messages import customer, encode, key
 from tests.support.service.bad_input import BAD_RECORDS, NOW
-from tests.support.worker_process import Fault, Workers, worker_processes
+from tests.support.worker_process import InjectedFault, Workers, worker_processes
 
 SCHEMA = load_schema("bank_churn")
 STEPS = ["after-poll", "after-scoring", "after-producing", "after-offsets", "before-commit", "after-commit"]
@@ -37,7 +37,7 @@ def test_one_prediction_per_record_whatever_step_the_scorer_is_killed_at(
     send_customers(settings, 0, 2_000)
     with worker_processes(tmp_path) as workers:
         for at in (1, 2, 5):
-            assert workers.start("score", settings, Fault(step, at)).wait() == -signal.SIGKILL
+            assert workers.start("score", settings, InjectedFault(step, at)).wait() == -signal.SIGKILL
         last = workers.start("score", settings)
         wait_until_scored(workers, settings)
         last.finish()
@@ -55,7 +55,7 @@ def test_a_scorer_that_stood_still_too_long_is_fenced_says_so_and_goes_on(
     settings = stream_settings(broker, topic_prefix, tmp_path, **SMALL | quick)
     send_customers(settings, 0, 1_000)
     with worker_processes(tmp_path) as workers:
-        zombie = workers.start("score", settings, Fault(step, 2, signal.SIGSTOP))
+        zombie = workers.start("score", settings, InjectedFault(step, 2, signal.SIGSTOP))
         zombie.wait_until_stopped()
         other = workers.start("score", settings)
         wait_until_scored(workers, settings)
@@ -76,7 +76,7 @@ def test_a_scorer_whose_name_was_taken_over_stops_and_says_so(
     settings = stream_settings(broker, topic_prefix, tmp_path, instance="one", **SMALL)
     send_customers(settings, 0, 1_000)
     with worker_processes(tmp_path) as workers:
-        zombie = workers.start("score", settings, Fault(step, 2, signal.SIGSTOP))
+        zombie = workers.start("score", settings, InjectedFault(step, 2, signal.SIGSTOP))
         zombie.wait_until_stopped()
         other = workers.start("score", settings)
         wait_until_scored(workers, settings)
@@ -123,7 +123,7 @@ def test_the_scorer_outlives_the_death_of_the_broker(own_broker: LocalKafka, top
     settings = stream_settings(own_broker.bootstrap_servers, topic_prefix, tmp_path, **SMALL | quick)
     send_customers(settings, 0, 1_000)
     with worker_processes(tmp_path) as workers:
-        worker = workers.start("score", settings, Fault("after-offsets", 3, signal.SIGSTOP))
+        worker = workers.start("score", settings, InjectedFault("after-offsets", 3, signal.SIGSTOP))
         worker.wait_until_stopped()
         own_broker.kill()
         worker.send(signal.SIGCONT)
@@ -141,7 +141,7 @@ def test_three_scorers_that_come_and_go_predict_what_one_does(
     settings = stream_settings(broker, topic_prefix, tmp_path, partitions=partitions, **SMALL)
     send_customers(settings, 0, 1_500)
     with worker_processes(tmp_path) as workers:
-        first = workers.start("score", settings, Fault("before-commit", 2, signal.SIGSTOP))
+        first = workers.start("score", settings, InjectedFault("before-commit", 2, signal.SIGSTOP))
         first.wait_until_stopped()
         others = [workers.start("score", settings) for _ in range(2)]
         first.send(signal.SIGCONT)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from contract.messages import Pane, PaneMessage, Progress
+from contract.messages import JoinProgress, Pane, PaneMessage
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.testing import ManualClock
@@ -33,7 +33,7 @@ def prediction(i: int, **changed: Any) -> dict[str, Any]:
     }
 
 
-def newest(settings: Settings) -> dict[bytes, Pane | Progress]:
+def newest(settings: Settings) -> dict[bytes, Pane | JoinProgress]:
     """The newest message of each key on ``panes``."""
     return {m.key() or b"": msgspec.json.decode(m.value() or b"", type=PaneMessage) for m in committed(settings, PANES)}
 
@@ -86,12 +86,12 @@ def test_a_contradicting_label_publishes_the_outcome_again_with_a_higher_revisio
             send(settings, LABELS, [(key(customer(1)), encode(label(1, value=value)))])
             eventually(lambda wanted=outcomes: worker.stats.outcomes == wanted)
         end_stream(settings, START, topics=(LABELS, PREDICTIONS))
-        eventually(lambda: all(p.ended for p in newest(settings).values() if isinstance(p, Progress)), timeout=20)
+        eventually(lambda: all(p.ended for p in newest(settings).values() if isinstance(p, JoinProgress)), timeout=20)
     outcomes = [json.loads(message.value() or b"") for message in committed(settings, OUTCOMES)]
     assert [(outcome["label"], outcome["revision"]) for outcome in outcomes] == [(0, 1), (1, 2)]
     (pane,) = [message for message in newest(settings).values() if isinstance(message, Pane)]
     assert (pane.summary.labelled, pane.summary.fn, pane.summary.tn) == (1, 1, 0)
-    progress = [message for message in newest(settings).values() if isinstance(message, Progress)]
+    progress = [message for message in newest(settings).values() if isinstance(message, JoinProgress)]
     assert sum(message.repeated_labels for message in progress) == 1
     assert sum(message.contradicting_labels for message in progress) == 1
 
@@ -102,7 +102,7 @@ def test_a_silent_partition_is_idle_after_the_idle_time_and_awake_with_its_next_
 
     def idle() -> list[bool]:
         clock.advance(settings.publish_interval_ms)
-        found = [message for message in newest(settings).values() if isinstance(message, Progress)]
+        found = [message for message in newest(settings).values() if isinstance(message, JoinProgress)]
         return [message.idle for message in sorted(found, key=lambda message: message.partition)]
 
     with running(worker):

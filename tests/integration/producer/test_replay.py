@@ -22,7 +22,7 @@ from contract.kafka.control import is_end_of_stream
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import CUSTOMERS, LABELS, topic_specs
-from producer.replay import MAX_FAILURES, Progress, ReplayResult, replay
+from producer.replay import MAX_FAILURES, ReplayProgress, ReplayResult, replay
 from producer.scenario import Scenario
 from producer.scenario_options import ScenarioOptions
 from producer.sources import open_table
@@ -171,7 +171,7 @@ def test_a_replay_that_nobody_takes_gives_up(own_broker: LocalKafka, tmp_path: P
     settings = stream_settings(own_broker.bootstrap_servers, "gone.", tmp_path)
     settings = settings.model_copy(update={"request_timeout_ms": 1_000})
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: ReplayProgress) -> None:
         if progress.records > 1_000:
             own_broker.kill()
 
@@ -187,7 +187,7 @@ def test_a_replay_that_nobody_takes_gives_up(own_broker: LocalKafka, tmp_path: P
 def test_a_stop_flag_ends_the_replay_with_all_that_was_sent(settings: Settings) -> None:
     stop = threading.Event()
 
-    def stop_soon(progress: Progress) -> None:
+    def stop_soon(progress: ReplayProgress) -> None:
         if progress.records > 5_000:
             stop.set()
 

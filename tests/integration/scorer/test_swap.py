@@ -35,11 +35,11 @@ from tests.support.mlflow.server import mlflow_server
 from tests.support.polling import eventually
 from tests.support.running import running
 from tests.support.tables.toy import toy_table
-from tests.support.versions import FIVE, Kind, move_alias, probabilities, store_with
+from tests.support.versions import FIVE, VersionKind, move_alias, probabilities, store_with
 from training.train import train
 
 SCHEMA = load_schema("bank_churn")
-GOOD = [number for number, kind in enumerate(FIVE, 1) if kind is Kind.GOOD]
+GOOD = [number for number, kind in enumerate(FIVE, 1) if kind is VersionKind.GOOD]
 ROUND = [2, 3, 4, 5, 4, 3, 2, 1, 5]
 """Where the alias goes, from 1: each broken version twice, each good one forwards and back."""
 LOOKS = 30
@@ -186,7 +186,7 @@ def test_an_outage_of_a_real_server_is_waited_out(
     assert champion.refused is None
 
 
-class Stream:
+class RecordStream:
     """Customers sent as long as somebody wants, never far ahead of the worker."""
 
     def __init__(self, settings: Settings, worker: ScorerWorker) -> None:
@@ -229,7 +229,7 @@ def test_no_record_is_lost_and_each_has_one_good_version_while_the_alias_moves(
 
     worker = ScorerWorker(settings, SCHEMA, models)
     with in_background(champion.run), running(worker):
-        stream = Stream(settings, worker)
+        stream = RecordStream(settings, worker)
         stream.flow(lambda: True)
         for to in ROUND:
             move_alias(settings, to)

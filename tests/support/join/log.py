@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from contract.messages import Label, ModelRef, Outcome, Pane, Prediction, Progress, Source, encode
+from contract.messages import JoinProgress, Label, ModelRef, Origin, Outcome, Pane, Prediction, encode
 from contract.records import features_type
 from contract.rejection import Reason, Rejection
 from contract.schema import parse_schema
@@ -49,7 +49,7 @@ def prediction(number: int, hours: float, *, model: ModelRef = CHAMPION, custome
         predicted=int(probability >= 0.5),
         threshold=0.5,
         model=model,
-        source=Source(0, number),
+        source=Origin(0, number),
     )
 
 
@@ -108,7 +108,7 @@ class Partition:
     outcomes: list[Outcome] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     panes: dict[str, Pane] = field(default_factory=dict)
-    progress: Progress | None = None
+    progress: JoinProgress | None = None
 
     def end(self) -> None:
         """End the stream, labels first."""
@@ -119,7 +119,7 @@ class Partition:
         self,
         effects: Effects,
         panes: list[Pane],
-        progress: Progress | None,
+        progress: JoinProgress | None,
         offsets: tuple[Committed, Committed] | None,
     ) -> None:
         self.outcomes += effects.outcomes
@@ -135,7 +135,7 @@ class Crashed(Exception):
     """The process died at the named step."""
 
 
-class Worker:
+class LoggedWorker:
     """A join worker with one partition, in the steps of ``JoinWorker``: absorb, publish, commit the store."""
 
     def __init__(self, partition: Partition, folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from contract.kafka.control import end_of_stream_message
-from contract.messages import Drift, Outcome, Pane, PaneMessage, Progress, Summary, Window
+from contract.messages import Drift, JoinProgress, Outcome, Pane, PaneMessage, Summary, Window
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
@@ -37,7 +37,7 @@ Pair = tuple[bytes | None, bytes | None]
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinedRow:
     """What a ``read_committed`` reader knows at the end of a stream. Panes are merged over the partitions."""
 
     outcomes: dict[str, Outcome]
@@ -67,7 +67,7 @@ def send_stream(settings: Settings, begin: float = 0.0, end: float = 1.0) -> Non
                 send(settings, topic, [(None, value)], partition=partition, headers=control)
 
 
-def joined(settings: Settings) -> Joined:
+def joined(settings: Settings) -> JoinedRow:
     """Read the topics; fails where an outcome or a dead letter is there twice, or a pane shrinks."""
     outcomes = [msgspec.json.decode(m.value() or b"", type=Outcome) for m in committed(settings, OUTCOMES)]
     twice = Counter((outcome.record_id, outcome.revision) for outcome in outcomes)
@@ -89,12 +89,12 @@ def joined(settings: Settings) -> Joined:
             assert found.summary.records >= before.summary.records
         newest[found.key] = found
     panes = [message for message in newest.values() if isinstance(message, Pane)]
-    progress = [message for message in newest.values() if isinstance(message, Progress)]
+    progress = [message for message in newest.values() if isinstance(message, JoinProgress)]
     counters: Counter[str] = Counter()
     for one in progress:
         assert one.ended
         counters.update({name: getattr(one, name) for name in _COUNTERS})
-    return Joined(
+    return JoinedRow(
         outcomes={outcome.record_id: outcome for outcome in sorted(outcomes, key=lambda one: one.revision)},
         panes=_merged(panes, settings.sample_size),
         windows=_windows(settings, panes, progress),
@@ -173,7 +173,7 @@ def _merged(panes: list[Pane], sample_size: int) -> dict[tuple[str, int], Summar
     return {group: merge((pane.summary for pane in members), sample_size) for group, members in groups.items()}
 
 
-def _windows(settings: Settings, panes: list[Pane], progress: list[Progress]) -> list[Window]:
+def _windows(settings: Settings, panes: list[Pane], progress: list[JoinProgress]) -> list[Window]:
     book = WindowBook(
         WindowSpec(settings.window, settings.slide),
         partitions=settings.partitions,

@@ -11,13 +11,13 @@ from msgspec import inspect
 from contract.messages import (
     Alert,
     FeatureDrift,
+    JoinProgress,
     Label,
     ModelRef,
     Outcome,
     Pane,
     PaneMessage,
     Prediction,
-    Progress,
     Summary,
     Window,
     encode,
@@ -62,7 +62,7 @@ def values_of(kind: inspect.Type) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize(
     "kind",
-    [record_type(SCHEMA), prediction_type(SCHEMA), Label, Outcome, Pane, Progress, Window, Alert, Summary],
+    [record_type(SCHEMA), prediction_type(SCHEMA), Label, Outcome, Pane, JoinProgress, Window, Alert, Summary],
     ids=lambda kind: kind.__name__,
 )
 @given(data=st.data())
@@ -78,7 +78,7 @@ def test_every_message_is_read_back_as_it_was_written(kind: type[msgspec.Struct]
     "message",
     [
         Pane(partition=0, start=0, slide=1, model=MODEL, threshold=0.5, summary=Summary()),
-        Progress(partition=0, watermark=None, label_watermark=None, ended=False),
+        JoinProgress(partition=0, watermark=None, label_watermark=None, ended=False),
     ],
     ids=["pane", "progress"],
 )
@@ -97,7 +97,7 @@ def test_keys_are_the_same_for_the_same_thing_and_differ_for_another() -> None:
     keys = {msgspec.structs.replace(pane, **change).key for change in changes}
     assert len(keys | {pane.key}) == 5
     assert msgspec.structs.replace(pane, summary=Summary(records=1)).key == pane.key
-    assert Progress(partition=2, watermark=1, label_watermark=None, ended=True).key == "progress/2"
+    assert JoinProgress(partition=2, watermark=1, label_watermark=None, ended=True).key == "progress/2"
     # a provisional window and the final one that follows are one key
     assert window(0).key == final(0).key != window(1).key
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contract.errors import UserError
-from contract.schema import Kind, load_schema, parse_schema
+from contract.schema import FeatureKind, load_schema, parse_schema
 
 RAW: dict[str, Any] = {
     "name": "test",
@@ -59,7 +59,7 @@ def test_names_keep_the_order_of_the_file_and_split_by_kind() -> None:
 def test_features_are_completed() -> None:
     schema = parse_schema(RAW)
     active, products, age = schema.feature("Active"), schema.feature("Products"), schema.feature("Age")
-    assert (active.kind, active.minimum, active.maximum) == (Kind.FLAG, 0, 1)
+    assert (active.kind, active.minimum, active.maximum) == (FeatureKind.FLAG, 0, 1)
     assert (active.on_violation, products.on_violation) == ("reject", "score")
     assert (age.missing, active.missing) == (True, False)
     with pytest.raises(KeyError):

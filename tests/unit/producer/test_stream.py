@@ -13,7 +13,7 @@ from contract.topics import CUSTOMERS, LABELS
 from producer.scenario import Scenario
 from producer.scenario_options import ScenarioOptions
 from producer.sources import open_table
-from producer.stream import Outgoing, stream
+from producer.stream import StreamMessage, stream
 from producer.synthetic import SyntheticBank
 from tests.unit.producer.tables import SURNAME, csv, table
 
@@ -29,15 +29,15 @@ DRIFTS = (
 )
 
 
-def replayed(rows: int, scenario: Scenario, name: str = "test", chunk_rows: int = 1_000) -> list[Outgoing]:
+def replayed(rows: int, scenario: Scenario, name: str = "test", chunk_rows: int = 1_000) -> list[StreamMessage]:
     return list(stream(SyntheticBank(rows, 7, chunk_rows=chunk_rows), scenario, name))
 
 
-def records(messages: list[Outgoing]) -> list[Record]:
+def records(messages: list[StreamMessage]) -> list[Record]:
     return [RECORD.decode(message.value) for message in messages if message.topic == CUSTOMERS]
 
 
-def labels(messages: list[Outgoing]) -> dict[str, Label]:
+def labels(messages: list[StreamMessage]) -> dict[str, Label]:
     found = [LABEL.decode(message.value) for message in messages if message.topic == LABELS]
     assert len({label.record_id for label in found}) == len(found)
     return {label.record_id: label for label in found}

@@ -10,7 +10,7 @@ from tests.support.messages import features
 from tests.support.polling import eventually
 from tests.support.service.load import load
 from tests.support.service.process import served
-from tests.support.versions import FIVE, Kind, make_versions, move_alias, probabilities
+from tests.support.versions import FIVE, VersionKind, make_versions, move_alias, probabilities
 
 CLIENTS = 32
 REQUESTS = 5_000
@@ -24,7 +24,7 @@ def test_no_request_fails_while_five_versions_take_turns(
         broker, topic_prefix, tmp_path, mlflow_tracking_uri=store.mlflow_tracking_uri, model_poll_ms=100
     )
     make_versions(settings, tmp_path)
-    good = [version for version, kind in enumerate(FIVE, 1) if kind is Kind.GOOD]
+    good = [version for version, kind in enumerate(FIVE, 1) if kind is VersionKind.GOOD]
     with served(settings, tmp_path) as service, load(service.address, CLIENTS) as asked:
         for turn, version in enumerate([2, 3, 4, 5, 1], 1):
             move_alias(settings, version)

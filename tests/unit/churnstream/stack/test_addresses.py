@@ -15,12 +15,12 @@ from monitor.reports.files import project_id
 PROJECT = project_id("churn monitor")
 
 
-class Server(ThreadingHTTPServer):
+class PageServer(ThreadingHTTPServer):
     pages: dict[str, Any]
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Server
+    server: PageServer
 
     def do_GET(self) -> None:
         found = self.server.pages.get(self.path)
@@ -33,8 +33,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as server:
+def server() -> Iterator[PageServer]:
+    with PageServer(("127.0.0.1", 0), Handler) as server:
         server.pages = {}
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -43,11 +43,11 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def address(server: Server) -> str:
+def address(server: PageServer) -> str:
     return f"http://127.0.0.1:{server.server_port}"
 
 
-def test_timelines_are_at_the_published_address(server: Server) -> None:
+def test_timelines_are_at_the_published_address(server: PageServer) -> None:
     assert timeline_address(address(server), "churn monitor", "http://127.0.0.1:5000") is None
     page = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=churn%20monitor"
     server.pages[page] = {"experiment": {"experiment_id": "7"}}
@@ -56,7 +56,7 @@ def test_timelines_are_at_the_published_address(server: Server) -> None:
     )
 
 
-def test_the_newest_report_is_the_one_of_the_latest_window(server: Server) -> None:
+def test_the_newest_report_is_the_one_of_the_latest_window(server: PageServer) -> None:
     page = f"/api/projects/{PROJECT}/reports"
     assert newest_report_address(address(server), "churn monitor", "http://here") is None
     server.pages[page] = []

@@ -13,7 +13,7 @@ from contract.kafka.transactions import BatchAborted, Transactions
 OFFSETS = [TopicPartition("customers", 0, 7)]
 
 
-class Producer:
+class FakeProducer:
     """Takes part in the protocol; ``send`` is what happens when it is given offsets."""
 
     def __init__(self, send: Any) -> None:
@@ -36,7 +36,7 @@ class Producer:
         pass
 
 
-class Consumer:
+class FakeConsumer:
     def consumer_group_metadata(self) -> object:
         return object()
 
@@ -53,12 +53,12 @@ def test_a_call_that_hangs_is_left_behind_with_its_producer(
     returned: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactions, "_GRACE_SECONDS", 0.05)
-    made = [Producer(returned.wait), Producer(lambda: None)]
+    made = [FakeProducer(returned.wait), FakeProducer(lambda: None)]
     waiting = iter(made)
     subject = Transactions(lambda: next(waiting), 0.05, named=False)  # type: ignore[arg-type,return-value]
     with pytest.raises(BatchAborted, match="does not return"):
-        subject.run(lambda _: None, OFFSETS, Consumer())  # type: ignore[arg-type]
-    subject.run(lambda _: None, OFFSETS, Consumer())  # type: ignore[arg-type]
+        subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
+    subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
     assert [producer.committed for producer in made] == [False, True]
 
 
@@ -66,12 +66,12 @@ def test_what_the_call_raises_is_dealt_with_as_ever() -> None:
     def refuse() -> None:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
-    made = [Producer(refuse), Producer(lambda: None)]
+    made = [FakeProducer(refuse), FakeProducer(lambda: None)]
     waiting = iter(made)
     subject = Transactions(lambda: next(waiting), 5, named=False)  # type: ignore[arg-type,return-value]
     with pytest.raises(BatchAborted):
-        subject.run(lambda _: None, OFFSETS, Consumer())  # type: ignore[arg-type]
-    subject.run(lambda _: None, OFFSETS, Consumer())  # type: ignore[arg-type]
+        subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
+    subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
     assert made[1].committed
 
 
@@ -79,6 +79,6 @@ def test_a_batch_that_is_given_up_while_it_is_filled_says_why() -> None:
     def fill(_producer: object) -> None:
         raise BatchAborted("the producer's queue is full")
 
-    subject = Transactions(lambda: Producer(lambda: None), 5, named=False)  # type: ignore[arg-type,return-value]
+    subject = Transactions(lambda: FakeProducer(lambda: None), 5, named=False)  # type: ignore[arg-type,return-value]
     with pytest.raises(BatchAborted, match="the producer's queue is full"):
-        subject.run(fill, OFFSETS, Consumer())  # type: ignore[arg-type]
+        subject.run(fill, OFFSETS, FakeConsumer())  # type: ignore[arg-type]

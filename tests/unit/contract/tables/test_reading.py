@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from contract.errors import UserError
-from contract.schema import Feature, Kind, LabelColumn, Schema, parse_schema
+from contract.schema import Feature, FeatureKind, LabelColumn, Schema, parse_schema
 from contract.tables.cells import NO_LABEL, OTHER_LABEL, label_codes, names, numbers
 from contract.tables.reading import SchemaTable, open_table
 
@@ -300,7 +300,7 @@ def test_a_label_of_words_takes_these_words_only() -> None:
 
 
 def test_a_category_may_be_a_number_in_the_table_and_NA_is_a_name_like_any_other() -> None:  # noqa: N802
-    feature = Feature(Kind.CATEGORICAL, categories=("1", "2.0", "True", "NA"))
+    feature = Feature(FeatureKind.CATEGORICAL, categories=("1", "2.0", "True", "NA"))
 
     read = names([1, 1.0, "1.0", 2, "2.0", True, "NA", "", None, float("nan"), 2.5], feature)
 
@@ -308,7 +308,7 @@ def test_a_category_may_be_a_number_in_the_table_and_NA_is_a_name_like_any_other
 
 
 def test_text_of_a_file_with_kinds_is_no_number() -> None:
-    assert numbers(["41", 42, None], Kind.NUMERIC, ".", parse=False).tolist()[:2] == ["41", 42.0]
+    assert numbers(["41", 42, None], FeatureKind.NUMERIC, ".", parse=False).tolist()[:2] == ["41", 42.0]
 
 
 PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF), max_size=8).filter(

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from contract.messages import ModelRef
 from tests.support.join.check import check
-from tests.support.join.log import CHALLENGER, CHAMPION, Crashed, Partition, Worker, label, prediction
+from tests.support.join.log import CHALLENGER, CHAMPION, Crashed, LoggedWorker, Partition, label, prediction
 
 CI = "CI" in os.environ
 PROFILE = settings(
@@ -27,7 +27,7 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 MODELS = {"champion": CHAMPION, "retrained": ModelRef("churn", 3), "challenger": CHALLENGER}
 
 
-class Event(NamedTuple):
+class MachineEvent(NamedTuple):
     """Something that happens ``step`` hours after the last thing, and says that it happened ``disorder`` hours ago.
 
     ``record`` counts back from the newest record. A lost record has labels, but no prediction.
@@ -42,7 +42,7 @@ class Event(NamedTuple):
 
 _events = st.lists(
     st.builds(
-        Event,
+        MachineEvent,
         st.sampled_from(
             ["record"] * 4 + ["label"] * 5 + ["lost record", "again", "challenge", "stranger's label", "bad"]
         ),
@@ -56,7 +56,7 @@ _events = st.lists(
 )
 
 
-class Stream:
+class LogMachine:
     """Appends events to the logs of some partitions."""
 
     def __init__(self, partitions: int) -> None:
@@ -64,7 +64,7 @@ class Stream:
         self._now = 0
         self._times: list[int] = []
 
-    def append(self, events: list[Event]) -> None:
+    def append(self, events: list[MachineEvent]) -> None:
         for event in events:
             self._now += event.step
             self._append(event, self._now - event.disorder)
@@ -73,7 +73,7 @@ class Stream:
         for partition in self.partitions:
             partition.end()
 
-    def _append(self, event: Event, time: int) -> None:
+    def _append(self, event: MachineEvent, time: int) -> None:
         if event.kind in ("record", "lost record"):
             self._times.append(time)
         if event.kind == "bad" or not self._times:
@@ -101,18 +101,18 @@ class JoinMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY))
-        self.stream = Stream(1)
-        self.workers: list[Worker] = []
+        self.stream = LogMachine(1)
+        self.workers: list[LoggedWorker] = []
         self.homes: list[str] = []
 
     @initialize(partitions=st.integers(1, 2))
     def assign(self, partitions: int) -> None:
-        self.stream = Stream(partitions)
+        self.stream = LogMachine(partitions)
         self.homes = ["a"] * partitions
         self.workers = [self._open(number) for number in range(partitions)]
 
     @rule(events=_events)
-    def append(self, events: list[Event]) -> None:
+    def append(self, events: list[MachineEvent]) -> None:
         self.stream.append(events)
 
     @rule()
@@ -168,8 +168,8 @@ class JoinMachine(RuleBasedStateMachine):
         self.workers[number].close()
         self.workers[number] = self._open(number)
 
-    def _open(self, number: int) -> Worker:
-        return Worker(self.stream.partitions[number], self.folder / self.homes[number])
+    def _open(self, number: int) -> LoggedWorker:
+        return LoggedWorker(self.stream.partitions[number], self.folder / self.homes[number])
 
 
 TestJoinMachine = JoinMachine.TestCase
@@ -182,16 +182,16 @@ TestJoinMachine.settings = PROFILE
     *[st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.booleans()), max_size=30)] * 2,
 )
 def test_workers_that_read_in_another_order_end_with_equal_stores(
-    batches: list[list[Event]], one: list[tuple[int, int, bool]], other: list[tuple[int, int, bool]]
+    batches: list[list[MachineEvent]], one: list[tuple[int, int, bool]], other: list[tuple[int, int, bool]]
 ) -> None:
     ends = []
     for schedule in (one, other):
-        stream = Stream(1)
+        stream = LogMachine(1)
         for events in batches:
             stream.append(events)
         stream.end()
         with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-            worker = Worker(stream.partitions[0], Path(folder))
+            worker = LoggedWorker(stream.partitions[0], Path(folder))
             for predictions, labels, flush in schedule:
                 worker.step(predictions, labels, flush=flush)
             worker.drain()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.join.check import check
-from tests.support.join.log import Crashed, Partition, Worker, label
+from tests.support.join.log import Crashed, LoggedWorker, Partition, label
 from tests.support.join.log import prediction as predicted
 
 # RULES: panes of 4 h, out-of-orderness 2 h, lateness 10 h
@@ -17,36 +17,36 @@ def partition() -> Partition:
 
 
 @pytest.fixture
-def worker(partition: Partition, tmp_path: Path) -> Worker:
-    return Worker(partition, tmp_path / "a")
+def worker(partition: Partition, tmp_path: Path) -> LoggedWorker:
+    return LoggedWorker(partition, tmp_path / "a")
 
 
-def lose_store(worker: Worker, folder: Path) -> Worker:
+def lose_store(worker: LoggedWorker, folder: Path) -> LoggedWorker:
     """Another worker, which has no store of this partition."""
     worker.close()
-    return Worker(worker.partition, folder)
+    return LoggedWorker(worker.partition, folder)
 
 
 @pytest.mark.parametrize("crash", ["before-publish", "before-store-commit"])
 def test_a_crash_neither_loses_nor_doubles_an_outcome(
-    partition: Partition, worker: Worker, tmp_path: Path, crash: str
+    partition: Partition, worker: LoggedWorker, tmp_path: Path, crash: str
 ) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.labels.append(label(1, 5))
     with pytest.raises(Crashed):
         worker.step(crash=crash)
     worker.close()
-    worker = Worker(partition, tmp_path / "a")
+    worker = LoggedWorker(partition, tmp_path / "a")
     partition.end()
     worker.drain()
     check([partition])
 
 
-def test_a_stale_store_catches_up_in_silence(partition: Partition, worker: Worker, tmp_path: Path) -> None:
+def test_a_stale_store_catches_up_in_silence(partition: Partition, worker: LoggedWorker, tmp_path: Path) -> None:
     partition.predictions.append(predicted(1, 3))
     worker.drain()
     worker.close()
-    other = Worker(partition, tmp_path / "b")
+    other = LoggedWorker(partition, tmp_path / "b")
     for number in range(2, 6):
         partition.predictions.append(predicted(number, 3))
         partition.labels.append(label(number, 5))
@@ -54,7 +54,7 @@ def test_a_stale_store_catches_up_in_silence(partition: Partition, worker: Worke
     other.drain()
     other.close()
     partition.predictions.append(predicted(6, 3))
-    worker = Worker(partition, tmp_path / "a")
+    worker = LoggedWorker(partition, tmp_path / "a")
     for _ in range(4):
         worker.step(1, 0)
         assert len(partition.outcomes) == 5
@@ -67,7 +67,7 @@ def test_a_stale_store_catches_up_in_silence(partition: Partition, worker: Worke
 
 @pytest.mark.parametrize("hours", range(26, 40))
 def test_a_rebuilt_state_does_not_publish_half_of_a_forgotten_pane(
-    partition: Partition, worker: Worker, tmp_path: Path, hours: int
+    partition: Partition, worker: LoggedWorker, tmp_path: Path, hours: int
 ) -> None:
     # the pane from 0 h has a record before, and one behind, the oldest one that is kept when it is forgotten
     for number, time in enumerate((0.5, 4.5, 3.5, hours)):
@@ -88,7 +88,7 @@ def test_a_rebuilt_state_does_not_publish_half_of_a_forgotten_pane(
 )
 @pytest.mark.parametrize("delay", [8, 13, 19])
 def test_a_rebuilt_state_does_not_give_up_on_labels_of_forgotten_records(
-    partition: Partition, worker: Worker, tmp_path: Path, delay: int, hours: int, label_hours: int
+    partition: Partition, worker: LoggedWorker, tmp_path: Path, delay: int, hours: int, label_hours: int
 ) -> None:
     # the label of record 0 stands behind one that is still kept when record 0 is forgotten
     for number, time in enumerate((1, 5, hours)):
@@ -105,7 +105,7 @@ def test_a_rebuilt_state_does_not_give_up_on_labels_of_forgotten_records(
     check([partition])
 
 
-def test_a_rebuilt_state_refuses_what_was_refused(partition: Partition, worker: Worker, tmp_path: Path) -> None:
+def test_a_rebuilt_state_refuses_what_was_refused(partition: Partition, worker: LoggedWorker, tmp_path: Path) -> None:
     for number, hours in ((2, 80), (0, 85), (1, 94)):
         partition.predictions.append(predicted(number, hours))
     # the first is too late for its record and dropped, but the last is refused because of it
@@ -121,7 +121,7 @@ def test_a_rebuilt_state_refuses_what_was_refused(partition: Partition, worker: 
 
 
 def test_a_rebuilt_state_knows_which_end_of_the_stream_came_before(
-    partition: Partition, worker: Worker, tmp_path: Path
+    partition: Partition, worker: LoggedWorker, tmp_path: Path
 ) -> None:
     partition.end()
     partition.labels.append(label(1, 5))

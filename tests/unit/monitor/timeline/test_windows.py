@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.errors import UserError
-from contract.messages import Drift, ModelRef, Pane, Progress, SampleRow, Summary, Window
+from contract.messages import Drift, JoinProgress, ModelRef, Pane, SampleRow, Summary, Window
 from contract.schema import parse_schema
 from monitor import panes
 from monitor.timeline.metrics import performance
@@ -32,7 +32,7 @@ def book(partitions: int = 2, sample_size: int = 50) -> WindowBook:
     return WindowBook(SPEC, partitions=partitions, label_lateness=LATENESS, sample_size=sample_size, judge=judge)
 
 
-class Prediction(NamedTuple):
+class PredictedRow(NamedTuple):
     name: str
     partition: int
     time: int
@@ -46,7 +46,7 @@ class Prediction(NamedTuple):
         return int(self.probability >= 0.5)
 
 
-def summarise(predictions: list[Prediction]) -> Summary:
+def summarise(predictions: list[PredictedRow]) -> Summary:
     summary = panes.empty()
     for one in predictions:
         panes.add_prediction(summary, SCHEMA, one.probability, one.predicted, (40.0,))
@@ -60,14 +60,14 @@ def summarise(predictions: list[Prediction]) -> Summary:
     return summary
 
 
-def pane(start: int, predictions: list[Prediction], partition: int = 0, model: ModelRef = MODEL) -> Pane:
+def pane(start: int, predictions: list[PredictedRow], partition: int = 0, model: ModelRef = MODEL) -> Pane:
     return Pane(partition=partition, start=start, slide=10, model=model, threshold=0.5, summary=summarise(predictions))
 
 
 def progress(
     watermark: int | None, labels: int | None = None, partition: int = 0, ended: bool = False, idle: bool = False
-) -> Progress:
-    return Progress(partition=partition, watermark=watermark, label_watermark=labels, ended=ended, idle=idle)
+) -> JoinProgress:
+    return JoinProgress(partition=partition, watermark=watermark, label_watermark=labels, ended=ended, idle=idle)
 
 
 def statuses(due: list[Due]) -> list[tuple[int, str, int]]:
@@ -117,7 +117,7 @@ def test_the_effective_watermark_is_the_least_of_the_partitions_that_count() -> 
         )
     )
 )
-def test_the_books_watermark_never_goes_back(messages: list[Progress]) -> None:
+def test_the_books_watermark_never_goes_back(messages: list[JoinProgress]) -> None:
     one = book(3)
     seen = None
     for message in messages:
@@ -153,7 +153,7 @@ def test_the_end_of_the_stream_makes_every_window_final() -> None:
 
 def test_a_window_is_provisional_once_then_final_from_revision_0_then_revised() -> None:
     one = book(1)
-    a, b = Prediction("a", 0, 5, 0.8, label=1), Prediction("b", 0, 7, 0.2)
+    a, b = PredictedRow("a", 0, 5, 0.8, label=1), PredictedRow("b", 0, 7, 0.2)
     one.update(pane(0, [a._replace(label=None), b]))
     one.update(progress(9))
     assert statuses(one.due()) == []
@@ -175,7 +175,7 @@ def test_a_window_is_provisional_once_then_final_from_revision_0_then_revised() 
 
 def test_finals_wait_for_the_windows_before_them() -> None:
     one = book(1)
-    first, second = Prediction("a", 0, 5, 0.8), Prediction("b", 0, 65, 0.2, label=0)
+    first, second = PredictedRow("a", 0, 5, 0.8), PredictedRow("b", 0, 65, 0.2, label=0)
     one.update(pane(0, [first]))
     one.update(pane(60, [second]))
     one.update(progress(69, 20))
@@ -188,7 +188,7 @@ def test_finals_wait_for_the_windows_before_them() -> None:
 
 def test_a_correction_revises_the_cumulative_part_of_every_later_window() -> None:
     one = book(1)
-    first, second = Prediction("a", 0, 5, 0.8, label=1), Prediction("b", 0, 65, 0.2, label=0)
+    first, second = PredictedRow("a", 0, 5, 0.8, label=1), PredictedRow("b", 0, 65, 0.2, label=0)
     one.update(pane(0, [first]))
     one.update(pane(60, [second]))
     one.update(progress(None, ended=True))
@@ -204,7 +204,7 @@ def test_a_correction_revises_the_cumulative_part_of_every_later_window() -> Non
 
 def test_a_correction_in_the_newest_window_reaches_its_own_cumulative_part() -> None:
     one = WindowBook(WindowSpec(10, 10), partitions=1, label_lateness=LATENESS, sample_size=5, judge=judge)
-    first = Prediction("a", 0, 5, 0.8, label=1)
+    first = PredictedRow("a", 0, 5, 0.8, label=1)
     one.update(pane(0, [first]))
     one.update(progress(None, ended=True))
     one.due()
@@ -216,7 +216,7 @@ def test_a_correction_in_the_newest_window_reaches_its_own_cumulative_part() -> 
 def test_a_window_without_a_record_is_never_due_and_holds_nothing_up() -> None:
     one = WindowBook(WindowSpec(10, 10), partitions=1, label_lateness=LATENESS, sample_size=5, judge=judge)
     one.update(pane(0, []))
-    one.update(pane(30, [Prediction("a", 0, 35, 0.8, label=1)]))
+    one.update(pane(30, [PredictedRow("a", 0, 35, 0.8, label=1)]))
     one.update(progress(40))
     assert statuses(one.due()) == [(30, "final", 0)]
 
@@ -229,7 +229,7 @@ def test_a_late_record_is_judged_and_an_unchanged_set_is_not_judged_again() -> N
         return judge(model, summary)
 
     one = WindowBook(WindowSpec(10, 10), partitions=1, label_lateness=LATENESS, sample_size=5, judge=counting)
-    a, b = Prediction("a", 0, 5, 0.8, label=1), Prediction("b", 0, 7, 0.2, label=0)
+    a, b = PredictedRow("a", 0, 5, 0.8, label=1), PredictedRow("b", 0, 7, 0.2, label=0)
     one.update(pane(0, [a._replace(label=None)]))
     one.update(progress(10))
     one.due()
@@ -243,8 +243,8 @@ def test_a_late_record_is_judged_and_an_unchanged_set_is_not_judged_again() -> N
 
 def test_an_old_pane_delivered_again_changes_nothing() -> None:
     one = book(1)
-    old = pane(0, [Prediction("a", 0, 5, 0.8)])
-    new = pane(0, [Prediction("a", 0, 5, 0.8, label=1), Prediction("b", 0, 6, 0.8, label=1)])
+    old = pane(0, [PredictedRow("a", 0, 5, 0.8)])
+    new = pane(0, [PredictedRow("a", 0, 5, 0.8, label=1), PredictedRow("b", 0, 6, 0.8, label=1)])
     one.update(old)
     one.update(new)
     one.update(progress(None, ended=True))
@@ -261,7 +261,7 @@ def test_messages_of_a_stream_set_up_otherwise_are_refused() -> None:
         one.update(progress(3, partition=1))
 
 
-class Event(NamedTuple):
+class TimelineEvent(NamedTuple):
     """A prediction of a partition, and the labels that follow it."""
 
     partition: int
@@ -275,7 +275,7 @@ class Event(NamedTuple):
 
 _events = st.lists(
     st.builds(
-        Event,
+        TimelineEvent,
         st.integers(0, 1),
         st.integers(-30, 120),
         st.sampled_from([0.1, 0.3, 0.5004, 0.9]),
@@ -288,13 +288,13 @@ _events = st.lists(
 )
 
 
-def play(events: list[Event], partition: int, batch: int) -> list[list[Pane | Progress]]:
+def play(events: list[TimelineEvent], partition: int, batch: int) -> list[list[Pane | JoinProgress]]:
     """What a join publishes for one partition: after each batch the panes that changed, then its progress.
 
     Predictions come in order of time and labels in order of theirs, the two topics in step.
     """
     mine = [(f"{index}/{partition}", event) for index, event in enumerate(events) if event.partition == partition]
-    steps: list[tuple[int, int, str, Event, int | None]] = []
+    steps: list[tuple[int, int, str, TimelineEvent, int | None]] = []
     for name, event in mine:
         steps.append((event.time, 0, name, event, None))
         if event.label is not None:
@@ -302,13 +302,13 @@ def play(events: list[Event], partition: int, batch: int) -> list[list[Pane | Pr
                 steps.append((event.time + event.delay, 1, name, event, 1 - event.label))
             steps.append((event.time + event.delay, 2, name, event, event.label))
     steps.sort(key=lambda step: step[:3])
-    known: dict[str, Prediction] = {}
+    known: dict[str, PredictedRow] = {}
     watermark = labels = None
-    batches: list[list[Pane | Progress]] = []
+    batches: list[list[Pane | JoinProgress]] = []
     for low in range(0, len(steps), batch):
         changed = set()
         for time, _, name, event, label in steps[low : low + batch]:
-            known[name] = Prediction(name, partition, event.time, event.probability, event.model, label, event.delay)
+            known[name] = PredictedRow(name, partition, event.time, event.probability, event.model, label, event.delay)
             changed.add((event.model, panes.pane_start(event.time, 10)))
             if label is None:
                 watermark = time - DISORDER
@@ -319,7 +319,7 @@ def play(events: list[Event], partition: int, batch: int) -> list[list[Pane | Pr
     return batches
 
 
-def _panes(known: dict[str, Prediction], partition: int, keys: set[tuple[ModelRef, int]]) -> list[Pane]:
+def _panes(known: dict[str, PredictedRow], partition: int, keys: set[tuple[ModelRef, int]]) -> list[Pane]:
     return [
         pane(
             start,
@@ -331,7 +331,7 @@ def _panes(known: dict[str, Prediction], partition: int, keys: set[tuple[ModelRe
     ]
 
 
-def interleave(queues: list[list[list[Pane | Progress]]], random: Random) -> list[list[Pane | Progress]]:
+def interleave(queues: list[list[list[Pane | JoinProgress]]], random: Random) -> list[list[Pane | JoinProgress]]:
     left = [list(queue) for queue in queues]
     merged = []
     while any(left):
@@ -339,7 +339,7 @@ def interleave(queues: list[list[list[Pane | Progress]]], random: Random) -> lis
     return merged
 
 
-def run(one: WindowBook, batches: list[list[Pane | Progress]]) -> list[Due]:
+def run(one: WindowBook, batches: list[list[Pane | JoinProgress]]) -> list[Due]:
     found: list[Due] = []
     for batch in batches:
         for message in batch:
@@ -356,11 +356,13 @@ def finals(due: list[Due]) -> dict[str, Window]:
 
 
 @given(_events, st.integers(1, 4), st.randoms(use_true_random=False))
-def test_finals_are_a_group_by_whatever_the_order_of_arrival(events: list[Event], batch: int, random: Random) -> None:
+def test_finals_are_a_group_by_whatever_the_order_of_arrival(
+    events: list[TimelineEvent], batch: int, random: Random
+) -> None:
     queues = [play(events, partition, batch) for partition in (0, 1)]
     due = run(book(), interleave(queues, random))
     everything = [
-        Prediction(f"{i}/{e.partition}", e.partition, e.time, e.probability, e.model, e.label, e.delay)
+        PredictedRow(f"{i}/{e.partition}", e.partition, e.time, e.probability, e.model, e.label, e.delay)
         for i, e in enumerate(events)
     ]
     expected = {}
@@ -391,15 +393,15 @@ def test_finals_are_a_group_by_whatever_the_order_of_arrival(events: list[Event]
 
 
 @given(_events, st.integers(1, 4), st.randoms(use_true_random=False))
-def test_windows_come_when_they_may_in_order_and_once(events: list[Event], batch: int, random: Random) -> None:
+def test_windows_come_when_they_may_in_order_and_once(events: list[TimelineEvent], batch: int, random: Random) -> None:
     one = book()
-    newest: dict[int, Progress] = {}
+    newest: dict[int, JoinProgress] = {}
     seen: set[tuple[str, str, int]] = set()
     last_end: dict[ModelRef, int] = {}
     for messages in interleave([play(events, partition, batch) for partition in (0, 1)], random):
         for message in messages:
             one.update(message)
-            if isinstance(message, Progress):
+            if isinstance(message, JoinProgress):
                 newest[message.partition] = message
         over = len(newest) == 2 and all(part.ended for part in newest.values())
         for window, _ in one.due():
@@ -423,14 +425,14 @@ def test_windows_come_when_they_may_in_order_and_once(events: list[Event], batch
 
 @given(_events, st.integers(1, 4), st.integers(0, 20), st.booleans(), st.randoms(use_true_random=False))
 def test_a_restored_book_emits_nothing_twice_and_goes_on_the_same(
-    events: list[Event], batch: int, crash: int, reread: bool, random: Random
+    events: list[TimelineEvent], batch: int, crash: int, reread: bool, random: Random
 ) -> None:
     # a correction leaves the counts of a pane as they were, so its redelivered past cannot be told from its present
     events = [event._replace(corrected=False) for event in events]
     batches = interleave([play(events, partition, batch) for partition in (0, 1)], random)
     undisturbed = run(book(), batches)
     first = run(book(), batches[:crash])
-    table: dict[str, Pane | Progress] = {}
+    table: dict[str, Pane | JoinProgress] = {}
     windows: dict[str, Window] = {}
     for message in (message for messages in batches[:crash] for message in messages):
         table[message.key] = message
@@ -440,7 +442,7 @@ def test_a_restored_book_emits_nothing_twice_and_goes_on_the_same(
     second.restore(
         windows.values(),
         [message for message in table.values() if isinstance(message, Pane)],
-        [message for message in table.values() if isinstance(message, Progress)],
+        [message for message in table.values() if isinstance(message, JoinProgress)],
     )
     assert second.due() == []
     if reread:

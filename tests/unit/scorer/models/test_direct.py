@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 from contract.messages import ModelRef
 from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import LARGEST_INTEGER, LARGEST_NUMBER, columns_frame, feature_frame, features_type
-from contract.schema import Feature, Kind, load_schema, parse_schema
+from contract.schema import Feature, FeatureKind, load_schema, parse_schema
 from scorer.models.direct import Direct, Encoding, checked_direct, direct
 from scorer.models.loaded import Model
 from tests.support.models import small_pipeline
@@ -54,9 +54,9 @@ ROWS = 300
 
 
 def _values(feature: Feature) -> st.SearchStrategy[Any]:
-    if feature.kind is Kind.CATEGORICAL:
+    if feature.kind is FeatureKind.CATEGORICAL:
         value: st.SearchStrategy[Any] = st.sampled_from([*feature.categories, "", "Flat", "elsewhere"]) | st.text()
-    elif feature.kind is Kind.NUMERIC:
+    elif feature.kind is FeatureKind.NUMERIC:
         value = st.floats(-LARGEST_NUMBER, LARGEST_NUMBER) | st.floats(0, 100) | st.just(-0.0)
     else:
         value = st.integers(-LARGEST_INTEGER, LARGEST_INTEGER) | st.integers(0, 5)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from contract.errors import UserError
 from contract.messages import ModelRef
-from contract.models.registry import Found
+from contract.models.registry import FoundVersion
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.testing import ManualClock
@@ -44,16 +44,16 @@ def a_model(version: int) -> Model:
 class Registry:
     """``names`` is what the alias names; ``broken`` versions are refused; ``failure`` is raised at the next calls."""
 
-    names: Found | None = None
+    names: FoundVersion | None = None
     broken: set[int] = field(default_factory=set)
     find_failure: Exception | None = None
     load_failure: Exception | None = None
     loads: list[int] = field(default_factory=list)
 
     def point(self, version: int, created: int = 0) -> None:
-        self.names = Found(version, created or version)
+        self.names = FoundVersion(version, created or version)
 
-    def find(self, version: int | None = None) -> Found | None:
+    def find(self, version: int | None = None) -> FoundVersion | None:
         assert version is None
         if self.find_failure:
             raise self.find_failure

@@ -20,7 +20,7 @@ TIMED_OUT = KafkaError(KafkaError._MSG_TIMED_OUT)
 FATAL = KafkaError(KafkaError._FATAL, "lost its log", fatal=True)
 
 
-class Producer:
+class FakeProducer:
     """Answers each message with the next of ``outcomes``: an error, or None; what is raised, ``produce`` raises."""
 
     def __init__(self, outcomes: Sequence[KafkaError | Exception | None], *, reachable: bool = True) -> None:
@@ -61,10 +61,10 @@ def messages(count: int) -> list[Outgoing]:
     return [Outgoing(PREDICTIONS, b"key", str(number).encode()) for number in range(count)]
 
 
-def run(producers: Sequence[Producer], work: Callable[[Outbox], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(producers: Sequence[FakeProducer], work: Callable[[Outbox], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     made = iter(producers)
 
-    def make(_settings: Settings, _properties: object) -> Producer:
+    def make(_settings: Settings, _properties: object) -> FakeProducer:
         return next(made)
 
     monkeypatch.setattr(outbox, "idempotent_producer", make)
@@ -82,14 +82,14 @@ def run(producers: Sequence[Producer], work: Callable[[Outbox], Any], monkeypatc
 
 
 def test_a_request_is_acknowledged_once_all_of_its_messages_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    producer = Producer([])
+    producer = FakeProducer([])
     run([producer], lambda box: box.publish(messages(5)), monkeypatch)
     assert producer.sent == [b"0", b"1", b"2", b"3", b"4"]
 
 
 @pytest.mark.parametrize("place", [0, 2, 4])
 def test_one_message_that_fails_fails_its_request(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    producer = Producer([TIMED_OUT if number == place else None for number in range(5)])
+    producer = FakeProducer([TIMED_OUT if number == place else None for number in range(5)])
     with pytest.raises(Unacknowledged):
         run([producer], lambda box: box.publish(messages(5)), monkeypatch)
 
@@ -97,11 +97,11 @@ def test_one_message_that_fails_fails_its_request(place: int, monkeypatch: pytes
 @pytest.mark.parametrize("error", [BufferError("full"), KafkaException(KafkaError(KafkaError._STATE))])
 def test_a_message_that_is_not_queued_fails_its_request(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unacknowledged):
-        run([Producer([None, error])], lambda box: box.publish(messages(3)), monkeypatch)
+        run([FakeProducer([None, error])], lambda box: box.publish(messages(3)), monkeypatch)
 
 
 def test_while_kafka_is_away_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    producer = Producer([], reachable=False)
+    producer = FakeProducer([], reachable=False)
 
     async def work(box: Outbox) -> None:
         await asyncio.to_thread(eventually, lambda: not box.reachable)
@@ -120,7 +120,7 @@ def test_while_kafka_is_away_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_producer_that_failed_for_good_is_replaced(
     outcome: KafkaError | Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken, fresh = Producer([outcome]), Producer([])
+    broken, fresh = FakeProducer([outcome]), FakeProducer([])
 
     async def work(box: Outbox) -> None:
         with pytest.raises(Unacknowledged):

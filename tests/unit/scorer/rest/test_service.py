@@ -15,7 +15,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from contract.messages import ModelRef
-from contract.models.registry import Classifier, Found
+from contract.models.registry import Classifier, FoundVersion
 from contract.schema import load_schema
 from contract.settings import load_settings
 from contract.testing import ManualClock
@@ -73,8 +73,8 @@ class Shelf:
 
     classifier: Classifier
 
-    def find(self, version: int | None = None) -> Found | None:
-        return Found(version or 3, 0)
+    def find(self, version: int | None = None) -> FoundVersion | None:
+        return FoundVersion(version or 3, 0)
 
     def load(self, version: int) -> Model:
         return Model(ModelRef("churn", version), 0.5, SCHEMA, self.classifier)

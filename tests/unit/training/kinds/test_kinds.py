@@ -91,12 +91,12 @@ def test_weights_and_smote_make_the_rarer_class_weigh_more(kind: str, sampling: 
     assert raised > plain + 0.03
 
 
-class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class ProbeColumn(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Learns nothing, but writes down which rows it is fitted on and asked about, by the id in a column."""
 
     log: list[tuple[str, npt.NDArray[np.float64]]] = []  # noqa: RUF012 # clones share it
 
-    def fit(self, X: pd.DataFrame, _y: npt.NDArray[np.int64]) -> "Probe":
+    def fit(self, X: pd.DataFrame, _y: npt.NDArray[np.int64]) -> "ProbeColumn":
         self.classes_ = np.array([0, 1])
         self.log.append(("fit", X["EstimatedSalary"].to_numpy()))
         return self
@@ -113,8 +113,8 @@ class Probe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def test_synthetic_rows_never_reach_a_fold_that_is_scored(rows: Table, stacked: bool) -> None:
     ids = np.arange(len(rows.y)) * 1_000.0
     X = rows.X.assign(EstimatedSalary=ids)
-    Probe.log.clear()
-    probe = Pipeline([*smote_steps(SCHEMA, 0), ("classify", Probe())])
+    ProbeColumn.log.clear()
+    probe = Pipeline([*smote_steps(SCHEMA, 0), ("classify", ProbeColumn())])
     if stacked:
         probe = Pipeline([("classify", StackingClassifier([("probe", probe)], LogisticRegression(), cv=3))])
     splits = folds(rows.customers, rows.y, 0)
@@ -122,7 +122,7 @@ def test_synthetic_rows_never_reach_a_fold_that_is_scored(rows: Table, stacked: 
     real = set(ids)
     fitted_on: set[float] = set()
     fits = scored = 0
-    for what, seen in Probe.log:
+    for what, seen in ProbeColumn.log:
         if what == "fit":
             fits += 1
             fitted_on = set(seen)

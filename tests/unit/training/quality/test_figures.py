@@ -10,7 +10,7 @@ from tests.support.tables.toy import toy_table
 from training.kinds.kinds import KINDS, build
 from training.quality.evaluate import Floats, Labels, evaluate
 from training.quality.figures import comparison, curves, importance
-from training.quality.intervals import Scored, paired_bootstrap
+from training.quality.intervals import ScoredRows, paired_bootstrap
 from training.quality.plotting import png, wilson
 from training.table.prepare import read_table
 
@@ -77,7 +77,7 @@ def test_importance_orders_features_by_what_they_are_worth_and_leaves_the_model_
 
 def test_a_comparison_puts_the_better_model_on_the_right_in_every_metric(scored: tuple[Labels, Floats]) -> None:
     y, p = scored
-    one, other = Scored(p, THRESHOLD), Scored(1 - p, THRESHOLD)
+    one, other = ScoredRows(p, THRESHOLD), ScoredRows(1 - p, THRESHOLD)
     figure = comparison(y, (("v2", one), ("v1", other)), paired_bootstrap(y, one, other, seed=0, draws=100))
     left, right = figure.axes
     assert [text.get_text()[:2] for text in left.get_legend().get_texts()] == ["v2", "v1"]

@@ -4,7 +4,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
 from training.quality.evaluate import Floats, Labels, evaluate
-from training.quality.intervals import METRICS, Scored, bootstrap, mcnemar, paired_bootstrap
+from training.quality.intervals import METRICS, ScoredRows, bootstrap, mcnemar, paired_bootstrap
 
 
 def sample(rows: int, seed: int, blur: float = 0.0) -> tuple[Labels, Floats]:
@@ -66,7 +66,7 @@ def test_the_calibration_errors_interval_holds_its_value_and_that_of_a_perfect_m
 
 def test_swapping_two_models_turns_the_differences_round() -> None:
     y, p = sample(500, 1)
-    one, other = Scored(p, 0.4), Scored(sample(500, 1, blur=1)[1], 0.3)
+    one, other = ScoredRows(p, 0.4), ScoredRows(sample(500, 1, blur=1)[1], 0.3)
     there, back = paired_bootstrap(y, one, other, seed=5), paired_bootstrap(y, other, one, seed=5)
     for name in METRICS:
         assert there[name].value == -back[name].value
@@ -78,7 +78,7 @@ def test_swapping_two_models_turns_the_differences_round() -> None:
 
 def test_a_model_does_not_differ_from_itself() -> None:
     y, p = sample(300, 2)
-    model = Scored(p, 0.5)
+    model = ScoredRows(p, 0.5)
     for difference in paired_bootstrap(y, model, model, seed=0, draws=50).values():
         assert (difference.value, difference.low, difference.high) == (0, 0, 0)
         assert not difference.beyond_noise
@@ -89,7 +89,7 @@ def test_the_difference_is_that_of_the_metrics_and_a_clear_one_is_beyond_noise()
     y, p = sample(3_000, 3)
     worse = sample(3_000, 3, blur=2)[1]
     here, there = evaluate(y, p, 0.4), evaluate(y, worse, 0.4)
-    differences = paired_bootstrap(y, Scored(p, 0.4), Scored(worse, 0.4), seed=0)
+    differences = paired_bootstrap(y, ScoredRows(p, 0.4), ScoredRows(worse, 0.4), seed=0)
     for name in METRICS:
         assert differences[name].value == pytest.approx(here[name] - there[name], abs=1e-12)
         assert differences[name].low < differences[name].value < differences[name].high
@@ -101,7 +101,7 @@ def test_pairing_narrows_the_interval() -> None:
     y, p = sample(1_000, 4)
     near = sample(1_000, 4, blur=0.2)[1]
     low, high = bootstrap(y, p, 0.4, seed=0)["roc_auc"]
-    difference = paired_bootstrap(y, Scored(p, 0.4), Scored(near, 0.4), seed=0)["roc_auc"]
+    difference = paired_bootstrap(y, ScoredRows(p, 0.4), ScoredRows(near, 0.4), seed=0)["roc_auc"]
     assert difference.high - difference.low < (high - low) / 3
 
 
@@ -111,11 +111,11 @@ def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> Non
     assert bootstrap(y, p, 0.5, seed=1, draws=100) != bootstrap(y, p, 0.5, seed=2, draws=100)
 
 
-def decided(only_first: int, only_second: int, both: int = 30) -> tuple[Labels, Scored, Scored]:
+def decided(only_first: int, only_second: int, both: int = 30) -> tuple[Labels, ScoredRows, ScoredRows]:
     """Rows of label 1, of which one model or the other, or both, find as many as are asked for."""
     first = np.repeat([1.0, 0.0, 1.0], [only_first, only_second, both])
     second = np.repeat([0.0, 1.0, 1.0], [only_first, only_second, both])
-    return np.ones(len(first), dtype=np.int64), Scored(first, 0.5), Scored(second, 0.5)
+    return np.ones(len(first), dtype=np.int64), ScoredRows(first, 0.5), ScoredRows(second, 0.5)
 
 
 @pytest.mark.parametrize(("b", "c"), [(0, 1), (3, 9), (12, 12), (24, 0)])

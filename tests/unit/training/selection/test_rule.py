@@ -7,7 +7,7 @@ import pytest
 
 from training.kinds.kinds import Pace
 from training.quality.evaluate import Floats, Labels, evaluate
-from training.quality.intervals import Scored, paired_bootstrap
+from training.quality.intervals import ScoredRows, paired_bootstrap
 from training.selection.fitting import best_threshold
 from training.selection.rule import AUC_TIE, rank, standard_error
 
@@ -71,7 +71,7 @@ def test_speed_is_nothing_where_the_auc_is_not_equal() -> None:
 def test_the_standard_error_is_the_one_that_a_paired_bootstrap_finds() -> None:
     first, second = noisy(0.1), noisy(0.4)
     drawn = paired_bootstrap(
-        Y, Scored(first.scores, first.threshold), Scored(second.scores, second.threshold), seed=0, draws=2_000
+        Y, ScoredRows(first.scores, first.threshold), ScoredRows(second.scores, second.threshold), seed=0, draws=2_000
     )["f1"]
     assert standard_error(Y, first, second) == pytest.approx((drawn.high - drawn.low) / (2 * 1.96), rel=0.06)
     assert standard_error(Y, first, first) == 0

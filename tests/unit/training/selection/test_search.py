@@ -138,7 +138,7 @@ def test_the_same_seed_gives_the_same_candidates_and_the_same_metrics() -> None:
         }
 
 
-class Clock:
+class StepClock:
     """One second later each time that it is read, from any moment on."""
 
     def __init__(self, start: float = 1_000.0) -> None:
@@ -150,7 +150,7 @@ class Clock:
 
 
 def test_a_budget_is_shared_fairly_and_kept() -> None:
-    heard, clock = Heard(), Clock()
+    heard, clock = Heard(), StepClock()
     search(Plan(kinds=QUICK, samplings=("plain", "smote"), budget=200.0), heard, clock=clock)
     counts = Counter(trial.name for trial in heard.trials)
     assert len(counts) == 4
@@ -160,7 +160,7 @@ def test_a_budget_is_shared_fairly_and_kept() -> None:
 
 
 def test_time_is_kept_for_the_kinds_made_of_others_and_spent_on_the_simple_ones() -> None:
-    heard, clock = Heard(), Clock()
+    heard, clock = Heard(), StepClock()
     found = search(Plan(kinds=(*QUICK, "stacking"), samplings=("plain",), budget=100.0), heard, clock=clock)
     assert [each.kind for each in found] == [*QUICK, "stacking"]
     counts = Counter(trial.name for trial in heard.trials)
@@ -171,7 +171,7 @@ def test_time_is_kept_for_the_kinds_made_of_others_and_spent_on_the_simple_ones(
 
 def test_a_budget_that_is_too_small_still_measures_each_kind_once() -> None:
     heard = Heard()
-    found = search(Plan(kinds=(*QUICK, "voting"), samplings=("plain",), budget=1.0), heard, clock=Clock())
+    found = search(Plan(kinds=(*QUICK, "voting"), samplings=("plain",), budget=1.0), heard, clock=StepClock())
     assert [each.kind for each in found] == [*QUICK, "voting"]
     assert not heard.trials
 
