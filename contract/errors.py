@@ -1,5 +1,12 @@
-"""The error for a mistake of the user's, shown as one line and never as a traceback."""
+"""What goes wrong, as exceptions. All of ours are ``ChurnstreamError``s, and their names end in ``Error``."""
 
 
-class UserError(Exception):
-    """A mistake that the user can mend: the message names the field or setting, the value's kind and the remedy."""
+class ChurnstreamError(Exception):
+    """Anything that churnstream raises on purpose."""
+
+
+class UserError(ChurnstreamError):
+    """A mistake that the user can mend, shown as one line and never as a traceback.
+
+    The message names the field or setting, the value's kind and the remedy.
+    """

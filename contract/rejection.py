@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from contract.errors import ChurnstreamError
 from contract.topics import MAX_VALUE_BYTES
 
 EARLIEST_EVENT_TIME = 946_684_800_000
@@ -41,7 +42,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Rejection(Exception):
+class RejectionError(ChurnstreamError):
     """A message is unusable: reason code, the field where it shows (empty if none), and what was found."""
 
     reason: Reason
@@ -62,22 +63,22 @@ def decode(decoder: "msgspec.json.Decoder[Message]", value: bytes | None, max_by
     """Decode one message's value of at most ``max_bytes``.
 
     Raises:
-        Rejection: the value is empty, too large, not UTF-8, not JSON, or not what the type allows.
+        RejectionError: the value is empty, too large, not UTF-8, not JSON, or not what the type allows.
     """
     if not value:
-        raise Rejection(Reason.EMPTY_VALUE, "", "the message has no value")
+        raise RejectionError(Reason.EMPTY_VALUE, "", "the message has no value")
     if len(value) > max_bytes:
-        raise Rejection(Reason.TOO_LARGE, "", f"{len(value)} bytes, at most {max_bytes} are taken")
+        raise RejectionError(Reason.TOO_LARGE, "", f"{len(value)} bytes, at most {max_bytes} are taken")
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Rejection(Reason.NOT_UTF8, "", f"byte {error.start} is not UTF-8") from None
+        raise RejectionError(Reason.NOT_UTF8, "", f"byte {error.start} is not UTF-8") from None
     try:
         return decoder.decode(value)
     except msgspec.ValidationError as error:
         raise invalid(error) from None
     except RecursionError:
-        raise Rejection(Reason.WRONG_SHAPE, "", "nested too deeply") from None
+        raise RejectionError(Reason.WRONG_SHAPE, "", "nested too deeply") from None
     except msgspec.DecodeError as error:
         raise _malformed(text, str(error)) from None
 
@@ -85,24 +86,26 @@ def decode(decoder: "msgspec.json.Decoder[Message]", value: bytes | None, max_by
 def check_key(key: bytes | None, customer_id: str) -> None:
     """Refuse a message whose key is not its customer's id, for the key decides where its label is looked for."""
     if key is None:
-        raise Rejection(Reason.NULL_KEY, "key", "the key is null; it must be the customer_id")
+        raise RejectionError(Reason.NULL_KEY, "key", "the key is null; it must be the customer_id")
     if key != customer_id.encode():
-        raise Rejection(Reason.KEY_MISMATCH, "key", "the key is not the value's customer_id")
+        raise RejectionError(Reason.KEY_MISMATCH, "key", "the key is not the value's customer_id")
 
 
 def check_event_time(event_time: int, now: int) -> None:
     """Refuse an event time before 2000 or more than a day after ``now`` (both in ms since the epoch)."""
     if event_time < EARLIEST_EVENT_TIME:
-        raise Rejection(
+        raise RejectionError(
             Reason.IMPLAUSIBLE_EVENT_TIME,
             "event_time",
             f"{event_time} is before 2000; give milliseconds since 1970",
         )
     if event_time > now + FUTURE_TOLERANCE_MS:
-        raise Rejection(Reason.IMPLAUSIBLE_EVENT_TIME, "event_time", f"{event_time} is more than a day ahead of now")
+        raise RejectionError(
+            Reason.IMPLAUSIBLE_EVENT_TIME, "event_time", f"{event_time} is more than a day ahead of now"
+        )
 
 
-def invalid(error: msgspec.ValidationError) -> Rejection:
+def invalid(error: msgspec.ValidationError) -> RejectionError:
     """What a type had against a value, as a reason code with the field and a detail that shows no value."""
     message = str(error)
     found = _PATH.search(message)
@@ -111,32 +114,32 @@ def invalid(error: msgspec.ValidationError) -> Rejection:
     quoted = _QUOTED.search(detail)
     name = ".".join(part for part in (path, quoted.group("name") if quoted else "") if part)
     if "missing required field" in detail:
-        return Rejection(Reason.MISSING_FIELD, name, "the field is missing")
+        return RejectionError(Reason.MISSING_FIELD, name, "the field is missing")
     if "contains unknown field" in detail:
-        return Rejection(Reason.UNKNOWN_FIELD, name, "the schema has no such field")
+        return RejectionError(Reason.UNKNOWN_FIELD, name, "the schema has no such field")
     if path == "label":
-        return Rejection(Reason.INVALID_LABEL, path, f"{detail}; a label is 0 or 1")
+        return RejectionError(Reason.INVALID_LABEL, path, f"{detail}; a label is 0 or 1")
     if "Invalid enum value" in detail:
-        return Rejection(Reason.UNKNOWN_CATEGORY, path, "the value is none of the schema's categories")
+        return RejectionError(Reason.UNKNOWN_CATEGORY, path, "the value is none of the schema's categories")
     if "Number out of range" in detail:
-        return Rejection(Reason.NOT_FINITE, path, "the number is beyond a double's range")
+        return RejectionError(Reason.NOT_FINITE, path, "the number is beyond a double's range")
     if re.search(r"`(float|int)` [<>]=", detail):
-        return Rejection(Reason.OUT_OF_RANGE, path, detail)
+        return RejectionError(Reason.OUT_OF_RANGE, path, detail)
     if "`object`" in detail:
-        return Rejection(Reason.WRONG_SHAPE, path, detail)
-    return Rejection(Reason.WRONG_TYPE, path, detail)
+        return RejectionError(Reason.WRONG_SHAPE, path, detail)
+    return RejectionError(Reason.WRONG_TYPE, path, detail)
 
 
-def _malformed(text: str, message: str) -> Rejection:
+def _malformed(text: str, message: str) -> RejectionError:
     """JSON has no NaN or infinity, but many writers emit them; those get a code and a field of their own."""
     try:
         # either may run out of stack
         field = _not_finite_path(json.loads(text), "")
     except (ValueError, RecursionError):
-        return Rejection(Reason.NOT_JSON, "", message.removeprefix("JSON is malformed: "))
+        return RejectionError(Reason.NOT_JSON, "", message.removeprefix("JSON is malformed: "))
     if field is None:
-        return Rejection(Reason.NOT_JSON, "", message)
-    return Rejection(Reason.NOT_FINITE, field, "NaN and infinity are no JSON numbers")
+        return RejectionError(Reason.NOT_JSON, "", message)
+    return RejectionError(Reason.NOT_FINITE, field, "NaN and infinity are no JSON numbers")
 
 
 def _not_finite_path(value: object, path: str) -> str | None:

@@ -9,13 +9,13 @@ from contract.settings import Settings
 from contract.worker.clock import SystemClock
 from contract.worker.heartbeat import Heartbeat
 from monitor.mlflow_sink.sink import MlflowSink, SinkThread
-from monitor.outlet import MonitorOutlet
 from monitor.reports.process import ReportProcess
 from monitor.reports.reference import ReferenceCache, References
 from monitor.slot import Slot
 from monitor.timeline.app import Timeline, run_timeline
 from monitor.timeline.faust_app import create_app
 from monitor.timeline.windows import WindowBook, WindowSpec
+from monitor.window_sink import WindowSink
 
 _LAST_WRITES_SECONDS = 60.0
 _log = logging.getLogger("churnstream.monitor")
@@ -48,7 +48,7 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         app = create_app(settings, settings.state_dir / "monitor" / "faust")
-        Timeline(app, settings, make_book, references.prepare, MonitorOutlet(sink_thread, reports, references))
+        Timeline(app, settings, make_book, references.prepare, WindowSink(sink_thread, reports, references))
         await run_timeline(app, stop, Heartbeat(settings.heartbeat))
 
     try:

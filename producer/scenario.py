@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from contract.errors import UserError
 from producer.delays import LabelDelay
-from producer.drift import Injection
+from producer.injections import Injection
 from producer.randomness import uniforms
 from producer.sources import Labels, RowSource
 

@@ -11,7 +11,7 @@ import msgspec
 from contract.errors import UserError
 from contract.schema import Schema
 from producer.delays import parse_delay
-from producer.drift import Injection, build_drift, parse_drift
+from producer.injections import Injection, build_drift, parse_drift
 from producer.options import parse_span, parse_time
 from producer.scenario import Scenario
 

@@ -29,7 +29,7 @@ from filelock import FileLock
 from churnstream.local_kafka import config as broker_config
 from churnstream.local_kafka import runtime as kafka_runtime
 from churnstream.processes.orphans import OrphanGuard
-from contract.errors import UserError
+from contract.errors import ChurnstreamError, UserError
 
 HOST = "127.0.0.1"
 FREE_BYTES_TO_START = 500_000_000
@@ -116,7 +116,7 @@ class LocalKafka:
                 try:
                     self._launch(command, fixed_port or free_port())
                     self._wait_until_it_answers(timeout)
-                except _DidNotStart as error:
+                except _DidNotStartError as error:
                     self.kill()
                     # between our look at the ports and the broker's, another program may have taken one
                     if last or "BindException" not in self._log_since(log_start):
@@ -209,7 +209,7 @@ class LocalKafka:
                 check=False,
             )
         if done.returncode:
-            raise _DidNotStart("its data folder could not be formatted")
+            raise _DidNotStartError("its data folder could not be formatted")
 
     def _cluster_id(self) -> str | None:
         try:
@@ -224,9 +224,9 @@ class LocalKafka:
         admin = self._admin()
         while not self._answered(admin, timeout=0.5):
             if self._child.poll() is not None:
-                raise _DidNotStart(f"it ended with code {self._child.returncode}")
+                raise _DidNotStartError(f"it ended with code {self._child.returncode}")
             if time.monotonic() > deadline:
-                raise _DidNotStart(f"it did not answer within {timeout:.0f} s")
+                raise _DidNotStartError(f"it did not answer within {timeout:.0f} s")
 
     def _admin(self) -> AdminClient:
         # log_level: librdkafka would write to the terminal that nobody answers yet
@@ -306,7 +306,7 @@ class LocalKafka:
         part.replace(self._state_path)
 
 
-class _DidNotStart(Exception):
+class _DidNotStartError(ChurnstreamError):
     """Why this start failed; the log knows more."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contract.errors import UserError
-from contract.kafka.transactions import BatchAborted, Fenced
+from contract.kafka.transactions import BatchAbortedError, FencedError
 
 _log = logging.getLogger("churnstream.consuming")
 
@@ -50,8 +50,8 @@ class BatchConsumer:
         """The next messages, at most ``batch_size``; an empty list if none came within ``timeout`` seconds.
 
         Raises:
-            BatchAborted: the broker did not say where to go on; call again.
-            Fenced: another worker has this one's name.
+            BatchAbortedError: the broker did not say where to go on; call again.
+            FencedError: another worker has this one's name.
             UserError: a topic is gone or may not be read.
         """
         if self._stale and self.consumer.assignment():
@@ -76,7 +76,7 @@ class BatchConsumer:
             for position in self._start(self.consumer.assignment()):
                 self.consumer.seek(position)
         except KafkaException as error:
-            raise BatchAborted(f"no position yet: {error.args[0].str()}") from error
+            raise BatchAbortedError(f"no position yet: {error.args[0].str()}") from error
         self._stale = False
 
     def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
@@ -100,7 +100,9 @@ class BatchConsumer:
         if error is None:
             return
         if error.code() == KafkaError.FENCED_INSTANCE_ID:
-            raise Fenced(f"fenced ({error.str()}): another worker has this one's CHURNSTREAM_INSTANCE; this one stops")
+            raise FencedError(
+                f"fenced ({error.str()}): another worker has this one's CHURNSTREAM_INSTANCE; this one stops"
+            )
         if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED):
             raise UserError(f"topic {message.topic()} cannot be read: {error.str()}; create it or grant access to it")
         _log.warning("consumer: %s; going on from the last position", error.str())

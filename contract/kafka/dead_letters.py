@@ -2,7 +2,7 @@
 
 from confluent_kafka import Producer
 
-from contract.rejection import Rejection
+from contract.rejection import RejectionError
 
 REASON = "reason"
 FIELD = "field"
@@ -16,7 +16,7 @@ TIME = "time"
 def produce_dead_letter(
     producer: Producer,
     topic: str,
-    rejection: Rejection,
+    rejection: RejectionError,
     *,
     key: bytes | None,
     value: bytes | None,

@@ -9,11 +9,11 @@ Operating rules
 - ``send_offsets_to_transaction`` can hang for good when the broker goes and comes (librdkafka's issue 5456: its timeout
   is never checked). It runs in a thread of its own; one that hangs is left behind with its producer, which the next
   one fences.
-- After ``BatchAborted`` nothing of the batch is known to be published: return to the committed offsets and go on.
+- After ``BatchAbortedError`` nothing of the batch is known to be published: return to the committed offsets and go on.
 - A producer is fenced when its transaction timed out at the broker (the process was stopped, the machine slept), or
   when another worker took over its ``transactional.id``. Only a worker with a given name can have the latter, and
-  cannot tell it from the former: it stops (``Fenced``), for a producer of its own would fence the other in turn. One
-  with a random name takes a new producer.
+  cannot tell it from the former: it stops (``FencedError``), because a producer of its own would fence the other in
+  turn. One with a random name takes a new producer.
 """
 
 import logging
@@ -22,6 +22,8 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from contract.errors import ChurnstreamError
 
 _log = logging.getLogger("churnstream.transactions")
 
@@ -39,11 +41,11 @@ _FENCED = {
 }
 
 
-class BatchAborted(Exception):
+class BatchAbortedError(ChurnstreamError):
     """The batch was not published as far as is known; the committed offsets say where to go on."""
 
 
-class Fenced(Exception):
+class FencedError(ChurnstreamError):
     """Another worker took over under the same name; the broker refuses this one."""
 
 
@@ -78,8 +80,8 @@ class Transactions:
         """Have a producer, and no transaction of an earlier one open: not even one that a killed process has left.
 
         Raises:
-            BatchAborted: the broker did not answer in time; try again.
-            Fenced: another worker has this one's name.
+            BatchAbortedError: the broker did not answer in time; try again.
+            FencedError: another worker has this one's name.
         """
         self._current()
 
@@ -87,8 +89,8 @@ class Transactions:
         """Publish what ``fill`` produces together with ``offsets`` (the next to read, with metadata if any).
 
         Raises:
-            BatchAborted: nothing was published, or it is unknown whether; see the operating rules.
-            Fenced: another worker has this one's name.
+            BatchAbortedError: nothing was published, or it is unknown whether; see the operating rules.
+            FencedError: another worker has this one's name.
         """
         producer = self._current()
         try:
@@ -101,8 +103,8 @@ class Transactions:
             self._abandon(error)
         except BufferError as error:
             self.close()
-            raise BatchAborted("the batch does not fit into the producer's queue") from error
-        except BatchAborted:
+            raise BatchAbortedError("the batch does not fit into the producer's queue") from error
+        except BatchAbortedError:
             self.close()
             raise
         try:
@@ -127,7 +129,7 @@ class Transactions:
                 producer.init_transactions(self._timeout)
             except KafkaException as error:
                 self._stop_if_fenced(error)
-                raise BatchAborted(f"no transactional producer: {error.args[0].str()}") from error
+                raise BatchAbortedError(f"no transactional producer: {error.args[0].str()}") from error
             self._producer = producer
         return self._producer
 
@@ -145,7 +147,7 @@ class Transactions:
         if thread.is_alive():
             self._producer = None
             _log.warning("offsets were not taken in time; a new producer takes over the transaction")
-            raise BatchAborted("the call that sends offsets does not return")
+            raise BatchAbortedError("the call that sends offsets does not return")
         if failures:
             raise failures[0]
 
@@ -158,7 +160,7 @@ class Transactions:
         except KafkaException as abort_error:
             self._replace(abort_error, "the abort's outcome is unknown")
         _log.warning("transaction aborted (%s); its batch is read again", error.args[0].str())
-        raise BatchAborted(error.args[0].str()) from error
+        raise BatchAbortedError(error.args[0].str()) from error
 
     def _replace(self, error: KafkaException, why: str) -> NoReturn:
         self._stop_if_fenced(error)
@@ -166,11 +168,11 @@ class Transactions:
             why = "fenced, for this worker stood still and its transaction timed out"
         _log.warning("%s (%s); a new producer takes over the transaction", why, error.args[0].str())
         self.close()
-        raise BatchAborted(error.args[0].str()) from error
+        raise BatchAbortedError(error.args[0].str()) from error
 
     def _stop_if_fenced(self, error: KafkaException) -> None:
         if self._named and error.args[0].code() in _FENCED:
-            raise Fenced(
+            raise FencedError(
                 f"fenced ({error.args[0].str()}): another worker has taken over under this name, or this one stood "
                 f"still for longer than CHURNSTREAM_TRANSACTION_TIMEOUT_MS, so it stops. Start it again if it is to "
                 f"run; if both are, give each a CHURNSTREAM_INSTANCE of its own"

@@ -11,7 +11,7 @@ from typing import Any
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
-from contract.kafka.transactions import Fenced
+from contract.kafka.transactions import FencedError
 from contract.schema import Schema, load_schema
 from contract.settings import Settings, load_settings
 
@@ -80,5 +80,5 @@ def run_until_signalled(work: Callable[[threading.Event], None]) -> None:
     """
     try:
         work(stop_on_signals())
-    except Fenced as error:
+    except FencedError as error:
         raise UserError(str(error)) from None

@@ -7,7 +7,7 @@ from confluent_kafka import Message
 
 from contract.kafka.control import is_end_of_stream
 from contract.messages import Label, Prediction, prediction_type
-from contract.rejection import Rejection, check_event_time, check_key, decode
+from contract.rejection import RejectionError, check_event_time, check_key, decode
 from contract.schema import Schema
 
 
@@ -21,7 +21,7 @@ class Incoming(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
-    content: Prediction | Label | EndOfStream | Rejection
+    content: Prediction | Label | EndOfStream | RejectionError
 
 
 class IncomingReader:
@@ -48,6 +48,6 @@ def _read(message: Message, decoder: "msgspec.json.Decoder[Prediction | Label]",
         content = decode(decoder, value)
         check_key(key, content.customer_id)
         check_event_time(content.event_time, now)
-    except Rejection as rejection:
+    except RejectionError as rejection:
         return Incoming(offset, key, value, rejection)
     return Incoming(offset, key, value, content)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from contract.messages import JoinProgress, Label, Outcome, Pane, Prediction
-from contract.rejection import Reason, Rejection
+from contract.rejection import Reason, RejectionError
 from contract.schema import Schema
 from monitor import panes
 from monitor.join.incoming import EndOfStream, Incoming
@@ -39,7 +39,7 @@ class DeadLetter(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
-    rejection: Rejection
+    rejection: RejectionError
 
 
 @dataclass
@@ -161,7 +161,7 @@ class PartitionJoin:
             elif not self._is_forgotten(panes.pane_start(content.event_time, self._rules.slide)):
                 self._keep_prediction(message.offset, content, found, changed, effects)
             progress.advance(message.offset, content.event_time)
-        elif isinstance(content, Rejection):
+        elif isinstance(content, RejectionError):
             effects.dead_letters.append(_dead(PREDICTIONS, message, content))
             progress.advance(message.offset, None)
 
@@ -206,7 +206,7 @@ class PartitionJoin:
             else:
                 effects.dead_letters.append(_dead(LABELS, message, refusal))
             progress.advance(message.offset, content.event_time)
-        elif isinstance(content, Rejection):
+        elif isinstance(content, RejectionError):
             effects.dead_letters.append(_dead(LABELS, message, content))
             progress.advance(message.offset, None)
 
@@ -332,12 +332,12 @@ def _record_ids(messages: Sequence[Incoming]) -> set[str]:
     return {message.content.record_id for message in messages if isinstance(message.content, Prediction | Label)}
 
 
-def _dead(topic: str, message: Incoming, rejection: Rejection) -> DeadLetter:
+def _dead(topic: str, message: Incoming, rejection: RejectionError) -> DeadLetter:
     return DeadLetter(topic, message.offset, message.key, message.value, rejection)
 
 
 def _dead_label(label: KeptLabel, reason: Reason, detail: str) -> DeadLetter:
-    rejection = Rejection(reason, "record_id", detail)
+    rejection = RejectionError(reason, "record_id", detail)
     return DeadLetter(LABELS, label.offset, label.customer_id.encode(), label.raw, rejection)
 
 

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import msgspec
 
 from contract.messages import Label, ModelRef, Prediction
-from contract.rejection import Reason, Rejection
+from contract.rejection import Reason, RejectionError
 
 
 class JoinRules(msgspec.Struct, frozen=True):
@@ -126,22 +126,24 @@ class Joined(NamedTuple):
     revision: int
 
 
-def refuse_prediction(prediction: Prediction, before: TopicProgress, rules: JoinRules) -> Rejection | None:
+def refuse_prediction(prediction: Prediction, before: TopicProgress, rules: JoinRules) -> RejectionError | None:
     """Why a prediction comes too late for any label, or None. ``before`` is its topic's progress before it."""
     watermark = before.watermark(rules)
     if watermark is None or prediction.event_time + rules.lateness >= watermark:
         return None
-    return Rejection(
+    return RejectionError(
         Reason.RECORD_TOO_LATE, "event_time", "the record is behind the watermark by more than the lateness"
     )
 
 
-def refuse_label(label: Label, before: TopicProgress, rules: JoinRules) -> Rejection | None:
+def refuse_label(label: Label, before: TopicProgress, rules: JoinRules) -> RejectionError | None:
     """Why a label comes too late for any prediction, or None. ``before`` is its topic's progress before it."""
     watermark = before.watermark(rules)
     if watermark is None or label.event_time + rules.lateness >= watermark:
         return None
-    return Rejection(Reason.LABEL_TOO_LATE, "event_time", "the label is behind the watermark by more than the lateness")
+    return RejectionError(
+        Reason.LABEL_TOO_LATE, "event_time", "the label is behind the watermark by more than the lateness"
+    )
 
 
 def joins(prediction: KeptPrediction, label: KeptLabel, rules: JoinRules) -> bool:

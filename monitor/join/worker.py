@@ -19,13 +19,14 @@ from contract.errors import UserError
 from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.dead_letters import produce_dead_letter
-from contract.kafka.transactions import BatchAborted, Checkpoint, Transactions, no_checkpoint
+from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint
 from contract.messages import JoinProgress, Pane, encode
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
+from contract.worker.loop import POLL_SECONDS, WorkerLoop
 from monitor.join.catch_up import CatchUp
 from monitor.join.incoming import Incoming, IncomingReader
 from monitor.join.partition import Effects, PartitionJoin
@@ -34,8 +35,6 @@ from monitor.join.store import JoinStore
 from monitor.slot import Slot
 
 GROUP = "join"
-_POLL_SECONDS = 0.2
-_RETRY_SECONDS = 0.2
 _log = logging.getLogger("churnstream.join")
 
 
@@ -47,7 +46,6 @@ class JoinStats:
     dead_letters: int = 0
     panes: int = 0
     batches: int = 0
-    aborted: int = 0
 
 
 @dataclass
@@ -94,7 +92,6 @@ class JoinWorker:
         self._labels = settings.topic(LABELS)
         self._parts: dict[int, _Part] = {}
         self._last_flush = 0
-        self._heartbeat = Heartbeat(settings.heartbeat)
         self._slot = Slot(settings.state_dir / "join", settings.instance)
         self._transactions = Transactions(
             lambda: transactional_producer(settings, producer_id),
@@ -111,35 +108,29 @@ class JoinWorker:
             start=self._positions,
             on_revoke=self._revoked,
         )
+        self._loop = WorkerLoop(
+            self._transactions,
+            self._reader,
+            Heartbeat(settings.heartbeat),
+            _log,
+            lambda: self._close_parts(list(self._parts)),
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; the batch at hand is finished first, and changed panes are published.
 
         Raises:
-            Fenced: another worker took over under this one's name.
+            FencedError: another worker took over under this one's name.
             UserError: a topic is gone or may not be read, or the state folder cannot be used.
         """
         try:
             while not stop.is_set():
-                self._attempt(stop)
-            self._attempt(stop, last=True)
+                self._loop.turn(lambda: self._process(self._reader.poll(POLL_SECONDS), flush=False), stop)
+            self._loop.turn(lambda: self._process([], flush=True), stop)
         finally:
-            self._reader.close()
-            self._transactions.close()
+            self._loop.close()
             self._close_parts(list(self._parts))
             self._slot.close()
-
-    def _attempt(self, stop: threading.Event, last: bool = False) -> None:
-        try:
-            self._transactions.prepare()
-            self._process([] if last else self._reader.poll(_POLL_SECONDS), flush=last)
-            self._heartbeat.beat()
-        except BatchAborted as error:
-            _log.info("batch aborted: %s", error)
-            self.stats.aborted += 1
-            self._reader.invalidate()
-            self._close_parts(list(self._parts))
-            stop.wait(_RETRY_SECONDS)
 
     def _process(self, messages: Sequence[Message], flush: bool) -> None:
         now = self._clock.now()
@@ -204,7 +195,7 @@ class JoinWorker:
             if producer.produce_batch(self._settings.topic(OUTCOMES), outcomes, partition=item.partition) != len(
                 outcomes
             ):
-                raise BatchAborted("the producer's queue is full")
+                raise BatchAbortedError("the producer's queue is full")
             for letter in item.effects.dead_letters:
                 produce_dead_letter(
                     producer,

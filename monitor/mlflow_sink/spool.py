@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from contract.errors import ChurnstreamError
 from contract.messages import Window, encode
 from monitor.files import UNFINISHED, write_durably
 
@@ -22,7 +23,7 @@ _SUFFIX = ".json"
 _UNREADABLE = ".unreadable"
 
 
-class SpoolFullError(Exception):
+class SpoolFullError(ChurnstreamError):
     """The spool holds as many windows as it may; the caller must wait until MLflow has taken some."""
 
 

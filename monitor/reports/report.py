@@ -20,6 +20,7 @@ from evidently.presets import DataDriftPreset
 from evidently.sdk.models import ProjectModel
 from evidently.ui.workspace import Workspace
 
+from contract.errors import ChurnstreamError
 from contract.messages import FeatureDrift, Window
 from contract.models.bundle import SCORE_COLUMN
 from contract.schema import Schema
@@ -31,7 +32,7 @@ MAX_ROWS = 5_000
 _TESTS = {"ks": "K-S distance", "chi2": "total variation (chi-square)"}
 
 
-class NothingToReportError(Exception):
+class NothingToReportError(ChurnstreamError):
     """No column of the window can be shown; the message says why for each."""
 
 

@@ -26,7 +26,7 @@ _RETRY_SECONDS = 1.0
 _log = logging.getLogger("churnstream.timeline")
 
 
-class Outlet(Protocol):
+class ClosedWindows(Protocol):
     """Where a closed window goes besides Kafka. Called on the event loop's thread: must not block for long."""
 
     @property
@@ -52,13 +52,13 @@ class Timeline:
         settings: Settings,
         make_book: Callable[[], WindowBook],
         prepare: Prepare,
-        outlet: Outlet,
+        sink: ClosedWindows,
     ) -> None:
         """``make_book`` gives an empty book; it is called at each start and rebalance, and filled from the tables."""
         self._app = app
         self._make_book = make_book
         self._prepare = prepare
-        self._outlet = outlet
+        self._sink = sink
         self._book = make_book()
         self._prepared: set[ModelRef] = set()
         self._decode_pane = msgspec.json.Decoder(PaneMessage).decode
@@ -98,10 +98,10 @@ class Timeline:
 
     async def _emit(self, due: Due) -> None:
         window = due.window
-        while self._outlet.full:
+        while self._sink.full:
             _log.warning("MLflow has fallen behind and the spool is full; waiting")
             await asyncio.sleep(_RETRY_SECONDS)
-        self._outlet.put(window, due.summary)
+        self._sink.put(window, due.summary)
         key = window.key.encode()
         await self._windows_topic.send(key=key, value=encode(window), partition=0)
         previous = self._alerts.get(key)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from contract.errors import ChurnstreamError
 from contract.records import feature_frame
 from contract.schema import Schema
 from scorer.models.direct import Encoding, Matrix, encoding, is_pipeline
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from xgboost import XGBClassifier
 
 
-class NotExplainable(Exception):
+class NotExplainableError(ChurnstreamError):
     """The model has no such values. The message says why, and what to do."""
 
 
@@ -85,8 +86,8 @@ def explainer(model: Model) -> Explainer:
     """The explainer of a model that ends in XGBoost after a known encoding, as ``churnstream train`` makes it.
 
     Raises:
-        NotExplainable: the model is of another kind, is calibrated (its probability is not the margin's then), or its
-            columns cannot be told apart by feature.
+        NotExplainableError: the model is of another kind, is calibrated (its probability is not the margin's then), or
+            its columns cannot be told apart by feature.
     """
     from sklearn.calibration import CalibratedClassifierCV
     from xgboost import XGBClassifier
@@ -97,12 +98,12 @@ def explainer(model: Model) -> Explainer:
     pipeline = classifier.estimator if is_calibrated else classifier
     last = _last_step(pipeline)
     if type(last) is not XGBClassifier:
-        raise NotExplainable(
+        raise NotExplainableError(
             f"{named} is of the kind {type(last).__name__}, and only XGBoost models explain themselves; train one with "
             f"`churnstream train --data TABLE --force`"
         )
     if is_calibrated:
-        raise NotExplainable(
+        raise NotExplainableError(
             f"{named} is calibrated ({classifier.method}), and the contributions add up to what XGBoost said before; "
             f"let an XGBoost version score whose card says that no calibration was needed: "
             f"`churnstream promote VERSION`"
@@ -112,7 +113,7 @@ def explainer(model: Model) -> Explainer:
         found = encoding(before[-1], model.schema) if before else None
         if found is not None and _is_known(last) and all(_imputes(step, model.schema) for step in before[:-1]):
             return Explainer(model.schema, last, found, tuple(before) if len(before) > 1 else ())
-    raise NotExplainable(
+    raise NotExplainableError(
         f"{named} is an XGBoost model of another make than churnstream's, whose columns or margin are not known; train "
         f"one with `churnstream train --data TABLE --force`"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scorer.rest.problems import Problem
+from scorer.rest.problems import ProblemError
 
 
 class Admission:
@@ -18,10 +18,10 @@ class Admission:
         """Hold room for ``items`` during the block.
 
         Raises:
-            Problem: 429, there is not enough left.
+            ProblemError: 429, there is not enough left.
         """
         if self.inside + items > self._limit:
-            raise Problem(429, "too much is in work already; try again in a second", headers={"Retry-After": "1"})
+            raise ProblemError(429, "too much is in work already; try again in a second", headers={"Retry-After": "1"})
         self.inside += items
         try:
             yield

@@ -13,7 +13,7 @@ from scorer.rest.guard import MeasuringMiddleware
 from scorer.rest.home import NAME
 from scorer.rest.instruments import Instruments
 from scorer.rest.openapi import openapi_document
-from scorer.rest.problems import Problem
+from scorer.rest.problems import ProblemError
 from scorer.rest.service import Parts, Service
 
 Handler = Callable[[Service, Request], Awaitable[Response]]
@@ -52,7 +52,7 @@ def create_app(parts: Parts) -> FastAPI:
             app.add_route(path, endpoint, methods=[method], include_in_schema=False)
         else:  # with Starlette's, a GET would be a HEAD, too
             app.add_api_route(path, endpoint, methods=[method], include_in_schema=False, response_model=None)
-    app.add_exception_handler(Problem, _told)
+    app.add_exception_handler(ProblemError, _told)
     app.add_exception_handler(HTTPException, _told)
     app.add_middleware(MeasuringMiddleware, instruments=instruments, routes=frozenset(_ROUTES))
     return app
@@ -67,6 +67,6 @@ def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 async def _told(_request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
-        error = Problem(error.status_code, _SAID.get(error.status_code, error.detail), headers=error.headers)
-    assert isinstance(error, Problem)
+        error = ProblemError(error.status_code, _SAID.get(error.status_code, error.detail), headers=error.headers)
+    assert isinstance(error, ProblemError)
     return error.response()

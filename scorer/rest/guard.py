@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scorer.rest.instruments import Instruments
-from scorer.rest.problems import Problem
+from scorer.rest.problems import ProblemError
 
 _GONE = 499
 """Counted in the place of a status where the client left before its answer."""
@@ -50,7 +50,9 @@ class MeasuringMiddleware:
         except Exception:
             _log.exception("a request failed")
             if not status:
-                await Problem(500, "the service is at fault; its log says more").response()(scope, receive, observed)
+                await ProblemError(500, "the service is at fault; its log says more").response()(
+                    scope, receive, observed
+                )
         finally:
             route = scope["path"] if scope["path"] in self._routes else "other"
             self._instruments.requests.labels(route, status or _GONE).inc()
@@ -63,14 +65,14 @@ def authorise(request: Request, token: SecretStr | None) -> None:
     The comparison takes the same time wherever they differ.
 
     Raises:
-        Problem: 401.
+        ProblemError: 401.
     """
     if token is None:
         return
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     known = hmac.compare_digest(given.strip().encode(), token.get_secret_value().encode())
     if not known or scheme.lower() != "bearer":
-        raise Problem(
+        raise ProblemError(
             401,
             "give the service's token (CHURNSTREAM_HTTP_TOKEN) in the header Authorization: Bearer …",
             headers={"WWW-Authenticate": "Bearer"},
@@ -87,19 +89,19 @@ async def json_body(request: Request, max_bytes: int) -> bytes:
     """A request's body, of which no more than ``max_bytes`` are held.
 
     Raises:
-        Problem: 408, 413 or 415.
+        ProblemError: 408, 413 or 415.
     """
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower()
     if media_type.strip().lower() != "application/json" or charset not in ("", "charset=utf-8", 'charset="utf-8"'):
-        raise Problem(415, "send JSON in UTF-8, with the header Content-Type: application/json")
+        raise ProblemError(415, "send JSON in UTF-8, with the header Content-Type: application/json")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Problem(415, "send the body without compression")
+        raise ProblemError(415, "send the body without compression")
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             return await _read(request, max_bytes)
     except TimeoutError:
-        raise Problem(
+        raise ProblemError(
             408, f"the body has not come within {_BODY_SECONDS} seconds", headers={"Connection": "close"}
         ) from None
 
@@ -112,7 +114,7 @@ async def _read(request: Request, max_bytes: int) -> bytes:
         if size <= max_bytes:
             parts.append(part)
         elif size > max_bytes + _DRAINED:
-            raise Problem(413, _TOO_LARGE.format(max_bytes), headers={"Connection": "close"})
+            raise ProblemError(413, _TOO_LARGE.format(max_bytes), headers={"Connection": "close"})
     if size > max_bytes:
-        raise Problem(413, _TOO_LARGE.format(max_bytes))
+        raise ProblemError(413, _TOO_LARGE.format(max_bytes))
     return b"".join(parts)

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from contract.errors import ChurnstreamError
 from scorer.models.scores import Scores, finite_scores
 
 MOST_RECORDS = 10_000
@@ -23,7 +24,7 @@ MOST_RECORDS = 10_000
 Model = TypeVar("Model", bound=Scores)
 
 
-class NoModel(Exception):
+class NoModelError(ChurnstreamError):
     """No model has been loaded yet."""
 
 
@@ -61,7 +62,7 @@ class MicroBatcher(Generic[Model]):
         """Score a request's records, in one batch with whatever else is waiting.
 
         Raises:
-            NoModel: there is none.
+            NoModelError: there is none.
             Exception: the model failed on these records, also without the others of its batch.
         """
         answer: asyncio.Future[BatchAnswer[Model]] = self._loop.create_future()
@@ -94,7 +95,7 @@ class MicroBatcher(Generic[Model]):
         model = self._model()
         answers: list[BatchAnswer[Model] | Exception]
         if model is None:
-            answers = [NoModel() for _ in batch]
+            answers = [NoModelError() for _ in batch]
         else:
             answers = list(_score(model, batch))
             self._scored(sum(len(one.features) for one in batch))

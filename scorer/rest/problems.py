@@ -6,6 +6,8 @@ from http import HTTPStatus
 import msgspec
 from starlette.responses import Response
 
+from contract.errors import ChurnstreamError
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -32,7 +34,7 @@ class ProblemDetails(msgspec.Struct, frozen=True):
     type: str = "about:blank"
 
 
-class Problem(Exception):
+class ProblemError(ChurnstreamError):
     """A request that is answered with ``status`` and what to do about it."""
 
     def __init__(
@@ -50,6 +52,6 @@ class Problem(Exception):
         return Response(msgspec.json.encode(body), self.status, self.headers, MEDIA_TYPE)
 
 
-def unavailable(detail: str, seconds: int = 1) -> Problem:
+def unavailable(detail: str, seconds: int = 1) -> ProblemError:
     """503, to be tried again after ``seconds``."""
-    return Problem(503, detail, headers={"Retry-After": str(seconds)})
+    return ProblemError(503, detail, headers={"Retry-After": str(seconds)})

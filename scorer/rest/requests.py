@@ -15,10 +15,10 @@ import msgspec
 
 from contract.messages import Binary
 from contract.records import Identifier, features_type
-from contract.rejection import EARLIEST_EVENT_TIME, Reason, Rejection, check_event_time, decode, invalid
+from contract.rejection import EARLIEST_EVENT_TIME, Reason, RejectionError, check_event_time, decode, invalid
 from contract.schema import Feature, FeatureKind, Schema
 from contract.settings import Settings
-from scorer.rest.problems import Fault, Problem
+from scorer.rest.problems import Fault, ProblemError
 
 MOST_FAULTS = 100
 TOO_MANY = "too-many"
@@ -123,11 +123,11 @@ class RequestReader(Generic[Item]):
         """The items of a body; ``now`` is wall time in ms, for plausibility only.
 
         Raises:
-            Problem: 400, with what is wrong.
+            ProblemError: 400, with what is wrong.
         """
         try:
             found = decode(self._decoder, body, self._max_bytes)
-        except Rejection as rejection:
+        except RejectionError as rejection:
             faults = self._faults(body, rejection)
         else:
             read = Read(found, True) if isinstance(found, list) else Read([found], False)
@@ -136,7 +136,7 @@ class RequestReader(Generic[Item]):
             ]
             if not faults:
                 return read
-        raise Problem(
+        raise ProblemError(
             400, "the request cannot be used; see errors for what to change in it", errors=faults[:MOST_FAULTS]
         )
 
@@ -146,7 +146,7 @@ class RequestReader(Generic[Item]):
         if event_time is not None:
             try:
                 check_event_time(event_time, now)
-            except Rejection as rejection:
+            except RejectionError as rejection:
                 yield Fault(f"{place}event_time", rejection.reason, "number", rejection.detail)
         if (
             isinstance(item, ScoringRequest)
@@ -160,7 +160,7 @@ class RequestReader(Generic[Item]):
                 f"give a record_id, too, or a customer_id of at most {LONGEST_CUSTOMER} characters",
             )
 
-    def _faults(self, body: bytes, first: Rejection) -> list[Fault]:
+    def _faults(self, body: bytes, first: RejectionError) -> list[Fault]:
         if first.reason in (Reason.EMPTY_VALUE, Reason.TOO_LARGE, Reason.NOT_UTF8, Reason.NOT_JSON, Reason.NOT_FINITE):
             remedy = f"give one JSON object or a list of them ({first.detail})"
             return [Fault(first.field, first.reason, "nothing" if not body else "text", remedy)]

@@ -14,7 +14,7 @@ from contract.worker.process import in_background, stop_on_signals
 from scorer.models.swap import Champion
 from scorer.rest.app import create_app
 from scorer.rest.live_metrics import LiveMetrics
-from scorer.rest.outbox import Outbox
+from scorer.rest.publisher import Publisher
 from scorer.rest.service import Parts
 from scorer.rest.sinks import LocalSink, Sink, StreamSink
 from scorer.rest.stream_time import StreamTime
@@ -46,7 +46,7 @@ def serve(
     else:
 
         def make_sink() -> Sink:
-            return StreamSink(settings, Outbox(settings))
+            return StreamSink(settings, Publisher(settings))
 
     stream_time = StreamTime(settings, clock) if settings.request_time == "stream" and not local else None
     if stream_time:

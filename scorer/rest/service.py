@@ -17,7 +17,7 @@ from contract.messages import Label, Prediction, prediction_type
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import Clock
-from scorer.models.explain import NotExplainable, explainer
+from scorer.models.explain import NotExplainableError, explainer
 from scorer.models.loaded import Model
 from scorer.models.swap import Champion
 from scorer.rest.admission import Admission
@@ -34,8 +34,8 @@ from scorer.rest.answers import (
 from scorer.rest.guard import authorise, declared_size, json_body
 from scorer.rest.home import DESCRIPTION, NAME, page
 from scorer.rest.instruments import MEDIA_TYPE, Instruments
-from scorer.rest.micro_batch import BatchAnswer, MicroBatcher, NoModel
-from scorer.rest.problems import Problem, unavailable
+from scorer.rest.micro_batch import BatchAnswer, MicroBatcher, NoModelError
+from scorer.rest.problems import ProblemError, unavailable
 from scorer.rest.requests import (
     Item,
     LabelRequest,
@@ -126,8 +126,8 @@ class Service:
             answer = await self._score(read.items)
             try:
                 explain = explainer(answer.model).explain
-            except NotExplainable as error:
-                raise Problem(400, str(error)) from None
+            except NotExplainableError as error:
+                raise ProblemError(400, str(error)) from None
             parts = await asyncio.to_thread(explain, [item.features for item in read.items])
         return _answered(
             read,
@@ -187,7 +187,7 @@ class Service:
     async def _score(self, items: Sequence[ScoringRequest]) -> BatchAnswer[Model]:
         try:
             return await self._batcher.score([item.features for item in items])
-        except NoModel:
+        except NoModelError:
             raise unavailable(_NO_MODEL) from None
 
     def _predictions(

@@ -8,8 +8,8 @@ from contract.rejection import Reason
 from contract.settings import Settings
 from contract.topics import LABELS, MAX_VALUE_BYTES, PREDICTIONS
 from scorer.rest.live_metrics import LiveMetrics
-from scorer.rest.outbox import Outbox, Outgoing, Unacknowledged
-from scorer.rest.problems import Fault, Problem, unavailable
+from scorer.rest.problems import Fault, ProblemError, unavailable
+from scorer.rest.publisher import Outgoing, Publisher, UnacknowledgedError
 
 
 class Sink(Protocol):
@@ -24,7 +24,7 @@ class Sink(Protocol):
         """Take all of a request, durably as far as this sink keeps anything.
 
         Raises:
-            Problem: it cannot; 503 where it may later.
+            ProblemError: it cannot; 503 where it may later.
         """
         ...
 
@@ -36,30 +36,32 @@ class Sink(Protocol):
 class StreamSink:
     """Onto ``predictions`` and ``labels``, acknowledged by Kafka."""
 
-    def __init__(self, settings: Settings, outbox: Outbox) -> None:
-        self._outbox = outbox
+    def __init__(self, settings: Settings, publisher: Publisher) -> None:
+        self._publisher = publisher
         self._predictions = settings.topic(PREDICTIONS)
         self._labels = settings.topic(LABELS)
 
     @property
     def hindrance(self) -> str | None:
-        return None if self._outbox.reachable else "Kafka does not answer"
+        return None if self._publisher.reachable else "Kafka does not answer"
 
     async def take(self, predictions: Sequence[Prediction], labels: Sequence[Label]) -> None:
         messages = [Outgoing(self._predictions, one.customer_id.encode(), encode(one)) for one in predictions]
         if any(len(message.value) > MAX_VALUE_BYTES for message in messages):
-            raise Problem(413, f"a record has more than {MAX_VALUE_BYTES} bytes, which is more than the stream takes")
+            raise ProblemError(
+                413, f"a record has more than {MAX_VALUE_BYTES} bytes, which is more than the stream takes"
+            )
         messages += [Outgoing(self._labels, one.customer_id.encode(), encode(one)) for one in labels]
         try:
-            await self._outbox.publish(messages)
-        except Unacknowledged as error:
+            await self._publisher.publish(messages)
+        except UnacknowledgedError as error:
             raise unavailable(
                 f"Kafka has not acknowledged the request ({error}); try again, under the same record_id if you gave "
                 f"one: what did get there is counted once"
             ) from None
 
     def close(self) -> None:
-        self._outbox.close()
+        self._publisher.close()
 
 
 class LocalSink:
@@ -76,7 +78,7 @@ class LocalSink:
         self._metrics.predicted(predictions)
         unknown = self._metrics.labelled([(one.record_id, one.label) for one in labels])
         if unknown:
-            raise Problem(
+            raise ProblemError(
                 404,
                 "no label of the request was counted, for some are of records that are not known here",
                 errors=[

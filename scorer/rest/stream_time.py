@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException, Message
 from contract.errors import UserError
 from contract.kafka.control import is_end_of_stream
 from contract.kafka.peeking import Peek, peeking
-from contract.rejection import Rejection, check_event_time, decode
+from contract.rejection import RejectionError, check_event_time, decode
 from contract.settings import Settings
 from contract.topics import CUSTOMERS
 from contract.worker.clock import Clock, SystemClock
@@ -82,7 +82,7 @@ class StreamTime:
         try:
             time = decode(self._decoder, message.value()).event_time
             check_event_time(time, self._clock.now())
-        except Rejection:
+        except RejectionError:
             return None
         return time
 

@@ -9,7 +9,7 @@ from contract.records import Record, record_type
 from contract.rejection import (
     EARLIEST_EVENT_TIME,
     FUTURE_TOLERANCE_MS,
-    Rejection,
+    RejectionError,
     check_event_time,
     check_key,
     decode,
@@ -35,7 +35,7 @@ class ScoredBatch:
     """One partition's share of a batch: (key, prediction value) in order of offset, and what could not be used."""
 
     predictions: list[tuple[bytes, bytes]] = field(default_factory=list)
-    rejected: list[tuple[Raw, Rejection]] = field(default_factory=list)
+    rejected: list[tuple[Raw, RejectionError]] = field(default_factory=list)
 
 
 class BatchScorer:
@@ -60,7 +60,7 @@ class BatchScorer:
             try:
                 records.append(self._decode_one(message, now))
                 good.append(message)
-            except Rejection as rejection:
+            except RejectionError as rejection:
                 rejected.append((message, rejection))
         return ScoredBatch(_predictions(good, records, partition, models), rejected)
 

@@ -17,18 +17,17 @@ from contract.kafka.clients import committed_consumer, transactional_id, transac
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.control import is_end_of_stream
 from contract.kafka.dead_letters import produce_dead_letter
-from contract.kafka.transactions import BatchAborted, Checkpoint, Transactions, no_checkpoint
+from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
+from contract.worker.loop import POLL_SECONDS, WorkerLoop
 from scorer.models.scores import Scores
 from scorer.stream.batch import BatchScorer, Raw, ScoredBatch
 
 GROUP = "scorer"
-_POLL_SECONDS = 0.2
-_RETRY_SECONDS = 0.2
 _log = logging.getLogger("churnstream.scorer")
 
 
@@ -39,7 +38,6 @@ class ScorerStats:
     predictions: int = 0
     dead_letters: int = 0
     batches: int = 0
-    aborted: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,6 @@ class ScorerWorker:
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         self._batch = BatchScorer(schema)
-        self._heartbeat = Heartbeat(settings.heartbeat)
         self._customers = settings.topic(CUSTOMERS)
         self._predictions = settings.topic(PREDICTIONS)
         self._dead_letters = settings.topic(DEAD_LETTERS)
@@ -92,32 +89,25 @@ class ScorerWorker:
             linger=settings.linger_ms / 1_000,
             timeout=timeout,
         )
+        self._loop = WorkerLoop(self._transactions, self._reader, Heartbeat(settings.heartbeat), _log)
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; the batch at hand is finished first.
 
         Raises:
-            Fenced: another worker took over under this one's name.
+            FencedError: another worker took over under this one's name.
             UserError: a topic is gone or may not be read.
         """
         try:
             while not stop.is_set():
-                try:
-                    self._transactions.prepare()
-                    messages = self._reader.poll(_POLL_SECONDS)
-                    if messages:
-                        self._process(messages)
-                    self._heartbeat.beat()
-                except BatchAborted as error:
-                    _log.info("batch aborted: %s", error)
-                    self.stats.aborted += 1
-                    self._reader.invalidate()
-                    stop.wait(_RETRY_SECONDS)
+                self._loop.turn(self._process, stop)
         finally:
-            self._reader.close()
-            self._transactions.close()
+            self._loop.close()
 
-    def _process(self, messages: Sequence[Message]) -> None:
+    def _process(self) -> None:
+        messages = self._reader.poll(POLL_SECONDS)
+        if not messages:
+            return
         self._checkpoint("after-poll")
         now = self._clock.now()
         models = self._models()
@@ -142,7 +132,7 @@ class ScorerWorker:
         for share in shares:
             batch = [{"key": key, "value": value} for key, value in share.scored.predictions]
             if producer.produce_batch(self._predictions, batch, partition=share.partition) != len(batch):
-                raise BatchAborted("the producer's queue is full")
+                raise BatchAbortedError("the producer's queue is full")
             for raw, rejection in share.scored.rejected:
                 produce_dead_letter(
                     producer,

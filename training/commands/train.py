@@ -174,12 +174,11 @@ def _without_registering(
         )
     schema = load_schema(settings.dataset)
     with Console(stderr=True).status("training"):
-        from training.protocol import protocol as report_protocol
-        from training.protocol import regression
+        from training.protocol import regression, study
         from training.table.prepare import read_table
 
         rows = read_table(table, schema, on_bad_rows=on_bad_rows)
-        run = report_protocol.run if protocol == "report" else regression.run
+        run = study.run if protocol == "report" else regression.run
         lines = run(settings, rows, schema, seed=seed, split_seed=split_seed).show_lines()
     console = Console(highlight=False, markup=False, soft_wrap=True)
     for line in lines:

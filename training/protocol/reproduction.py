@@ -3,7 +3,7 @@
 The report drops the id columns and Geography, scales the features over the whole table, lets SMOTE make synthetic
 churners out of all rows, and only then splits off a test set. So churners are half of the test set, most of them are
 synthetic, and a synthetic churner gives itself away: halfway between an age of 41 and one of 42 there is no customer.
-The figures are right for that test set and for no stream of customers. Here is what is computed; ``report_protocol``
+The figures are right for that test set and for no stream of customers. Here is what is computed; ``study``
 logs it.
 """
 
@@ -103,7 +103,7 @@ class Reproduction:
 
 def reproduce(rows: Table, schema: Schema, seed: int, split_seed: int = DEFAULT_SPLIT_SEED) -> Reproduction:
     """Run the report's protocol without and with SMOTE, and the honest one with the parameters that it finds."""
-    values, dropped = report_values(rows, schema)
+    values, dropped = study_values(rows, schema)
     scaler = StandardScaler().fit(values)
     matrix = scaler.transform(values)
     before = _report("report, before SMOTE", matrix, rows.y, seed)
@@ -122,7 +122,7 @@ def reproduce(rows: Table, schema: Schema, seed: int, split_seed: int = DEFAULT_
     )
 
 
-def report_values(rows: Table, schema: Schema) -> tuple[Matrix, tuple[str, ...]]:
+def study_values(rows: Table, schema: Schema) -> tuple[Matrix, tuple[str, ...]]:
     """Features as the report uses them, not scaled yet, and the names of those that it drops.
 
     It dropped Geography, its one name-valued feature with more than two values; in another data set it is the same:

@@ -210,7 +210,7 @@ def rollback(settings: Settings) -> RolledBack:
 
 def _promotable(version: Version, schema: Schema) -> Registered:
     """The version, loaded as the scorer loads it; raises ``UserError`` if it must not be champion."""
-    if version.tags.get(tags.PROTOCOL) == tags.REPORT:
+    if version.tags.get(tags.PROTOCOL) == tags.STUDY:
         raise UserError(
             f"{version.title} was made by the report's protocol, whose figures come from synthetic rows in its test "
             f"set; it never becomes champion, --force or not: train one with `churnstream train`"

@@ -13,9 +13,8 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from tests.support.tables.toy import toy_table
 from training.explore.explore import FOLDER, PAGE, explore
-from training.protocol import protocol as report_protocol
-from training.protocol import regression
-from training.protocol.protocol import FIGURE
+from training.protocol import regression, study
+from training.protocol.study import FIGURE
 from training.registered import tags
 from training.registered.mlflow_runs import EXPERIMENT
 from training.table.prepare import read_table
@@ -54,9 +53,9 @@ def test_the_reports_protocol_is_logged_beside_the_honest_one_and_registers_noth
 ) -> None:
     monkeypatch.setattr("training.protocol.reproduction.RATES", (0.1,))
     monkeypatch.setattr("training.protocol.reproduction.DEPTHS", (3,))
-    result = report_protocol.run(settings, read_table(toy_table(), SCHEMA), SCHEMA, seed=0)
+    result = study.run(settings, read_table(toy_table(), SCHEMA), SCHEMA, seed=0)
     parent = client.get_run(result.run_id)
-    assert parent.data.tags[tags.PROTOCOL] == tags.REPORT
+    assert parent.data.tags[tags.PROTOCOL] == tags.STUDY
     children = client.search_runs(
         [parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{result.run_id}'", order_by=["attribute.start_time"]
     )

@@ -145,11 +145,11 @@ def test_rollback_without_a_champion_says_what_to_do(settings: Settings, client:
 def test_what_the_reports_protocol_made_is_never_promoted(
     settings: Settings, client: MlflowClient, force: bool
 ) -> None:
-    client.set_model_version_tag("churn", str(GOOD_TOO), tags.PROTOCOL, tags.REPORT)
+    client.set_model_version_tag("churn", str(GOOD_TOO), tags.PROTOCOL, tags.STUDY)
     with pytest.raises(UserError, match="report's protocol"):
         promote(settings, str(GOOD_TOO), force=force)
     client.delete_model_version_tag("churn", str(GOOD_TOO), tags.PROTOCOL)
-    client.set_tag(client.get_model_version("churn", str(GOOD_TOO)).run_id, tags.PROTOCOL, tags.REPORT)
+    client.set_tag(client.get_model_version("churn", str(GOOD_TOO)).run_id, tags.PROTOCOL, tags.STUDY)
     with pytest.raises(UserError, match="report's protocol"):
         promote(settings, str(GOOD_TOO), force=force)
     assert champion(client, settings) == GOOD

@@ -8,7 +8,7 @@ import msgspec
 
 from contract.messages import JoinProgress, Label, ModelRef, Origin, Outcome, Pane, Prediction, encode
 from contract.records import features_type
-from contract.rejection import Reason, Rejection
+from contract.rejection import Reason, RejectionError
 from contract.schema import parse_schema
 from monitor.join.catch_up import CatchUp
 from monitor.join.incoming import EndOfStream, Incoming
@@ -68,7 +68,7 @@ class Topic:
         return self._append(content.customer_id.encode(), encode(content), content)
 
     def append_bad(self) -> Incoming:
-        return self._append(b"c", b"{", Rejection(Reason.NOT_JSON, "", "cut off"))
+        return self._append(b"c", b"{", RejectionError(Reason.NOT_JSON, "", "cut off"))
 
     def end(self) -> Incoming:
         return self._append(None, b"", EndOfStream())
@@ -78,7 +78,7 @@ class Topic:
         return list(islice((message for message in self.messages if message.offset >= offset), most))
 
     def _append(
-        self, key: bytes | None, value: bytes, content: Prediction | Label | EndOfStream | Rejection
+        self, key: bytes | None, value: bytes, content: Prediction | Label | EndOfStream | RejectionError
     ) -> Incoming:
         count = len(self.messages)
         message = Incoming(count + count // 2, key, value, content)
@@ -131,7 +131,7 @@ class Partition:
         self.committed = offsets or self.committed
 
 
-class Crashed(Exception):
+class CrashedError(Exception):
     """The process died at the named step."""
 
 
@@ -167,7 +167,7 @@ class LoggedWorker:
         """Read that many messages and publish what they lead to; changed panes go out where ``flush``.
 
         Raises:
-            Crashed: at the step that ``crash`` names; ``close`` then leaves what a dead process leaves.
+            CrashedError: at the step that ``crash`` names; ``close`` then leaves what a dead process leaves.
         """
         batch = self._read(0, self.partition.predictions, predictions), self._read(1, self.partition.labels, labels)
         split = self._catch_up.split(*batch)
@@ -177,7 +177,7 @@ class LoggedWorker:
         touched = bool(split.predictions or split.labels)
         effects = self.join.absorb(split.predictions, split.labels) if touched else Effects()
         if crash == "before-publish":
-            raise Crashed(crash)
+            raise CrashedError(crash)
         if self._catch_up.done and (flush or touched):
             self._publish(effects, touched, flush, crash)
         return effects
@@ -203,7 +203,7 @@ class LoggedWorker:
         progress = self.join.progress(idle=False) if flush else None
         self.partition.transact(effects, panes, progress, self._committable() if touched else None)
         if crash == "before-store-commit":
-            raise Crashed(crash)
+            raise CrashedError(crash)
         if flush:
             self.join.published()
         self.join.commit()

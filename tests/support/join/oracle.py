@@ -8,7 +8,7 @@ import msgspec
 import pandas as pd
 
 from contract.messages import Label, ModelRef, Prediction, SampleRow, Summary
-from contract.rejection import Reason, Rejection
+from contract.rejection import Reason, RejectionError
 from monitor import panes
 from monitor.join.incoming import EndOfStream, Incoming
 from tests.support.join.log import RULES, SAMPLE_SIZE, SCHEMA, Partition, Topic
@@ -147,7 +147,7 @@ def _accept(topic: Topic) -> tuple[list[Accepted], list[Incoming]]:
         if isinstance(content, EndOfStream):
             epoch += 1
             continue
-        if isinstance(content, Rejection):
+        if isinstance(content, RejectionError):
             refused.append(message)
             continue
         if content.event_time >= max(times, default=0) - RULES.out_of_orderness - LATENESS:
@@ -159,7 +159,7 @@ def _accept(topic: Topic) -> tuple[list[Accepted], list[Incoming]]:
 
 
 def _reason(message: Incoming, late: Reason) -> Reason:
-    return message.content.reason if isinstance(message.content, Rejection) else late
+    return message.content.reason if isinstance(message.content, RejectionError) else late
 
 
 def _start(prediction: Prediction) -> int:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.messages import Label, prediction_type
-from contract.rejection import Reason, Rejection, check_event_time, check_key, decode
+from contract.rejection import Reason, RejectionError, check_event_time, check_key, decode
 from contract.schema import load_schema
 from contract.topics import MAX_VALUE_BYTES
 from tests.support.messages import DAY, START, customer, encode, label
@@ -28,7 +28,7 @@ SCORED = customer(1) | {
 
 
 def rejected(decoder: "msgspec.json.Decoder[Any]", value: bytes | None) -> tuple[Reason, str]:
-    with pytest.raises(Rejection) as raised:
+    with pytest.raises(RejectionError) as raised:
         decode(decoder, value)
     assert raised.value.detail
     return raised.value.reason, raised.value.field
@@ -117,7 +117,7 @@ def test_no_depth_of_nesting_gets_through(depth: int, inner: str) -> None:
 
 @given(st.binary(max_size=40))
 def test_whatever_the_bytes_a_message_is_read_or_rejected(value: bytes) -> None:
-    with pytest.raises(Rejection):
+    with pytest.raises(RejectionError):
         decode(LABEL, value)
 
 
@@ -126,7 +126,7 @@ def test_whatever_is_done_to_a_good_message_it_is_read_or_rejected(data: st.Data
     value = bytearray(encode(SCORED))
     for position in data.draw(st.lists(st.integers(0, len(value) - 1), max_size=4)):
         value[position] = data.draw(st.integers(0, 255))
-    with suppress(Rejection):
+    with suppress(RejectionError):
         decode(PREDICTION, bytes(value))
 
 
@@ -134,7 +134,7 @@ def test_the_key_is_the_customer() -> None:
     check_key(b"c7", "c7")
     check_key("Zoë".encode(), "Zoë")
     for key, reason in ((None, Reason.NULL_KEY), (b"", Reason.KEY_MISMATCH), (b'"c7"', Reason.KEY_MISMATCH)):
-        with pytest.raises(Rejection) as raised:
+        with pytest.raises(RejectionError) as raised:
             check_key(key, "c7")
         assert (raised.value.reason, raised.value.field) == (reason, "key")
 
@@ -144,13 +144,13 @@ def test_event_times_from_2000_to_a_day_ahead_are_plausible() -> None:
     for plausible in (946_684_800_000, now, now + DAY):
         check_event_time(plausible, now)
     for absurd in (946_684_799_999, 0, -1, now // 1_000, now + DAY + 1, now * 1_000):
-        with pytest.raises(Rejection) as raised:
+        with pytest.raises(RejectionError) as raised:
             check_event_time(absurd, now)
         assert (raised.value.reason, raised.value.field) == (Reason.IMPLAUSIBLE_EVENT_TIME, "event_time")
 
 
 def test_a_rejection_reads_as_a_sentence() -> None:
-    assert str(Rejection(Reason.NOT_JSON, "", "cut off")) == "not-json: cut off"
-    assert str(Rejection(Reason.WRONG_TYPE, "features.Age", "Expected `int`")) == (
+    assert str(RejectionError(Reason.NOT_JSON, "", "cut off")) == "not-json: cut off"
+    assert str(RejectionError(Reason.WRONG_TYPE, "features.Age", "Expected `int`")) == (
         "wrong-type at features.Age: Expected `int`"
     )

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import Producer
 
 from contract.kafka.dead_letters import produce_dead_letter
-from contract.rejection import Reason, Rejection
+from contract.rejection import Reason, RejectionError
 
 
 class Recorder:
@@ -22,7 +22,7 @@ class Recorder:
 @pytest.mark.parametrize(("key", "value"), [(b"c7", b"\xff\x00{"), (None, None), (b"", b"")])
 def test_bytes_reason_and_origin(key: bytes | None, value: bytes | None) -> None:
     producer = Recorder()
-    rejection = Rejection(Reason.OUT_OF_RANGE, "features.Age", "x" * 5_000)
+    rejection = RejectionError(Reason.OUT_OF_RANGE, "features.Age", "x" * 5_000)
     origin = ("customers", 3, 2**40)
     produce_dead_letter(
         cast(Producer, producer), "dead-letters", rejection, key=key, value=value, origin=origin, time=17

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from contract.kafka import transactions
-from contract.kafka.transactions import BatchAborted, Transactions
+from contract.kafka.transactions import BatchAbortedError, Transactions
 
 OFFSETS = [TopicPartition("customers", 0, 7)]
 
@@ -56,7 +56,7 @@ def test_a_call_that_hangs_is_left_behind_with_its_producer(
     made = [FakeProducer(returned.wait), FakeProducer(lambda: None)]
     waiting = iter(made)
     subject = Transactions(lambda: next(waiting), 0.05, named=False)  # type: ignore[arg-type,return-value]
-    with pytest.raises(BatchAborted, match="does not return"):
+    with pytest.raises(BatchAbortedError, match="does not return"):
         subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
     subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
     assert [producer.committed for producer in made] == [False, True]
@@ -69,7 +69,7 @@ def test_what_the_call_raises_is_dealt_with_as_ever() -> None:
     made = [FakeProducer(refuse), FakeProducer(lambda: None)]
     waiting = iter(made)
     subject = Transactions(lambda: next(waiting), 5, named=False)  # type: ignore[arg-type,return-value]
-    with pytest.raises(BatchAborted):
+    with pytest.raises(BatchAbortedError):
         subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
     subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
     assert made[1].committed
@@ -77,8 +77,8 @@ def test_what_the_call_raises_is_dealt_with_as_ever() -> None:
 
 def test_a_batch_that_is_given_up_while_it_is_filled_says_why() -> None:
     def fill(_producer: object) -> None:
-        raise BatchAborted("the producer's queue is full")
+        raise BatchAbortedError("the producer's queue is full")
 
     subject = Transactions(lambda: FakeProducer(lambda: None), 5, named=False)  # type: ignore[arg-type,return-value]
-    with pytest.raises(BatchAborted, match="the producer's queue is full"):
+    with pytest.raises(BatchAbortedError, match="the producer's queue is full"):
         subject.run(fill, OFFSETS, FakeConsumer())  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from confluent_kafka import Message
 
 from contract.kafka.control import end_of_stream_message
 from contract.messages import Label, Prediction, encode, prediction_type
-from contract.rejection import Reason, Rejection
+from contract.rejection import Reason, RejectionError
 from contract.schema import load_schema
 from monitor.join.incoming import EndOfStream, Incoming, IncomingReader
 from tests.support import messages
@@ -68,7 +68,7 @@ def test_the_end_of_the_stream_has_a_header_and_no_key() -> None:
     value, headers = end_of_stream_message(messages.START)
     assert read_label(Sent(None, value, headers)).content == EndOfStream()
     # a customer cannot end the stream
-    assert isinstance(read_label(Sent(KEY, value, headers)).content, Rejection)
+    assert isinstance(read_label(Sent(KEY, value, headers)).content, RejectionError)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,6 @@ def test_the_end_of_the_stream_has_a_header_and_no_key() -> None:
 )
 def test_what_cannot_be_read_comes_with_the_reason_and_its_bytes(sent: Sent, reason: Reason) -> None:
     incoming = read_label(sent)
-    assert isinstance(incoming.content, Rejection)
+    assert isinstance(incoming.content, RejectionError)
     assert incoming.content.reason == reason
     assert (incoming.offset, incoming.key, incoming.value) == (42, sent.key(), sent.value())

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from contract.messages import ModelRef
 from tests.support.join.check import check
-from tests.support.join.log import CHALLENGER, CHAMPION, Crashed, LoggedWorker, Partition, label, prediction
+from tests.support.join.log import CHALLENGER, CHAMPION, CrashedError, LoggedWorker, Partition, label, prediction
 
 CI = "CI" in os.environ
 PROFILE = settings(
@@ -130,7 +130,7 @@ class JoinMachine(RuleBasedStateMachine):
         number %= len(self.workers)
         try:
             self.workers[number].step(predictions, labels, flush=flush, crash=crash)
-        except Crashed:
+        except CrashedError:
             self._reopen(number)
 
     @rule(number=st.integers(0, 1))

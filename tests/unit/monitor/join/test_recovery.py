@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.join.check import check
-from tests.support.join.log import Crashed, LoggedWorker, Partition, label
+from tests.support.join.log import CrashedError, LoggedWorker, Partition, label
 from tests.support.join.log import prediction as predicted
 
 # RULES: panes of 4 h, out-of-orderness 2 h, lateness 10 h
@@ -33,7 +33,7 @@ def test_a_crash_neither_loses_nor_doubles_an_outcome(
 ) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.labels.append(label(1, 5))
-    with pytest.raises(Crashed):
+    with pytest.raises(CrashedError):
         worker.step(crash=crash)
     worker.close()
     worker = LoggedWorker(partition, tmp_path / "a")

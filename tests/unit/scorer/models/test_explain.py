@@ -26,7 +26,7 @@ from contract.models.registry import TRUSTED_TYPES
 from contract.records import columns_frame, features_type
 from contract.schema import Schema, parse_schema
 from scorer.models.direct import direct
-from scorer.models.explain import Explanation, NotExplainable, explainer
+from scorer.models.explain import Explanation, NotExplainableError, explainer
 from scorer.models.loaded import Model
 from tests.support.models import small_pipeline
 from training.kinds.kinds import KINDS
@@ -234,7 +234,7 @@ NAMES = {
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "xgboost"])
 def test_every_other_kind_is_refused_by_name_and_with_the_remedy(kind: str) -> None:
-    with pytest.raises(NotExplainable) as caught:
+    with pytest.raises(NotExplainableError) as caught:
         explainer(model_of(fitted(kind, "plain")))
     assert str(caught.value) == (
         f"churn v3 is of the kind {NAMES[kind]}, and only XGBoost models explain themselves; train one with "
@@ -246,7 +246,7 @@ def test_a_calibrated_model_is_refused() -> None:
     for kind, expected in (("xgboost", r"calibrated \(sigmoid\)"), ("logistic", "of the kind LogisticRegression")):
         pipeline = small_pipeline(kind, "plain", SCHEMA)
         whole = CalibratedClassifierCV(pipeline, method="sigmoid", ensemble=False, cv=2).fit(*table())
-        with pytest.raises(NotExplainable, match=expected):
+        with pytest.raises(NotExplainableError, match=expected):
             explainer(model_of(whole))
 
 
@@ -268,8 +268,8 @@ def other_makes() -> list[Any]:
 
 def test_an_xgboost_model_of_another_make_is_refused() -> None:
     for classifier in other_makes():
-        with pytest.raises(NotExplainable, match="another make"):
+        with pytest.raises(NotExplainableError, match="another make"):
             explainer(model_of(classifier))
     forest = Pipeline([("prepare", clone(USUAL)), ("classify", XGBRFClassifier(n_estimators=2))]).fit(*table())
-    with pytest.raises(NotExplainable, match="of the kind XGBRFClassifier"):
+    with pytest.raises(NotExplainableError, match="of the kind XGBRFClassifier"):
         explainer(model_of(forest))

@@ -13,7 +13,7 @@ import pytest
 from contract.messages import ModelRef
 from contract.records import features_type
 from contract.schema import load_schema
-from scorer.rest.micro_batch import MicroBatcher, NoModel
+from scorer.rest.micro_batch import MicroBatcher, NoModelError
 from scorer.testing import LogisticModel
 from tests.support.messages import features
 
@@ -89,7 +89,7 @@ def test_a_probability_that_is_no_number_is_no_answer() -> None:
 
 
 def test_without_a_model_there_is_no_answer() -> None:
-    with pytest.raises(NoModel):
+    with pytest.raises(NoModelError):
         asyncio.run(_once(lambda: None))
 
 

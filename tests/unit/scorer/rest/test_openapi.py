@@ -17,7 +17,7 @@ from contract.schema import Feature, Schema, load_schema, parse_schema
 from contract.settings import Settings, load_settings
 from scorer.rest.app import _ROUTES
 from scorer.rest.openapi import openapi_document
-from scorer.rest.problems import Problem
+from scorer.rest.problems import ProblemError
 from scorer.rest.requests import LabelRequest, RequestReader, most_explained, scoring_request_type
 from tests.support.messages import START
 from tests.support.tables.shapes import TELCO
@@ -65,7 +65,7 @@ def readers(schema: Schema, settings: Settings = SETTINGS) -> dict[str, RequestR
 def takes(reader: RequestReader[Any], body: Any) -> bool:
     try:
         reader.read(json.dumps(body).encode(), NOW)
-    except Problem:
+    except ProblemError:
         return False
     return True
 

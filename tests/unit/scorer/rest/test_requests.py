@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.records import record_type
-from contract.rejection import Rejection, decode
+from contract.rejection import RejectionError, decode
 from contract.schema import load_schema, parse_schema
-from scorer.rest.problems import Fault, Problem
+from scorer.rest.problems import Fault, ProblemError
 from scorer.rest.requests import (
     LabelRequest,
     RequestReader,
@@ -29,7 +29,7 @@ LABELS = RequestReader(SCHEMA, LabelRequest, limit=3, max_bytes=1_000_000)
 
 
 def faults(body: Any, reader: RequestReader[Any] = RECORDS) -> list[Fault]:
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(ProblemError) as raised:
         reader.read(body if isinstance(body, bytes) else encode(body), NOW)
     assert raised.value.status == 400
     return list(raised.value.errors)
@@ -166,7 +166,7 @@ def test_whatever_is_refused_is_explained(value: object) -> None:
     body = json.dumps(value).encode()
     try:
         RECORDS.read(body, NOW)
-    except Problem as problem:
+    except ProblemError as problem:
         errors = list(problem.errors)
     else:
         errors = [Fault("", "", "none", "none")]
@@ -184,12 +184,12 @@ def test_a_request_is_taken_exactly_if_the_stream_takes_the_record(row: dict[str
     try:
         decode(msgspec.json.Decoder(record_type(SCHEMA)), body)
         taken = True
-    except Rejection:
+    except RejectionError:
         taken = False
     try:
         RECORDS.read(body, NOW)
         assert taken
-    except Problem:
+    except ProblemError:
         assert not taken
 
 

@@ -10,15 +10,15 @@ from contract.schema import Schema, load_schema, parse_schema
 from tests.support.paths import REAL_TABLE
 from tests.support.tables.toy import toy_table
 from training.protocol.figure import balanced_f1, origin_figure
-from training.protocol.protocol import ReportResult
 from training.protocol.reproduction import (
     THRESHOLD,
     TREES,
     Reproduction,
     grid_search,
-    report_values,
     reproduce,
+    study_values,
 )
+from training.protocol.study import ReportResult
 from training.quality.plotting import png
 from training.table.prepare import Table, read_table
 
@@ -100,7 +100,7 @@ def test_the_same_seed_gives_the_same_figures() -> None:
 def test_the_grid_search_is_scikit_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.protocol.reproduction.RATES", (0.1, 0.01))
     monkeypatch.setattr("training.protocol.reproduction.DEPTHS", (3,))
-    values, _ = report_values(hard_table(400), SCHEMA)
+    values, _ = study_values(hard_table(400), SCHEMA)
     y = hard_table(400).y
     reference = GridSearchCV(
         XGBClassifier(random_state=0, n_jobs=1),
@@ -126,7 +126,7 @@ def other_schema(**features: dict[str, object]) -> Schema:
 
 def test_geography_is_dropped_and_a_feature_of_two_names_becomes_0_and_1() -> None:
     rows = hard_table(400)
-    values, dropped = report_values(rows, SCHEMA)
+    values, dropped = study_values(rows, SCHEMA)
     assert dropped == ("Geography",)
     assert values.shape == (400, len(SCHEMA.names) - 1)
     gender = values[:, [name for name in SCHEMA.names if name not in dropped].index("Gender")]
@@ -143,7 +143,7 @@ def test_another_data_set_loses_its_features_of_many_names_and_its_gaps_get_the_
         Balance={"kind": "numeric", "missing": True},
     )
     rows = read_table(table, schema)
-    values, dropped = report_values(rows, schema)
+    values, dropped = study_values(rows, schema)
     assert dropped == ("Geography",)
     assert (values[:10, 1] == np.median(table["Balance"].dropna())).all()
     with pytest.MonkeyPatch.context() as patch:
@@ -156,7 +156,7 @@ def test_another_data_set_loses_its_features_of_many_names_and_its_gaps_get_the_
 def test_a_data_set_of_which_nothing_is_left_is_told() -> None:
     schema = other_schema(Geography={"kind": "categorical", "categories": ["France", "Germany", "Spain"]})
     with pytest.raises(UserError, match="--protocol honest"):
-        report_values(read_table(toy_table(400), schema), schema)
+        study_values(read_table(toy_table(400), schema), schema)
 
 
 @pytest.mark.skipif(not REAL_TABLE.is_file(), reason="the public bank-churn table is not in ../shared/data")

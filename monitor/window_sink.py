@@ -7,7 +7,7 @@ from monitor.reports.process import ReportProcess
 from monitor.reports.reference import References
 
 
-class MonitorOutlet:
+class WindowSink:
     """Spools each window for MLflow, and asks for a report where a window says something new.
 
     A window is on disk when ``put`` returns. Reports are best effort: the topics still hold what they are made of.

@@ -66,11 +66,11 @@ def run(
 
     common = tags.about(schema, rows.data_hash)
     try:
-        with open_run(client, _TITLE, common | {tags.PROTOCOL: tags.REPORT}) as parent:
+        with open_run(client, _TITLE, common | {tags.PROTOCOL: tags.STUDY}) as parent:
             found = reproduce(rows, schema, seed, split_seed)
             for measured in found.all:
                 honest = measured is found.honest or measured is found.honest_smote
-                protocol = tags.HONEST if honest else tags.REPORT
+                protocol = tags.HONEST if honest else tags.STUDY
                 below = {tags.PROTOCOL: protocol, "mlflow.parentRunId": parent.run_id}
                 with open_run(client, measured.name, common | below) as child:
                     _log(child, measured, seed)

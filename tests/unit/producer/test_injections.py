@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contract.errors import UserError
 from contract.schema import load_schema
-from producer.drift import parse_drift
+from producer.injections import parse_drift
 from producer.randomness import uniforms
 
 SCHEMA = load_schema("bank_churn")

@@ -1,4 +1,4 @@
-"""What the outbox does where Kafka fails: with a producer of the test's own in librdkafka's place."""
+"""What the publisher does where Kafka fails: with a producer of the test's own in librdkafka's place."""
 
 import asyncio
 import threading
@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from contract.settings import Settings, load_settings
 from contract.topics import PREDICTIONS
-from scorer.rest import outbox
-from scorer.rest.outbox import Outbox, Outgoing, Unacknowledged
+from scorer.rest import publisher
+from scorer.rest.publisher import Outgoing, Publisher, UnacknowledgedError
 from tests.support.polling import eventually
 
 OnDelivery = Callable[[KafkaError | None, object], None]
@@ -61,18 +61,18 @@ def messages(count: int) -> list[Outgoing]:
     return [Outgoing(PREDICTIONS, b"key", str(number).encode()) for number in range(count)]
 
 
-def run(producers: Sequence[FakeProducer], work: Callable[[Outbox], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(producers: Sequence[FakeProducer], work: Callable[[Publisher], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     made = iter(producers)
 
     def make(_settings: Settings, _properties: object) -> FakeProducer:
         return next(made)
 
-    monkeypatch.setattr(outbox, "idempotent_producer", make)
-    monkeypatch.setattr(outbox, "_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(outbox, "_POLL_SECONDS", 0.001)
+    monkeypatch.setattr(publisher, "idempotent_producer", make)
+    monkeypatch.setattr(publisher, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(publisher, "_POLL_SECONDS", 0.001)
 
     async def main() -> Any:
-        box = Outbox(load_settings())
+        box = Publisher(load_settings())
         try:
             return await work(box)
         finally:
@@ -90,22 +90,22 @@ def test_a_request_is_acknowledged_once_all_of_its_messages_are(monkeypatch: pyt
 @pytest.mark.parametrize("place", [0, 2, 4])
 def test_one_message_that_fails_fails_its_request(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
     producer = FakeProducer([TIMED_OUT if number == place else None for number in range(5)])
-    with pytest.raises(Unacknowledged):
+    with pytest.raises(UnacknowledgedError):
         run([producer], lambda box: box.publish(messages(5)), monkeypatch)
 
 
 @pytest.mark.parametrize("error", [BufferError("full"), KafkaException(KafkaError(KafkaError._STATE))])
 def test_a_message_that_is_not_queued_fails_its_request(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Unacknowledged):
+    with pytest.raises(UnacknowledgedError):
         run([FakeProducer([None, error])], lambda box: box.publish(messages(3)), monkeypatch)
 
 
 def test_while_kafka_is_away_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     producer = FakeProducer([], reachable=False)
 
-    async def work(box: Outbox) -> None:
+    async def work(box: Publisher) -> None:
         await asyncio.to_thread(eventually, lambda: not box.reachable)
-        with pytest.raises(Unacknowledged, match="does not answer"):
+        with pytest.raises(UnacknowledgedError, match="does not answer"):
             await box.publish(messages(1))
         assert producer.sent == []
         producer.reachable = True
@@ -122,8 +122,8 @@ def test_a_producer_that_failed_for_good_is_replaced(
 ) -> None:
     broken, fresh = FakeProducer([outcome]), FakeProducer([])
 
-    async def work(box: Outbox) -> None:
-        with pytest.raises(Unacknowledged):
+    async def work(box: Publisher) -> None:
+        with pytest.raises(UnacknowledgedError):
             await box.publish(messages(1))
         await asyncio.to_thread(eventually, lambda: box._producer is fresh)
         await box.publish(messages(2))

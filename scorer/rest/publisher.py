@@ -16,16 +16,17 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from contract.errors import ChurnstreamError
 from contract.kafka.clients import idempotent_producer
 from contract.settings import Settings
 from contract.topics import PREDICTIONS
 
 _POLL_SECONDS = 0.1
 _LOOK_SECONDS = 1.0
-_log = logging.getLogger("churnstream.outbox")
+_log = logging.getLogger("churnstream.publisher")
 
 
-class Unacknowledged(Exception):
+class UnacknowledgedError(ChurnstreamError):
     """Kafka has not taken the messages, as far as is known."""
 
 
@@ -37,7 +38,7 @@ class Outgoing(NamedTuple):
     value: bytes
 
 
-class Outbox:
+class Publisher:
     """Sends for the event loop it was made on. Where Kafka is known to be away, ``publish`` fails at once."""
 
     def __init__(self, settings: Settings) -> None:
@@ -61,25 +62,25 @@ class Outbox:
         """Send ``messages`` and wait until Kafka has all of them.
 
         Raises:
-            Unacknowledged: it has not, within ``acknowledge_timeout_ms``.
+            UnacknowledgedError: it has not, within ``acknowledge_timeout_ms``.
         """
         if not self.reachable:
-            raise Unacknowledged("Kafka does not answer")
+            raise UnacknowledgedError("Kafka does not answer")
         acknowledged: asyncio.Future[KafkaError | None] = self._loop.create_future()
         delivery = _Delivery(len(messages), self._loop, acknowledged)
         for sent, message in enumerate(messages):
             try:
                 self._producer.produce(message.topic, message.value, message.key, on_delivery=delivery)
             except BufferError:
-                raise Unacknowledged(f"{sent} of {len(messages)} messages could be queued") from None
+                raise UnacknowledgedError(f"{sent} of {len(messages)} messages could be queued") from None
             except KafkaException as error:
                 self._broken = self._broken or _is_fatal(error)
-                raise Unacknowledged(error.args[0].str()) from None
+                raise UnacknowledgedError(error.args[0].str()) from None
         failure = await acknowledged
         if failure is not None:
             self.reachable = self.reachable and not failure.retriable() and failure.code() != KafkaError._MSG_TIMED_OUT
             self._broken = self._broken or failure.fatal()
-            raise Unacknowledged(failure.str())
+            raise UnacknowledgedError(failure.str())
 
     def close(self) -> None:
         """Let go of the connections, once what was sent has been delivered or given up."""

@@ -1,0 +1,56 @@
+"""One turn of a worker that reads, works and commits: a batch that failed is taken up again from the last commit."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from contract.kafka.consuming import BatchConsumer
+from contract.kafka.transactions import BatchAbortedError, Transactions
+from contract.worker.heartbeat import Heartbeat
+
+POLL_SECONDS = 0.2
+"""How long a turn waits for messages, so that a worker hears of its end in time."""
+_RETRY_SECONDS = 0.2
+
+
+class WorkerLoop:
+    """What the turns of every transactional worker share.
+
+    ``on_abort`` is called after a failed batch, to drop what was in memory of it.
+    """
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        reader: BatchConsumer,
+        heartbeat: Heartbeat,
+        log: logging.Logger,
+        on_abort: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._transactions = transactions
+        self._reader = reader
+        self._heartbeat = heartbeat
+        self._log = log
+        self._on_abort = on_abort
+
+    def turn(self, work: Callable[[], None], stop: threading.Event) -> None:
+        """Call ``work`` with a producer ready; a batch that it gives up is read again after a pause.
+
+        Raises:
+            FencedError: another worker took over under this one's name.
+            UserError: a topic is gone or may not be read, or what ``work`` raises.
+        """
+        try:
+            self._transactions.prepare()
+            work()
+            self._heartbeat.beat()
+        except BatchAbortedError as error:
+            self._log.info("batch aborted: %s", error)
+            self._reader.invalidate()
+            self._on_abort()
+            stop.wait(_RETRY_SECONDS)
+
+    def close(self) -> None:
+        """Leave the consumer group and let go of the producer."""
+        self._reader.close()
+        self._transactions.close()
