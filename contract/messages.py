@@ -31,7 +31,7 @@ class ModelRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=Tr
     role: Role = "champion"
 
 
-class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RecordPosition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the scored record stands on ``customers``."""
 
     partition: int
@@ -57,7 +57,7 @@ class Prediction(Record, frozen=True, forbid_unknown_fields=True, kw_only=True):
     predicted: Binary
     threshold: Probability
     model: ModelRef
-    source: Origin | None
+    source: RecordPosition | None
 
 
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

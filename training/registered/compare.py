@@ -190,12 +190,12 @@ def _of_candidates(client: "MlflowClient", run_ids: tuple[str, str]) -> _Sides:
 
 
 @dataclass(frozen=True)
-class _Compared:
+class _ComparedVersion:
     title: str
     tags: Mapping[str, str]
 
 
-def _candidate(client: "MlflowClient", run_id: str) -> tuple[_Compared, tuple[Labels, ScoredRows]]:
+def _candidate(client: "MlflowClient", run_id: str) -> tuple[_ComparedVersion, tuple[Labels, ScoredRows]]:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -212,7 +212,7 @@ def _candidate(client: "MlflowClient", run_id: str) -> tuple[_Compared, tuple[La
             f"that can be compared; give {CANDIDATES}"
         )
     y, scores = validation
-    return _Compared(str(run.info.run_name), run.data.tags), (y, ScoredRows(scores, threshold))
+    return _ComparedVersion(str(run.info.run_name), run.data.tags), (y, ScoredRows(scores, threshold))
 
 
 def _logged(found: Contrast) -> dict[str, float]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from contract.messages import JoinProgress, Label, ModelRef, Origin, Outcome, Pane, Prediction, encode
+from contract.messages import JoinProgress, Label, ModelRef, Outcome, Pane, Prediction, RecordPosition, encode
 from contract.records import features_type
 from contract.rejection import Reason, RejectionError
 from contract.schema import parse_schema
@@ -49,7 +49,7 @@ def prediction(number: int, hours: float, *, model: ModelRef = CHAMPION, custome
         predicted=int(probability >= 0.5),
         threshold=0.5,
         model=model,
-        source=Origin(0, number),
+        source=RecordPosition(0, number),
     )
 
 
