@@ -13,11 +13,11 @@ from contract.worker.clock import SystemClock
 from contract.worker.process import in_background, stop_on_signals
 from scorer.models.swap import Champion
 from scorer.rest.app import create_app
-from scorer.rest.live_metrics import LiveMetrics
-from scorer.rest.publisher import Publisher
 from scorer.rest.service import Parts
-from scorer.rest.sinks import LocalSink, Sink, StreamSink
-from scorer.rest.stream_time import StreamTime
+from scorer.serving.live_metrics import LiveMetrics
+from scorer.serving.publisher import Publisher
+from scorer.serving.sinks import LocalSink, Sink, StreamSink
+from scorer.serving.stream_time import StreamTime
 
 _BACKLOG = 2_048
 _GRACE_SECONDS = 5

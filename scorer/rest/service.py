@@ -20,7 +20,6 @@ from contract.worker.clock import Clock
 from scorer.models.explain import NotExplainableError, explainer
 from scorer.models.loaded import Model
 from scorer.models.swap import Champion
-from scorer.rest.admission import Admission
 from scorer.rest.answers import (
     ExplainedAnswer,
     Health,
@@ -34,7 +33,6 @@ from scorer.rest.answers import (
 from scorer.rest.guard import authorise, declared_size, json_body
 from scorer.rest.home import DESCRIPTION, NAME, page
 from scorer.rest.instruments import MEDIA_TYPE, Instruments
-from scorer.rest.micro_batch import BatchAnswer, MicroBatcher, NoModelError
 from scorer.rest.problems import ProblemError, unavailable
 from scorer.rest.requests import (
     Item,
@@ -47,7 +45,9 @@ from scorer.rest.requests import (
     most_explained,
     scoring_request_type,
 )
-from scorer.rest.sinks import Sink
+from scorer.serving.admission import Admission
+from scorer.serving.micro_batch import BatchAnswer, MicroBatcher, NoModelError
+from scorer.serving.sinks import Sink
 
 _BODIES = 16
 """Bodies of the largest size that are read at once, or more smaller ones: memory that clients can take up."""

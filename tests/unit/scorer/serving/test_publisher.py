@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from contract.settings import Settings, load_settings
 from contract.topics import PREDICTIONS
-from scorer.rest import publisher
-from scorer.rest.publisher import Outgoing, Publisher, UnacknowledgedError
+from scorer.serving import publisher
+from scorer.serving.publisher import Outgoing, Publisher, UnacknowledgedError
 from tests.support.polling import eventually
 
 OnDelivery = Callable[[KafkaError | None, object], None]

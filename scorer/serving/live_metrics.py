@@ -16,7 +16,7 @@ from contract.models.registry import registry_client
 from contract.settings import Settings
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.outage import Outage
-from scorer.rest.live_counts import Answered, LiveCounts
+from scorer.serving.live_counts import Answered, LiveCounts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -7,9 +7,9 @@ from contract.messages import Label, Prediction, encode
 from contract.rejection import Reason
 from contract.settings import Settings
 from contract.topics import LABELS, MAX_VALUE_BYTES, PREDICTIONS
-from scorer.rest.live_metrics import LiveMetrics
 from scorer.rest.problems import Fault, ProblemError, unavailable
-from scorer.rest.publisher import Outgoing, Publisher, UnacknowledgedError
+from scorer.serving.live_metrics import LiveMetrics
+from scorer.serving.publisher import Outgoing, Publisher, UnacknowledgedError
 
 
 class Sink(Protocol):

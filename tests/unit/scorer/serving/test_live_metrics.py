@@ -13,7 +13,7 @@ from sklearn import metrics as sk
 from contract.confusion import Confusion
 from contract.messages import ModelRef
 from contract.settings import Settings
-from scorer.rest.live_metrics import LiveMetrics
+from scorer.serving.live_metrics import LiveMetrics
 from tests.support.polling import eventually
 
 V3, V4 = ModelRef("churn", 3), ModelRef("churn", 4)

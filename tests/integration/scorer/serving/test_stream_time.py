@@ -18,7 +18,7 @@ from contract.kafka.provision import ensure_topics
 from contract.settings import Settings
 from contract.testing import ManualClock
 from contract.topics import CUSTOMERS
-from scorer.rest.stream_time import StreamTime
+from scorer.serving.stream_time import StreamTime
 from tests.support.kafka.topics import TIMEOUT, end_stream, send, stream_settings
 from tests.support.messages import DAY, START, customer, encode, key
 from tests.support.polling import eventually

@@ -15,7 +15,7 @@ from contract.messages import ModelRef
 from contract.models.registry import registry_client
 from contract.settings import Settings
 from contract.testing import ManualClock
-from scorer.rest.live_metrics import LiveMetrics
+from scorer.serving.live_metrics import LiveMetrics
 from tests.support.join.log import prediction
 from tests.support.polling import eventually
 
