@@ -14,19 +14,19 @@ from scorer.rest.home import NAME
 from scorer.rest.instruments import Instruments
 from scorer.rest.openapi import openapi_document
 from scorer.rest.problems import ProblemError
-from scorer.rest.service import Parts, Service
+from scorer.rest.routes import Parts, Routes
 
-Handler = Callable[[Service, Request], Awaitable[Response]]
+Handler = Callable[[Routes, Request], Awaitable[Response]]
 
 _ROUTES: dict[str, tuple[str, Handler]] = {
-    "/": ("GET", Service.home),
-    "/predict": ("POST", Service.predict),
-    "/labels": ("POST", Service.label),
-    "/explain": ("POST", Service.explain),
-    "/model": ("GET", Service.model),
-    "/health": ("GET", Service.health),
-    "/ready": ("GET", Service.ready),
-    "/metrics": ("GET", Service.metrics),
+    "/": ("GET", Routes.home),
+    "/predict": ("POST", Routes.predict),
+    "/labels": ("POST", Routes.label),
+    "/explain": ("POST", Routes.explain),
+    "/model": ("GET", Routes.model),
+    "/health": ("GET", Routes.health),
+    "/ready": ("GET", Routes.ready),
+    "/metrics": ("GET", Routes.metrics),
 }
 _SAID = {404: "there is no such page; see /docs", 405: "this page does not take this method; see /docs"}
 
@@ -38,9 +38,9 @@ def create_app(parts: Parts) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = Service(parts, instruments)
+        app.state.routes = Routes(parts, instruments)
         yield
-        await app.state.service.close()
+        await app.state.routes.close()
 
     app = FastAPIOffline(title=NAME, redoc_url=None, lifespan=lifespan, redirect_slashes=False)
     # requests are checked by the types of the stream, so the document is made from these
@@ -60,7 +60,7 @@ def create_app(parts: Parts) -> FastAPI:
 
 def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        return await handler(request.app.state.service, request)
+        return await handler(request.app.state.routes, request)
 
     return endpoint
 

@@ -13,7 +13,7 @@ from contract.worker.clock import SystemClock
 from contract.worker.process import in_background, stop_on_signals
 from scorer.models.swap import Champion
 from scorer.rest.app import create_app
-from scorer.rest.service import Parts
+from scorer.rest.routes import Parts
 from scorer.serving.live_metrics import LiveMetrics
 from scorer.serving.publisher import Publisher
 from scorer.serving.sinks import LocalSink, Sink, StreamSink

@@ -18,7 +18,7 @@ import uvicorn
 from churnstream.processes.orphans import OrphanGuard
 from contract.settings import Settings
 from scorer.rest.app import create_app
-from scorer.rest.service import Parts
+from scorer.rest.routes import Parts
 from tests.support.kafka.topics import environment
 from tests.support.paths import ROOT
 from tests.support.polling import eventually

@@ -22,7 +22,7 @@ from contract.testing import ManualClock
 from scorer.models.loaded import Model
 from scorer.models.swap import Champion
 from scorer.rest import guard
-from scorer.rest.service import Parts
+from scorer.rest.routes import Parts
 from scorer.testing import MemorySink
 from tests.support.messages import START, customer, features
 from tests.support.service.process import answering

@@ -71,7 +71,7 @@ class Parts:
     links: dict[str, str]
 
 
-class Service:
+class Routes:
     """One method per route. Made, used and closed on the event loop that answers."""
 
     def __init__(self, parts: Parts, instruments: Instruments) -> None:
