@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.messages import Label, ModelRef, Prediction
-from scorer.rest.problems import unavailable
+from scorer.serving.errors import UnavailableError
 
 
 @dataclass
@@ -39,9 +39,9 @@ class MemorySink:
     closed: bool = False
 
     async def take(self, predictions: Sequence[Prediction], labels: Sequence[Label]) -> None:
-        """Keep them, or refuse them with 503."""
+        """Keep them, or raise an ``UnavailableError``."""
         if self.hindrance:
-            raise unavailable(self.hindrance)
+            raise UnavailableError(self.hindrance)
         self.predictions.extend(predictions)
         self.labels.extend(labels)
 

@@ -14,7 +14,8 @@ from scorer.rest.home import NAME
 from scorer.rest.instruments import Instruments
 from scorer.rest.openapi import openapi_document
 from scorer.rest.problems import ProblemError
-from scorer.rest.routes import Parts, Routes
+from scorer.rest.routes import Routes
+from scorer.serving.predictor import Parts
 
 Handler = Callable[[Routes, Request], Awaitable[Response]]
 
@@ -31,14 +32,14 @@ _ROUTES: dict[str, tuple[str, Handler]] = {
 _SAID = {404: "there is no such page; see /docs", 405: "this page does not take this method; see /docs"}
 
 
-def create_app(parts: Parts) -> FastAPI:
-    """The application. Its service lives from the server's start to its stop."""
+def create_app(parts: Parts, links: dict[str, str]) -> FastAPI:
+    """The application, whose parts live from the server's start to its stop; ``links`` as for ``Routes``."""
     instruments = Instruments()
     document = openapi_document(parts.schema, parts.settings, version(NAME))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.routes = Routes(parts, instruments)
+        app.state.routes = Routes(parts, instruments, links)
         yield
         await app.state.routes.close()
 

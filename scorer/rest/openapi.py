@@ -18,7 +18,8 @@ from scorer.rest.answers import (
 )
 from scorer.rest.problems import MEDIA_TYPE as PROBLEM
 from scorer.rest.problems import ProblemDetails
-from scorer.rest.requests import LONGEST_CUSTOMER, LabelRequest, expected, most_explained, scoring_request_type
+from scorer.rest.requests import expected
+from scorer.serving.requests import LONGEST_CUSTOMER, LabelRequest, most_explained, scoring_request_type
 
 Document = dict[str, Any]
 _JSON = "application/json"

@@ -1,25 +1,12 @@
-"""The REST service's routes: the model that scores the stream, for one request at a time.
+"""What each route does: a request read, the data plane asked, its answer written."""
 
-Guarantees: an answer depends on its request and the model's version alone; nothing is fitted, and nothing is kept
-between requests. With Kafka, an answer that was given is on ``predictions``, and a label that was accepted on
-``labels``. A request is answered whole or not at all.
-"""
-
-import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from contract.messages import Label, Prediction, prediction_type
-from contract.schema import Schema
-from contract.settings import Settings
-from contract.worker.clock import Clock
-from scorer.models.explain import NotExplainableError, explainer
-from scorer.models.loaded import Model
-from scorer.models.swap import Champion
+from contract.messages import Prediction
 from scorer.rest.answers import (
     ExplainedAnswer,
     Health,
@@ -33,117 +20,63 @@ from scorer.rest.answers import (
 from scorer.rest.guard import authorise, declared_size, json_body
 from scorer.rest.home import DESCRIPTION, NAME, page
 from scorer.rest.instruments import MEDIA_TYPE, Instruments
-from scorer.rest.problems import ProblemError, unavailable
-from scorer.rest.requests import (
-    Item,
-    LabelRequest,
-    Read,
-    RequestReader,
-    ScoringRequest,
-    customer_of,
-    expected,
-    most_explained,
-    scoring_request_type,
-)
+from scorer.rest.problems import told_over_http
+from scorer.rest.requests import Item, Read, RequestReader, expected
 from scorer.serving.admission import Admission
-from scorer.serving.micro_batch import BatchAnswer, MicroBatcher, NoModelError
-from scorer.serving.sinks import Sink
+from scorer.serving.predictor import ExplainedRecord, Parts, Predictor
+from scorer.serving.requests import LabelRequest, most_explained, scoring_request_type
 
 _BODIES = 16
 """Bodies of the largest size that are read at once, or more smaller ones: memory that clients can take up."""
-_NO_MODEL = "no model has been loaded yet; register one with `churnstream train`"
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a service is made of.
-
-    ``make_sink`` is called on the event loop. ``now`` gives the event time of a request that has none, ``clock`` wall
-    time. ``links`` are the pages that the home page points to, by what they show.
-    """
-
-    settings: Settings
-    schema: Schema
-    champion: Champion
-    make_sink: Callable[[], Sink]
-    now: Clock
-    clock: Clock
-    links: dict[str, str]
 
 
 class Routes:
-    """One method per route. Made, used and closed on the event loop that answers."""
+    """One method per route. Made, used and closed on the event loop that answers.
 
-    def __init__(self, parts: Parts, instruments: Instruments) -> None:
+    ``links`` are the pages that the home page points to, by what they show.
+    """
+
+    def __init__(self, parts: Parts, instruments: Instruments, links: dict[str, str]) -> None:
         settings, schema = parts.settings, parts.schema
         self._parts = parts
         self._instruments = instruments
-        self._admission = Admission(settings.http_queue)
+        self._links = links
         self._bodies = Admission(_BODIES * settings.http_max_bytes)
         records, limit, max_bytes = scoring_request_type(schema), settings.http_max_records, settings.http_max_bytes
         self._records = RequestReader(schema, records, limit, max_bytes)
         self._explained = RequestReader(schema, records, most_explained(settings), max_bytes)
         self._labels = RequestReader(schema, LabelRequest, limit, max_bytes)
-        self._prediction = prediction_type(schema)
-        self._sink = parts.make_sink()
-        self._batcher = MicroBatcher(lambda: parts.champion.model, instruments.batch.observe)
+        self._predictor = Predictor(parts, instruments.batch.observe)
 
     async def close(self) -> None:
         """Let go of everything; requests in work are answered before this is called."""
-        await asyncio.to_thread(self._batcher.close)
-        await asyncio.to_thread(self._sink.close)
+        await self._predictor.close()
 
     async def predict(self, request: Request) -> Response:
         read = await self._read(request, self._records)
-        with self._admission.enter(len(read.items)):
-            answer = await self._score(read.items)
-            predictions, labels = self._predictions(read.items, answer)
-            await self._sink.take(predictions, labels)
+        with told_over_http(read.many):
+            predictions = await self._predictor.predict(read.items)
         self._instruments.records.inc(len(predictions))
-        self._instruments.labels.inc(len(labels))
+        self._instruments.labels.inc(sum(item.true_value is not None for item in read.items))
         return _answered(read, [_scored(one) for one in predictions])
 
     async def label(self, request: Request) -> Response:
         read = await self._read(request, self._labels)
-        now = self._parts.now.now()
-        labels = [
-            Label(
-                item.record_id,
-                item.customer_id or customer_of(item.record_id),
-                now if item.event_time is None else item.event_time,
-                item.label,
-            )
-            for item in read.items
-        ]
-        with self._admission.enter(len(labels)):
-            await self._sink.take([], labels)
+        with told_over_http(read.many):
+            labels = await self._predictor.label(read.items)
         self._instruments.labels.inc(len(labels))
         return _json(LabelsAccepted(len(labels)), 202)
 
     async def explain(self, request: Request) -> Response:
         read = await self._read(request, self._explained)
-        with self._admission.enter(len(read.items)):
-            answer = await self._score(read.items)
-            try:
-                explain = explainer(answer.model).explain
-            except NotExplainableError as error:
-                raise ProblemError(400, str(error)) from None
-            parts = await asyncio.to_thread(explain, [item.features for item in read.items])
-        return _answered(
-            read,
-            [
-                ExplainedAnswer(
-                    item.identified()[0], probability, part.margin, part.bias, part.contributions, answer.model.ref
-                )
-                for item, part, probability in zip(read.items, parts, answer.probabilities.tolist(), strict=True)
-            ],
-        )
+        with told_over_http(read.many):
+            explained = await self._predictor.explain(read.items)
+        return _answered(read, [_taken_apart(one) for one in explained])
 
     async def model(self, request: Request) -> Response:
         authorise(request, self._parts.settings.http_token)
-        serving = self._parts.champion.current
-        if serving is None:
-            raise unavailable(_NO_MODEL)
+        with told_over_http():
+            serving = self._predictor.serving
         model = serving.model
         served = ServedModel(
             model.ref,
@@ -160,66 +93,29 @@ class Routes:
         return _json(Health())
 
     async def ready(self, _request: Request) -> Response:
-        hindrances = self._hindrances()
+        hindrances = self._predictor.hindrances
         return _json(Readiness(not hindrances, hindrances), 503 if hindrances else 200)
 
     async def metrics(self, request: Request) -> Response:
         authorise(request, self._parts.settings.http_token)
         champion, instruments = self._parts.champion, self._instruments
-        instruments.in_work.set(self._admission.inside)
+        instruments.in_work.set(self._predictor.in_work)
         instruments.model_version.set(champion.model.ref.version if champion.model else 0)
         instruments.model_refused.set(champion.refused.version if champion.refused else 0)
-        instruments.ready.set(not self._hindrances())
+        instruments.ready.set(not self._predictor.hindrances)
         return Response(instruments.exposition(), media_type=MEDIA_TYPE)
 
     async def home(self, request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(page(self._parts.links))
-        return _json(Home(NAME, DESCRIPTION, self._parts.links))
+            return HTMLResponse(page(self._links))
+        return _json(Home(NAME, DESCRIPTION, self._links))
 
     async def _read(self, request: Request, reader: RequestReader[Item]) -> Read[Item]:
         settings = self._parts.settings
         authorise(request, settings.http_token)
-        with self._bodies.enter(declared_size(request, settings.http_max_bytes)):
+        with told_over_http(), self._bodies.enter(declared_size(request, settings.http_max_bytes)):
             body = await json_body(request, settings.http_max_bytes)
-        return reader.read(body, self._parts.clock.now())
-
-    async def _score(self, items: Sequence[ScoringRequest]) -> BatchAnswer[Model]:
-        try:
-            return await self._batcher.score([item.features for item in items])
-        except NoModelError:
-            raise unavailable(_NO_MODEL) from None
-
-    def _predictions(
-        self, items: Sequence[ScoringRequest], answer: BatchAnswer[Model]
-    ) -> tuple[list[Prediction], list[Label]]:
-        now = self._parts.now.now()
-        predictions = []
-        labels = []
-        rows = zip(items, answer.probabilities.tolist(), answer.decisions.tolist(), strict=True)
-        for item, probability, decision in rows:
-            record_id, customer_id = item.identified()
-            event_time = now if item.event_time is None else item.event_time
-            predictions.append(
-                self._prediction(
-                    record_id=record_id,
-                    customer_id=customer_id,
-                    event_time=event_time,
-                    features=item.features,
-                    probability=probability,
-                    predicted=decision,
-                    threshold=answer.model.threshold,
-                    model=answer.model.ref,
-                    source=None,
-                )
-            )
-            if item.true_value is not None:
-                labels.append(Label(record_id, customer_id, event_time, item.true_value))
-        return predictions, labels
-
-    def _hindrances(self) -> list[str]:
-        found = [None if self._parts.champion.model else _NO_MODEL, self._sink.hindrance]
-        return [one for one in found if one]
+        return reader.read(body)
 
 
 def _scored(prediction: Prediction) -> ScoringAnswer:
@@ -231,6 +127,18 @@ def _scored(prediction: Prediction) -> ScoringAnswer:
         prediction.predicted,
         prediction.threshold,
         prediction.model,
+    )
+
+
+def _taken_apart(record: ExplainedRecord) -> ExplainedAnswer:
+    explanation = record.explanation
+    return ExplainedAnswer(
+        record.record_id,
+        record.probability,
+        explanation.margin,
+        explanation.bias,
+        explanation.contributions,
+        record.model,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from scorer.rest.problems import ProblemError
+from scorer.serving.errors import OverloadedError
 
 
 class Admission:
@@ -18,10 +18,10 @@ class Admission:
         """Hold room for ``items`` during the block.
 
         Raises:
-            ProblemError: 429, there is not enough left.
+            OverloadedError: there is not enough left.
         """
         if self.inside + items > self._limit:
-            raise ProblemError(429, "too much is in work already; try again in a second", headers={"Retry-After": "1"})
+            raise OverloadedError("too much is in work already; try again in a second")
         self.inside += items
         try:
             yield

@@ -15,17 +15,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from contract.errors import ChurnstreamError
 from scorer.models.scores import Scores, finite_scores
+from scorer.serving.errors import NoModelError
 
 MOST_RECORDS = 10_000
 """Records after which a batch takes no further request."""
 
 Model = TypeVar("Model", bound=Scores)
-
-
-class NoModelError(ChurnstreamError):
-    """No model has been loaded yet."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from contract.messages import Label, Prediction, encode
 from contract.rejection import Reason
 from contract.settings import Settings
 from contract.topics import LABELS, MAX_VALUE_BYTES, PREDICTIONS
-from scorer.rest.problems import Fault, ProblemError, unavailable
+from scorer.serving.errors import RecordFault, RequestTooLargeError, UnavailableError, UnknownRecordError
 from scorer.serving.live_metrics import LiveMetrics
 from scorer.serving.publisher import Outgoing, Publisher, UnacknowledgedError
 
@@ -24,7 +24,7 @@ class Sink(Protocol):
         """Take all of a request, durably as far as this sink keeps anything.
 
         Raises:
-            ProblemError: it cannot; 503 where it may later.
+            ServingError: it cannot; an ``UnavailableError`` where it may later.
         """
         ...
 
@@ -48,14 +48,14 @@ class StreamSink:
     async def take(self, predictions: Sequence[Prediction], labels: Sequence[Label]) -> None:
         messages = [Outgoing(self._predictions, one.customer_id.encode(), encode(one)) for one in predictions]
         if any(len(message.value) > MAX_VALUE_BYTES for message in messages):
-            raise ProblemError(
-                413, f"a record has more than {MAX_VALUE_BYTES} bytes, which is more than the stream takes"
+            raise RequestTooLargeError(
+                f"a record has more than {MAX_VALUE_BYTES} bytes, which is more than the stream takes"
             )
         messages += [Outgoing(self._labels, one.customer_id.encode(), encode(one)) for one in labels]
         try:
             await self._publisher.publish(messages)
         except UnacknowledgedError as error:
-            raise unavailable(
+            raise UnavailableError(
                 f"Kafka has not acknowledged the request ({error}); try again, under the same record_id if you gave "
                 f"one: what did get there is counted once"
             ) from None
@@ -78,11 +78,17 @@ class LocalSink:
         self._metrics.predicted(predictions)
         unknown = self._metrics.labelled([(one.record_id, one.label) for one in labels])
         if unknown:
-            raise ProblemError(
-                404,
-                "no label of the request was counted, for some are of records that are not known here",
-                errors=[
-                    Fault("record_id", Reason.LABEL_WITHOUT_RECORD, "string", f"{record_id}: score it first")
+            places = {one.record_id: index for index, one in enumerate(labels)}
+            raise UnknownRecordError(
+                "no label of the request was counted, because some are of records that are not known here",
+                [
+                    RecordFault(
+                        places[record_id],
+                        "record_id",
+                        Reason.LABEL_WITHOUT_RECORD,
+                        "string",
+                        f"{record_id}: score it first",
+                    )
                     for record_id in unknown
                 ],
             )

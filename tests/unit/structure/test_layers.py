@@ -37,8 +37,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "scorer": (
         "models",
-        "rest stream",
-        "cli serve_cli testing",
+        "serving stream",
+        "rest testing",
+        "cli serve_cli",
     ),
     "monitor": (
         "files naming panes slot",

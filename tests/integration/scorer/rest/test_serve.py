@@ -13,7 +13,7 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, LABELS, PREDICTIONS
 from scorer.models.loaded import load_model
-from scorer.rest.requests import customer_of
+from scorer.serving.requests import customer_of
 from scorer.stream.worker import ScorerWorker
 from tests.support.kafka.topics import committed, end_stream, send, stream_settings
 from tests.support.messages import DAY, customer, encode, features, key

@@ -18,7 +18,9 @@ from contract.settings import Settings, load_settings
 from scorer.rest.app import _ROUTES
 from scorer.rest.openapi import openapi_document
 from scorer.rest.problems import ProblemError
-from scorer.rest.requests import LabelRequest, RequestReader, most_explained, scoring_request_type
+from scorer.rest.requests import RequestReader
+from scorer.serving.errors import InvalidRequestError
+from scorer.serving.requests import LabelRequest, check_requests, most_explained, scoring_request_type
 from tests.support.messages import START
 from tests.support.tables.shapes import TELCO
 
@@ -64,8 +66,8 @@ def readers(schema: Schema, settings: Settings = SETTINGS) -> dict[str, RequestR
 
 def takes(reader: RequestReader[Any], body: Any) -> bool:
     try:
-        reader.read(json.dumps(body).encode(), NOW)
-    except ProblemError:
+        check_requests(reader.read(json.dumps(body).encode()).items, NOW)
+    except (ProblemError, InvalidRequestError):
         return False
     return True
 

@@ -11,15 +11,9 @@ from hypothesis import strategies as st
 from contract.records import record_type
 from contract.rejection import RejectionError, decode
 from contract.schema import load_schema, parse_schema
-from scorer.rest.problems import Fault, ProblemError
-from scorer.rest.requests import (
-    LabelRequest,
-    RequestReader,
-    ScoringRequest,
-    customer_of,
-    expected,
-    scoring_request_type,
-)
+from scorer.rest.problems import Fault, ProblemError, told_over_http
+from scorer.rest.requests import Read, RequestReader, expected
+from scorer.serving.requests import LabelRequest, ScoringRequest, check_requests, customer_of, scoring_request_type
 from tests.support.messages import START, customer, encode, features
 from tests.support.service.bad_input import BAD_RECORDS, NOW, Bad
 
@@ -28,25 +22,33 @@ RECORDS = RequestReader(SCHEMA, scoring_request_type(SCHEMA), limit=3, max_bytes
 LABELS = RequestReader(SCHEMA, LabelRequest, limit=3, max_bytes=1_000_000)
 
 
+def read(body: Any, reader: RequestReader[Any] = RECORDS) -> Read[Any]:
+    """What the service makes of a body: read by its types, then checked for what these cannot say."""
+    found = reader.read(body if isinstance(body, bytes) else encode(body))
+    with told_over_http(found.many):
+        check_requests(found.items, NOW)
+    return found
+
+
 def faults(body: Any, reader: RequestReader[Any] = RECORDS) -> list[Fault]:
     with pytest.raises(ProblemError) as raised:
-        reader.read(body if isinstance(body, bytes) else encode(body), NOW)
+        read(body, reader)
     assert raised.value.status == 400
     return list(raised.value.errors)
 
 
 def test_a_record_of_the_stream_is_a_request() -> None:
-    read = RECORDS.read(encode(customer(7)), NOW)
-    (item,) = read.items
-    assert not read.many
+    found = read(customer(7))
+    (item,) = found.items
+    assert not found.many
     assert item.identified() == ("test-7", "1007")
     assert msgspec.to_builtins(item.features) == customer(7)["features"]
 
 
 def test_a_list_is_read_in_order() -> None:
-    read = RECORDS.read(json.dumps([customer(1), customer(2)]).encode(), NOW)
-    assert read.many
-    assert [item.record_id for item in read.items] == ["test-1", "test-2"]
+    found = read(json.dumps([customer(1), customer(2)]).encode())
+    assert found.many
+    assert [item.record_id for item in found.items] == ["test-1", "test-2"]
 
 
 # what has no meaning over HTTP (keys), what a request may leave out, and lists
@@ -119,29 +121,29 @@ def test_a_label_is_0_or_1(value: object) -> None:
 
 
 def test_labels_are_read() -> None:
-    (item,) = LABELS.read(b'{"record_id": "r", "label": 1, "event_time": %d}' % START, NOW).items
+    (item,) = read(b'{"record_id": "r", "label": 1, "event_time": %d}' % START, LABELS).items
     assert item == LabelRequest(record_id="r", label=1, event_time=START)
 
 
 def test_a_made_record_id_says_whose_it_is() -> None:
-    (item,) = RECORDS.read(encode({"features": features(), "customer_id": "C 1~x"}), NOW).items
+    (item,) = read({"features": features(), "customer_id": "C 1~x"}).items
     record_id, customer_id = item.identified()
     assert customer_id == customer_of(record_id) == "C 1~x"
     assert record_id != item.identified()[0]
 
 
 def test_a_record_without_a_customer_is_one_of_its_own() -> None:
-    (item,) = RECORDS.read(encode({"features": features()}), NOW).items
+    (item,) = read({"features": features()}).items
     record_id, customer_id = item.identified()
     assert customer_id == customer_of(record_id) == record_id
 
 
 def test_a_customer_id_that_leaves_no_room_for_a_record_id_needs_one() -> None:
     longest = "c" * 223
-    (item,) = RECORDS.read(encode({"features": features(), "customer_id": longest}), NOW).items
+    (item,) = read({"features": features(), "customer_id": longest}).items
     assert len(item.identified()[0]) == 256
     assert [f.field for f in faults({"features": features(), "customer_id": longest + "c"})] == ["customer_id"]
-    RECORDS.read(encode({"features": features(), "customer_id": longest + "c", "record_id": "r"}), NOW)
+    read({"features": features(), "customer_id": longest + "c", "record_id": "r"})
 
 
 @given(record_id=st.text(min_size=1, max_size=256), customer_id=st.none() | st.text(min_size=1, max_size=223))
@@ -165,7 +167,7 @@ _RECORD = st.fixed_dictionaries({"features": st.fixed_dictionaries(dict.fromkeys
 def test_whatever_is_refused_is_explained(value: object) -> None:
     body = json.dumps(value).encode()
     try:
-        RECORDS.read(body, NOW)
+        read(body)
     except ProblemError as problem:
         errors = list(problem.errors)
     else:
@@ -187,7 +189,7 @@ def test_a_request_is_taken_exactly_if_the_stream_takes_the_record(row: dict[str
     except RejectionError:
         taken = False
     try:
-        RECORDS.read(body, NOW)
+        read(body)
         assert taken
     except ProblemError:
         assert not taken

@@ -22,7 +22,7 @@ from contract.testing import ManualClock
 from scorer.models.loaded import Model
 from scorer.models.swap import Champion
 from scorer.rest import guard
-from scorer.rest.routes import Parts
+from scorer.serving.predictor import Parts
 from scorer.testing import MemorySink
 from tests.support.messages import START, customer, features
 from tests.support.service.process import answering
@@ -99,7 +99,7 @@ def service(classifier: Classifier | None, **settings: Any) -> Iterator[Running]
         champion.load()
     sink = MemorySink()
     clock = ManualClock(NOW)
-    with answering(Parts(given, SCHEMA, champion, lambda: sink, clock, clock, {})) as client:
+    with answering(Parts(given, SCHEMA, champion, lambda: sink, clock, clock)) as client:
         yield Running(client, sink)
     assert sink.closed
 

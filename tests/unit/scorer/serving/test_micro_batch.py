@@ -13,7 +13,8 @@ import pytest
 from contract.messages import ModelRef
 from contract.records import features_type
 from contract.schema import load_schema
-from scorer.serving.micro_batch import MicroBatcher, NoModelError
+from scorer.serving.errors import NoModelError
+from scorer.serving.micro_batch import MicroBatcher
 from scorer.testing import LogisticModel
 from tests.support.messages import features
 

@@ -1,0 +1,179 @@
+"""The model that scores the stream, for one request at a time, whatever carries it here.
+
+Guarantees: an answer depends on its request and the model's version alone; nothing is fitted, and nothing is kept
+between requests. With Kafka, an answer that was given is on ``predictions``, and a label that was accepted on
+``labels``. A request is answered whole or not at all.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from contract.messages import Label, ModelRef, Prediction, prediction_type
+from contract.schema import Schema
+from contract.settings import Settings
+from contract.worker.clock import Clock
+from scorer.models.explain import Explanation, NotExplainableError, explainer
+from scorer.models.loaded import Model
+from scorer.models.swap import Champion, Serving
+from scorer.serving.admission import Admission
+from scorer.serving.errors import InvalidRequestError, NoModelError
+from scorer.serving.micro_batch import BatchAnswer, MicroBatcher
+from scorer.serving.requests import LabelRequest, ScoringRequest, check_requests, customer_of
+from scorer.serving.sinks import Sink
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a predictor is made of.
+
+    ``make_sink`` is called on the event loop. ``now`` gives the event time of a request that has none, ``clock`` wall
+    time.
+    """
+
+    settings: Settings
+    schema: Schema
+    champion: Champion
+    make_sink: Callable[[], Sink]
+    now: Clock
+    clock: Clock
+
+
+class ExplainedRecord(msgspec.Struct, frozen=True):
+    """One record's probability of churn, the version that gave it, and what it is made of."""
+
+    record_id: str
+    probability: float
+    explanation: Explanation
+    model: ModelRef
+
+
+class Predictor:
+    """Made, used and closed on one event loop. ``scored`` is told the records of each call of the model.
+
+    Records are of ``scoring_request_type(schema)``, whose rules a transport applies as it decodes them.
+    """
+
+    def __init__(self, parts: Parts, scored: Callable[[int], None]) -> None:
+        self._parts = parts
+        self._admission = Admission(parts.settings.http_queue)
+        self._prediction = prediction_type(parts.schema)
+        self._sink = parts.make_sink()
+        self._batcher = MicroBatcher(lambda: parts.champion.model, scored)
+
+    async def predict(self, records: Sequence[ScoringRequest]) -> list[Prediction]:
+        """Score ``records``; their predictions, and the labels among them, have gone the stream's way on return.
+
+        Raises:
+            ServingError: there is no answer.
+            Exception: the model failed on these records.
+        """
+        check_requests(records, self._parts.clock.now())
+        with self._admission.enter(len(records)):
+            answer = await self._score(records)
+            predictions, labels = self._predictions(records, answer)
+            await self._sink.take(predictions, labels)
+        return predictions
+
+    async def label(self, requests: Sequence[LabelRequest]) -> list[Label]:
+        """Take labels of earlier records; they have gone the stream's way on return.
+
+        Raises:
+            ServingError: none was taken, as far as is known.
+        """
+        check_requests(requests, self._parts.clock.now())
+        now = self._parts.now.now()
+        labels = [
+            Label(
+                one.record_id,
+                one.customer_id or customer_of(one.record_id),
+                now if one.event_time is None else one.event_time,
+                one.label,
+            )
+            for one in requests
+        ]
+        with self._admission.enter(len(labels)):
+            await self._sink.take([], labels)
+        return labels
+
+    async def explain(self, records: Sequence[ScoringRequest]) -> list[ExplainedRecord]:
+        """Take the probabilities of ``records`` apart. Nothing goes the stream's way.
+
+        Raises:
+            ServingError: there is no answer.
+            Exception: the model failed on these records.
+        """
+        check_requests(records, self._parts.clock.now())
+        with self._admission.enter(len(records)):
+            answer = await self._score(records)
+            try:
+                explain = explainer(answer.model).explain
+            except NotExplainableError as error:
+                raise InvalidRequestError(str(error)) from None
+            explanations = await asyncio.to_thread(explain, [record.features for record in records])
+        return [
+            ExplainedRecord(record.identified()[0], probability, explanation, answer.model.ref)
+            for record, probability, explanation in zip(
+                records, answer.probabilities.tolist(), explanations, strict=True
+            )
+        ]
+
+    @property
+    def serving(self) -> Serving:
+        """The model at work, and since when.
+
+        Raises:
+            NoModelError: there is none yet.
+        """
+        serving = self._parts.champion.current
+        if serving is None:
+            raise NoModelError
+        return serving
+
+    @property
+    def in_work(self) -> int:
+        """Records and labels that have been taken and not yet answered."""
+        return self._admission.inside
+
+    @property
+    def hindrances(self) -> list[str]:
+        """Why requests cannot be answered now; empty if they can."""
+        found = [None if self._parts.champion.model else str(NoModelError()), self._sink.hindrance]
+        return [one for one in found if one]
+
+    async def close(self) -> None:
+        """Let go of everything; requests in work are answered before this is called."""
+        await asyncio.to_thread(self._batcher.close)
+        await asyncio.to_thread(self._sink.close)
+
+    async def _score(self, records: Sequence[ScoringRequest]) -> BatchAnswer[Model]:
+        return await self._batcher.score([record.features for record in records])
+
+    def _predictions(
+        self, records: Sequence[ScoringRequest], answer: BatchAnswer[Model]
+    ) -> tuple[list[Prediction], list[Label]]:
+        now = self._parts.now.now()
+        predictions = []
+        labels = []
+        rows = zip(records, answer.probabilities.tolist(), answer.decisions.tolist(), strict=True)
+        for record, probability, decision in rows:
+            record_id, customer_id = record.identified()
+            event_time = now if record.event_time is None else record.event_time
+            predictions.append(
+                self._prediction(
+                    record_id=record_id,
+                    customer_id=customer_id,
+                    event_time=event_time,
+                    features=record.features,
+                    probability=probability,
+                    predicted=decision,
+                    threshold=answer.model.threshold,
+                    model=answer.model.ref,
+                    source=None,
+                )
+            )
+            if record.true_value is not None:
+                labels.append(Label(record_id, customer_id, event_time, record.true_value))
+        return predictions, labels
