@@ -4,6 +4,7 @@ Guarantee: after a crash the file holds the state as of its last ``commit``, wit
 cache of the log: a file that is lost, damaged or of another stream is made anew, and the join reads the log again.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from contract.messages import ModelRef, SampleRow, Summary
 from monitor.join.rules import KeptLabel, KeptPrediction, TopicProgress
 from monitor.panes import record_hash
 
+_log = logging.getLogger("churnstream.join")
 _LOOKUPS = 1_000
 """Records in one query; SQLite takes 32,766 parameters."""
 
@@ -213,11 +215,14 @@ class JoinStore:
 
     def _open(self) -> sqlite3.Connection:
         connection = _connect(self._path)
+        row = None
         try:
             row = connection.execute("SELECT identity FROM state").fetchone()
             fits = row is not None and row[0] == self._identity
         except sqlite3.DatabaseError:
             fits = False
+        if row is not None and not fits:
+            _log.warning("%s is of another stream, schema or setting; it is forgotten and made anew", self._path)
         if not fits:
             connection.close()
             _remove(self._path)

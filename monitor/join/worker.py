@@ -19,6 +19,7 @@ from contract.errors import UserError
 from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.dead_letters import produce_dead_letter
+from contract.kafka.stream_identity import stream_identity
 from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint
 from contract.messages import JoinProgress, Pane, encode
 from contract.schema import Schema
@@ -92,6 +93,7 @@ class JoinWorker:
         self._labels = settings.topic(LABELS)
         self._parts: dict[int, _Part] = {}
         self._last_flush = 0
+        self._identity = self._store_identity()
         self._slot = Slot(settings.state_dir / "join", settings.instance)
         self._transactions = Transactions(
             lambda: transactional_producer(settings, producer_id),
@@ -254,7 +256,7 @@ class JoinWorker:
     def _open(self, partition: int, predictions: TopicPartition, labels: TopicPartition) -> _Part:
         published = max(predictions.offset, 0), max(labels.offset, 0)
         self._close_parts([partition])
-        store = JoinStore(self._slot.path / f"{partition}.sqlite", self._identity())
+        store = JoinStore(self._slot.path / f"{partition}.sqlite", self._identity)
         state = store.state()
         if state.predictions.offset > published[0] or state.labels.offset > published[1]:
             _log.warning("partition %d: the store is ahead of Kafka; it is rebuilt from the log", partition)
@@ -265,11 +267,11 @@ class JoinWorker:
         absorbed = join.state.predictions.offset, join.state.labels.offset
         return _Part(join, CatchUp(absorbed, published), self._clock.now())
 
-    def _identity(self) -> str:
-        """Of the stream that a store belongs to: another Kafka, schema or pane length makes another state."""
-        cluster = self._reader.consumer.cluster_id(self._timeout)
+    def _store_identity(self) -> str:
+        """What a store belongs to: another stream, other topics, another schema or pane length make another state."""
+        stream = stream_identity(self._settings, PREDICTIONS, LABELS)
         rules = msgspec.json.encode(self._rules).decode()
-        return f"{cluster} {self._predictions} {self._schema.fingerprint} {rules}"
+        return f"{stream} {self._predictions} {self._schema.fingerprint} {rules}"
 
     def _revoked(self, partitions: list[TopicPartition]) -> None:
         self._close_parts({found.partition for found in partitions})

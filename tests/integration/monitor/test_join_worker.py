@@ -12,8 +12,16 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from contract.testing import ManualClock
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
-from monitor.join.worker import JoinWorker
-from tests.support.kafka.topics import committed, end_stream, headers, send, stream_settings
+from monitor.join.worker import GROUP, JoinWorker
+from tests.support.kafka.topics import (
+    committed,
+    end_stream,
+    group_lag,
+    headers,
+    remake_topics,
+    send,
+    stream_settings,
+)
 from tests.support.messages import DAY, START, customer, encode, key, label
 from tests.support.polling import eventually
 from tests.support.running import running
@@ -127,3 +135,24 @@ def test_a_store_of_another_stream_is_made_anew(
         eventually(lambda: sum(isinstance(m, Pane) for m in newest(other).values()) > 0)
     records = [message.summary.records for message in newest(other).values() if isinstance(message, Pane)]
     assert sum(records) == 5
+
+
+def test_a_store_of_topics_that_were_made_anew_is_forgotten_and_said(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def join(state_dir: Path, records: range, predicted: int) -> tuple[int, int]:
+        """Records and predicted positives in all panes, once this worker has joined these predictions."""
+        made = [prediction(i, event_time=START, predicted=predicted) for i in records]
+        send(settings, PREDICTIONS, [(key(message), encode(message)) for message in made])
+        worker = JoinWorker(settings.model_copy(update={"state_dir": state_dir}), SCHEMA)
+        with running(worker):
+            eventually(lambda: group_lag(settings, GROUP, [PREDICTIONS]) == 0, message="joined")
+        panes = [message.summary for message in newest(settings).values() if isinstance(message, Pane)]
+        return sum(pane.records for pane in panes), sum(pane.expected_positive.records for pane in panes)
+
+    assert join(tmp_path / "old", range(20), predicted=1) == (20, 20)
+    remake_topics(settings)
+    # more than there were, so that the old store's offsets exist in the new topics, too
+    assert join(tmp_path / "new", range(100, 160), predicted=0) == (60, 0)
+    assert join(tmp_path / "old", range(160, 170), predicted=0) == (70, 0)
+    assert sum("is of another stream" in line for line in caplog.messages) == settings.partitions

@@ -13,7 +13,8 @@ from contract.kafka.clients import admin_client
 from contract.kafka.control import end_of_stream_message
 from contract.kafka.provision import ensure_topics
 from contract.settings import Settings, load_settings
-from contract.topics import CUSTOMERS, LABELS
+from contract.topics import CUSTOMERS, LABELS, topic_specs
+from tests.support.polling import eventually
 
 TIMEOUT = 30.0
 
@@ -28,6 +29,21 @@ def stream_settings(broker: str, prefix: str, state_dir: Path, **changed: Any) -
     )
     ensure_topics(admin_client(settings), settings)
     return settings
+
+
+def delete_topics(admin: AdminClient, names: Iterable[str]) -> None:
+    """Delete topics, and wait until the broker shows none of them."""
+    gone = list(names)
+    for future in admin.delete_topics(gone).values():
+        future.result(TIMEOUT)
+    eventually(lambda: not admin.list_topics(timeout=TIMEOUT).topics.keys() & set(gone), message="topics are gone")
+
+
+def remake_topics(settings: Settings) -> None:
+    """Delete a stream's topics and make them anew, as a user would by hand; groups and state stay."""
+    admin = admin_client(settings)
+    delete_topics(admin, (spec.name for spec in topic_specs(settings)))
+    ensure_topics(admin, settings)
 
 
 def environment(settings: Settings) -> dict[str, str]:

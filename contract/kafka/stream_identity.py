@@ -1,0 +1,48 @@
+"""Which stream it is: topics that were deleted and made anew have the old names, but are another stream.
+
+State that is kept of a stream (stores, tables, spools) carries its identity. State of another identity is of no use:
+its offsets, records and windows are those of topics that are gone.
+"""
+
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from contract.errors import UserError
+from contract.kafka.clients import admin_client
+from contract.kafka.topic_format import read_record
+from contract.settings import Settings
+from contract.topics import FORMAT
+
+
+def stream_identity(settings: Settings, *topics: str, timeout: float | None = None) -> str:
+    """The stream's name from the record in ``format``, and the ids of ``topics`` (``contract.topics``) if any.
+
+    State that rests on the offsets of a topic names it here, so that one that is made anew alone is noticed, too. Where
+    the record is from before streams had names, the ids of the cluster and of ``format`` stand for it. ``timeout`` in
+    seconds bounds each call; by default it is the settings' ``request_timeout_ms``.
+
+    Raises:
+        UserError: the broker does not answer, or the stream has not been made yet (``ensure_topics`` makes it).
+    """
+    timeout = settings.request_timeout_ms / 1_000 if timeout is None else timeout
+    admin = admin_client(settings)
+    record = read_record(settings, timeout)
+    if record is None:
+        raise UserError(f"topic {settings.topic(FORMAT)} holds no record; run `churnstream doctor --create-topics`")
+    named = topics if record.stream else (FORMAT, *topics)
+    try:
+        stream = record.stream or str(admin.list_topics(timeout=timeout).cluster_id)
+        ids = _topic_ids(admin, [settings.topic(name) for name in named], timeout)
+    except KafkaException as error:
+        raise UserError(
+            f"the stream's identity cannot be read ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS, and that "
+            f"its topics exist with `churnstream doctor`"
+        ) from None
+    return " ".join([stream, *ids])
+
+
+def _topic_ids(admin: AdminClient, names: list[str], timeout: float) -> list[str]:
+    if not names:
+        return []
+    found = admin.describe_topics(TopicCollection(names), request_timeout=timeout)
+    return [str(found[name].result(timeout).topic_id) for name in names]
