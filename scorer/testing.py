@@ -1,4 +1,7 @@
-"""For tests: a model that answers at once, the same on every machine, and a sink that keeps what it is given."""
+"""Fakes for tests of the scorer and of what is built on it.
+
+A model that answers at once, the same on every machine; a registry of one version; a sink that keeps what it is given.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.messages import Label, ModelRef, Prediction
+from contract.models.registry import Classifier, FoundVersion
+from contract.schema import Schema
+from scorer.models.loaded import Model
 from scorer.serving.errors import UnavailableError
 
 
@@ -27,6 +33,25 @@ class LogisticModel:
         numbers = np.array([self.centre if value is None else value for value in values], dtype=np.float64)
         probabilities = 1.0 / (1.0 + np.exp(-(numbers - self.centre) / self.scale))
         return probabilities, (probabilities >= self.threshold).astype(np.uint8)
+
+
+@dataclass
+class MemoryRegistry:
+    """A model registry that holds one version, of any classifier: a ``ModelSource`` for ``Champion``."""
+
+    schema: Schema
+    classifier: Classifier
+    version: int = 1
+    threshold: float = 0.5
+    name: str = "churn"
+
+    def find(self, version: int | None = None) -> FoundVersion | None:
+        """The version, whatever the alias; None if another one is asked for."""
+        return FoundVersion(self.version, 0) if version in (None, self.version) else None
+
+    def load(self, version: int) -> Model:
+        """The model, whose parts nobody checks."""
+        return Model(ModelRef(self.name, version), self.threshold, self.schema, self.classifier)
 
 
 @dataclass

@@ -14,16 +14,14 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from contract.messages import ModelRef
-from contract.models.registry import Classifier, FoundVersion
+from contract.models.registry import Classifier
 from contract.schema import load_schema
 from contract.settings import load_settings
 from contract.testing import ManualClock
-from scorer.models.loaded import Model
 from scorer.models.swap import Champion
 from scorer.rest import guard
 from scorer.serving.predictor import Parts
-from scorer.testing import MemorySink
+from scorer.testing import MemoryRegistry, MemorySink
 from tests.support.messages import START, customer, features
 from tests.support.service.process import answering
 
@@ -68,19 +66,6 @@ class Failing:
 
 
 @dataclass
-class Shelf:
-    """A registry of one version, of any classifier."""
-
-    classifier: Classifier
-
-    def find(self, version: int | None = None) -> FoundVersion | None:
-        return FoundVersion(version or 3, 0)
-
-    def load(self, version: int) -> Model:
-        return Model(ModelRef("churn", version), 0.5, SCHEMA, self.classifier)
-
-
-@dataclass
 class Running:
     client: httpx.Client
     sink: MemorySink = field(default_factory=MemorySink)
@@ -94,7 +79,7 @@ class Running:
 @contextmanager
 def service(classifier: Classifier | None, **settings: Any) -> Iterator[Running]:
     given = load_settings(**settings)
-    champion = Champion(given, source=Shelf(classifier or OfAge()), clock=ManualClock(NOW))
+    champion = Champion(given, source=MemoryRegistry(SCHEMA, classifier or OfAge()), clock=ManualClock(NOW))
     if classifier:
         champion.load()
     sink = MemorySink()
