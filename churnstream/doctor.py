@@ -14,6 +14,7 @@ from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS, admin_client
 from contract.kafka.provision import ensure_topics, misfits
 from contract.schema import load_schema
 from contract.settings import Settings
+from contract.topics import CUSTOMERS
 
 _TIMEOUT = 5.0
 _MIN_FREE_BYTES = 2 * 1024**3
@@ -87,7 +88,7 @@ def _topics(settings: Settings, admin: AdminClient, create: bool) -> str:
 
 def _clock(settings: Settings, admin: AdminClient) -> str:
     # Kafka does not tell its time; but what it or a producer has stamped must not lie ahead of ours
-    partitions = [TopicPartition(settings.topic("customers"), partition) for partition in range(settings.partitions)]
+    partitions = [TopicPartition(settings.topic(CUSTOMERS), partition) for partition in range(settings.partitions)]
     newest_offset: OffsetSpec = OffsetSpec.max_timestamp()  # type: ignore[no-untyped-call]
     answers = admin.list_offsets(dict.fromkeys(partitions, newest_offset), request_timeout=_TIMEOUT)
     newest = max((future.result(_TIMEOUT).timestamp for future in answers.values()), default=-1)

@@ -6,7 +6,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-_UNITS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+DAY = 86_400_000
+"""In ms."""
+HOUR = 3_600_000
+"""In ms."""
+_UNITS = {"w": 7 * DAY, "d": DAY, "h": HOUR, "m": 60_000, "s": 1_000, "ms": 1}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[wdhms])")
 
 

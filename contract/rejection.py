@@ -9,12 +9,13 @@ from typing import TypeVar
 
 import msgspec
 
+from contract.durations import DAY
 from contract.errors import ChurnstreamError
 from contract.topics import MAX_VALUE_BYTES
 
 EARLIEST_EVENT_TIME = 946_684_800_000
 """2000-01-01T00:00:00Z; an earlier event time is a mistake of units or a default."""
-FUTURE_TOLERANCE_MS = 86_400_000
+FUTURE_TOLERANCE_MS = DAY
 """How far ahead of wall time an event time may be."""
 
 

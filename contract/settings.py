@@ -10,7 +10,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contract.durations import Duration
+from contract.durations import DAY, HOUR, Duration
 from contract.errors import UserError
 
 KAFKA_PREFIX = "KAFKA_"
@@ -97,10 +97,10 @@ class Settings(BaseSettings):
     )
     request_timeout_ms: int = Field(30_000, ge=100, description="wall time that a call to Kafka may take")
 
-    window: Duration = Field(7 * 86_400_000, gt=0, description="length of a window")
-    slide: Duration = Field(86_400_000, gt=0, description="distance from one window's start to the next")
-    out_of_orderness: Duration = Field(3_600_000, description="how far behind the newest one a record may come")
-    label_lateness: Duration = Field(60 * 86_400_000, description="longest time from a record to its label")
+    window: Duration = Field(7 * DAY, gt=0, description="length of a window")
+    slide: Duration = Field(DAY, gt=0, description="distance from one window's start to the next")
+    out_of_orderness: Duration = Field(HOUR, description="how far behind the newest one a record may come")
+    label_lateness: Duration = Field(60 * DAY, description="longest time from a record to its label")
     idle_timeout_ms: int = Field(60_000, ge=0, description="wall time after which a silent partition holds nobody back")
     publish_interval_ms: int = Field(500, ge=0, description="wall time between two publications of changed panes")
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from contract.durations import DAY
 from contract.settings import Settings
 
 CUSTOMERS = "customers"
@@ -20,8 +21,6 @@ MAX_MESSAGE_BYTES = 10_000_000
 """What a topic takes, so that an oversized value can reach the scorer and the dead letters instead of vanishing."""
 MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 100_000
 """The largest message with the headers that a dead letter adds to it."""
-
-_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     size = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
     stream = {"cleanup.policy": "delete", **size}
     # a join that lost its store reads back three times the label lateness (monitor.join.rules)
-    joined = {**stream, "retention.ms": str(3 * settings.label_lateness + 7 * _DAY_MS)}
-    long = {**stream, "retention.ms": str(365 * _DAY_MS), "max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
+    joined = {**stream, "retention.ms": str(3 * settings.label_lateness + 7 * DAY)}
+    long = {**stream, "retention.ms": str(365 * DAY), "max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
     compact = {"cleanup.policy": "compact", **size}
     kept = {**stream, "retention.ms": "-1"}
     many = settings.partitions

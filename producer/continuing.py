@@ -1,5 +1,6 @@
 """Going on with a stream: whether it has ended, when, as its last messages say, and where the next replay begins."""
 
+from contract.durations import DAY
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.control import end_of_stream_time, is_end_of_stream
@@ -10,7 +11,6 @@ from contract.topics import CUSTOMERS
 from producer.options import format_time
 
 NEXT = "next"
-_DAY_MS = 86_400_000
 
 
 def next_start(settings: Settings) -> str:
@@ -26,7 +26,7 @@ def next_start(settings: Settings) -> str:
             f"start got {NEXT!r}, and there is no stream on {settings.topic(CUSTOMERS)} that has ended; wait for the "
             f"replay under way to end, or give a time such as 2025-01-01"
         )
-    return format_time((end // _DAY_MS + 2) * _DAY_MS)
+    return format_time((end // DAY + 2) * DAY)
 
 
 def replay_name(source: str, start: str | None) -> str:

@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv, ndtri
 
-from contract.durations import parse_duration
+from contract.arrays import Floats
+from contract.durations import DAY, parse_duration
 from contract.errors import UserError
 from producer.options import parse_number, parse_pairs, parse_span
-from producer.randomness import Floats
 
 Distribution = Literal["constant", "uniform", "exponential", "lognormal", "gamma"]
 
-_DAY = 86_400_000
 _SPREADS = {"lognormal": ("sigma", 1.0), "gamma": ("shape", 2.0)}
 
 
@@ -27,8 +26,8 @@ class LabelDelay:
     """
 
     distribution: Distribution = "exponential"
-    mean: int = 3 * _DAY
-    maximum: int = 20 * _DAY
+    mean: int = 3 * DAY
+    maximum: int = 20 * DAY
     spread: float = 1.0
 
     def sample(self, draws: Floats) -> NDArray[np.int64]:
@@ -75,7 +74,7 @@ def parse_delay(text: str) -> LabelDelay:
     if "mean" not in options:
         raise UserError(f"{where}: the mean is missing; add mean=3d")
     mean = parse_span(options.pop("mean"), f"{where}, mean")
-    maximum = mean if name == "constant" else 60 * _DAY
+    maximum = mean if name == "constant" else 60 * DAY
     if "max" in options:
         maximum = parse_span(options.pop("max"), f"{where}, max")
     option, spread = _SPREADS.get(name, ("", 1.0))

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from contract.arrays import Floats, Mask
 from contract.errors import UserError
 from contract.schema import Feature, FeatureKind, Schema
 from producer.options import parse_moment, parse_number, parse_pairs
-from producer.randomness import Floats
 
 InjectionKind = Literal["shift", "scale", "mix", "missing", "flip"]
-Mask = NDArray[np.bool_]
 
 _FOREVER = 2**62
 _SHARES = ("mix", "missing", "flip")

@@ -3,9 +3,8 @@
 import hashlib
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from contract.arrays import Floats
 
 _PER_BLOCK = 4
 """64-bit draws that Philox makes for each step of its counter."""

@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from contract.durations import DAY
 from contract.errors import UserError
 from producer.delays import LabelDelay
 from producer.injections import Injection
 from producer.randomness import uniforms
-from producer.sources import Labels, RowSource
+from producer.sources import LabelCodes, RowSource
 
 DEFAULT_START = 1_735_689_600_000
 """2025-01-01T00:00:00Z in ms: fixed, so that a replay gives the same stream on any day."""
-DEFAULT_PERIOD = 30 * 86_400_000
+DEFAULT_PERIOD = 30 * DAY
 
 Times = NDArray[np.int64]
 
@@ -75,6 +76,6 @@ class Staged:
 
     chunk: pd.DataFrame
     times: Times
-    labels: Labels
+    labels: LabelCodes
     label_times: Times
     labelled: NDArray[np.bool_]

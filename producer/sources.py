@@ -18,7 +18,7 @@ from contract.schema import Schema
 from contract.tables import reading
 from contract.tables.cells import NO_LABEL
 
-Labels = NDArray[np.int8]
+LabelCodes = NDArray[np.int8]
 CHUNK_ROWS = reading.CHUNK_ROWS
 
 
@@ -41,7 +41,7 @@ class RowSource(Protocol):
         """All rows, from the first; the same ones each time."""
         ...
 
-    def labels(self, chunk: pd.DataFrame) -> Labels:
+    def labels(self, chunk: pd.DataFrame) -> LabelCodes:
         """What became of a chunk's customers, whose features may have been changed by drift since it was made."""
         ...
 
@@ -83,6 +83,6 @@ class TableSource:
         """All rows in order, at most ``chunk_rows`` at a time."""
         return self._table.chunks()
 
-    def labels(self, chunk: pd.DataFrame) -> Labels:
+    def labels(self, chunk: pd.DataFrame) -> LabelCodes:
         """The table's own labels: what was recorded does not change with injected drift."""
         return chunk[self.schema.label.column].to_numpy(np.int8)

@@ -15,11 +15,10 @@ import pandas as pd
 from contract.messages import Label
 from contract.records import Record
 from contract.schema import FeatureKind, Schema
+from contract.tables.forms import LARGEST_EXACT
 from contract.topics import CUSTOMERS, LABELS
 from producer.scenario import Scenario
 from producer.sources import RowSource
-
-_LARGEST_EXACT = 2.0**53
 
 
 class StreamMessage(NamedTuple):
@@ -85,11 +84,11 @@ def _json_columns(schema: Schema, chunk: pd.DataFrame) -> list[list[Any]]:
 def _whole_numbers(column: "pd.Series[Any]") -> list[Any]:
     if column.dtype == np.float64:
         values = column.to_numpy()
-        if np.all((np.abs(values) <= _LARGEST_EXACT) & (values == np.rint(values))):
+        if np.all((np.abs(values) <= LARGEST_EXACT) & (values == np.rint(values))):
             return values.astype(np.int64).tolist()
     return [_whole(value) for value in column.tolist()]
 
 
 def _whole(value: Any) -> Any:
-    whole = isinstance(value, float) and abs(value) <= _LARGEST_EXACT and value.is_integer()
+    whole = isinstance(value, float) and abs(value) <= LARGEST_EXACT and value.is_integer()
     return int(value) if whole else value

@@ -15,10 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, gammaincinv, ndtri
 
+from contract.arrays import Floats
 from contract.errors import UserError
 from contract.schema import Schema, load_schema
-from producer.randomness import Floats, uniforms
-from producer.sources import Labels
+from producer.randomness import uniforms
+from producer.sources import LabelCodes
 
 SCHEMA = "bank_churn"
 DRAW = "_draw"
@@ -95,7 +96,7 @@ class SyntheticBank:
         for first in range(0, self._rows, self._chunk_rows):
             yield self._chunk(first, min(self._chunk_rows, self._rows - first))
 
-    def labels(self, chunk: pd.DataFrame) -> Labels:
+    def labels(self, chunk: pd.DataFrame) -> LabelCodes:
         """Labels of a chunk as its features are now: drift that changed them moves the labels as the truth says."""
         return (chunk[DRAW].to_numpy(np.float64) < truth(chunk)).astype(np.int8)
 

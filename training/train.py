@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from contract.arrays import Mask
 from contract.errors import UserError
 from contract.models.registry import find_version, out_of_reach, registry_client
 from contract.schema import Schema, load_schema, schema_text
 from contract.settings import Settings
+from training.defaults import DEFAULT_SEED, DEFAULT_SPLIT_SEED, OnBadRows
 from training.kinds.kinds import KINDS
 from training.quality.evaluate import evaluate
 from training.quality.intervals import bootstrap, ends
@@ -28,15 +30,14 @@ from training.selection.develop import Developed, develop, finish
 from training.selection.measure import Candidate
 from training.selection.rule import RULE, Ranking, rank
 from training.selection.search import Listener, Listeners, Plan, Searcher
-from training.table.prepare import Mask, OnBadRows, Table, describe, outside, read_table
-from training.table.split import DEFAULT_SPLIT_SEED, held_out
+from training.table.prepare import Table, describe, outside, read_table
+from training.table.split import held_out
 from training.table.split_files import SPLIT_FILES, SPLIT_FOLDER, write_split
 from training.table.suspicions import suspicions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-DEFAULT_SEED = 42
 CANDIDATES_ARTIFACT = "candidates.csv"
 SUSPICIONS_ARTIFACT = "churnstream/suspicions.json"
 _log = logging.getLogger("churnstream.training")

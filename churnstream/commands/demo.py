@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from churnstream.demo.scenario import ROWS, SEED
+
 DEFAULT_BASE = Path("demo-runs")
 
 
 def demo(
     data: Annotated[Path | None, typer.Option(help="Replay this CSV, Excel or Parquet table instead, whole.")] = None,
-    rows: Annotated[int, typer.Option(min=500, help="Customers of the synthetic bank.")] = 20_000,
-    seed: Annotated[int, typer.Option(help="Seed of the synthetic bank.")] = 42,
+    rows: Annotated[int, typer.Option(min=500, help="Customers of the synthetic bank.")] = ROWS,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic bank.")] = SEED,
     base: Annotated[Path, typer.Option("--dir", help="Where this run's folder is made.")] = DEFAULT_BASE,
 ) -> None:
     """Run the whole stream on this machine: train, replay 30 days with a drift from day 20, score, join, measure.

@@ -84,11 +84,6 @@ def libs_dir() -> Path:
     return Path(own) if own else cache_dir() / f"kafka-{KAFKA_VERSION}"
 
 
-def is_fetched() -> bool:
-    """Whether `fetch` has nothing to do."""
-    return libs_dir().is_dir()
-
-
 def fetch(console: Console | None = None) -> Path:
     """Return the folder of Kafka's jars, downloading them if need be, with progress on ``console`` (stderr).
 

@@ -14,7 +14,7 @@ REFERENCE_ARTIFACT = "churnstream/reference.parquet"
 SCORE_COLUMN = "score"
 LABEL_COLUMN = "label"
 
-FORMAT = 1
+BUNDLE_FORMAT = 1
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[str, ...]
     data_hash: str
     expected: tuple[float, ...] = ()
-    format: int = FORMAT
+    format: int = BUNDLE_FORMAT
 
 
 def make_card(schema: Schema, threshold: float, data_hash: str, expected: tuple[float, ...] = ()) -> ModelCard:
@@ -60,8 +60,10 @@ def read_card(metadata: dict[str, Any] | None, schema: Schema, model: str) -> Mo
         card = msgspec.convert(raw, ModelCard, strict=False)
     except msgspec.ValidationError as error:
         raise UserError(f"model {model} has a damaged churnstream card ({error}); train it again") from None
-    if card.format != FORMAT:
-        raise UserError(f"model {model} has bundle format {card.format}, this version reads {FORMAT}; train it again")
+    if card.format != BUNDLE_FORMAT:
+        raise UserError(
+            f"model {model} has bundle format {card.format}, this version reads {BUNDLE_FORMAT}; train it again"
+        )
     if card.schema_fingerprint != schema.fingerprint:
         raise UserError(
             f"model {model} was trained on schema {card.schema_name} v{card.schema_version} "

@@ -12,7 +12,8 @@ _NUMERAL = re.compile(r"[+-]?[0-9]+")
 _FRACTION = re.compile(r"[+-]?[0-9]*[.,][0-9]+")
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}[.,]000")  # a thousand, or a whole number with three decimals
 _SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+")
-_LARGEST_EXACT = 2.0**53
+LARGEST_EXACT = 2.0**53
+"""From here on not every whole number is a float64."""
 
 
 class Forms:
@@ -64,7 +65,7 @@ class IdForms(Forms):
         super().look(cells, texts)
         for text in texts if not _all_digits(texts) else ():
             if isinstance(text, float):
-                self._inexact = self._inexact or abs(text) >= _LARGEST_EXACT
+                self._inexact = self._inexact or abs(text) >= LARGEST_EXACT
             elif isinstance(text, str) and text not in NULLS and not _NUMERAL.fullmatch(text):
                 self._take(text)
         self.whole_floats = self._whole and not self._fractions and not self._words

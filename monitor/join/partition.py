@@ -14,6 +14,7 @@ import msgspec
 from contract.messages import JoinProgress, Label, Outcome, Pane, Prediction
 from contract.rejection import Reason, RejectionError
 from contract.schema import Schema
+from contract.topics import LABELS, PREDICTIONS
 from monitor import panes
 from monitor.join.incoming import EndOfStream, Incoming
 from monitor.join.rules import (
@@ -48,9 +49,6 @@ class Effects:
 
     outcomes: list[Outcome] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
-
-
-PREDICTIONS, LABELS = "predictions", "labels"
 
 
 class PartitionJoin:

@@ -10,7 +10,6 @@ from typing import Literal
 from contract.messages import Estimate, Estimated, Performance, Window
 
 RunKind = Literal["realised", "provisional", "estimated", "inputs"]
-RUN_KINDS: tuple[RunKind, ...] = ("realised", "provisional", "estimated", "inputs")
 Values = dict[str, float]
 
 _HOUR_MS = 3_600_000

@@ -19,10 +19,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from contract.arrays import Floats
 from contract.errors import UserError
 from contract.messages import Drift, FeatureDrift, SampleRow
 from contract.records import columns_frame
@@ -34,8 +34,6 @@ FEW_LEVELS = 20
 """Values in the reference up to which an ordinal feature is compared value by value."""
 _LEAST_EXPECTED = 5.0
 _LEAST_VALUES = 5
-
-_Array = npt.NDArray[np.float64]
 
 
 class _Test(NamedTuple):
@@ -108,7 +106,7 @@ def _compare(current: pd.Series, reference: pd.Series, kind: FeatureKind, min_di
     return _compare_numbers(now, then, min_distance)
 
 
-def _compare_numbers(current: _Array, reference: _Array, min_distance: float) -> _Test:
+def _compare_numbers(current: Floats, reference: Floats, min_distance: float) -> _Test:
     missing_now, missing_then = np.isnan(current), np.isnan(reference)
     values = _kolmogorov_smirnov(current[~missing_now], reference[~missing_then])
     if not missing_now.any() and not missing_then.any():
@@ -118,7 +116,7 @@ def _compare_numbers(current: _Array, reference: _Array, min_distance: float) ->
     return max(both, key=lambda test: (test.distance >= min_distance, -test.p_value))
 
 
-def _kolmogorov_smirnov(current: _Array, reference: _Array) -> _Test:
+def _kolmogorov_smirnov(current: Floats, reference: Floats) -> _Test:
     # of so few the p-value's approximation says nothing, down to dividing by zero
     if min(len(current), len(reference)) < _LEAST_VALUES:
         return _Test("ks", 0.0, 1.0)
@@ -138,7 +136,7 @@ def _compare_values(current: Mapping[Hashable, int], reference: Mapping[Hashable
     return _Test("chi2", distance, float(stats.chi2_contingency(pooled, correction=False).pvalue))
 
 
-def _pool_rare(table: _Array) -> _Array:
+def _pool_rare(table: Floats) -> Floats:
     """Pool rare values, rarest first, until each has an expected count of 5 in both rows (Cochran's rule).
 
     Fewer make the chi-square approximation raise false alarms.
@@ -164,7 +162,7 @@ def _holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return adjusted
 
 
-def _numbers(column: pd.Series) -> _Array:
+def _numbers(column: pd.Series) -> Floats:
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 

@@ -13,13 +13,11 @@ metrics shows.
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from contract.arrays import Floats
 from contract.messages import SCORE_BINS, UNIT, Estimate, Estimated, Summary
 
 _Z95 = 1.959963984540054
-
-_Array = npt.NDArray[np.float64]
 
 
 def estimate(summary: Summary) -> Estimated:
@@ -81,7 +79,7 @@ def _roc_auc(summary: Summary) -> Estimate | None:
     return _interval(auc, float((records * probability * (1 - probability) * slope**2).sum()) / pairs**2)
 
 
-def _histogram(summary: Summary) -> tuple[_Array, _Array]:
+def _histogram(summary: Summary) -> tuple[Floats, Floats]:
     """Records and middle of each bin, in ascending order of score."""
     bins = sorted(summary.scores)
     records = np.array([summary.scores[index].records for index in bins], dtype=np.float64)

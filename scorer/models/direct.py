@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from contract.arrays import Floats
 from contract.models.registry import Classifier, positive_probabilities
 from contract.records import LARGEST_NUMBER, feature_frame, features_type
 from contract.schema import Feature, Schema
@@ -23,7 +23,6 @@ from contract.schema import Feature, Schema
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
 
-Matrix = npt.NDArray[np.float64]
 
 _log = logging.getLogger("churnstream.direct")
 
@@ -39,7 +38,7 @@ class EncodedFeature:
     position: int
     start: int
     codes: dict[str, int] | None
-    rows: Matrix
+    rows: Floats
 
     @property
     def stop(self) -> int:
@@ -53,7 +52,7 @@ class Encoding:
     columns: tuple[EncodedFeature, ...]
     width: int
 
-    def matrix(self, features: Sequence[msgspec.Struct]) -> Matrix:
+    def matrix(self, features: Sequence[msgspec.Struct]) -> Floats:
         """One row per struct of ``contract.records.features_type`` (at least one), C order; a null number is NaN."""
         values = list(zip(*map(msgspec.structs.astuple, features), strict=True))
         matrix = np.empty((len(features), self.width))
@@ -74,9 +73,9 @@ class Direct:
     encoding: Encoding
     rest: Any
 
-    def probabilities(self, features: Sequence[msgspec.Struct]) -> Matrix:
+    def probabilities(self, features: Sequence[msgspec.Struct]) -> Floats:
         """Probability of label 1 for each struct, of which there is at least one."""
-        found: Matrix = self.rest.predict_proba(self.encoding.matrix(features))[:, 1].astype(np.float64)
+        found: Floats = self.rest.predict_proba(self.encoding.matrix(features))[:, 1].astype(np.float64)
         return found
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from contract.arrays import Floats
 from contract.errors import ChurnstreamError
 from contract.records import feature_frame
 from contract.schema import Schema
-from scorer.models.direct import Encoding, Matrix, encoding, is_pipeline
+from scorer.models.direct import Encoding, encoding, is_pipeline
 from scorer.models.loaded import Model
 
 if TYPE_CHECKING:
@@ -72,13 +73,13 @@ class Explainer:
             for margin, bias, row in zip(margins.tolist(), parts[:, -1].tolist(), totals.tolist(), strict=True)
         ]
 
-    def _matrix(self, features: Sequence[msgspec.Struct]) -> Matrix:
+    def _matrix(self, features: Sequence[msgspec.Struct]) -> Floats:
         if not self.before:
             return self.encoding.matrix(features)
         made: Any = feature_frame(self.schema, features)
         for step in self.before:
             made = step.transform(made)
-        matrix: Matrix = made
+        matrix: Floats = made
         return matrix
 
 

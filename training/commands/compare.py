@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contract.worker.flags import Dataset, ModelName
+from training.defaults import DEFAULT_BOOTSTRAP_SEED
 
 if TYPE_CHECKING:
     from training.registered.compare import Compared
@@ -21,7 +22,7 @@ def compare(
     table: Annotated[
         Path | None, typer.Option("--data", help="Table with labels; its rows that neither has seen are used.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = DEFAULT_BOOTSTRAP_SEED,
     dataset: Dataset = None,
     model_name: ModelName = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where they are registered.")] = None,

@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 import typer
 
 from contract.worker.flags import Dataset, Verbose
+from training.defaults import DEFAULT_SEED, DEFAULT_SPLIT_SEED, OnBadRows, SearchName
 
 if TYPE_CHECKING:
     from contract.settings import Settings
     from training.selection.search import Plan
 
-DEFAULT_SEED = 42
-DEFAULT_SPLIT_SEED = 0
-
-OnBadRows = Literal["stop", "skip", "report"]
 Protocol = Literal["honest", "report"]
-Search = Literal["grid", "exhaustive", "random", "bayes"]
 Task = Literal["classification", "regression"]
 
 _Name = TypeVar("_Name", bound=str)
@@ -31,7 +27,9 @@ def train(
         str | None, typer.Option(help="Compare these kinds only, with commas: xgboost,logistic,voting.")
     ] = None,
     samplings: Annotated[str | None, typer.Option(help="Of plain, weights and smote, with commas.")] = None,
-    search: Annotated[Search | None, typer.Option(help="How hyper-parameters are searched; random with --all.")] = None,
+    search: Annotated[
+        SearchName | None, typer.Option(help="How hyper-parameters are searched; random with --all.")
+    ] = None,
     budget: Annotated[
         float | None, typer.Option(min=1, help="Seconds for everything; each candidate's defaults are always measured.")
     ] = None,
@@ -112,7 +110,7 @@ def train(
 def _plan(
     kinds: str | None,
     samplings: str | None,
-    search: Search | None,
+    search: SearchName | None,
     budget: float | None,
     trials: int | None,
     jobs: int | None,

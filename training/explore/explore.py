@@ -13,12 +13,13 @@ from contract.errors import UserError
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
+from training.defaults import OnBadRows
 from training.explore.figures import pictures
 from training.explore.page import page
 from training.quality.plotting import png
 from training.registered import tags
 from training.registered.mlflow_runs import open_run, where
-from training.table.prepare import OnBadRows, Table, read_table
+from training.table.prepare import Table, read_table
 from training.table.suspicions import suspicions
 
 FOLDER = "explore"

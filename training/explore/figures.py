@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from contract.arrays import Floats, Labels, Mask
 from contract.schema import Feature, FeatureKind, Schema
-from training.quality.evaluate import Floats, Labels
 from training.quality.plotting import BLUE, GREY, INK, ORANGE, SKY, VERMILION, name, one_axes, several_axes, wilson
 from training.table.prepare import Table
 
@@ -22,8 +22,6 @@ OTHERS = "(others)"
 MISSING = "(missing)"
 _MATRIX_COLUMNS = 30
 _WIDTH, _HEIGHT = 7.6, 3.2  # inches; two cards stand side by side on the page
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

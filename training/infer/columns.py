@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from contract.arrays import Floats
 from contract.errors import UserError
 from contract.records import LARGEST_NUMBER
 from contract.schema import FeatureKind
@@ -25,7 +25,6 @@ from contract.tables.reading import CHUNK_ROWS, open_raw
 MAX_ROWS = 200_000
 """So many rows are looked at: memory holds all their cells."""
 
-Floats = npt.NDArray[np.float64]
 
 _NUMERIC_SHARE = 0.95
 _NUMBER_LIKE = re.compile(r"[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?|[+-]?[.,][0-9]+")

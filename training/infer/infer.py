@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from contract.arrays import Floats
 from contract.schema import RESERVED, Feature, FeatureKind
-from training.infer.columns import Column, Floats, TableColumns
+from training.infer.columns import Column, TableColumns
 from training.infer.names import names_id, names_label, names_private, names_rows, says_left
 from training.table.suspicions import GIVEAWAY_AUC, single_feature_auc
 

@@ -4,8 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from contract.arrays import Floats, Labels
 from training.protocol.reproduction import THRESHOLD, Reproduction
-from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.evaluate import evaluate
 from training.quality.intervals import bootstrap, percentiles
 from training.quality.plotting import BLUE, INK, ORANGE, PURPLE, SKY, VERMILION, name, several_axes, wilson
 

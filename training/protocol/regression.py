@@ -15,18 +15,20 @@ from imblearn.pipeline import Pipeline
 from sklearn.model_selection import cross_val_predict
 from xgboost import XGBRegressor
 
+from contract.arrays import Floats, Labels
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
+from training.defaults import DEFAULT_SPLIT_SEED
 from training.kinds.encoding import trees
 from training.kinds.kinds import XGBOOST
-from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.evaluate import evaluate
 from training.quality.intervals import DRAWS, bootstrap, ends, percentiles
 from training.registered import tags
 from training.registered.mlflow_runs import open_run
 from training.selection.fitting import best_threshold
 from training.table.prepare import Table, inside, outside
-from training.table.split import DEFAULT_SPLIT_SEED, folds, held_out
+from training.table.split import folds, held_out
 
 Intervals = dict[str, tuple[float, float]]
 

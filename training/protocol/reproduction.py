@@ -22,25 +22,26 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
 
+from contract.arrays import Floats, Labels, Mask
 from contract.errors import UserError
 from contract.models.registry import positive_probabilities
 from contract.schema import Schema
+from training.defaults import DEFAULT_SPLIT_SEED
 from training.kinds.encoding import trees
 from training.kinds.sampling import smote_steps
 from training.protocol.regression import measure
-from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.evaluate import evaluate
 from training.quality.intervals import bootstrap
-from training.table.prepare import Mask, Table, inside, outside
-from training.table.split import DEFAULT_SPLIT_SEED, held_out
+from training.table.prepare import Table, inside, outside
+from training.table.split import held_out
 
-TEST_SHARE = 0.15
+STUDY_TEST_SHARE = 0.15
 THRESHOLD = 0.5
-FOLDS = 5
+STUDY_FOLDS = 5
 DEPTHS, RATES, TREES = (3, 4, 5), (0.1, 0.01, 0.001), (100, 200, 300)
 _ROUNDING = 1e-6  # what scaling there and back may change
 
 Parameters = dict[str, Any]
-Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def reproduce(rows: Table, schema: Schema, seed: int, split_seed: int = DEFAULT_
     )
 
 
-def study_values(rows: Table, schema: Schema) -> tuple[Matrix, tuple[str, ...]]:
+def study_values(rows: Table, schema: Schema) -> tuple[Floats, tuple[str, ...]]:
     """Features as the report uses them, not scaled yet, and the names of those that it drops.
 
     It dropped Geography, its one name-valued feature with more than two values; in another data set it is the same:
@@ -148,13 +149,13 @@ def study_values(rows: Table, schema: Schema) -> tuple[Matrix, tuple[str, ...]]:
     return np.column_stack(columns), dropped
 
 
-def grid_search(X: Matrix, y: Labels, seed: int) -> tuple[Parameters, float]:
+def grid_search(X: Floats, y: Labels, seed: int) -> tuple[Parameters, float]:
     """Best parameters of the report's grid by accuracy over 5 folds, and that accuracy.
 
     The same as scikit-learn's ``GridSearchCV`` on the grid: a boosted model of 300 trees holds those of 100 and 200 in
     its first trees, so a third of the fits is enough. The first of equally good ones wins, as there.
     """
-    folds = list(StratifiedKFold(FOLDS).split(X, y))
+    folds = list(StratifiedKFold(STUDY_FOLDS).split(X, y))
     found: dict[tuple[float, int, int], float] = {}
     for rate, depth in product(RATES, DEPTHS):
         scores: dict[int, list[float]] = {count: [] for count in TREES}
@@ -177,10 +178,10 @@ class _Tested:
     test: npt.NDArray[np.int64]
 
 
-def _report(name: str, X: Matrix, y: Labels, seed: int) -> _Tested:
+def _report(name: str, X: Floats, y: Labels, seed: int) -> _Tested:
     """Split, search and test as the report."""
     started = time.perf_counter()
-    training, test = train_test_split(np.arange(len(y)), test_size=TEST_SHARE, random_state=seed, stratify=y)
+    training, test = train_test_split(np.arange(len(y)), test_size=STUDY_TEST_SHARE, random_state=seed, stratify=y)
     parameters, accuracy = grid_search(X[training], y[training], seed)
     classifier = _classifier(parameters, seed).fit(X[training], y[training])
     regressor = _regressor(parameters, seed).fit(X[training], y[training])
@@ -191,7 +192,7 @@ def _report(name: str, X: Matrix, y: Labels, seed: int) -> _Tested:
     return _Tested(measured, classifier, test)
 
 
-def _origin(after: _Tested, grown: Matrix, values: Matrix, scaler: StandardScaler, *, rarer: bool) -> Origin:
+def _origin(after: _Tested, grown: Floats, values: Floats, scaler: StandardScaler, *, rarer: bool) -> Origin:
     synthetic = after.test >= len(values)
     whole = (values == np.round(values)).all(axis=0)
     made = scaler.inverse_transform(grown[after.test[synthetic]])
@@ -242,7 +243,7 @@ def _measured(
     )
 
 
-def _scores(classifier: XGBClassifier, X: Matrix) -> Floats:
+def _scores(classifier: XGBClassifier, X: Floats) -> Floats:
     scores: Floats = classifier.predict_proba(X)[:, 1].astype(np.float64)
     return scores
 

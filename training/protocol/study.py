@@ -6,17 +6,18 @@ would refuse it all the same. A crash leaves a run marked as failed or running.
 
 from dataclasses import dataclass
 
+from contract.arrays import Mask
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
+from training.defaults import DEFAULT_SPLIT_SEED
 from training.protocol.figure import origin_figure
 from training.protocol.reproduction import THRESHOLD, Reproduced, Reproduction, reproduce
 from training.quality.evaluate import evaluate
 from training.quality.intervals import ends
 from training.registered import tags
 from training.registered.mlflow_runs import Run, open_run, where
-from training.table.prepare import Mask, Table
-from training.table.split import DEFAULT_SPLIT_SEED
+from training.table.prepare import Table
 
 FIGURE = "figures/origin.png"
 _TITLE = "report protocol"

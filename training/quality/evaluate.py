@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 from sklearn.metrics import (
     accuracy_score,
@@ -17,11 +16,10 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from contract.arrays import Floats, Labels
+
 CONFIDENCE = 0.95
 CALIBRATION_BINS = 10
-
-Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 
 METRIC_TITLES = {

@@ -13,8 +13,9 @@ from sklearn.metrics import (
     roc_curve,
 )
 
+from contract.arrays import Floats, Labels
 from contract.models.registry import Classifier, positive_probabilities
-from training.quality.evaluate import CALIBRATION_BINS, Floats, Labels, calibration_error
+from training.quality.evaluate import CALIBRATION_BINS, calibration_error
 from training.quality.intervals import LOWER_IS_BETTER, METRICS, Difference, ScoredRows
 from training.quality.plotting import (
     BLUE,

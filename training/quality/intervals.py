@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from training.quality.evaluate import CALIBRATION_BINS, CONFIDENCE, Floats, Labels, calibration_error
+from contract.arrays import Floats, Labels
+from training.quality.evaluate import CALIBRATION_BINS, CONFIDENCE, calibration_error
 
 DRAWS = 1_000
 METRICS = (

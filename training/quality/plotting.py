@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy import stats
 
-from training.quality.evaluate import CONFIDENCE, Floats
+from contract.arrays import Floats
+from training.quality.evaluate import CONFIDENCE
 
 # Okabe & Ito, Color Universal Design, 2008
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"

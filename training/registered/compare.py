@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from contract.arrays import Labels
 from contract.errors import UserError
 from contract.models.registry import load_registered, out_of_reach, positive_probabilities, registry_client
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
-from training.quality.evaluate import Labels, evaluate
+from training.defaults import DEFAULT_BOOTSTRAP_SEED
+from training.quality.evaluate import evaluate
 from training.quality.intervals import Difference, McNemar, ScoredRows, bootstrap, mcnemar, paired_bootstrap
 from training.registered import tags
 from training.registered.compare_rows import Common, kept_rows, unseen_rows
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FIGURE = "figures/comparison.png"
-DEFAULT_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,12 @@ def contrast(y: Labels, first: ScoredRows, second: ScoredRows, *, seed: int) -> 
 
 
 def compare_models(
-    settings: Settings, first: str, second: str, table: Path | pd.DataFrame | None = None, *, seed: int = DEFAULT_SEED
+    settings: Settings,
+    first: str,
+    second: str,
+    table: Path | pd.DataFrame | None = None,
+    *,
+    seed: int = DEFAULT_BOOTSTRAP_SEED,
 ) -> Compared:
     """Compare two registered versions, or two runs' candidates, and log the comparison.
 

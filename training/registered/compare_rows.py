@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from contract.arrays import Labels, Mask
 from contract.errors import UserError
 from contract.schema import Schema
-from training.quality.evaluate import Labels
 from training.registered import tags
 from training.registered.versions import Version, reference_rows
-from training.table.prepare import MIN_ROWS_OF_CLASS, Mask, Table
+from training.table.prepare import MIN_ROWS_OF_CLASS, Table
 from training.table.split import held_out
 from training.table.split_files import LEARNED_FROM, SPLIT_FOLDER
 

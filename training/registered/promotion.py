@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from contract.arrays import Floats, Labels
 from contract.errors import UserError
 from contract.models.registry import (
     Registered,
@@ -25,7 +26,7 @@ from contract.models.registry import (
 )
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
-from training.quality.evaluate import Comparison, Floats, Labels, compare
+from training.quality.evaluate import Comparison, compare
 from training.registered import tags
 from training.registered.versions import Version, describe, find, reference_rows
 

@@ -7,15 +7,15 @@ candidate's run. A crash leaves runs marked as running; what was logged stays.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from contract.arrays import Labels
+from training.defaults import SearchName
 from training.kinds.sampling import Sampling
-from training.quality.evaluate import Labels
 from training.quality.figures import curves
 from training.quality.plotting import png
 from training.registered import tags
 from training.registered.mlflow_runs import Run
 from training.registered.validation_file import VALIDATION_ARTIFACT, validation_bytes
 from training.selection.measure import Candidate
-from training.selection.proposals import SearchName
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

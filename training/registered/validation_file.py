@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from contract.arrays import Floats, Labels
 from contract.errors import UserError
 from contract.models.bundle import LABEL_COLUMN, SCORE_COLUMN
-from training.quality.evaluate import Floats, Labels
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from contract.arrays import Labels
 from contract.errors import UserError
 from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT
 from contract.models.registry import model_title
 from contract.records import columns_frame
 from contract.schema import Schema
 from contract.settings import Settings
-from training.quality.evaluate import Labels
 from training.registered import tags
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from contract.arrays import Floats, Labels, Mask
 from contract.models.registry import positive_probabilities
 from contract.schema import Schema
 from training.kinds.kinds import KINDS, xgboost_pipeline
 from training.kinds.sampling import strip_training
-from training.quality.evaluate import Floats, Labels
 from training.selection.fitting import Fitted, fit
 from training.selection.measure import Candidate, measure
-from training.table.prepare import Mask, Table, inside, outside
+from training.table.prepare import Table, inside, outside
 from training.table.split import Fold, folds
 
 

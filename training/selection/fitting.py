@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from imblearn.pipeline import Pipeline
 from joblib import Parallel, delayed
@@ -20,14 +19,12 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
+from contract.arrays import Floats, Labels
 from contract.models.registry import Classifier
 from training.table.split import Fold
 
 Calibration = Literal["none", "sigmoid", "isotonic"]
 THRESHOLD_DRAWS = 50
-
-Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import pandas as pd
 from imblearn.pipeline import Pipeline
 
+from contract.arrays import Floats, Labels
 from training.kinds.kinds import KINDS, Pace
 from training.kinds.sampling import Sampling
 from training.kinds.spaces import Parameters
-from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.evaluate import evaluate
 from training.selection.fitting import Validated, validate
 from training.table.split import Fold
 

@@ -5,16 +5,15 @@ Pure: the same kind, search, seed and scores give the same proposals.
 
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Protocol
 
+from training.defaults import SearchName
 from training.kinds.kinds import ModelKind
 from training.kinds.spaces import Grid, Parameters, distributions
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
-SearchName = Literal["grid", "exhaustive", "random", "bayes"]
-SEARCHES: tuple[SearchName, ...] = get_args(SearchName)
 
 STARTUP_TRIALS = 8
 """Trials that the Bayesian search draws at random before it has something to go by."""

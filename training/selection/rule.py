@@ -18,8 +18,8 @@ from typing import Protocol
 
 import numpy as np
 
+from contract.arrays import Floats, Labels
 from training.kinds.kinds import PACES, Pace
-from training.quality.evaluate import Floats, Labels
 
 AUC_TIE = 0.0005
 RULE = (

@@ -17,13 +17,14 @@ import numpy.typing as npt
 import pandas as pd
 from imblearn.pipeline import Pipeline
 
+from contract.arrays import Labels
 from contract.schema import Schema
+from training.defaults import SearchName
 from training.kinds.kinds import KINDS, ModelKind, build
 from training.kinds.sampling import SAMPLINGS, Sampling
 from training.kinds.spaces import Parameters
-from training.quality.evaluate import Labels
 from training.selection.measure import Candidate, measure
-from training.selection.proposals import Proposals, SearchName, points, proposals
+from training.selection.proposals import Proposals, points, proposals
 from training.selection.rule import rank
 from training.table.split import FOLDS, Fold, folds
 

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from contract.arrays import Floats, Mask
 from contract.errors import UserError
 from contract.records import LARGEST_NUMBER
 from contract.schema import Feature, FeatureKind, Schema
 from contract.tables.cells import NO_LABEL, OTHER_LABEL
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 NOTHING = "holds nothing"
 
 

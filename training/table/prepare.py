@@ -8,24 +8,22 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from contract.arrays import Labels, Mask
 from contract.errors import UserError
 from contract.records import columns_frame
 from contract.schema import Schema
 from contract.tables.reading import open_table
+from training.defaults import OnBadRows
 from training.table.bad_rows import BadRow, find_bad_rows
 
 MIN_ROWS = 200
 MIN_ROWS_OF_CLASS = 20
-
-Labels = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-OnBadRows = Literal["stop", "skip", "report"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-DEFAULT_SPLIT_SEED = 0
+from training.defaults import DEFAULT_SPLIT_SEED
+
 TEST_SHARE = 0.15
 FOLDS = 5
 _SALT = b"split/"

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from contract.arrays import Mask
 from contract.errors import UserError
 from contract.schema import Schema
-from training.table.bad_rows import Mask
 from training.table.prepare import Table, hash_data, inside, outside
 
 SPLIT_FOLDER = "split"

@@ -7,15 +7,15 @@ one that is only known after the customer has left, or just a very good one.
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
+from contract.arrays import Floats, Labels
 from contract.records import LARGEST_NUMBER
 from contract.schema import Feature, FeatureKind, Schema
-from training.table.prepare import Labels, Table
+from training.table.prepare import Table
 
 GIVEAWAY_AUC = 0.98
 """Area under the ROC curve of one feature alone, out of sample, from which it is suspected to know the answer."""
@@ -25,8 +25,6 @@ UNIQUE_SHARE = 0.98
 _FOLDS = 3
 _DEPTH = 3
 _MIN_IDS = 50
-
-Floats = npt.NDArray[np.float64]
 
 
 def suspicions(rows: Table, schema: Schema) -> list[str]:

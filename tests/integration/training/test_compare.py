@@ -9,11 +9,12 @@ from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from churnstream.cli import app
+from contract.arrays import Floats, Labels
 from contract.errors import UserError
 from contract.schema import load_schema
 from contract.settings import Settings
 from tests.support.tables.toy import toy_table
-from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.evaluate import evaluate
 from training.quality.intervals import METRICS
 from training.registered import tags
 from training.registered.compare import FIGURE, compare_models

@@ -11,7 +11,7 @@ from tests.support.paths import ROOT
 # from the bottom up; a room, or a module that stands beside the rooms, imports only what stands on a lower line
 LAYERS: dict[str, tuple[str, ...]] = {
     "contract": (
-        "durations errors",
+        "arrays durations errors",
         "schema settings",
         "records tables topics",
         "messages rejection",
@@ -29,6 +29,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "cli",
     ),
     "training": (
+        "defaults",
         "kinds quality table",
         "infer selection",
         "registered",

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from churnstream.local_kafka import runtime as kafka_runtime
-from churnstream.local_kafka.runtime import Jar, fetch, is_fetched, kafka_jars, libs_dir
+from churnstream.local_kafka.runtime import Jar, fetch, kafka_jars, libs_dir
 from contract.errors import UserError
 
 CONTENT = {"org.example:first:1.0": b"first jar", "org.example:second:2.0": b"second jar"}
@@ -53,14 +53,14 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.mark.usefixtures("mirror")
 def test_fetch_fills_the_cache_once() -> None:
-    assert not is_fetched()
+    assert not libs_dir().exists()
     libs = fetch(QUIET)
     assert {path.name: path.read_bytes() for path in libs.iterdir()} == {
         "first-1.0.jar": b"first jar",
         "second-2.0.jar": b"second jar",
     }
     requests = len(Mirror.requested)
-    assert is_fetched()
+    assert libs_dir().is_dir()
     assert fetch(QUIET) == libs
     assert len(Mirror.requested) == requests
 
@@ -72,7 +72,7 @@ def test_two_fetches_at_once_download_once() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert is_fetched()
+    assert libs_dir().is_dir()
     assert sum(path.endswith("first-1.0.jar") for path in Mirror.requested) == 1
 
 
@@ -91,11 +91,11 @@ def test_a_jar_that_is_missing_or_changed_is_refused(mirror: Path, damage: Calla
     damage(jar)
     with pytest.raises(UserError, match=f"org.example:second:2.0: .*{reason}.*churnstream kafka fetch"):
         fetch(QUIET)
-    assert not is_fetched()
+    assert not libs_dir().exists()
     assert [path.name for path in libs_dir().parent.iterdir()] == [f"{libs_dir().name}.lock"]
     jar.write_bytes(content)
     fetch(QUIET)
-    assert is_fetched()
+    assert libs_dir().is_dir()
 
 
 @pytest.mark.usefixtures("mirror")

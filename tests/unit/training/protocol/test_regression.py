@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, mean_absolute_error, mean_squared_error, r2_score
 
+from contract.arrays import Mask
 from contract.schema import load_schema
 from tests.support.tables.toy import toy_table
 from training.protocol.regression import fit_and_predict, measure
-from training.table.prepare import Mask, Table, read_table
+from training.table.prepare import Table, read_table
 from training.table.split import held_out
 
 SCHEMA = load_schema("bank_churn")

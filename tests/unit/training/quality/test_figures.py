@@ -5,10 +5,11 @@ from matplotlib.figure import Figure
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
+from contract.arrays import Floats, Labels
 from contract.schema import load_schema
 from tests.support.tables.toy import toy_table
 from training.kinds.kinds import KINDS, build
-from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.evaluate import evaluate
 from training.quality.figures import comparison, curves, importance
 from training.quality.intervals import ScoredRows, paired_bootstrap
 from training.quality.plotting import png, wilson

@@ -3,7 +3,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
-from training.quality.evaluate import Floats, Labels, evaluate
+from contract.arrays import Floats, Labels
+from training.quality.evaluate import evaluate
 from training.quality.intervals import METRICS, ScoredRows, bootstrap, mcnemar, paired_bootstrap
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.metrics import brier_score_loss, f1_score
 
+from contract.arrays import Mask
 from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import columns_frame
 from contract.schema import load_schema
@@ -14,7 +15,7 @@ from tests.support.tables.toy import toy_table
 from training.kinds.kinds import xgboost_pipeline
 from training.selection.develop import develop
 from training.selection.fitting import best_threshold, fit, stable_threshold
-from training.table.prepare import Mask, Table, read_table
+from training.table.prepare import Table, read_table
 from training.table.split import folds, held_out
 
 SCHEMA = load_schema("bank_churn")

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from contract.arrays import Floats, Labels
 from training.kinds.kinds import Pace
-from training.quality.evaluate import Floats, Labels, evaluate
+from training.quality.evaluate import evaluate
 from training.quality.intervals import ScoredRows, paired_bootstrap
 from training.selection.fitting import best_threshold
 from training.selection.rule import AUC_TIE, rank, standard_error

@@ -2,17 +2,19 @@
 
 import itertools
 from collections import Counter
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from contract.schema import load_schema
 from tests.support.tables.toy import toy_table
+from training.defaults import SearchName
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import Sampling
 from training.kinds.spaces import Between, OneOf, Parameters
 from training.selection.measure import Candidate
-from training.selection.proposals import SEARCHES, SearchName, points, proposals
+from training.selection.proposals import points, proposals
 from training.selection.search import Listeners, Plan, Searcher
 from training.table.prepare import read_table
 
@@ -105,7 +107,7 @@ def search(plan: Plan, heard: Heard | None = None, **more: object) -> list[Candi
     return Searcher(rows.X, rows.y, rows.customers, SCHEMA, plan, listener, **more).run()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("how", SEARCHES)
+@pytest.mark.parametrize("how", get_args(SearchName))
 def test_each_pair_has_its_trials_and_the_composite_kinds_come_last(how: SearchName) -> None:
     heard = Heard()
     found = search(Plan(how, ("voting", *QUICK), ("plain", "weights"), trials=3), heard)

@@ -15,8 +15,9 @@ from contract.tables.excel import ExcelTable
 from contract.tables.parquet import ParquetTable
 from contract.tables.text import TextTable
 from tests.support.tables.toy import SURNAME, toy_table
+from training.defaults import OnBadRows
 from training.table.bad_rows import BadRow
-from training.table.prepare import MIN_ROWS, OnBadRows, read_table
+from training.table.prepare import MIN_ROWS, read_table
 
 SCHEMA = load_schema("bank_churn")
 

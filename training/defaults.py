@@ -1,0 +1,12 @@
+"""What the command offers and training takes where nothing is said. Imports nothing, so that ``--help`` is instant."""
+
+from typing import Literal
+
+DEFAULT_SEED = 42
+"""Of folds, searches and models."""
+DEFAULT_SPLIT_SEED = 0
+"""Of the held-out rows; models of different ones are not compared."""
+DEFAULT_BOOTSTRAP_SEED = 0
+
+OnBadRows = Literal["stop", "skip", "report"]
+SearchName = Literal["grid", "exhaustive", "random", "bayes"]
