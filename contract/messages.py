@@ -26,8 +26,8 @@ Binary = Annotated[int, msgspec.Meta(ge=0, le=1)]
 class ModelRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
     """A registered model's name, version (MLflow's number) and role when it scored."""
 
-    name: str
-    version: int
+    name: Annotated[str, msgspec.Meta(max_length=256)]
+    version: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
     role: Role = "champion"
 
 

@@ -80,9 +80,11 @@ CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 0), identity TEXT NOT NUL
 """
 
 _encode = msgspec.msgpack.encode
+# a pane's sums outgrow the 64 bits of MessagePack; JSON has integers of any size
+_encode_pane = msgspec.json.encode
 _decode_prediction = msgspec.msgpack.Decoder(KeptPrediction).decode
 _decode_label = msgspec.msgpack.Decoder(KeptLabel).decode
-_decode_pane = msgspec.msgpack.Decoder(tuple[int, ModelRef, KeptPane]).decode
+_decode_pane = msgspec.json.Decoder(tuple[int, ModelRef, KeptPane]).decode
 _decode_state = msgspec.msgpack.Decoder(PartitionState).decode
 
 
@@ -161,7 +163,7 @@ class JoinStore:
     def put_panes(self, panes: Iterable[tuple[PaneId, KeptPane]]) -> None:
         self._connection.executemany(
             "INSERT OR REPLACE INTO panes VALUES (?, ?)",
-            ((_name(pane), _encode((pane.start, pane.model, kept))) for pane, kept in panes),
+            ((_name(pane), _encode_pane((pane.start, pane.model, kept))) for pane, kept in panes),
         )
 
     def put_state(self, state: PartitionState) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from contract.messages import JoinProgress, Label, ModelRef, Outcome, Pane, Prediction, RecordPosition, encode
 from contract.records import features_type
 from contract.rejection import Reason, RejectionError
-from contract.schema import parse_schema
+from contract.schema import Schema, parse_schema
 from monitor.join.catch_up import CatchUp
 from monitor.join.incoming import EndOfStream, Incoming
 from monitor.join.partition import DeadLetter, Effects, PartitionJoin
@@ -138,7 +138,9 @@ class CrashedError(Exception):
 class LoggedWorker:
     """A join worker with one partition, in the steps of ``JoinWorker``: absorb, publish, commit the store."""
 
-    def __init__(self, partition: Partition, folder: Path) -> None:
+    def __init__(
+        self, partition: Partition, folder: Path, *, schema: Schema = SCHEMA, sample_size: int = SAMPLE_SIZE
+    ) -> None:
         """Take the partition over with the store that ``folder`` has of it, if any."""
         self.partition = partition
         published = partition.committed[0].offset, partition.committed[1].offset
@@ -147,7 +149,7 @@ class LoggedWorker:
         assert state.predictions.offset <= published[0], "the store is ahead of Kafka"
         assert state.labels.offset <= published[1], "the store is ahead of Kafka"
         self.store = store
-        self.join = PartitionJoin(partition.number, store, RULES, SCHEMA, SAMPLE_SIZE)
+        self.join = PartitionJoin(partition.number, store, RULES, schema, sample_size)
         if (state.predictions.offset, state.labels.offset) == (0, 0):
             self.join.begin_at(partition.committed[0].origin(), partition.committed[1].origin())
         absorbed = self.join.state.predictions.offset, self.join.state.labels.offset

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from contract.messages import Summary
+from contract.messages import FEATURE_UNIT, Expected, NumericSummary, Summary
 from monitor.join.rules import KeptLabel, KeptPrediction, TopicProgress
 from monitor.join.store import Counters, JoinStore, KeptPane, PaneId, PartitionState
 from monitor.panes import record_hash
@@ -80,6 +80,15 @@ def test_what_is_committed_lasts(path: Path, store: JoinStore) -> None:
     assert content(found) == before
     assert found.state() == state
     assert found.panes() == {PANE: KeptPane(0.5, Summary(records=1), dirty=False)}
+
+
+def test_sums_of_any_size_last(path: Path, store: JoinStore) -> None:
+    largest = NumericSummary(count=10**6, total=-round(3.4e38 * FEATURE_UNIT) * 10**6, minimum=-3.4e38, maximum=5e-324)
+    summary = Summary(records=1, numeric={"Balance": largest}, expected_positive=Expected(2**70, 2**70, 2**70))
+    store.put_panes([(PANE, KeptPane(0.5, summary, dirty=False))])
+    store.commit()
+    store.close()
+    assert JoinStore(path, "stream").panes() == {PANE: KeptPane(0.5, summary, dirty=False)}
 
 
 def test_what_is_not_committed_does_not(path: Path, store: JoinStore) -> None:

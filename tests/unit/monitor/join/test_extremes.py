@@ -1,0 +1,91 @@
+"""The largest numbers that a schema admits, from the topic through store and panes: exact in any order."""
+
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+
+from contract.messages import FEATURE_UNIT, ModelRef, Pane, Prediction, encode, prediction_type
+from contract.records import LARGEST_INTEGER, LARGEST_NUMBER
+from contract.schema import parse_schema
+from monitor import panes
+from tests.support.join.log import LoggedWorker, Partition
+from tests.support.messages import START
+
+SCHEMA = parse_schema(
+    {
+        "name": "money",
+        "id": "id",
+        "label": {"column": "y"},
+        "on_violation": "score",
+        "features": {"amount": {"kind": "numeric"}, "signup_ms": {"kind": "ordinal"}, "active": {"kind": "flag"}},
+    }
+)
+_decode = msgspec.json.Decoder(prediction_type(SCHEMA)).decode
+
+
+def _prediction(number: int, amount: float, signup: int) -> Prediction:
+    """As it comes from the topic."""
+    value = {
+        "record_id": f"r{number}",
+        "customer_id": f"c{number}",
+        "event_time": START + number,
+        "features": {"amount": amount, "signup_ms": signup, "active": number % 2},
+        "probability": 0.3,
+        "predicted": 0,
+        "threshold": 0.5,
+        "model": {"name": "m", "version": 1, "role": "champion"},
+        "source": None,
+    }
+    return _decode(msgspec.json.encode(value))
+
+
+VALUES = [
+    (number, amount, signup)
+    for number, (amount, signup) in enumerate(
+        [(LARGEST_NUMBER, LARGEST_INTEGER), (-LARGEST_NUMBER, -LARGEST_INTEGER), (0.1, 0), (1e14, 1)] * 3
+        + [(LARGEST_NUMBER, LARGEST_INTEGER)] * 9
+        + [(1.7e12 + number, 1_700_000_000_000) for number in range(12)]
+    )
+]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_of_the_largest_numbers_are_exact_in_any_order_and_outlast_a_restart(seed: int, tmp_path: Path) -> None:
+    shuffled = list(VALUES)
+    Random(seed).shuffle(shuffled)
+    partition = Partition()
+    for value in shuffled:
+        partition.predictions.append(_prediction(*value))
+    worker = LoggedWorker(partition, tmp_path, schema=SCHEMA)
+    while worker.lag:
+        worker.step(5)
+        worker.close()
+        worker = LoggedWorker(partition, tmp_path, schema=SCHEMA)
+    (pane,) = partition.panes.values()
+    amounts = pane.summary.numeric["amount"]
+    assert amounts.total == sum(round(amount * FEATURE_UNIT) for _, amount, _ in VALUES)
+    assert (amounts.minimum, amounts.maximum) == (-LARGEST_NUMBER, LARGEST_NUMBER)
+    signups = pane.summary.numeric["signup_ms"]
+    assert signups.total == sum(signup for _, _, signup in VALUES) * FEATURE_UNIT
+    assert (signups.count, signups.maximum) == (len(VALUES), LARGEST_INTEGER)
+
+
+def test_merged_windows_add_up_the_largest_sums() -> None:
+    summary = panes.empty()
+    for _, amount, signup in VALUES:
+        panes.add_prediction(summary, SCHEMA, 0.3, 0, (amount, signup, 1))
+    pane = Pane(partition=0, start=START, slide=1, model=ModelRef("m", 1), threshold=0.5, summary=summary)
+    read = msgspec.json.decode(encode(pane), type=Pane).summary
+    merged = panes.merge([read] * 1_000, 0)
+    assert merged.numeric["amount"].total == 1_000 * summary.numeric["amount"].total
+    assert merged.numeric["amount"].total > 2**64
+
+
+@pytest.mark.parametrize("version", [-1, 2**31, 2**70])
+def test_a_version_that_mlflow_cannot_give_is_refused(version: int) -> None:
+    sent = msgspec.to_builtins(_prediction(1, 1.0, 1))
+    sent["model"]["version"] = version
+    with pytest.raises(msgspec.ValidationError, match=r"\$\.model\.version"):
+        _decode(msgspec.json.encode(sent))
