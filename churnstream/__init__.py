@@ -1,1 +1,67 @@
-"""The command line, the demo and the local Kafka: the only package that knows all parts."""
+"""Streaming scoring and drift monitoring for customer-churn models on Kafka.
+
+``churnstream`` is a command line; your own code reads its topics with the names below, for example::
+
+    from churnstream import Outcome, load_settings
+    import msgspec
+
+    topic = load_settings().topic("outcomes")
+    outcome = msgspec.json.decode(message.value(), type=Outcome)
+
+Names that do not stand in ``__all__`` may change with any release. Each is imported when it is first used, so that
+``churnstream --help`` waits for none of them.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contract.errors import ChurnstreamError, UserError
+    from contract.messages import Alert, Label, ModelRef, Outcome, Prediction, Window, prediction_type
+    from contract.records import Record, record_type
+    from contract.schema import Feature, FeatureKind, LabelColumn, Schema, load_schema
+    from contract.settings import Settings, load_settings
+
+__all__ = [
+    "Alert",
+    "ChurnstreamError",
+    "Feature",
+    "FeatureKind",
+    "Label",
+    "LabelColumn",
+    "ModelRef",
+    "Outcome",
+    "Prediction",
+    "Record",
+    "Schema",
+    "Settings",
+    "UserError",
+    "Window",
+    "__version__",
+    "load_schema",
+    "load_settings",
+    "prediction_type",
+    "record_type",
+]
+
+__version__ = version("churnstream")
+
+_HOMES = {
+    "contract.errors": ("ChurnstreamError", "UserError"),
+    "contract.messages": ("Alert", "Label", "ModelRef", "Outcome", "Prediction", "Window", "prediction_type"),
+    "contract.records": ("Record", "record_type"),
+    "contract.schema": ("Feature", "FeatureKind", "LabelColumn", "Schema", "load_schema"),
+    "contract.settings": ("Settings", "load_settings"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

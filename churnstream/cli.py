@@ -2,9 +2,11 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from churnstream import __version__
 from churnstream.commands import demo as demo_cli
 from churnstream.commands import kafka as kafka_cli
 from churnstream.commands import stack as stack_cli
@@ -23,7 +25,6 @@ TELEMETRY_OFF = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 app = typer.Typer(
     name="churnstream",
-    help="Score a stream of customers for churn on Kafka, and watch how well the model still does.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -46,6 +47,21 @@ app.command()(demo_cli.mlflow)
 app.command()(demo_cli.doctor)
 app.command()(stack_cli.init)
 app.command()(stack_cli.showcase)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"churnstream {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Score a stream of customers for churn on Kafka, and watch how well the model still does."""
 
 
 def main() -> None:

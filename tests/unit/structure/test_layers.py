@@ -94,8 +94,8 @@ def _is_downward(importer: str, imported: str) -> bool:
     if part != imported_part:
         return imported_part == SHARED or part == TOGETHER
     room, imported_room = (name.split(".")[1] if "." in name else "" for name in (importer, imported))
-    # a part's own __init__ lies above its rooms: it gives out what users import
-    if not room or room == imported_room:
+    # a part's own __init__ lies above its rooms, because it gives out what users import; its version lies below them
+    if not room or imported_room in (room, "__version__"):
         return True
     return _floor(part, imported_room) < _floor(part, room)
 
