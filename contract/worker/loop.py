@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.transactions import BatchAbortedError, Transactions
 from contract.worker.heartbeat import Heartbeat
+from contract.worker.room import NoRoomError, wait_for_room
 
 POLL_SECONDS = 0.2
 """How long a turn waits for messages, so that a worker hears of its end in time."""
@@ -36,6 +37,8 @@ class WorkerLoop:
     def turn(self, work: Callable[[], None], stop: threading.Event) -> None:
         """Call ``work`` with a producer ready; a batch that it gives up is read again after a pause.
 
+        One that met a full disk is read again when there is room.
+
         Raises:
             FencedError: another worker took over under this one's name.
             UserError: a topic is gone or may not be read, or what ``work`` raises.
@@ -46,9 +49,15 @@ class WorkerLoop:
             self._heartbeat.beat()
         except BatchAbortedError as error:
             self._log.info("batch aborted: %s", error)
-            self._reader.invalidate()
-            self._on_abort()
+            self._give_up()
             stop.wait(_RETRY_SECONDS)
+        except NoRoomError as error:
+            self._give_up()
+            wait_for_room(error, stop, self._log)
+
+    def _give_up(self) -> None:
+        self._reader.invalidate()
+        self._on_abort()
 
     def close(self) -> None:
         """Leave the consumer group and let go of the producer."""
