@@ -9,6 +9,7 @@ import typer
 from churnstream import __version__
 from churnstream.commands import demo as demo_cli
 from churnstream.commands import kafka as kafka_cli
+from churnstream.commands import reset as reset_cli
 from churnstream.commands import stack as stack_cli
 from contract.errors import UserError
 from monitor import cli as monitor_cli
@@ -45,6 +46,7 @@ app.command()(monitor_cli.monitor)
 app.command()(demo_cli.demo)
 app.command()(demo_cli.mlflow)
 app.command()(demo_cli.doctor)
+app.command()(reset_cli.reset)
 app.command()(stack_cli.init)
 app.command()(stack_cli.showcase)
 

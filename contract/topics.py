@@ -15,6 +15,9 @@ WINDOWS = "windows"
 ALERTS = "alerts"
 FORMAT = "format"
 
+GROUPS = ("scorer", "join", "timeline")
+"""Consumer groups of a stream's workers."""
+
 MAX_VALUE_BYTES = 1_000_000
 """A customer or label value above this size is dead-lettered as ``too-large``."""
 MAX_MESSAGE_BYTES = 10_000_000

@@ -19,6 +19,7 @@ from churnstream.stack.addresses import newest_report_address, timeline_address
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
+from contract.kafka.stream_identity import stream_identity
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS
@@ -29,7 +30,7 @@ from producer.opening import open_source
 from producer.replay import ReplayProgress, replay
 from producer.scenario_options import ScenarioOptions
 
-_MARK = "replayed"
+MARK = "replayed"
 _REFRESH_SECONDS = 0.5
 _SECONDS_BETWEEN_LINES = 10.0
 _SETTLED_SECONDS = 5.0
@@ -62,11 +63,10 @@ def run_showcase(settings: Settings, showcase: Showcase, stop: threading.Event, 
     Raises:
         UserError: the table cannot be replayed, Kafka is out of reach or has not taken everything.
     """
-    admin = admin_client(settings)
-    ensure_topics(admin, settings)
+    ensure_topics(admin_client(settings), settings)
     heartbeat = Heartbeat(settings.heartbeat)
-    mark = settings.state_dir / _MARK
-    stream = f"{admin.list_topics(timeout=settings.request_timeout_ms / 1_000).cluster_id} {settings.topic(CUSTOMERS)}"
+    mark = settings.state_dir / MARK
+    stream = f"{stream_identity(settings, CUSTOMERS)} {settings.topic(CUSTOMERS)}"
     resumed = mark.exists() and mark.read_text(encoding="utf-8") == stream
     if resumed:
         console.print("the stream has been replayed already; `docker compose run --rm replay` goes on with it")

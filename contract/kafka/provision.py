@@ -23,23 +23,7 @@ def ensure_topics(admin: AdminClient, settings: Settings, timeout: float | None 
     Raises:
         UserError: the broker is out of reach or refuses, or an existing topic does not fit.
     """
-    timeout = settings.request_timeout_ms / 1_000 if timeout is None else timeout
-    specs = topic_specs(settings)
-    existing = _partitions(admin, timeout)
-    known = _format(settings, existing, timeout)
-    _refuse(_format_problem(settings, existing, known))
-    missing = [spec for spec in specs if spec.name not in existing]
-    created = []
-    if known is None:
-        record = [spec for spec in missing if spec.name == settings.topic(FORMAT)]
-        created = _create(admin, settings, record, timeout)
-        if read_format(settings, timeout) is None:
-            write_format(settings, timeout)
-        # of several workers that write it at once, the first one counts, whatever its version
-        _refuse(_format_problem(settings, existing, read_format(settings, timeout)))
-    created += _create(admin, settings, [spec for spec in missing if spec.name not in created], timeout)
-    _refuse(*_misfits(admin, settings, _partitions(admin, timeout), timeout))
-    return created
+    return _StreamTopics(admin, settings, settings.request_timeout_ms / 1_000 if timeout is None else timeout).ensure()
 
 
 def misfits(admin: AdminClient, settings: Settings, timeout: float = 30.0) -> list[str]:
@@ -48,85 +32,116 @@ def misfits(admin: AdminClient, settings: Settings, timeout: float = 30.0) -> li
     Raises:
         UserError: the broker is out of reach.
     """
-    found = _partitions(admin, timeout)
-    problem = _format_problem(settings, found, _format(settings, found, timeout))
-    return [problem] if problem else _misfits(admin, settings, found, timeout)
+    return _StreamTopics(admin, settings, timeout).misfits()
 
 
-def _misfits(admin: AdminClient, settings: Settings, found: dict[str, int], timeout: float) -> list[str]:
-    """As ``misfits``, of topics whose format is known to fit; ``found`` are the partitions of those that exist."""
-    specs = topic_specs(settings)
-    problems = [
-        f"topic {spec.name} does not exist; run any churnstream worker, or `churnstream doctor --create-topics`"
-        for spec in specs
-        if spec.name not in found
-    ]
-    present = [spec for spec in specs if spec.name in found]
-    for spec in present:
-        if found[spec.name] != spec.partitions:
-            problems.append(
-                f"topic {spec.name} has {found[spec.name]} partitions where {spec.partitions} are needed; set "
-                f"CHURNSTREAM_PARTITIONS to the number that all have, or use another CHURNSTREAM_TOPIC_PREFIX"
+class _StreamTopics:
+    """The topics of one stream as a broker has them; ``timeout`` in seconds bounds each call."""
+
+    def __init__(self, admin: AdminClient, settings: Settings, timeout: float) -> None:
+        self._admin = admin
+        self._settings = settings
+        self._timeout = timeout
+        self._specs = topic_specs(settings)
+        self._found = _partitions(admin, timeout)
+
+    def ensure(self) -> list[str]:
+        known = self._format()
+        self._refuse_format(known)
+        missing = [spec for spec in self._specs if spec.name not in self._found]
+        created = []
+        if known is None:
+            record = [spec for spec in missing if spec.name == self._settings.topic(FORMAT)]
+            created = self._create(record)
+            if read_format(self._settings, self._timeout) is None:
+                write_format(self._settings, self._timeout)
+            # of several workers that write it at once, the first one counts, whatever its version
+            self._refuse_format(read_format(self._settings, self._timeout))
+        created += self._create([spec for spec in missing if spec.name not in created])
+        self._found = _partitions(self._admin, self._timeout)
+        if problems := self._topic_problems():
+            raise UserError("; ".join(problems))
+        return created
+
+    def misfits(self) -> list[str]:
+        problem = self._format_problem(self._format())
+        return [problem] if problem else self._topic_problems()
+
+    def _topic_problems(self) -> list[str]:
+        """What is wrong with single topics, whose format is known to fit."""
+        problems = [
+            f"topic {spec.name} does not exist; run any churnstream worker, or `churnstream doctor --create-topics`"
+            for spec in self._specs
+            if spec.name not in self._found
+        ]
+        present = [spec for spec in self._specs if spec.name in self._found]
+        for spec in present:
+            if self._found[spec.name] != spec.partitions:
+                problems.append(
+                    f"topic {spec.name} has {self._found[spec.name]} partitions where {spec.partitions} are needed; "
+                    f"set CHURNSTREAM_PARTITIONS to the number that all have, or use another CHURNSTREAM_TOPIC_PREFIX"
+                )
+        policies = self._policies(present)
+        for spec in present:
+            wanted = spec.config["cleanup.policy"]
+            if policies[spec.name] != wanted:
+                problems.append(
+                    f"topic {spec.name} has cleanup.policy={policies[spec.name]} where {wanted} is needed; "
+                    f"alter it, or use another CHURNSTREAM_TOPIC_PREFIX"
+                )
+        return problems
+
+    def _policies(self, specs: list[TopicSpec]) -> dict[str, str | None]:
+        resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
+        answers = self._admin.describe_configs(resources, request_timeout=self._timeout) if resources else {}
+        return {
+            resource.name: future.result(self._timeout)["cleanup.policy"].value for resource, future in answers.items()
+        }
+
+    def _format(self) -> int | None:
+        """The format of what is on the topics: 0 if messages of ours are there without one, None if nothing is."""
+        known = self._settings.topic(FORMAT) in self._found
+        found = read_format(self._settings, self._timeout) if known else None
+        written = {name: self._found[name] for name in self._written()}
+        return 0 if found is None and hold_messages(self._settings, written, self._timeout) else found
+
+    def _refuse_format(self, found: int | None) -> None:
+        if problem := self._format_problem(found):
+            raise UserError(problem)
+
+    def _format_problem(self, found: int | None) -> str | None:
+        """Why what is on the topics cannot be read by this version; None if it can."""
+        if found is None or found == TOPIC_FORMAT:
+            return None
+        return (
+            f"the topics {', '.join(self._written())} have format {found}, this version reads {TOPIC_FORMAT}; delete "
+            f"the stream with `churnstream reset` (with Docker: docker compose down -v), or use another "
+            f"CHURNSTREAM_TOPIC_PREFIX and CHURNSTREAM_STATE_DIR"
+        )
+
+    def _written(self) -> list[str]:
+        return [name for name in map(self._settings.topic, _WRITTEN_BY_US) if name in self._found]
+
+    def _create(self, specs: list[TopicSpec]) -> list[str]:
+        """Create topics; returns the names of those that nobody else has created meanwhile."""
+        if not specs:
+            return []
+        requests = [
+            NewTopic(
+                spec.name, spec.partitions, replication_factor=self._settings.replication_factor, config=spec.config
             )
-    resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in present]
-    answers = admin.describe_configs(resources, request_timeout=timeout) if resources else {}
-    policies = {resource.name: future.result(timeout)["cleanup.policy"].value for resource, future in answers.items()}
-    for spec in present:
-        wanted = spec.config["cleanup.policy"]
-        if policies[spec.name] != wanted:
-            problems.append(
-                f"topic {spec.name} has cleanup.policy={policies[spec.name]} where {wanted} is needed; "
-                f"alter it, or use another CHURNSTREAM_TOPIC_PREFIX"
-            )
-    return problems
-
-
-def _refuse(*problems: str | None) -> None:
-    told = "; ".join(problem for problem in problems if problem)
-    if told:
-        raise UserError(told)
-
-
-def _format(settings: Settings, existing: dict[str, int], timeout: float) -> int | None:
-    """The format of what is on the topics: 0 if messages of ours are there without one, None if nothing is."""
-    found = read_format(settings, timeout) if settings.topic(FORMAT) in existing else None
-    written = {name: existing[name] for name in _written(settings, existing)}
-    return 0 if found is None and hold_messages(settings, written, timeout) else found
-
-
-def _format_problem(settings: Settings, existing: dict[str, int], found: int | None) -> str | None:
-    """Why what is on the topics cannot be read by this version; None if it can."""
-    if found is None or found == TOPIC_FORMAT:
-        return None
-    return (
-        f"the topics {', '.join(_written(settings, existing))} have format {found}, this version reads {TOPIC_FORMAT}; "
-        f"delete the stream's topics and state folders (with Docker: docker compose down -v), or use another "
-        f"CHURNSTREAM_TOPIC_PREFIX and CHURNSTREAM_STATE_DIR"
-    )
-
-
-def _written(settings: Settings, existing: dict[str, int]) -> list[str]:
-    return [name for name in map(settings.topic, _WRITTEN_BY_US) if name in existing]
-
-
-def _create(admin: AdminClient, settings: Settings, specs: list[TopicSpec], timeout: float) -> list[str]:
-    """Create topics; returns the names of those that nobody else has created meanwhile."""
-    if not specs:
-        return []
-    requests = [
-        NewTopic(spec.name, spec.partitions, replication_factor=settings.replication_factor, config=spec.config)
-        for spec in specs
-    ]
-    created = []
-    for name, future in admin.create_topics(requests, operation_timeout=timeout).items():
-        try:
-            future.result(timeout)
-            created.append(name)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise UserError(f"topic {name} cannot be created: {error.args[0].str()}") from None
-    _await(admin, [spec.name for spec in specs], timeout)
-    return created
+            for spec in specs
+        ]
+        created = []
+        for name, future in self._admin.create_topics(requests, operation_timeout=self._timeout).items():
+            try:
+                future.result(self._timeout)
+                created.append(name)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise UserError(f"topic {name} cannot be created: {error.args[0].str()}") from None
+        _await(self._admin, [spec.name for spec in specs], self._timeout)
+        return created
 
 
 def _await(admin: AdminClient, names: list[str], timeout: float) -> None:

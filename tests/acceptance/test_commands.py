@@ -21,6 +21,7 @@ COMMANDS = [
     "mlflow",
     "doctor",
     "data",
+    "reset",
     "init",
     "showcase",
 ]

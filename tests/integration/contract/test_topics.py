@@ -124,7 +124,7 @@ def test_topics_of_another_version_are_refused(other: int, admin: AdminClient, s
         ensure_topics(admin, settings)
     assert str(raised.value) == (
         f"the topics {settings.topic(PANES)} have format {other}, this version reads {TOPIC_FORMAT}; delete the "
-        f"stream's topics and state folders (with Docker: docker compose down -v), or use another "
+        f"stream with `churnstream reset` (with Docker: docker compose down -v), or use another "
         f"CHURNSTREAM_TOPIC_PREFIX and CHURNSTREAM_STATE_DIR"
     )
     assert misfits(admin, settings) == [str(raised.value)]
@@ -140,7 +140,9 @@ def test_messages_of_ours_without_a_format_are_those_of_an_older_version(
     eventually(lambda: settings.topic(FORMAT) not in admin.list_topics(timeout=TIMEOUT).topics)
     send(settings, PREDICTIONS, [(b"c-1", b"{}")])
     for _ in range(2):
-        with pytest.raises(UserError, match="have format 0, this version reads 1; delete the stream's topics"):
+        with pytest.raises(
+            UserError, match="have format 0, this version reads 1; delete the stream with `churnstream reset`"
+        ):
             ensure_topics(admin, settings)
 
 

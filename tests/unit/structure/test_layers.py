@@ -56,6 +56,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "local_kafka",
         "demo",
         "stack",
+        "reset",
         "commands",
         "cli",
         "__main__",

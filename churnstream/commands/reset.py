@@ -1,0 +1,49 @@
+"""``churnstream reset``."""
+
+from typing import Annotated
+
+import typer
+
+from contract.worker.flags import TopicPrefix
+
+
+def reset(
+    topic_prefix: TopicPrefix = None,
+    state_dir: Annotated[str | None, typer.Option(help="Folder of stores, spool and reports.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it. Without this flag it is only listed.")] = False,
+) -> None:
+    """Delete all of a stream: its topics, its consumer groups, and what its workers keep on this machine.
+
+    Says first what that is; `--yes` does it. Refuses while workers are at work. What is in MLflow stays: the model, and
+    the monitor's experiment.
+
+    After it the stream begins anew: any worker makes its topics again. On other machines with workers of this stream
+    nothing is deleted; their state is noticed and forgotten when they start.
+    """
+    from churnstream.reset import StreamReset
+    from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS, admin_client
+    from contract.settings import load_settings
+
+    settings = load_settings(topic_prefix=topic_prefix, state_dir=state_dir)
+    stream = StreamReset(settings, admin_client(settings))
+    found = stream.find()
+    servers = settings.kafka.get("bootstrap.servers", DEFAULT_BOOTSTRAP_SERVERS)
+    named = f"the stream {settings.topic_prefix!r}" if settings.topic_prefix else "the stream without a prefix"
+    if not found:
+        print(f"nothing is left of {named} at {servers} and in {settings.state_dir}")
+        return
+    if yes:
+        stream.delete(found)
+    print(f"{'deleted' if yes else 'would be deleted'}, of {named} at {servers}:")
+    for topic, messages in found.topics.items():
+        print(f"  topic {topic}: {messages:,} message{'' if messages == 1 else 's'}")
+    for group in found.groups:
+        print(f"  consumer group {group}")
+    for path, size in found.paths.items():
+        print(f"  {path}: {size / 1e6:,.1f} MB")
+    if found.strangers:
+        print(f"kept, for they only share the prefix: {', '.join(found.strangers)}")
+    print(f"kept in MLflow: the model {settings.model_name!r} and the experiment {settings.experiment!r}")
+    if not yes:
+        stream.refuse_while_at_work(found)
+        print("nothing has been deleted; to do it: churnstream reset --yes, with the same settings")
