@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contract.durations import DAY, HOUR, Duration
 from contract.errors import UserError
@@ -18,6 +18,7 @@ _PROPERTIES_VARIABLE = "CHURNSTREAM_KAFKA"
 _BROKER_SIDE = re.compile(r"KAFKA_(HOME|OPTS|HEAP_OPTS|JVM_.*|LOG4J_.*|LOG_DIRS?|GC_.*|JMX_.*|DEBUG|CLASSPATH)")
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
+_HOST_NAME = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _SECRET = {"http_token"}
 
 
@@ -47,6 +48,19 @@ def _token(value: SecretStr | None) -> SecretStr | None:
             "a bearer token is 16 or more of letters, digits and -._~+/, such as `openssl rand -hex 32` gives"
         )
     return value
+
+
+def _host_names(value: object) -> object:
+    """Names between commas, or a sequence of names."""
+    if isinstance(value, str):
+        value = [name for name in re.split(r"[,\s]+", value) if name]
+    if not isinstance(value, list | tuple):
+        return value
+    names = tuple(str(name).lower().removesuffix(".") for name in value)
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no host name; give names without scheme and port, such as api,*.example.com")
+    return names
 
 
 def default_state_dir() -> Path:
@@ -115,6 +129,10 @@ class Settings(BaseSettings):
     http_port: int = Field(8080, ge=0, le=65_535, description="its port; 0 takes a free one")
     http_token: Annotated[SecretStr | None, AfterValidator(_token), BeforeValidator(_nothing_if_empty)] = Field(
         None, description="bearer token that its requests must carry"
+    )
+    http_allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = Field(
+        (),
+        description="names under which it may be asked without a token, besides localhost and addresses; with commas",
     )
     http_max_bytes: int = Field(4_000_000, ge=1_000, description="largest body of a request")
     http_max_records: int = Field(5_000, ge=1, description="most records or labels in a request")

@@ -34,7 +34,7 @@ def page() -> str:
 def _shown(name: str, value: object) -> str:
     if name in _DURATIONS and isinstance(value, int):
         return f"`{format_duration(value)}`"
-    return f"`{value}`" if value not in (None, "") else "none"
+    return f"`{value}`" if value not in (None, "", ()) else "none"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from scorer.rest.guard import MeasuringMiddleware
 from scorer.rest.home import NAME
+from scorer.rest.hosts import AllowedHosts, HostMiddleware
 from scorer.rest.instruments import Instruments
 from scorer.rest.openapi import openapi_document
 from scorer.rest.problems import ProblemError
@@ -55,6 +56,10 @@ def create_app(parts: Parts, links: dict[str, str]) -> FastAPI:
             app.add_api_route(path, endpoint, methods=[method], include_in_schema=False, response_model=None)
     app.add_exception_handler(ProblemError, _told)
     app.add_exception_handler(HTTPException, _told)
+    if parts.settings.http_token is None:
+        hosts = AllowedHosts(parts.settings.http_host, parts.settings.http_allowed_hosts)
+        app.add_middleware(HostMiddleware, hosts=hosts)
+    # the last one added stands outermost
     app.add_middleware(MeasuringMiddleware, instruments=instruments, routes=frozenset(_ROUTES))
     return app
 

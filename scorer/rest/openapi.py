@@ -32,6 +32,7 @@ _SAID = {
     408: "The body has not come in time.",
     413: "The body is too large.",
     415: "The body is not `application/json`, or it is compressed.",
+    421: "The header `Host` has a name that is not known to be this service's (only without a token).",
     429: "Too much is in work already.",
     500: "The service is at fault; its log says more.",
     503: "No model has been loaded yet, or Kafka has not acknowledged the request.",
@@ -58,6 +59,7 @@ def openapi_document(schema: Schema, settings: Settings, version: str) -> Docume
     record = {"features": {feature.name: _example(feature) for feature in schema.features}}
     label = {"record_id": "1001~0f8fad5bd9cb469fa16570867728950e", "label": 0}
     secured = settings.http_token is not None
+    denied = 401 if secured else 421
     limit = settings.http_max_records
     scored = _Operation(
         "Score records",
@@ -65,14 +67,14 @@ def openapi_document(schema: Schema, settings: Settings, version: str) -> Docume
         "it is given. A record whose `true_value` is known already brings its label along.",
         _body("ScoringRequest", limit, record),
         {200: _one_or_many("ScoringAnswer", limit)},
-        secured,
+        denied,
     )
     labelled = _Operation(
         "Label records that were scored earlier",
         "A `record_id` that the service made says whose it is; for a record that had both ids of your own, give both.",
         _body("LabelRequest", limit, label),
         {202: _content("LabelsAccepted")},
-        secured,
+        denied,
     )
     explained = _Operation(
         "Take probabilities apart",
@@ -80,15 +82,17 @@ def openapi_document(schema: Schema, settings: Settings, version: str) -> Docume
         "XGBoost models. Nothing is sent to Kafka.",
         _body("ScoringRequest", most_explained(settings), record),
         {200: _one_or_many("ExplainedAnswer", most_explained(settings))},
-        secured,
+        denied,
     )
-    home = _Operation("What this is", "", None, {200: {**_content("Home"), "text/html": {"schema": _TEXT}}}, False)
-    model = _Operation("The model at work", "", None, {200: _content("ServedModel")}, secured, unready=True)
-    health = _Operation("Whether the process is alive", "", None, {200: _content("Health")}, False)
+    home = _Operation(
+        "What this is", "", None, {200: {**_content("Home"), "text/html": {"schema": _TEXT}}}, None if secured else 421
+    )
+    model = _Operation("The model at work", "", None, {200: _content("ServedModel")}, denied, unready=True)
+    health = _Operation("Whether the process is alive", "", None, {200: _content("Health")}, None)
     ready = _Operation(
-        "Whether requests can be answered", "", None, {200: _content("Readiness"), 503: _content("Readiness")}, False
+        "Whether requests can be answered", "", None, {200: _content("Readiness"), 503: _content("Readiness")}, None
     )
-    metrics = _Operation("Metrics for Prometheus", "", None, {200: {"text/plain": {"schema": _TEXT}}}, secured)
+    metrics = _Operation("Metrics for Prometheus", "", None, {200: {"text/plain": {"schema": _TEXT}}}, denied)
     document: Document = {
         "openapi": "3.1.0",
         "info": {
@@ -124,18 +128,22 @@ _TEXT: Document = {"type": "string"}
 
 
 class _Operation(msgspec.Struct, frozen=True):
-    """One path's method: ``unready`` where it needs a model and takes no body."""
+    """One path's method.
+
+    ``denied`` is the status for who may not ask, None where everybody may; ``unready``: it needs a model and takes no
+    body.
+    """
 
     summary: str
     description: str
     body: Document | None
     contents: dict[int, Document]
-    secured: bool
+    denied: int | None
     unready: bool = False
 
     def described(self) -> Document:
         taken = (400, 404, 408, 413, 415, 429, 500, 503) if self.body else (500, 503) if self.unready else (500,)
-        problems = [status for status in (*taken, *([401] if self.secured else ())) if status not in self.contents]
+        problems = {status for status in (*taken, self.denied) if status} - self.contents.keys()
         answers = {
             **{status: {"description": "Done.", "content": content} for status, content in self.contents.items()},
             **{status: _problem(status) for status in sorted(problems)},
@@ -146,7 +154,7 @@ class _Operation(msgspec.Struct, frozen=True):
             **({"description": self.description} if self.description else {}),
             **({"requestBody": self.body} if self.body else {}),
             "responses": {str(status): answer for status, answer in answers.items()},
-            **({"security": [{"token": []}]} if self.secured else {}),
+            **({"security": [{"token": []}]} if self.denied == 401 else {}),
         }
 
 

@@ -49,7 +49,7 @@ def test_a_body_is_read_no_further_than_its_limit(stream: Settings, tmp_path: Pa
 
 def test_bodies_that_come_slowly_take_up_bounded_memory(stream: Settings, tmp_path: Path) -> None:
     settings = stream.model_copy(update={"http_max_bytes": 1_000_000})
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"
+    head = b"POST /predict HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"
     with served(settings, tmp_path) as service, contextlib.ExitStack() as slow:
         url = httpx.URL(service.address)
         for _ in range(16):

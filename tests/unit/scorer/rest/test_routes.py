@@ -2,12 +2,9 @@
 
 import random
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import httpx
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -16,37 +13,20 @@ from sklearn.preprocessing import StandardScaler
 
 from contract.models.registry import Classifier
 from contract.schema import load_schema
-from contract.settings import load_settings
-from contract.testing import ManualClock
-from scorer.models.swap import Champion
 from scorer.rest import guard
-from scorer.serving.predictor import Parts
-from scorer.testing import MemoryRegistry, MemorySink
-from tests.support.messages import START, customer, features
-from tests.support.service.process import answering
+from scorer.testing import MemorySink
+from tests.support.messages import customer, features
+from tests.support.service.alone import NOW, probabilities_of_age, service
 
 SCHEMA = load_schema("bank_churn")
-NOW = START + 1_000
 Floats = npt.NDArray[np.float64]
-
-
-def _probabilities(ages: Floats) -> Floats:
-    churn = 1 / (1 + np.exp(-(ages - 45) / 10))
-    return np.column_stack([1 - churn, churn])
-
-
-class OfAge:
-    """A classifier that knows its scale, as training fitted it."""
-
-    def predict_proba(self, X: pd.DataFrame) -> Floats:
-        return _probabilities(X["Age"].to_numpy())
 
 
 class RefittedScaler:
     """The report's mistake: the scaler is fitted anew on each request's records."""
 
     def predict_proba(self, X: pd.DataFrame) -> Floats:
-        return _probabilities(45 + 10 * StandardScaler().fit_transform(X[["Age"]])[:, 0])
+        return probabilities_of_age(45 + 10 * StandardScaler().fit_transform(X[["Age"]])[:, 0])
 
 
 class Remembering:
@@ -57,36 +37,12 @@ class Remembering:
 
     def predict_proba(self, X: pd.DataFrame) -> Floats:
         self._seen += len(X)
-        return _probabilities(X["Age"].to_numpy() + self._seen / 100)
+        return probabilities_of_age(X["Age"].to_numpy() + self._seen / 100)
 
 
 class Failing:
     def predict_proba(self, X: pd.DataFrame) -> Floats:  # noqa: ARG002
         raise RuntimeError("out of order, with secret 4711")
-
-
-@dataclass
-class Running:
-    client: httpx.Client
-    sink: MemorySink = field(default_factory=MemorySink)
-
-    def predict(self, body: Any) -> Any:
-        answer = self.client.post("/predict", json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-
-@contextmanager
-def service(classifier: Classifier | None, **settings: Any) -> Iterator[Running]:
-    given = load_settings(**settings)
-    champion = Champion(given, source=MemoryRegistry(SCHEMA, classifier or OfAge()), clock=ManualClock(NOW))
-    if classifier:
-        champion.load()
-    sink = MemorySink()
-    clock = ManualClock(NOW)
-    with answering(Parts(given, SCHEMA, champion, lambda: sink, clock, clock)) as client:
-        yield Running(client, sink)
-    assert sink.closed
 
 
 def answers_depend_on_their_request_alone(predict: Callable[[Any], Any]) -> None:
@@ -102,7 +58,7 @@ def answers_depend_on_their_request_alone(predict: Callable[[Any], Any]) -> None
 
 
 def test_an_answer_depends_on_its_request_alone() -> None:
-    with service(OfAge()) as running:
+    with service() as running:
         answers_depend_on_their_request_alone(running.predict)
 
 
@@ -113,7 +69,7 @@ def test_that_check_sees_a_scaler_that_is_fitted_on_requests_and_a_memory(classi
 
 
 def test_event_time_is_the_service_s_where_the_request_has_none() -> None:
-    with service(OfAge()) as running:
+    with service() as running:
         assert running.predict({"features": features()})["event_time"] == NOW
         assert running.predict(customer(1))["event_time"] == customer(1)["event_time"]
         running.client.post("/labels", json={"record_id": "r", "label": 1})
@@ -136,7 +92,7 @@ def test_a_fault_of_ours_is_a_500_that_gives_nothing_away(caplog: pytest.LogCapt
     ids=["predict", "labels"],
 )
 def test_what_cannot_be_acknowledged_is_to_be_tried_again(path: str, body: dict[str, Any]) -> None:
-    with service(OfAge()) as running:
+    with service() as running:
         running.sink.hindrance = "Kafka does not answer"
         answer = running.client.post(path, json=body)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
@@ -148,21 +104,21 @@ def test_what_cannot_be_acknowledged_is_to_be_tried_again(path: str, body: dict[
 
 
 def test_a_model_that_has_no_explanations_says_so() -> None:
-    with service(OfAge()) as running:
+    with service() as running:
         answer = running.client.post("/explain", json=customer(1))
         assert answer.status_code == 400
         assert "XGBoost" in answer.json()["detail"]
 
 
 def test_nothing_is_predicted_before_there_is_a_model() -> None:
-    with service(None) as running:
+    with service(loaded=False) as running:
         assert running.client.post("/predict", json=customer(1)).status_code == 503
         assert running.client.post("/explain", json=customer(1)).status_code == 503
         assert running.client.post("/labels", json={"record_id": "r", "label": 1}).status_code == 202
 
 
 def test_a_request_is_bounded() -> None:
-    with service(OfAge(), http_max_records=2, http_queue=2) as running:
+    with service(http_max_records=2, http_queue=2) as running:
         assert len(running.predict([customer(1), customer(2)])) == 2
         answer = running.client.post("/predict", json=[customer(i) for i in range(3)])
         assert [fault["reason"] for fault in answer.json()["errors"]] == ["too-many"]
@@ -170,8 +126,8 @@ def test_a_request_is_bounded() -> None:
 
 def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "_BODY_SECONDS", 0.1)
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
-    with service(OfAge()) as running:
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    with service() as running:
         url = running.client.base_url
         with socket.create_connection((url.host, url.port or 80), timeout=30) as connection:
             connection.sendall(head)
@@ -184,7 +140,7 @@ def labels_of(sink: MemorySink) -> Sequence[tuple[str, str, int]]:
 
 
 def test_labels_go_to_the_customer_of_their_record() -> None:
-    with service(OfAge()) as running:
+    with service() as running:
         made = running.predict({"features": features(), "customer_id": "C7", "true_value": 1})
         running.client.post("/labels", json={"record_id": made["record_id"], "label": 0})
         assert labels_of(running.sink) == [(made["record_id"], "C7", 1), (made["record_id"], "C7", 0)]
