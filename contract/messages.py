@@ -4,11 +4,11 @@ All times are event time in milliseconds since the epoch, UTC. Sums are integers
 integer addition gives the same total in whatever order crashes and rebalances make it happen; floats do not.
 """
 
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import msgspec
 
-from contract.records import Identifier, Record, features_type
+from contract.records import Identifier, Record, WholeNumber, features_type, make_whole
 from contract.schema import Schema
 
 UNIT = 1_000_000_000
@@ -21,6 +21,12 @@ SCORE_BINS = 1_000
 Role = Literal["champion", "challenger"]
 Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Binary = Annotated[int, msgspec.Meta(ge=0, le=1)]
+
+if TYPE_CHECKING:
+    LabelValue = int
+else:
+    LabelValue = Binary | Annotated[float, msgspec.Meta(multiple_of=1, ge=0, le=1)]
+    """A label as others write it: 0 or 1, also as ``0.0`` or ``1e0``. A type that has one makes it an int at once."""
 
 
 class ModelRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
@@ -43,8 +49,12 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     record_id: Identifier
     customer_id: Identifier
-    event_time: int
-    label: Binary
+    event_time: WholeNumber
+    label: LabelValue
+
+    def __post_init__(self) -> None:
+        make_whole(self, "event_time")
+        make_whole(self, "label")
 
 
 class Prediction(Record, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -16,8 +16,23 @@ LARGEST_NUMBER = float(np.finfo(np.float32).max)
 """A feature beyond it, on either side, is refused whatever its schema says: a model of 32-bit floats sees infinity."""
 LARGEST_INTEGER = 2**53
 """The same for ordinals and flags: beyond it, neighbouring integers are one double."""
+LARGEST_WHOLE_FLOAT = 2**53 - 1
+"""The same for one that is written with a fraction or an exponent: a double of 2**53 may have been 2**53 + 1."""
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+if TYPE_CHECKING:
+    WholeNumber = int
+else:
+    WholeNumber = int | Annotated[float, msgspec.Meta(multiple_of=1)]
+    """A whole number as others write it: ``3``, ``3.0`` or ``3e0``. A type that has one makes it an int at once."""
+
+
+def make_whole(struct: msgspec.Struct, field: str) -> None:
+    """Make an int of a ``WholeNumber`` that was written as a float; for the ``__post_init__`` of a frozen struct."""
+    value = getattr(struct, field)
+    if type(value) is float:
+        msgspec.structs.force_setattr(struct, field, int(value))
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,8 +43,11 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     record_id: Identifier
     customer_id: Identifier
-    event_time: int
+    event_time: WholeNumber
     features: msgspec.Struct
+
+    def __post_init__(self) -> None:
+        make_whole(self, "event_time")
 
 
 def features_type(schema: Schema) -> type[msgspec.Struct]:
@@ -82,13 +100,27 @@ def _value_type(feature: Feature) -> Any:
     strict = feature.on_violation == "reject"
     if feature.kind is FeatureKind.CATEGORICAL:
         return Literal[feature.categories] if strict else str
-    number: type = float if feature.kind is FeatureKind.NUMERIC else int
     minimum, maximum = (feature.minimum, feature.maximum) if strict else (None, None)
-    return Annotated[number, _bounds(number, minimum, maximum)]
+    if feature.kind is FeatureKind.NUMERIC:
+        low, high = _bounds(minimum, maximum, LARGEST_NUMBER)
+        return Annotated[float, msgspec.Meta(ge=low, le=high)]
+    return whole_number(minimum, maximum)
 
 
-def _bounds(number: type, minimum: float | None, maximum: float | None) -> msgspec.Meta:
-    largest = LARGEST_NUMBER if number is float else LARGEST_INTEGER
+def whole_number(minimum: float | None, maximum: float | None) -> Any:
+    """The type of a whole number from ``minimum`` to ``maximum``, of which neither must be whole.
+
+    One that is written as a float stays one: ``3.0`` equals ``3``, and a model sees the same double.
+    """
+    low, high = _bounds(minimum, maximum, LARGEST_INTEGER)
+    float_low, float_high = _bounds(minimum, maximum, LARGEST_WHOLE_FLOAT)
+    return (
+        Annotated[int, msgspec.Meta(ge=math.ceil(low), le=math.floor(high))]
+        | Annotated[float, msgspec.Meta(multiple_of=1, ge=float_low, le=float_high)]
+    )
+
+
+def _bounds(minimum: float | None, maximum: float | None, largest: float) -> tuple[float, float]:
     low = -largest if minimum is None else max(minimum, -largest)
     high = largest if maximum is None else min(maximum, largest)
-    return msgspec.Meta(ge=low, le=high) if number is float else msgspec.Meta(ge=math.ceil(low), le=math.floor(high))
+    return low, high

@@ -119,7 +119,7 @@ def invalid(error: msgspec.ValidationError) -> RejectionError:
     if "contains unknown field" in detail:
         return RejectionError(Reason.UNKNOWN_FIELD, name, "the schema has no such field")
     if path == "label":
-        return RejectionError(Reason.INVALID_LABEL, path, f"{detail}; a label is 0 or 1")
+        return RejectionError(Reason.INVALID_LABEL, path, f"{_in_words(detail)}; a label is 0 or 1")
     if "Invalid enum value" in detail:
         return RejectionError(Reason.UNKNOWN_CATEGORY, path, "the value is none of the schema's categories")
     if "Number out of range" in detail:
@@ -128,7 +128,16 @@ def invalid(error: msgspec.ValidationError) -> RejectionError:
         return RejectionError(Reason.OUT_OF_RANGE, path, detail)
     if "`object`" in detail:
         return RejectionError(Reason.WRONG_SHAPE, path, detail)
-    return RejectionError(Reason.WRONG_TYPE, path, detail)
+    if "Integer value out of range" in detail:
+        return RejectionError(Reason.OUT_OF_RANGE, path, "the number has too many digits")
+    return RejectionError(Reason.WRONG_TYPE, path, _in_words(detail))
+
+
+def _in_words(detail: str) -> str:
+    """What the types call a whole number that may be written as a float, as a reader would."""
+    if "that's a multiple of" in detail:
+        return "Expected a whole number, got one with a fraction"
+    return detail.replace("`int | float", "`whole number")
 
 
 def _malformed(text: str, message: str) -> RejectionError:

@@ -56,6 +56,7 @@ def openapi_document(schema: Schema, settings: Settings, version: str) -> Docume
         ProblemDetails,
     ]
     _, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    components = _with_plain_integers(components)
     record = {"features": {feature.name: _example(feature) for feature in schema.features}}
     label = {"record_id": "1001~0f8fad5bd9cb469fa16570867728950e", "label": 0}
     secured = settings.http_token is not None
@@ -99,7 +100,7 @@ def openapi_document(schema: Schema, settings: Settings, version: str) -> Docume
             "title": "churnstream",
             "version": version,
             "description": f"Scores customers of {schema.name} for churn, with the model that scores the stream. "
-            "Whole numbers are written without a fraction: `1`, not `1.0`.",
+            "A whole number may be written as a float without a fraction: `1` or `1.0`.",
         },
         "paths": {
             "/": {"get": home.described()},
@@ -185,6 +186,21 @@ def _body(name: str, limit: int, example: Document) -> Document:
     content = _one_or_many(name, limit)
     content[_JSON]["examples"] = {"one": {"value": example}, "several": {"value": [example] * min(limit, 2)}}
     return {"required": True, "content": content}
+
+
+def _with_plain_integers(part: Any) -> Any:
+    """A copy in which whole numbers are ``integer``, which ``1.0`` is in JSON Schema, and not one of two types."""
+    if isinstance(part, list):
+        return [_with_plain_integers(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    copied = {name: _with_plain_integers(each) for name, each in part.items()}
+    options = copied.get("anyOf", [])
+    if any(option.get("type") == "integer" for option in options):
+        options = copied["anyOf"] = [option for option in options if option.get("multipleOf") != 1]
+        if len(options) == 1:
+            copied = {name: each for name, each in copied.items() if name != "anyOf"} | options[0]
+    return copied
 
 
 def _describe_features(document: Document, schema: Schema) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated, cast
 
 import msgspec
 
-from contract.messages import Binary
-from contract.records import Identifier, features_type
+from contract.messages import LabelValue
+from contract.records import Identifier, WholeNumber, features_type, make_whole
 from contract.rejection import EARLIEST_EVENT_TIME, Reason, RejectionError, check_event_time
 from contract.schema import Schema
 from contract.settings import Settings
@@ -21,7 +21,7 @@ _MOST_EXPLAINED = 100
 
 # for a document only: the stream has a reason of its own for an event time that is out of range
 EventTime = Annotated[
-    int,
+    WholeNumber,
     msgspec.Meta(
         description="Milliseconds since 1970, UTC; not before 2000, and at most a day ahead. Left out: now.",
         extra_json_schema={"minimum": EARLIEST_EVENT_TIME},
@@ -41,7 +41,11 @@ class ScoringRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     record_id: Identifier | None = None
     customer_id: Identifier | None = None
     event_time: EventTime | None = None
-    true_value: Binary | None = None
+    true_value: LabelValue | None = None
+
+    def __post_init__(self) -> None:
+        make_whole(self, "event_time")
+        make_whole(self, "true_value")
 
     def identified(self) -> tuple[str, str]:
         """Its record id and customer id.
@@ -61,9 +65,13 @@ class LabelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """What became of an earlier record. ``label`` is 1 (churned) or 0."""
 
     record_id: Identifier
-    label: Binary
+    label: LabelValue
     customer_id: Identifier | None = None
     event_time: EventTime | None = None
+
+    def __post_init__(self) -> None:
+        make_whole(self, "event_time")
+        make_whole(self, "label")
 
 
 def most_explained(settings: Settings) -> int:

@@ -15,6 +15,7 @@ from confluent_kafka import KafkaException, Message
 from contract.errors import UserError
 from contract.kafka.control import is_end_of_stream
 from contract.kafka.peeking import Peek, peeking
+from contract.records import WholeNumber, make_whole
 from contract.rejection import RejectionError, check_event_time, decode
 from contract.settings import Settings
 from contract.topics import CUSTOMERS
@@ -29,7 +30,10 @@ _TIMEOUT_S = 2.0
 class _Timed(msgspec.Struct):
     """What is read of a record, whatever its schema."""
 
-    event_time: int
+    event_time: WholeNumber
+
+    def __post_init__(self) -> None:
+        make_whole(self, "event_time")
 
 
 class StreamTime:

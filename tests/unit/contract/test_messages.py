@@ -49,6 +49,10 @@ def values_of(kind: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.IntType(ge=low, le=high):
             # sums outgrow 64 bits
             return st.integers(-(2**80) if low is None else low, 2**80 if high is None else high)
+        case inspect.FloatType(ge=low, le=high, multiple_of=1):
+            # a whole number that is written as a float
+            low, high = (limit if bound is None else int(bound) for limit, bound in ((-(2**53), low), (2**53, high)))
+            return st.integers(low, high).map(float)
         case inspect.FloatType(ge=low, le=high):
             return st.floats(low, high, allow_nan=False, allow_infinity=False)
         case inspect.StrType(min_length=low, max_length=high):

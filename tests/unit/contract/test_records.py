@@ -45,11 +45,19 @@ def accepts(feature: dict[str, Any], text: str) -> bool:
         ({"kind": "numeric"}, ["-1e38", "7"], ["null", "[]", "1e39", "-1e300"]),
         ({"kind": "numeric", "max": 9, "on_violation": "score"}, ["10", "1e38"], ["1e39"]),
         ({"kind": "ordinal"}, ["9007199254740992"], ["9007199254740993", "-9007199254740993", f"1{'0' * 400}"]),
-        ({"kind": "ordinal", "min": 1, "max": 4}, ["1", "4"], ["0", "5", "2.5", "2.0"]),
+        ({"kind": "ordinal", "min": 1, "max": 4}, ["1", "4"], ["0", "5", "2.5"]),
+        # whole numbers as others write them
+        (
+            {"kind": "ordinal", "min": 1, "max": 40},
+            ["2.0", "2.00", "2e0", "2E+0", "0.2e1", "20e-1", "4.0e1"],
+            ["0.0", "-0.0", "41.0", "2.5e0", "2.0000001", '"2"', '"2.0"', "true", "5e-324", "1e300", "1e400"],
+        ),
+        # a double of 2**53 may have been the neighbour, which is refused
+        ({"kind": "ordinal"}, ["9007199254740991.0", "-9007199254740991.0"], ["9007199254740993.0", "1e17"]),
         # bounds between two integers take none that lies outside them
         ({"kind": "ordinal", "min": 0.5, "max": 3.5}, ["1", "3"], ["0", "4"]),
         ({"kind": "ordinal", "min": -1.5, "max": -0.5}, ["-1"], ["-2", "0"]),
-        ({"kind": "flag"}, ["0", "1"], ["2", "-1", "true", '"1"']),
+        ({"kind": "flag"}, ["0", "1", "0.0", "1.0", "1e0", "-0.0"], ["2", "2.0", "-1", "0.5", "true", '"1"', '"true"']),
         ({"kind": "categorical", "categories": ["FR", "DE"]}, ['"FR"'], ['"IT"', '"fr"', '""', "1", "null"]),
     ],
     ids=str,
@@ -64,6 +72,13 @@ def test_values_that_are_taken_and_refused(feature: dict[str, Any], taken: list[
 def test_null_is_taken_where_a_value_may_be_missing(kind: str, missing: bool) -> None:
     feature = {"kind": kind, "missing": missing} | ({"categories": ["FR"]} if kind == "categorical" else {})
     assert accepts(feature, "null") is missing
+
+
+@pytest.mark.parametrize("written", ["1735689600000.0", "1.7356896e12", "1735689600000", "1.735689600000e12"])
+def test_an_event_time_is_an_int_however_it_was_written(written: str) -> None:
+    text = f'{{"record_id": "r", "customer_id": "c", "event_time": {written}, "features": {{"F": 1.0}}}}'
+    record = msgspec.json.decode(text.encode(), type=record_type(schema(F={"kind": "flag"})))
+    assert (record.event_time, type(record.event_time)) == (1_735_689_600_000, int)
 
 
 def test_a_feature_that_may_be_missing_may_be_absent() -> None:

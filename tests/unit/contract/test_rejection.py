@@ -34,10 +34,44 @@ def rejected(decoder: "msgspec.json.Decoder[Any]", value: bytes | None) -> tuple
     return raised.value.reason, raised.value.field
 
 
-@pytest.mark.parametrize("value", ["2", "-1", "0.5", "1.0", "true", '"1"', '"yes"', "null", "[]", "{}", "1e400"])
+@pytest.mark.parametrize("value", ["2", "-1", "0.5", "1.5", "2.0", "true", '"1"', '"1.0"', "null", "[]", "{}", "1e400"])
 def test_a_label_that_is_neither_0_nor_1(value: str) -> None:
     text = json.dumps(label(1, value=1)).replace('"label": 1', f'"label": {value}')
     assert rejected(LABEL, text.encode()) == (Reason.INVALID_LABEL, "label")
+
+
+@pytest.mark.parametrize(("written", "meant"), [("1.0", 1), ("0.0", 0), ("-0.0", 0), ("1e0", 1), ("1.00", 1)])
+def test_a_label_is_an_int_however_it_was_written(written: str, meant: int) -> None:
+    text = json.dumps(label(1, value=1)).replace('"label": 1', f'"label": {written}').replace("000,", "000.0,")
+    assert f"{label(1)['event_time']}.0" in text
+    read = decode(LABEL, text.encode())
+    assert (read.label, type(read.label)) == (meant, int)
+    assert (read.event_time, type(read.event_time)) == (label(1)["event_time"], int)
+
+
+@pytest.mark.parametrize(
+    ("changed", "detail"),
+    [
+        ({"Tenure": 2.5}, "Expected a whole number, got one with a fraction"),
+        ({"Tenure": "2"}, "Expected `whole number`, got `str`"),
+        ({"HasCrCard": True}, "Expected `whole number`, got `bool`"),
+    ],
+    ids=str,
+)
+def test_what_is_no_whole_number_is_told_in_words(changed: dict[str, Any], detail: str) -> None:
+    with pytest.raises(RejectionError) as raised:
+        decode(PREDICTION, encode(SCORED | {"features": customer(1)["features"] | changed}))
+    assert (raised.value.reason, raised.value.detail) == (Reason.WRONG_TYPE, detail)
+
+
+def test_a_number_of_any_length_is_read_or_rejected() -> None:
+    for digits in (20, 400, 4_300, 4_301, 100_000):
+        for sign in ("", "-"):
+            number = sign + "9" * digits
+            for text in (f"{number}", f"{number}.0", f"{number}e9"):
+                value = encode(label(1)).replace(str(label(1)["event_time"]).encode(), text.encode())
+                with suppress(RejectionError):
+                    decode(LABEL, value)
 
 
 @pytest.mark.parametrize(

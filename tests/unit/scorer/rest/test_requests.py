@@ -45,6 +45,17 @@ def test_a_record_of_the_stream_is_a_request() -> None:
     assert msgspec.to_builtins(item.features) == customer(7)["features"]
 
 
+def test_whole_numbers_may_be_written_as_floats() -> None:
+    body = json.dumps(json.loads(encode(customer(7) | {"true_value": 1}), parse_int=float)).encode()
+    assert b'"Tenure": 7.0' in body
+    (item,) = RECORDS.read(body).items
+    assert msgspec.to_builtins(item.features) == customer(7)["features"]
+    assert (item.event_time, type(item.event_time)) == (customer(7)["event_time"], int)
+    assert (item.true_value, type(item.true_value)) == (1, int)
+    (label,) = LABELS.read(b'{"record_id": "r", "label": 0.0, "event_time": 1.7356896e12}').items
+    assert (label.label, type(label.label), label.event_time) == (0, int, START)
+
+
 def test_a_list_is_read_in_order() -> None:
     found = read(json.dumps([customer(1), customer(2)]).encode())
     assert found.many

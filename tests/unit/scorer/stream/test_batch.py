@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -50,6 +51,28 @@ def test_each_model_answers_for_each_record() -> None:
         ("test-1", "challenger"),
         ("test-2", "challenger"),
     ]
+
+
+def as_floats(record: dict[str, Any]) -> bytes:
+    """The record with each whole number written as a float, by a writer that has no other numbers."""
+    return json.dumps(json.loads(json.dumps(record), parse_int=float)).encode()
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["all valid", "beside a bad one"])
+def test_whole_numbers_written_as_floats_are_scored_as_the_same_record(together: bool) -> None:
+    value = as_floats(customer(7))
+    assert b'"Tenure": 7.0' in value
+    assert b'"HasCrCard": 1.0' in value
+    assert b'"event_time": 1735690020000.0' in value
+    others = [] if together else [Raw(8, b"x", b"{")]
+    scored = BatchScorer(SCHEMA).score([Raw(7, key(customer(7)), value), *others], 0, [MODEL], NOW)
+    plain = BatchScorer(SCHEMA).score([raw(7)], 0, [MODEL], NOW)
+    assert json.loads(scored.predictions[0][1]) == json.loads(plain.predictions[0][1])
+    # what follows reads the very bytes
+    decoder = msgspec.json.Decoder(prediction_type(SCHEMA))
+    prediction = decoder.decode(scored.predictions[0][1])
+    assert type(prediction.event_time) is int
+    assert prediction == decoder.decode(plain.predictions[0][1])
 
 
 @pytest.mark.parametrize("bad", BAD_RECORDS, ids=str)

@@ -1,0 +1,91 @@
+"""Whole numbers written as floats, from the bytes on ``customers`` and ``labels`` to a window."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from confluent_kafka import Message
+
+from contract.messages import Drift, JoinProgress, Outcome, Window, encode
+from contract.schema import load_schema
+from monitor.join.incoming import IncomingReader
+from monitor.join.partition import PartitionJoin
+from monitor.join.rules import JoinRules
+from monitor.join.store import JoinStore
+from monitor.timeline.windows import WindowBook, WindowSpec
+from scorer.stream.batch import BatchScorer, Raw
+from scorer.testing import LogisticModel
+from tests.support.messages import DAY, START, customer, key, label
+
+SCHEMA = load_schema("bank_churn")
+NOW = START + 365 * DAY
+RECORDS = 50
+
+
+class Sent:
+    """A consumed message."""
+
+    def __init__(self, offset: int, key: bytes, value: bytes) -> None:
+        self._offset, self._key, self._value = offset, key, value
+
+    def offset(self) -> int:
+        return self._offset
+
+    def key(self) -> bytes:
+        return self._key
+
+    def value(self) -> bytes:
+        return self._value
+
+    def headers(self) -> None:
+        return None
+
+
+def written(message: dict[str, Any], floats: bool) -> bytes:
+    return json.dumps(json.loads(json.dumps(message), parse_int=float if floats else int)).encode()
+
+
+def flow(folder: Path, floats: bool) -> tuple[list[Outcome], list[bytes], list[Window]]:
+    """Outcomes, panes without their samples, and windows of a small stream that ends."""
+    records = [Raw(i, key(customer(i)), written(customer(i), floats)) for i in range(RECORDS)]
+    scored = BatchScorer(SCHEMA).score(records, 0, [LogisticModel()], NOW)
+    assert not scored.rejected
+    reader = IncomingReader(SCHEMA)
+    predictions = [reader.prediction(cast(Message, Sent(i, *pair)), NOW) for i, pair in enumerate(scored.predictions)]
+    labels = [
+        reader.label(cast(Message, Sent(i, key(label(i)), written(label(i), floats))), NOW) for i in range(RECORDS)
+    ]
+    rules = JoinRules(slide=DAY, out_of_orderness=DAY // 24, lateness=30 * DAY)
+    store = JoinStore(folder / "0.sqlite", "test")
+    join = PartitionJoin(0, store, rules, SCHEMA, 100)
+    effects = join.absorb(predictions, labels)
+    assert not effects.dead_letters
+    panes = list(join.dirty_panes())
+    join.commit()
+    store.close()
+    book = WindowBook(
+        WindowSpec(DAY, DAY),
+        partitions=1,
+        label_lateness=rules.lateness,
+        sample_size=100,
+        judge=lambda _model, summary: Drift(judged=False, drifted=False, share=summary.records),
+    )
+    for pane in panes:
+        book.update(pane)
+    book.update(JoinProgress(partition=0, watermark=NOW, label_watermark=NOW, ended=True))
+    windows = [due.window for due in book.due()]
+    for pane in panes:
+        pane.summary.sample = []
+    return list(effects.outcomes), [encode(pane) for pane in panes], windows
+
+
+def test_outcomes_panes_and_windows_are_those_of_the_same_numbers(tmp_path: Path) -> None:
+    for name in ("plain", "floats"):
+        (tmp_path / name).mkdir()
+    outcomes, panes, windows = flow(tmp_path / "plain", False)
+    as_floats = flow(tmp_path / "floats", True)
+    assert len(outcomes) == RECORDS
+    assert windows
+    assert [encode(outcome) for outcome in outcomes] == [encode(outcome) for outcome in as_floats[0]]
+    assert panes == as_floats[1]
+    assert [encode(window) for window in windows] == [encode(window) for window in as_floats[2]]
