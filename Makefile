@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-compose env lint constraints clean
+.PHONY: help install demo test test-long test-compose env lint constraints clean
 
 help: ## what can be made
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -25,6 +25,10 @@ demo: $(STAMP) ## replay, score, join and monitor a simulated month; DATA=table.
 # two at a time: most tests wait for a broker's time-outs; a module's tests stay together for what they share
 test: $(STAMP) ## all tests; ARGS="tests/unit -x", BROKER=docker, KAFKA_BOOTSTRAP_SERVERS=host:port
 	BROKER="$(BROKER)" $(BIN)/python -m pytest -n 2 --dist loadscope --ignore tests/compose $(ARGS)
+
+test-long: export CHURNSTREAM_LONG_TESTS = 1
+test-long: export PYTEST_ADDOPTS = --timeout 3600
+test-long: test test-compose ## all tests, the slow proofs at full size and those of the Docker stack: hours
 
 test-compose: $(STAMP) ## the tests of the Docker stack; builds its image, needs Docker with Compose v2
 	$(BIN)/python -m pytest tests/compose $(ARGS)

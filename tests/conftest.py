@@ -12,8 +12,10 @@ import pytest
 from churnstream.cli import TELEMETRY_OFF
 from churnstream.local_kafka.broker import LocalKafka
 from tests.support.kafka.brokers import session_broker
+from tests.support.sizes import load_hypothesis_profile
 
 os.environ.update(TELEMETRY_OFF)
+load_hypothesis_profile()
 
 # Where the controller of pytest-xdist tells its workers that a broker runs for all of them.
 SHARED_BROKER = "CHURNSTREAM_TEST_BROKER"

@@ -1,6 +1,5 @@
 """The join's guarantees under crashes, lost stores and rebalances, against an oracle that reads whole logs."""
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,12 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from contract.messages import ModelRef
 from tests.support.join.check import check
 from tests.support.join.log import CHALLENGER, CHAMPION, CrashedError, LoggedWorker, Partition, label, prediction
+from tests.support.sizes import size
 
-CI = "CI" in os.environ
 PROFILE = settings(
-    max_examples=400 if CI else 200,
+    max_examples=size(ci=100, full=2_000),
     stateful_step_count=40,
-    derandomize=CI,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
