@@ -19,6 +19,7 @@ from monitor.naming import file_time, iso_time, model_title, verdict, version_ti
 
 WORKSPACE = "workspace"
 """Folder in the state folder that `evidently ui --workspace` serves."""
+_MOST_NAMED = 10
 _NAMESPACE = uuid.UUID("6f1f0c52-95ac-5f0e-8f0b-3f1f8a5f7f0a")
 
 
@@ -64,7 +65,8 @@ class ReportChoice:
 def report_name(window: Window) -> str:
     """``churn v3 · 2024-01-08T00:00:00Z to 2024-01-15T00:00:00Z · drifted: Age``."""
     columns = window.drift.drifted_columns
-    said = verdict(window.drift) + (f": {', '.join(columns)}" if columns else "")
+    named = ", ".join(columns[:_MOST_NAMED]) + (" and others" if len(columns) > _MOST_NAMED else "")
+    said = verdict(window.drift) + (f": {named}" if columns else "")
     return f"{model_title(window.model)} · {iso_time(window.start)} to {iso_time(window.end)} · {said}"
 
 

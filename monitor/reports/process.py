@@ -204,7 +204,9 @@ def _make_report(settings: Settings, request: ReportRequest) -> Path:
     from evidently.ui.workspace import Workspace
 
     from contract.schema import load_schema
-    from monitor.reports.report import MAX_ROWS, add_to_workspace, build_report, remove_from_workspace
+    from monitor.reports.page import report_page
+    from monitor.reports.report import add_to_workspace, build_report, remove_from_workspace
+    from monitor.reports.shown import MAX_ROWS
     from monitor.timeline.drift import sample_frame
 
     schema = load_schema(settings.dataset)
@@ -219,7 +221,7 @@ def _make_report(settings: Settings, request: ReportRequest) -> Path:
     )
     workspace = Workspace.create(str(settings.state_dir / WORKSPACE))
     folder = ReportFolder(settings.state_dir, settings.max_reports)
-    path = folder.save(window, report.get_html_str(as_iframe=False))
+    path = folder.save(window, report_page(report))
     add_to_workspace(workspace, settings.experiment, window, report)
     remove_from_workspace(workspace, settings.experiment, folder.discard_surplus())
     return path

@@ -4,6 +4,7 @@ Evidently draws; it decides nothing. Each column's test is registered with the m
 the share of drifted columns from which Evidently calls a data set drifted is one that a single column reaches.
 """
 
+import logging
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -26,9 +27,9 @@ from contract.models.bundle import SCORE_COLUMN
 from contract.schema import Schema
 from monitor.naming import iso_time, model_title, verdict
 from monitor.reports.files import project_id, report_name, workspace_id
+from monitor.reports.shown import MAX_COLUMNS, as_shown, plain, rows_of, screen
 
-MAX_ROWS = 5_000
-"""Most rows of either side in a report."""
+_log = logging.getLogger("churnstream.report")
 _TESTS = {"ks": "K-S distance", "chi2": "total variation (chi-square)"}
 
 
@@ -47,16 +48,61 @@ def build_report(
 ) -> Snapshot:
     """Run the report of ``current`` (the window's sample) against ``reference``: the schema's columns and ``score``.
 
-    Columns that cannot be shown are left out and named, with the reason, in the metadata and at the top; one that the
-    window calls drifted is left out only where it has no values. ``alpha`` and ``min_distance`` are quoted.
+    Columns that are not shown are named, with the reason, in the metadata and at the top, and so is what is not shown
+    of a column (``monitor.reports.shown`` has the bounds). ``alpha`` and ``min_distance`` are quoted.
 
     Raises:
         NothingToReportError: no column is left.
     """
-    reasons = screen(current, reference, schema, window.drift.features)
+    sides = current, reference
+    reasons = screen(*sides, schema, window.drift.features)
+    try:
+        return _run(window, *sides, schema, reasons, alpha, min_distance)
+    except NothingToReportError:
+        raise
+    except Exception:
+        # one column that Evidently cannot draw must not cost the others theirs
+        failing = _undrawable(window, *sides, schema, reasons, alpha, min_distance)
+        if not failing:
+            raise
+        return _run(window, *sides, schema, reasons | failing, alpha, min_distance)
+
+
+def _undrawable(
+    window: Window,
+    current: pd.DataFrame,
+    reference: pd.DataFrame,
+    schema: Schema,
+    reasons: dict[str, str],
+    alpha: float,
+    min_distance: float,
+) -> dict[str, str]:
+    """The columns on which a report of that column alone fails."""
+    failing: dict[str, str] = {}
+    tried = [name for name in (*schema.names, SCORE_COLUMN) if name not in reasons]
+    for name in tried:
+        others = {other: "" for other in tried if other != name}
+        try:
+            _run(window, current, reference, schema, reasons | others, alpha, min_distance)
+        except Exception as error:
+            _log.warning("window %s: column %s cannot be drawn (%s: %s)", window.key, name, type(error).__name__, error)
+            failing[name] = f"Evidently cannot draw it: {type(error).__name__}"
+    return failing
+
+
+def _run(
+    window: Window,
+    current: pd.DataFrame,
+    reference: pd.DataFrame,
+    schema: Schema,
+    reasons: dict[str, str],
+    alpha: float,
+    min_distance: float,
+) -> Snapshot:
     shown = [name for name in (*schema.names, SCORE_COLUMN) if name not in reasons]
     if not shown:
         raise NothingToReportError("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
+    now, then, cuts = as_shown(rows_of(current, shown, schema), rows_of(reference, shown, schema), schema)
     definition = DataDefinition(
         numerical_columns=[name for name in shown if name == SCORE_COLUMN or name in schema.numeric],
         categorical_columns=[name for name in shown if name in schema.categorical],
@@ -67,43 +113,15 @@ def build_report(
         per_column_method={name: _register(name, window.drift.features[name]) for name in shown},
         per_column_threshold=dict.fromkeys(shown, min_distance),
     )
-    report = Report([_ReportHead(text=_summary(window, reasons, alpha, min_distance)), preset], include_tests=True)
-    return report.run(
-        Dataset.from_pandas(_rows(current, shown, schema), data_definition=definition),
-        Dataset.from_pandas(_rows(reference, shown, schema), data_definition=definition),
+    head = _ReportHead(text=_summary(window, reasons, cuts, alpha, min_distance))
+    return Report([head, preset], include_tests=True).run(
+        Dataset.from_pandas(now, data_definition=definition),
+        Dataset.from_pandas(then, data_definition=definition),
         timestamp=datetime.fromtimestamp(window.end / 1000, UTC),
         name=report_name(window),
-        tags=[verdict(window.drift), *window.drift.drifted_columns],
-        metadata=_metadata(window, reasons, min(len(current), MAX_ROWS), min(len(reference), MAX_ROWS)),
+        tags=[verdict(window.drift), *window.drift.drifted_columns[:MAX_COLUMNS]],
+        metadata=_metadata(window, reasons, cuts, len(now), len(then)),
     )
-
-
-def screen(
-    current: pd.DataFrame, reference: pd.DataFrame, schema: Schema, drift: dict[str, FeatureDrift]
-) -> dict[str, str]:
-    """Why each column that cannot be shown cannot: unknown to the schema, absent, empty, constant or not judged."""
-    known = (*schema.names, SCORE_COLUMN)
-    sides = {"current data": current, "reference data": reference}
-    reasons: dict[str, str] = {}
-    for name in known:
-        for side, frame in sides.items():
-            reason = _unfit(frame, name, is_drifted=name in drift and drift[name].drifted)
-            if reason is not None:
-                reasons.setdefault(name, f"{reason} in the {side}")
-        if name not in drift:
-            reasons.setdefault(name, "not judged")
-    unknown = [str(name) for name in current.columns if name not in known]
-    return reasons | dict.fromkeys(unknown, "unknown to the schema")
-
-
-def _unfit(frame: pd.DataFrame, name: str, *, is_drifted: bool) -> str | None:
-    if name not in frame.columns:
-        return "absent"
-    values = frame[name].dropna().nunique()
-    if values == 0:
-        return "empty"
-    # a drifted column may well be constant: hiding it would hide the drift
-    return "constant" if values == 1 and not is_drifted else None
 
 
 def add_to_workspace(workspace: Workspace, experiment: str, window: Window, report: Snapshot) -> None:
@@ -168,15 +186,9 @@ def _share(window: Window, shown: list[str]) -> float:
     return math.floor(1_000 / len(shown)) / 1_000
 
 
-def _rows(frame: pd.DataFrame, shown: list[str], schema: Schema) -> pd.DataFrame:
-    rows = frame[shown]
-    if len(rows) > MAX_ROWS:
-        rows = rows.sample(MAX_ROWS, random_state=0)
-    types = {name: object if name in schema.categorical else float for name in shown}
-    return rows.astype(types).reset_index(drop=True)
-
-
-def _metadata(window: Window, reasons: dict[str, str], current: int, reference: int) -> dict[str, str]:
+def _metadata(
+    window: Window, reasons: dict[str, str], cuts: dict[str, str], current: int, reference: int
+) -> dict[str, str]:
     texts = {
         "model": window.model.name,
         "version": str(window.model.version),
@@ -192,21 +204,25 @@ def _metadata(window: Window, reasons: dict[str, str], current: int, reference: 
     }
     if reasons:
         texts["screened_out"] = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    if cuts:
+        texts["cut"] = "; ".join(f"{name}: {cut}" for name, cut in cuts.items())
     return texts
 
 
-def _summary(window: Window, reasons: dict[str, str], alpha: float, min_distance: float) -> str:
+def _summary(window: Window, reasons: dict[str, str], cuts: dict[str, str], alpha: float, min_distance: float) -> str:
     columns = window.drift.drifted_columns
-    said = f"**Drifted**: {', '.join(columns)}." if columns else "**Stable**: no column has drifted."
+    said = f"**Drifted**: {', '.join(map(plain, columns))}." if columns else "**Stable**: no column has drifted."
     if not window.drift.judged:
         said = "**Not judged**: too few records."
     lines = [
-        f"# {model_title(window.model)}, {iso_time(window.start)} to {iso_time(window.end)}",
+        f"# {plain(model_title(window.model))}, {iso_time(window.start)} to {iso_time(window.end)}",
         f"{said} {window.records} records, {window.status}, revision {window.revision}.",
         f"A column has drifted when its distance is at least {min_distance:g} and its p-value, after Holm's "
         f"correction, is below {alpha:g}; the data set has when one column has. Distances and p-values are the "
         f"monitor's own.",
     ]
-    if reasons:
-        lines.append("Not shown: " + "; ".join(f"{name} ({reason})" for name, reason in reasons.items()) + ".")
+    for title, texts in (("Not shown", reasons), ("Not shown in full", cuts)):
+        if texts:
+            named = "; ".join(f"{plain(name)} ({plain(text)})" for name, text in texts.items())
+            lines.append(f"{title}: {named}.")
     return "\n\n".join(lines)
