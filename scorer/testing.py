@@ -73,3 +73,15 @@ class MemorySink:
     def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
+
+
+@dataclass
+class StandingTime:
+    """A stream's time, for requests beside a replay: ``newest`` in ms, or, while ``hindrance`` is set, none yet."""
+
+    newest: int
+    hindrance: str | None = None
+
+    def now(self) -> int:
+        """The newest record's."""
+        return self.newest

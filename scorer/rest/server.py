@@ -16,6 +16,7 @@ from scorer.rest.app import create_app
 from scorer.serving.live_metrics import LiveMetrics
 from scorer.serving.predictor import Parts
 from scorer.serving.publisher import Publisher
+from scorer.serving.request_time import WallTime
 from scorer.serving.sinks import LocalSink, Sink, StreamSink
 from scorer.serving.stream_time import StreamTime
 
@@ -51,7 +52,7 @@ def serve(
     stream_time = StreamTime(settings, clock) if settings.request_time == "stream" and not local else None
     if stream_time:
         loops.append(stream_time.run)
-    app = create_app(Parts(settings, schema, champion, make_sink, stream_time or clock, clock), links)
+    app = create_app(Parts(settings, schema, champion, make_sink, stream_time or WallTime(clock), clock), links)
     # uvicorn raises the signal that ended it once more, for whoever handled it before
     stop_on_signals()
     with in_background(*loops):

@@ -8,6 +8,7 @@ between requests. With Kafka, an answer that was given is on ``predictions``, an
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -19,8 +20,9 @@ from scorer.models.explain import Explanation, NotExplainableError, explainer
 from scorer.models.loaded import Model
 from scorer.models.swap import Champion, Serving
 from scorer.serving.admission import Admission
-from scorer.serving.errors import InvalidRequestError, NoModelError
+from scorer.serving.errors import InvalidRequestError, NoModelError, UnavailableError
 from scorer.serving.micro_batch import BatchAnswer, MicroBatcher
+from scorer.serving.request_time import RequestTime, TimeBounds
 from scorer.serving.requests import LabelRequest, ScoringRequest, check_requests, customer_of
 from scorer.serving.sinks import Sink
 
@@ -29,15 +31,14 @@ from scorer.serving.sinks import Sink
 class Parts:
     """What a predictor is made of.
 
-    ``make_sink`` is called on the event loop. ``now`` gives the event time of a request that has none, ``clock`` wall
-    time.
+    ``make_sink`` is called on the event loop, ``clock`` is wall time.
     """
 
     settings: Settings
     schema: Schema
     champion: Champion
     make_sink: Callable[[], Sink]
-    now: Clock
+    request_time: RequestTime
     clock: Clock
 
 
@@ -59,6 +60,7 @@ class Predictor:
     def __init__(self, parts: Parts, scored: Callable[[int], None]) -> None:
         self._parts = parts
         self._admission = Admission(parts.settings.http_queue)
+        self._bounds = TimeBounds(parts.settings)
         self._prediction = prediction_type(parts.schema)
         self._sink = parts.make_sink()
         self._batcher = MicroBatcher(lambda: parts.champion.model, scored)
@@ -70,7 +72,7 @@ class Predictor:
             ServingError: there is no answer.
             Exception: the model failed on these records.
         """
-        check_requests(records, self._parts.clock.now())
+        check_requests(records, partial(self._bounds.check_record, now=self._parts.clock.now(), newest=self._newest()))
         with self._admission.enter(len(records)):
             answer = await self._score(records)
             predictions, labels = self._predictions(records, answer)
@@ -83,8 +85,8 @@ class Predictor:
         Raises:
             ServingError: none was taken, as far as is known.
         """
-        check_requests(requests, self._parts.clock.now())
-        now = self._parts.now.now()
+        check_requests(requests, partial(self._bounds.check_label, now=self._parts.clock.now(), newest=self._newest()))
+        now = self._parts.request_time.now()
         labels = [
             Label(
                 one.record_id,
@@ -105,7 +107,7 @@ class Predictor:
             ServingError: there is no answer.
             Exception: the model failed on these records.
         """
-        check_requests(records, self._parts.clock.now())
+        check_requests(records, partial(self._bounds.check_record, now=self._parts.clock.now(), newest=None))
         with self._admission.enter(len(records)):
             answer = await self._score(records)
             try:
@@ -140,7 +142,8 @@ class Predictor:
     @property
     def hindrances(self) -> list[str]:
         """Why requests cannot be answered now; empty if they can."""
-        found = [None if self._parts.champion.model else str(NoModelError()), self._sink.hindrance]
+        no_model = None if self._parts.champion.model else str(NoModelError())
+        found = [no_model, self._sink.hindrance, self._parts.request_time.hindrance]
         return [one for one in found if one]
 
     async def close(self) -> None:
@@ -148,13 +151,19 @@ class Predictor:
         await asyncio.to_thread(self._batcher.close)
         await asyncio.to_thread(self._sink.close)
 
+    def _newest(self) -> int | None:
+        request_time = self._parts.request_time
+        if request_time.hindrance:
+            raise UnavailableError(f"{request_time.hindrance}; try again in a second")
+        return request_time.newest
+
     async def _score(self, records: Sequence[ScoringRequest]) -> BatchAnswer[Model]:
         return await self._batcher.score([record.features for record in records])
 
     def _predictions(
         self, records: Sequence[ScoringRequest], answer: BatchAnswer[Model]
     ) -> tuple[list[Prediction], list[Label]]:
-        now = self._parts.now.now()
+        now = self._parts.request_time.now()
         predictions = []
         labels = []
         rows = zip(records, answer.probabilities.tolist(), answer.decisions.tolist(), strict=True)

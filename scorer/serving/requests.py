@@ -1,7 +1,7 @@
 """What is asked: records to score, and labels of earlier ones. Their types come from the schema, as on the stream."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from secrets import token_hex
 from typing import Annotated, cast
 
@@ -9,7 +9,7 @@ import msgspec
 
 from contract.messages import LabelValue
 from contract.records import Identifier, WholeNumber, features_type, make_whole
-from contract.rejection import EARLIEST_EVENT_TIME, Reason, RejectionError, check_event_time
+from contract.rejection import EARLIEST_EVENT_TIME, Reason, RejectionError
 from contract.schema import Schema
 from contract.settings import Settings
 from scorer.serving.errors import InvalidRequestError, RecordFault
@@ -23,7 +23,8 @@ _MOST_EXPLAINED = 100
 EventTime = Annotated[
     WholeNumber,
     msgspec.Meta(
-        description="Milliseconds since 1970, UTC; not before 2000, and at most a day ahead. Left out: now.",
+        description="Milliseconds since 1970, UTC; not before 2000, and at most a day ahead. Left out: now. Beside a "
+        "replay the stream's newest record takes the place of now.",
         extra_json_schema={"minimum": EARLIEST_EVENT_TIME},
     ),
 ]
@@ -98,21 +99,25 @@ def scoring_request_type(schema: Schema) -> type[ScoringRequest]:
     return cast(type[ScoringRequest], made)
 
 
-def check_requests(items: Sequence[ScoringRequest | LabelRequest], now: int) -> None:
-    """Check what the types cannot say; ``now`` is wall time in ms, for plausibility only.
+Check = Callable[[int], None]
+"""Raises a ``RejectionError`` for an event time that cannot be."""
+
+
+def check_requests(items: Sequence[ScoringRequest | LabelRequest], check_time: Check) -> None:
+    """Check what the types cannot say.
 
     Raises:
         InvalidRequestError: something is wrong; it names all of it.
     """
-    faults = [fault for index, item in enumerate(items) for fault in _odd(index, item, now)]
+    faults = [fault for index, item in enumerate(items) for fault in _odd(index, item, check_time)]
     if faults:
         raise InvalidRequestError(UNUSABLE, faults)
 
 
-def _odd(index: int, item: ScoringRequest | LabelRequest, now: int) -> Iterator[RecordFault]:
+def _odd(index: int, item: ScoringRequest | LabelRequest, check_time: Check) -> Iterator[RecordFault]:
     if item.event_time is not None:
         try:
-            check_event_time(item.event_time, now)
+            check_time(item.event_time)
         except RejectionError as rejection:
             yield RecordFault(index, "event_time", rejection.reason, "number", rejection.detail)
     if isinstance(item, ScoringRequest) and item.record_id is None and len(item.customer_id or "") > LONGEST_CUSTOMER:

@@ -45,10 +45,21 @@ class StreamTime:
         self._clock = clock or SystemClock()
         self._decoder = msgspec.json.Decoder(_Timed)
         self._latest: int | None = None
+        self._known = False
         self._ends: dict[int, int] = {}
         self._outage = Outage(_log)
         self.looked = threading.Event()
         """Set once the stream has been looked at, or could not be."""
+
+    @property
+    def hindrance(self) -> str | None:
+        """Until the stream has been read once nobody knows its time, and wall time would be far off."""
+        return None if self._known else "the stream's time has not been read from Kafka yet"
+
+    @property
+    def newest(self) -> int | None:
+        """The event time (ms) of the newest record that there was; None before the first."""
+        return self._latest
 
     def now(self) -> int:
         """The event time (ms) of the newest record that there was; it never goes back. Wall time before the first."""
@@ -71,6 +82,7 @@ class StreamTime:
         except (UserError, KafkaException) as error:
             self._outage.begin("the stream's time cannot be read (%s); going on from the last one", error)
         else:
+            self._known = True
             self._outage.end("the stream's time can be read again")
         self.looked.set()
 

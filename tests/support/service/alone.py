@@ -14,9 +14,9 @@ from contract.models.registry import Classifier
 from contract.schema import load_schema
 from contract.settings import load_settings
 from contract.testing import ManualClock
-from contract.worker.clock import Clock
 from scorer.models.swap import Champion
 from scorer.serving.predictor import Parts
+from scorer.serving.request_time import RequestTime, WallTime
 from scorer.testing import MemoryRegistry, MemorySink
 from tests.support.messages import START
 from tests.support.service.process import answering
@@ -53,14 +53,16 @@ class Alone:
 
 
 @contextmanager
-def service(classifier: Classifier | None = None, *, loaded: bool = True, **settings: Any) -> Iterator[Alone]:
+def service(
+    classifier: Classifier | None = None, *, loaded: bool = True, times: RequestTime | None = None, **settings: Any
+) -> Iterator[Alone]:
     """The service for the block; without ``loaded`` it has no model yet."""
     given = load_settings(**settings)
     champion = Champion(given, source=MemoryRegistry(SCHEMA, classifier or OfAge()), clock=ManualClock(NOW))
     if loaded:
         champion.load()
     sink = MemorySink()
-    clock: Clock = ManualClock(NOW)
-    with answering(Parts(given, SCHEMA, champion, lambda: sink, clock, clock)) as client:
+    clock = ManualClock(NOW)
+    with answering(Parts(given, SCHEMA, champion, lambda: sink, times or WallTime(clock), clock)) as client:
         yield Alone(client, sink)
     assert sink.closed

@@ -1,6 +1,7 @@
 """The REST service as a process, on a real broker and a real MLflow store."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,13 @@ def test_beside_a_replay_a_request_has_the_stream_s_time(
         assert accepted.status_code == 202
         (label,) = on_topic(settings, LABELS, Label, {"r"})
         assert label.event_time == last["event_time"]
+        of_today = {"record_id": "r", "label": 0, "event_time": time.time_ns() // 1_000_000}
+        refused = service.client.post("/labels", json=of_today)
+        assert refused.status_code == 400
+        (fault,) = refused.json()["errors"]
+        assert str(of_today["event_time"]) in fault["remedy"]
+        assert str(last["event_time"]) in fault["remedy"]
+        assert len(on_topic(settings, LABELS, Label, {"r"})) == 1
 
 
 def test_what_cannot_be_used_leaves_nothing_on_the_stream(service: Served, stream: Settings) -> None:

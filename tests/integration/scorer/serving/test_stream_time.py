@@ -69,6 +69,8 @@ def record(settings: Settings, event_time: int, partition: int) -> None:
 def test_it_is_the_newest_event_time_of_records_and_never_goes_back(settings: Settings) -> None:
     with running(settings) as looks:
         assert looks.time.now() == NOW, "nothing is on the stream: wall time"
+        eventually(lambda: looks.time.hindrance is None, timeout=30)
+        assert looks.time.newest is None
         record(settings, START, 0)
         looks.reaches(START)
         record(settings, START + DAY, 1)
@@ -197,7 +199,9 @@ def test_before_kafka_has_answered_it_is_wall_time(tmp_path: Path, caplog: pytes
         with running(settings) as looks:
             eventually(lambda: "cannot be read" in caplog.text, timeout=30)
             assert looks.time.now() == NOW
+            assert looks.time.hindrance
             broker.start()
             looks.reaches(START)
+            assert (looks.time.newest, looks.time.hindrance) == (START, None)
     finally:
         broker.stop()

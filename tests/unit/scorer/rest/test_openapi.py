@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import tomllib
+from functools import partial
 from typing import Any
 
 import jsonschema_rs
@@ -12,7 +13,7 @@ import schemathesis
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from contract.rejection import EARLIEST_EVENT_TIME
+from contract.rejection import EARLIEST_EVENT_TIME, check_event_time
 from contract.schema import Feature, Schema, load_schema, parse_schema
 from contract.settings import Settings, load_settings
 from scorer.rest.app import _ROUTES
@@ -66,7 +67,7 @@ def readers(schema: Schema, settings: Settings = SETTINGS) -> dict[str, RequestR
 
 def takes(reader: RequestReader[Any], body: Any) -> bool:
     try:
-        check_requests(reader.read(json.dumps(body).encode()).items, NOW)
+        check_requests(reader.read(json.dumps(body).encode()).items, partial(check_event_time, now=NOW))
     except (ProblemError, InvalidRequestError):
         return False
     return True

@@ -1,6 +1,7 @@
 """Bodies of requests: the same rules as on the stream, every fault named at once, and no value shown."""
 
 import json
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.records import record_type
-from contract.rejection import RejectionError, decode
+from contract.rejection import RejectionError, check_event_time, decode
 from contract.schema import load_schema, parse_schema
 from scorer.rest.problems import Fault, ProblemError, told_over_http
 from scorer.rest.requests import Read, RequestReader, expected
@@ -26,7 +27,7 @@ def read(body: Any, reader: RequestReader[Any] = RECORDS) -> Read[Any]:
     """What the service makes of a body: read by its types, then checked for what these cannot say."""
     found = reader.read(body if isinstance(body, bytes) else encode(body))
     with told_over_http(found.many):
-        check_requests(found.items, NOW)
+        check_requests(found.items, partial(check_event_time, now=NOW))
     return found
 
 

@@ -26,8 +26,9 @@ from scorer.serving.errors import (
     UnavailableError,
 )
 from scorer.serving.predictor import Parts, Predictor
+from scorer.serving.request_time import RequestTime, WallTime
 from scorer.serving.requests import LabelRequest, ScoringRequest, scoring_request_type
-from scorer.testing import MemoryRegistry, MemorySink
+from scorer.testing import MemoryRegistry, MemorySink, StandingTime
 from tests.support.messages import DAY, START, customer, features
 
 SCHEMA = load_schema("bank_churn")
@@ -54,6 +55,7 @@ def ask(
     classifier: Classifier | None = None,
     *,
     loaded: bool = True,
+    times: RequestTime | None = None,
     **settings: Any,
 ) -> Answer:
     """What ``work`` makes of a predictor."""
@@ -65,7 +67,9 @@ def ask(
     taken = sink or MemorySink()
 
     async def main() -> Answer:
-        predictor = Predictor(Parts(given, SCHEMA, champion, lambda: taken, clock, clock), lambda _records: None)
+        predictor = Predictor(
+            Parts(given, SCHEMA, champion, lambda: taken, times or WallTime(clock), clock), lambda _records: None
+        )
         try:
             return await work(predictor)
         finally:
@@ -110,6 +114,19 @@ def test_what_is_wrong_is_named_by_record_and_field() -> None:
     ]
     assert all(isinstance(fault, RecordFault) and fault.remedy for fault in raised.value.faults)
     assert sink.predictions == []
+
+
+def test_until_the_stream_s_time_is_known_nothing_is_taken_under_another() -> None:
+    times = StandingTime(START, hindrance="the stream's time has not been read yet")
+
+    async def work(predictor: Predictor) -> list[str]:
+        with pytest.raises(UnavailableError, match="not been read"):
+            await predictor.predict([request(1)])
+        with pytest.raises(UnavailableError, match="not been read"):
+            await predictor.label([LabelRequest(record_id="r", label=1)])
+        return predictor.hindrances
+
+    assert ask(work, times=times) == [times.hindrance]
 
 
 def test_without_a_model_there_is_no_answer() -> None:
