@@ -3,7 +3,7 @@
 from contract.durations import DAY
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
-from contract.kafka.control import end_of_stream_time, is_end_of_stream
+from contract.kafka.control import end_of_stream_time, is_control
 from contract.kafka.peeking import peeking
 from contract.kafka.provision import ensure_topics
 from contract.settings import Settings
@@ -36,7 +36,7 @@ def replay_name(source: str, start: str | None) -> str:
 
 def stream_end(settings: Settings) -> int | None:
     """The last event time (ms) of a stream that has ended, i.e. whose every partition of ``customers`` ends with an
-    end of stream; None if there is no stream, or records follow its end.
+    end of stream; None if there is no stream, records follow its end, or no end says its time.
 
     Raises:
         UserError: Kafka does not answer.
@@ -44,6 +44,7 @@ def stream_end(settings: Settings) -> int | None:
     topic = settings.topic(CUSTOMERS)
     with peeking(settings, settings.request_timeout_ms / 1_000) as peek:
         last = peek.last(topic, {partition: peek.offsets(topic, partition) for partition in range(settings.partitions)})
-    if len(last) < settings.partitions or not all(is_end_of_stream(message.headers()) for message in last):
+    if len(last) < settings.partitions or not all(is_control(message) for message in last):
         return None
-    return max(end_of_stream_time(message.value()) for message in last)
+    times = [end_of_stream_time(message.value()) for message in last]
+    return max((time for time in times if time is not None), default=None)

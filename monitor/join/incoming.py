@@ -5,7 +5,7 @@ from typing import NamedTuple
 import msgspec
 from confluent_kafka import Message
 
-from contract.kafka.control import is_end_of_stream
+from contract.kafka.control import is_control
 from contract.messages import Label, Prediction, prediction_type
 from contract.rejection import RejectionError, check_event_time, check_key, decode
 from contract.schema import Schema
@@ -42,7 +42,7 @@ class IncomingReader:
 
 def _read(message: Message, decoder: "msgspec.json.Decoder[Prediction | Label]", now: int) -> Incoming:
     offset, key, value = message.offset() or 0, message.key(), message.value()
-    if key is None and is_end_of_stream(message.headers()):
+    if is_control(message):
         return Incoming(offset, key, value, EndOfStream())
     try:
         content = decode(decoder, value)

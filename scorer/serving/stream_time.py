@@ -13,7 +13,7 @@ import msgspec
 from confluent_kafka import KafkaException, Message
 
 from contract.errors import UserError
-from contract.kafka.control import is_end_of_stream
+from contract.kafka.control import is_control
 from contract.kafka.peeking import Peek, peeking
 from contract.records import WholeNumber, make_whole
 from contract.rejection import RejectionError, check_event_time, decode
@@ -104,4 +104,4 @@ class StreamTime:
 
 
 def _is_record(message: Message) -> bool:
-    return not is_end_of_stream(message.headers())
+    return not is_control(message)

@@ -15,7 +15,7 @@ from confluent_kafka import Message, Producer, TopicPartition
 
 from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
 from contract.kafka.consuming import BatchConsumer
-from contract.kafka.control import is_end_of_stream
+from contract.kafka.control import END_OF_STREAM, HEADER, is_control
 from contract.kafka.dead_letters import produce_dead_letter
 from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint
 from contract.schema import Schema
@@ -42,7 +42,7 @@ class ScorerStats:
 
 @dataclass(frozen=True)
 class _Share:
-    """One partition's part of a batch, scored. ``controls`` are its control messages, passed on unchanged."""
+    """One partition's part of a batch, scored. ``controls`` are its control messages, passed on."""
 
     partition: int
     next_offset: int
@@ -121,10 +121,7 @@ class ScorerWorker:
             self.stats.dead_letters += len(share.scored.rejected)
 
     def _score(self, partition: int, messages: Sequence[Message], models: Sequence[Scores], now: int) -> _Share:
-        controls = [message for message in messages if message.key() is None and is_end_of_stream(message.headers())]
-        records = [
-            Raw(_offset(message), message.key(), message.value()) for message in messages if message not in controls
-        ]
+        records, controls = split_controls(messages)
         scored = self._batch.score(records, partition, models, now)
         return _Share(partition, _offset(messages[-1]) + 1, scored, controls)
 
@@ -147,9 +144,20 @@ class ScorerWorker:
                 producer.produce(
                     self._predictions,
                     value=control.value(),
-                    headers=control.headers(),
+                    headers=[(HEADER, END_OF_STREAM)],
                     partition=share.partition,
                 )
+
+
+def split_controls(messages: Sequence[Message]) -> tuple[list[Raw], list[Message]]:
+    """The records among ``messages``, and the control messages, in one pass."""
+    records, controls = [], []
+    for message in messages:
+        if is_control(message):
+            controls.append(message)
+        else:
+            records.append(Raw(_offset(message), message.key(), message.value()))
+    return records, controls
 
 
 def _by_partition(messages: Sequence[Message]) -> dict[int, list[Message]]:

@@ -2,9 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, cast
-
-from confluent_kafka import Message
+from typing import Any
 
 from contract.messages import Drift, JoinProgress, Outcome, Window, encode
 from contract.schema import load_schema
@@ -15,30 +13,12 @@ from monitor.join.store import JoinStore
 from monitor.timeline.windows import WindowBook, WindowSpec
 from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
+from tests.support.kafka.sent import sent
 from tests.support.messages import DAY, START, customer, key, label
 
 SCHEMA = load_schema("bank_churn")
 NOW = START + 365 * DAY
 RECORDS = 50
-
-
-class Sent:
-    """A consumed message."""
-
-    def __init__(self, offset: int, key: bytes, value: bytes) -> None:
-        self._offset, self._key, self._value = offset, key, value
-
-    def offset(self) -> int:
-        return self._offset
-
-    def key(self) -> bytes:
-        return self._key
-
-    def value(self) -> bytes:
-        return self._value
-
-    def headers(self) -> None:
-        return None
 
 
 def written(message: dict[str, Any], floats: bool) -> bytes:
@@ -51,10 +31,8 @@ def flow(folder: Path, floats: bool) -> tuple[list[Outcome], list[bytes], list[W
     scored = BatchScorer(SCHEMA).score(records, 0, [LogisticModel()], NOW)
     assert not scored.rejected
     reader = IncomingReader(SCHEMA)
-    predictions = [reader.prediction(cast(Message, Sent(i, *pair)), NOW) for i, pair in enumerate(scored.predictions)]
-    labels = [
-        reader.label(cast(Message, Sent(i, key(label(i)), written(label(i), floats))), NOW) for i in range(RECORDS)
-    ]
+    predictions = [reader.prediction(sent(*pair, offset=i), NOW) for i, pair in enumerate(scored.predictions)]
+    labels = [reader.label(sent(key(label(i)), written(label(i), floats), offset=i), NOW) for i in range(RECORDS)]
     rules = JoinRules(slide=DAY, out_of_orderness=DAY // 24, lateness=30 * DAY)
     store = JoinStore(folder / "0.sqlite", "test")
     join = PartitionJoin(0, store, rules, SCHEMA, 100)
