@@ -29,7 +29,7 @@ else:
     """A label as others write it: 0 or 1, also as ``0.0`` or ``1e0``. A type that has one makes it an int at once."""
 
 
-class ModelRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, order=True):
+class ModelRef(msgspec.Struct, frozen=True, order=True):
     """A registered model's name, version (MLflow's number) and role when it scored."""
 
     name: Annotated[str, msgspec.Meta(max_length=256)]
@@ -70,7 +70,7 @@ class Prediction(Record, frozen=True, forbid_unknown_fields=True, kw_only=True):
     source: RecordPosition | None
 
 
-class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """On ``outcomes``: a prediction with its label. ``event_time`` is the record's, ``label_time`` the label's.
 
     ``revision`` starts at 1 and rises by one with each label that contradicts the one before; the highest is true.
@@ -88,7 +88,7 @@ class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     model: ModelRef
 
 
-class NumericSummary(msgspec.Struct, forbid_unknown_fields=True):
+class NumericSummary(msgspec.Struct):
     """A numeric, ordinal or flag feature: present, null and out-of-range values, sum in 1/FEATURE_UNIT, extremes."""
 
     count: int = 0
@@ -99,7 +99,7 @@ class NumericSummary(msgspec.Struct, forbid_unknown_fields=True):
     maximum: float | None = None
 
 
-class CategorySummary(msgspec.Struct, forbid_unknown_fields=True):
+class CategorySummary(msgspec.Struct):
     """A categorical feature: occurrences per value, nulls, and values outside the schema's categories."""
 
     counts: dict[str, int] = {}
@@ -107,7 +107,7 @@ class CategorySummary(msgspec.Struct, forbid_unknown_fields=True):
     violations: int = 0
 
 
-class ScoreBin(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+class ScoreBin(msgspec.Struct, array_like=True):
     """One bin of the score histogram: all predictions, those labelled 0, those labelled 1."""
 
     records: int = 0
@@ -115,7 +115,7 @@ class ScoreBin(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     positives: int = 0
 
 
-class Expected(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+class Expected(msgspec.Struct, array_like=True):
     """Predictions with one ``predicted`` value: their number, sum of probabilities and of their squares, in 1/UNIT."""
 
     records: int = 0
@@ -123,7 +123,7 @@ class Expected(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     probability_squared: int = 0
 
 
-class SampleRow(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+class SampleRow(msgspec.Struct, array_like=True, frozen=True):
     """One record of a pane's bottom-k sample.
 
     ``hash`` is the unsigned 53-bit hash of ``record_id`` (so that it is exact as a JSON number everywhere), ``label``
@@ -138,7 +138,7 @@ class SampleRow(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fie
     features: tuple[float | str | None, ...]
 
 
-class Summary(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class Summary(msgspec.Struct, kw_only=True):
     """What is kept of a set of predictions and their labels: sums that merge by adding (``monitor.panes``).
 
     ``records`` predictions, ``labelled`` of them with a label; confusion counts at the model's threshold; ``scores``
@@ -163,7 +163,7 @@ class Summary(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sample: list[SampleRow] = []
 
 
-class Pane(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="pane", tag_field="type"):
+class Pane(msgspec.Struct, kw_only=True, tag="pane", tag_field="type"):
     """On ``panes``: all that one partition knows of one model's records with ``start <= event_time < start + slide``.
 
     Cumulative and published whole: the newest pane of a key wins, and reading it twice changes nothing.
@@ -181,9 +181,7 @@ class Pane(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="pane",
         return f"{self.model.name}/{self.model.version}/{self.model.role}/{self.start}/{self.partition}"
 
 
-class JoinProgress(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="progress", tag_field="type"
-):
+class JoinProgress(msgspec.Struct, frozen=True, kw_only=True, tag="progress", tag_field="type"):
     """On ``panes`` under ``progress/<partition>``, after the panes it covers, in the same transaction.
 
     ``watermark`` and ``label_watermark``: no further prediction or label earlier than that is expected in this
@@ -209,7 +207,7 @@ class JoinProgress(
 PaneMessage = Pane | JoinProgress
 
 
-class Performance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Performance(msgspec.Struct, frozen=True, kw_only=True):
     """Classification metrics over labelled predictions; one is None where it is undefined (e.g. one class only)."""
 
     labelled: int
@@ -226,7 +224,7 @@ class Performance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     log_loss: float | None = None
 
 
-class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Estimate(msgspec.Struct, frozen=True):
     """An estimated metric with its interval: value, low, high."""
 
     value: float
@@ -234,7 +232,7 @@ class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     high: float
 
 
-class Estimated(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Estimated(msgspec.Struct, frozen=True, kw_only=True):
     """Label-free performance: expected confusion counts and metrics with intervals, over ``records`` predictions."""
 
     records: int
@@ -250,7 +248,7 @@ class Estimated(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     brier: Estimate | None = None
 
 
-class FeatureDrift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True):
     """One column's drift against the reference.
 
     ``distance`` in [0, 1] (Kolmogorov-Smirnov statistic, or total variation distance for categories), ``p_value`` raw,
@@ -264,7 +262,7 @@ class FeatureDrift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     drifted: bool
 
 
-class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """A window's verdict. ``judged`` is False below ``min_records``; then nothing is called drifted.
 
     ``features`` maps each feature, and ``score`` for the model's output, to its drift; ``share`` is the share of the
@@ -284,7 +282,7 @@ class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 Status = Literal["provisional", "final"]
 
 
-class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Window(msgspec.Struct, frozen=True, kw_only=True):
     """On ``windows``: one model's metrics and drift over records with ``start <= event_time < end``.
 
     ``revision`` starts at 0 for each status and rises with each change of a published value. ``cumulative`` covers
@@ -317,7 +315,7 @@ class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return self.labelled / self.records if self.records else 0.0
 
 
-class Alert(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """On ``alerts``, under one key through its life: raised, updated when what it says changes, or retracted."""
 
     key: str

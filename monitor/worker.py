@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 
+from contract.kafka.stream_identity import stream_identity
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import SystemClock
@@ -12,8 +13,9 @@ from monitor.mlflow_sink.sink import MlflowSink, SinkThread
 from monitor.reports.process import ReportProcess
 from monitor.reports.reference import ReferenceCache, References
 from monitor.slot import Slot
-from monitor.timeline.app import Timeline, run_timeline
+from monitor.timeline.app import Timeline
 from monitor.timeline.faust_app import create_app
+from monitor.timeline.run import quieten_libraries, run_timeline
 from monitor.timeline.windows import WindowBook, WindowSpec
 from monitor.window_sink import WindowSink
 
@@ -48,10 +50,13 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         app = create_app(settings, settings.state_dir / "monitor" / "faust")
-        Timeline(app, settings, make_book, references.prepare, WindowSink(sink_thread, reports, references))
-        await run_timeline(app, stop, Heartbeat(settings.heartbeat))
+        closed_windows = WindowSink(sink_thread, reports, references)
+        Timeline(app, settings, stream, make_book, references.prepare, closed_windows)
+        await run_timeline(app, settings, stop, Heartbeat(settings.heartbeat))
 
+    quieten_libraries()
     try:
+        stream = stream_identity(settings)
         asyncio.run(main())
     finally:
         reports.close()

@@ -1,25 +1,33 @@
 """The timeline: merges panes into windows on the event-time watermark, and hands closed windows on.
 
 Guarantee: at least once, with outputs whose keys and values depend on the panes alone, so that doing it again changes
-nothing. What has been read and what has been emitted are tables (their changelogs are in Kafka); a worker that starts
-takes up from them. A window counts as emitted only once it is in the spool, on ``windows`` and, if it raises one, its
-alert on ``alerts``. One worker is at work at a time, for a window needs the panes of all partitions; others stand by.
+nothing. What has been read and what has been emitted is on the topics themselves: a worker that starts, or gets the
+partition, takes up from ``panes``, ``windows`` and ``alerts`` (``monitor.timeline.state``). A window goes to the spool
+first, then its alert to ``alerts``, then the window to ``windows``, each when the one before is safe there; so a window
+that is on ``windows`` is complete. One worker is at work at a time, because a window needs the panes of all partitions;
+others stand by.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import faust
 import msgspec
+from aiokafka.errors import KafkaError
 
-from contract.messages import Alert, JoinProgress, ModelRef, Pane, PaneMessage, Summary, Window, encode
+from contract.errors import UserError
+from contract.kafka.rereading import NothingCameError
+from contract.messages import JoinProgress, ModelRef, Pane, Summary, Window, encode
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
-from contract.worker.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
+from contract.worker.outage import Outage
+from monitor.naming import iso_time, model_title
 from monitor.timeline.alerts import alert_for
+from monitor.timeline.faust_app import CommittedConsumer
+from monitor.timeline.own_messages import PaneMessages
+from monitor.timeline.state import STREAM_HEADER, TimelineState, read_state
 from monitor.timeline.windows import Due, WindowBook
 
 _RETRY_SECONDS = 1.0
@@ -50,51 +58,83 @@ class Timeline:
         self,
         app: faust.App,
         settings: Settings,
+        stream: str,
         make_book: Callable[[], WindowBook],
         prepare: Prepare,
         sink: ClosedWindows,
     ) -> None:
-        """``make_book`` gives an empty book; it is called at each start and rebalance, and filled from the tables."""
+        """``make_book`` gives an empty book; it is called at each start and rebalance, and filled from the topics.
+
+        ``stream`` is the stream's name, which every window and alert carries.
+        """
         self._app = app
+        self._settings = settings
+        self._stream = stream
         self._make_book = make_book
         self._prepare = prepare
         self._sink = sink
-        self._book = make_book()
+        self._state = TimelineState(make_book())
         self._prepared: set[ModelRef] = set()
-        self._decode_pane = msgspec.json.Decoder(PaneMessage).decode
+        self._told_of_loss: set[ModelRef] = set()
+        self._messages = PaneMessages(settings.topic(PANES))
         self._panes_topic = self._topic(settings.topic(PANES))
         self._windows_topic = self._topic(settings.topic(WINDOWS))
         self._alerts_topic = self._topic(settings.topic(ALERTS))
-        self._read = self._table("panes", "panes and progress read so far")
-        self._emitted = self._table("windows", "the last window emitted of each key")
-        self._alerts = self._table("alerts", "the last alert of each key")
-        self._read.on_recover(self._recover)
+        # one message, or one start, at a time: a rebalance can come while a window is being emitted
+        self._working = asyncio.Lock()
+        app.on_rebalance_complete.connect(self._assigned)
         app.agent(self._panes_topic, name="follow")(self._follow)
 
-    async def _recover(self) -> None:
-        self._book = self._make_book()
-        messages: list[Pane | JoinProgress] = [self._decode_pane(value) for value in self._read.values()]
-        panes = [message for message in messages if isinstance(message, Pane)]
-        for model in {pane.model for pane in panes}:
+    async def _assigned(self, *_sender: Any, **_signal: Any) -> None:
+        consumer = self._app.consumer
+        assert isinstance(consumer, CommittedConsumer)
+        ours = [partition for partition in consumer.assignment() if partition.topic == self._settings.topic(PANES)]
+        if not ours:
+            _log.info("another monitor is at work; standing by")
+            return
+        async with self._working:
+            await self._take_up()
+            consumer.begin_at = dict.fromkeys(ours, self._state.position)
+
+    async def _take_up(self) -> None:
+        outage = Outage(_log)
+        while True:
+            try:
+                self._state = await asyncio.to_thread(read_state, self._settings, self._stream, self._make_book)
+                break
+            except NothingCameError as error:
+                outage.begin("the topics cannot be read yet (%s); trying again", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+        outage.end("the topics can be read again")
+        for model in sorted(self._state.models):
             await self._prepare_model(model)
-        self._book.restore(
-            windows=[msgspec.json.decode(value, type=Window) for value in self._emitted.values()],
-            panes=panes,
-            progress=[message for message in messages if isinstance(message, JoinProgress)],
-        )
-        _log.info("took up %d panes and %d windows", len(panes), len(self._emitted))
+        # what the last monitor had read, but not emitted yet
+        await self._emit_due()
 
     async def _follow(self, stream: "faust.StreamT[Any]") -> None:
-        async for key, value in stream.items():
-            message = self._decode_pane(value)
-            if isinstance(message, Pane):
-                await self._prepare_model(message.model)
-            self._book.update(message)
-            self._read[key] = value
-            if isinstance(message, JoinProgress):
-                # a progress stands behind the panes it covers, so only then is there something to decide
-                for due in self._book.due():
-                    await self._emit(due)
+        async for event in stream.events():
+            async with self._working:
+                await self._take(event.message.offset, event.value)
+
+    async def _take(self, offset: int, value: bytes | None) -> None:
+        if offset < self._state.position:
+            return
+        self._state.position = offset + 1
+        message = self._messages.read(value, offset)
+        if message is None:
+            return
+        if isinstance(message, Pane):
+            await self._prepare_model(message.model)
+        self._state.book.update(message)
+        if isinstance(message, JoinProgress):
+            # a progress stands behind the panes it covers, so only then is there something to decide
+            await self._emit_due()
+
+    async def _emit_due(self) -> None:
+        due = self._state.book.due()
+        self._tell_of_loss()
+        for one in due:
+            await self._emit(one)
 
     async def _emit(self, due: Due) -> None:
         window = due.window
@@ -102,16 +142,57 @@ class Timeline:
             _log.warning("MLflow has fallen behind and the spool is full; waiting")
             await asyncio.sleep(_RETRY_SECONDS)
         self._sink.put(window, due.summary)
-        key = window.key.encode()
-        await self._windows_topic.send(key=key, value=encode(window), partition=0)
-        previous = self._alerts.get(key)
-        alert = alert_for(window, msgspec.json.decode(previous, type=Alert) if previous else None)
+        alert = alert_for(window, self._state.alerts.get(f"drift/{window.key}"))
         if alert is not None:
+            await self._publish(self._alerts_topic, alert.key, alert)
+            self._state.alerts[alert.key] = alert
             _log.info("alert %s: %s", alert.state, alert.message)
-            await self._alerts_topic.send(key=alert.key.encode(), value=encode(alert), partition=0)
-            self._alerts[key] = encode(alert)
-        self._emitted[key] = encode(window)
+        await self._publish(self._windows_topic, window.key, window)
         _log.info("%s window %s, revision %d: %d records", window.status, window.key, window.revision, window.records)
+
+    async def _publish(self, topic: Any, key: str, message: msgspec.Struct) -> None:
+        """Send a message and wait until the broker has it, through outages; sending it twice changes nothing.
+
+        Raises:
+            UserError: the broker refuses the message for good.
+        """
+        outage = Outage(_log)
+        while True:
+            try:
+                sent = await topic.send(
+                    key=key.encode(),
+                    value=encode(message),
+                    partition=0,
+                    headers={STREAM_HEADER: self._stream.encode()},
+                )
+                await sent
+                break
+            except KafkaError as error:
+                if not error.retriable:
+                    raise UserError(
+                        f"topic {topic.get_topic_name()} takes no message ({error}); check its access and "
+                        f"max.message.bytes"
+                    ) from None
+                outage.begin("topic %s takes no message yet (%s); trying again", topic.get_topic_name(), error)
+                await asyncio.sleep(_RETRY_SECONDS)
+        outage.end(f"topic {topic.get_topic_name()} takes messages again")
+
+    def _tell_of_loss(self) -> None:
+        for model, lost in self._state.book.lost.items():
+            if model not in self._told_of_loss:
+                self._told_of_loss.add(model)
+                _log.warning(
+                    "topic %s has lost panes: %d windows of %s on topic %s, from %s to %s, count more records than "
+                    "their panes; they stay as they are and none is published there. If the join still holds these "
+                    "days: delete %s and start the join and the monitor again, then it publishes them again",
+                    self._settings.topic(PANES),
+                    lost.windows,
+                    model_title(model),
+                    self._settings.topic(WINDOWS),
+                    iso_time(lost.start),
+                    iso_time(lost.end),
+                    self._settings.topic(PANES),
+                )
 
     async def _prepare_model(self, model: ModelRef) -> None:
         while model not in self._prepared:
@@ -126,25 +207,3 @@ class Timeline:
         return self._app.topic(
             name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", partitions=1
         )
-
-    def _table(self, name: str, purpose: str) -> Any:
-        return self._app.Table(name, help=purpose, partitions=1, key_type=bytes, value_type=bytes)
-
-
-async def run_timeline(app: faust.App, stop: asyncio.Event, heartbeat: Heartbeat) -> None:
-    """Run the application until ``stop`` is set, then let it commit and go.
-
-    Raises whatever ended an agent.
-    """
-    await app.start()
-    try:
-        await app.wait(_beating(stop, heartbeat))
-    finally:
-        await app.stop()
-
-
-async def _beating(stop: asyncio.Event, heartbeat: Heartbeat) -> None:
-    while not stop.is_set():
-        heartbeat.beat()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), SECONDS_BETWEEN_BEATS)

@@ -1,18 +1,22 @@
-"""The Faust application that the timeline runs on: one consumer of ``panes``, with its tables.
+"""The Faust application that the timeline runs on: one consumer of ``panes``. It makes no topic.
 
 Where this departs from Faust's defaults, and why: it reads committed messages only (Faust does so only with its own
-``exactly_once``, which is not used: it crashes and doubles on a rebalance); an agent that fails ends the worker instead
-of leaving it up and doing nothing; no web server, no leader topic, no monitor of its own.
+``exactly_once``, which is not used: it crashes and doubles on a rebalance); it begins where the timeline's state ends,
+not where the group last committed; an agent that fails ends the worker instead of leaving it up and doing nothing; no
+tables, because their changelogs would be a second copy of our topics; no web server, no leader topic, no monitor of its
+own.
 """
 
 import ssl
 from pathlib import Path
 from typing import Any
 
+import aiokafka
 import faust
 import mode
 from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 from yarl import URL
 
 from contract.errors import UserError
@@ -23,25 +27,61 @@ from contract.topics import MAX_MESSAGE_BYTES
 GROUP = "timeline"
 
 
+_ISOLATION = "_isolation_level"
+
+
 class _Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        # Faust has no setting for it; the fetcher takes it up when the consumer starts
-        consumer._isolation_level = "read_committed"
+        read_committed_only(consumer)
         return consumer
 
 
-class _CommittedConsumer(driver.Consumer):
+class CommittedConsumer(driver.Consumer):
+    """Sees committed messages only. ``begin_at``: the offset to read from in each partition that may be assigned."""
+
+    begin_at: dict[TP, int]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.begin_at = {}
+
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
+    async def perform_seek(self) -> None:
+        """Go to ``begin_at``; Faust calls this before the first message after each rebalance."""
+        positions = {partition: self.begin_at[partition] for partition in self.assignment() & self.begin_at.keys()}
+        if not positions:
+            return
+        await self.seek_wait(positions)
+        for partition, offset in positions.items():
+            self._read_offset[partition] = offset or None
+            self._committed_offset[partition] = offset or None
+
 
 class _Transport(driver.Transport):
-    Consumer = _CommittedConsumer
+    Consumer = CommittedConsumer
+
+
+def read_committed_only(consumer: AIOKafkaConsumer) -> None:
+    """Let a consumer that has not started yet see no message of an open or aborted transaction.
+
+    Faust has no setting for it, and aiokafka none after construction; its fetcher takes the level up at the start.
+
+    Raises:
+        UserError: this aiokafka keeps the level elsewhere, so it cannot be set.
+    """
+    if getattr(consumer, _ISOLATION, None) not in ("read_uncommitted", "read_committed"):
+        raise UserError(
+            f"aiokafka {aiokafka.__version__} cannot be told to read committed messages only; install the version that "
+            f"constraints.txt names"
+        )
+    setattr(consumer, _ISOLATION, "read_committed")
 
 
 def create_app(settings: Settings, data_dir: Path) -> faust.App:
-    """The application, without agents and tables. ``data_dir`` is where Faust keeps what it must.
+    """The application, without agents. ``data_dir`` is where Faust keeps what it must.
 
     Raises:
         UserError: a Kafka property asks for what Faust's driver cannot do.
@@ -60,7 +100,7 @@ def create_app(settings: Settings, data_dir: Path) -> faust.App:
         producer_max_request_size=MAX_MESSAGE_BYTES,
         producer_compression_type="lz4",
         topic_partitions=1,
-        topic_replication_factor=settings.replication_factor,
+        topic_allow_declare=False,
         topic_disable_leader=True,
         agent_supervisor=mode.CrashingSupervisor,
         web_enabled=False,

@@ -6,7 +6,7 @@ not, so wall time decides nothing about it; a partition that never carried a rec
 provisional until the end of the stream.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -110,6 +110,18 @@ class Due(NamedTuple):
     summary: Summary
 
 
+class LostPanes(NamedTuple):
+    """Where panes are missing: within event times from ``start`` to ``end`` (ms), which ``windows`` windows span."""
+
+    start: int
+    end: int
+    windows: int
+
+    def touches(self, start: int, end: int) -> bool:
+        """Whether a window from ``start`` to ``end`` may lack one of them."""
+        return start < self.end and end > self.start
+
+
 class WindowBook:
     """All that is known of the windows, in memory: panes, progress, and the last window emitted of each.
 
@@ -136,18 +148,43 @@ class WindowBook:
         self._changed_from: dict[ModelRef, int] = {}
         self._cumulated: dict[ModelRef, tuple[int, Summary]] = {}
         self._watermark: int | None = None
+        self._first_revisions: dict[tuple[ModelRef, int], int] = {}
+        self._unverified = False
+        self._lost: dict[ModelRef, LostPanes] = {}
 
     @property
     def watermark(self) -> int | None:
         """The largest effective watermark so far: it never goes back, also when an idle partition wakes up."""
         return self._watermark
 
-    def restore(self, windows: Iterable[Window], panes: Iterable[Pane], progress: Iterable[JoinProgress]) -> None:
+    @property
+    def lost(self) -> Mapping[ModelRef, LostPanes]:
+        """The models whose panes knew less than the windows restored, as of the first ``due`` that could tell.
+
+        None of their windows within the range is due any more, and those behind it have no new cumulative part.
+        """
+        return self._lost
+
+    def restore(
+        self,
+        windows: Iterable[Window],
+        panes: Iterable[Pane],
+        progress: Iterable[JoinProgress],
+        earlier: Iterable[Window] = (),
+    ) -> None:
         """Take up where an earlier book left off: the last window of each key that it emitted, and what it had read.
 
-        Reading again what it had read then emits nothing new.
+        Reading again what it had read then emits nothing new. ``earlier`` are windows of another stream under the same
+        keys: they are forgotten but for their revisions, from which those of this stream go on. So are windows of
+        another size than this book's.
         """
-        self._emitted.update(((window.model, window.start), window) for window in windows)
+        for window in windows:
+            if window.end - window.start == self._spec.size:
+                self._emitted[window.model, window.start] = window
+            else:
+                self._first_revisions[window.model, window.start] = window.revision + 1
+        self._first_revisions.update(((window.model, window.start), window.revision + 1) for window in earlier)
+        self._unverified = True
         for pane in panes:
             self.update(pane)
         for one in progress:
@@ -180,8 +217,14 @@ class WindowBook:
         A window is provisional once, when it closes, unless it is final by then. The final windows of a model come in
         order and none is left out: one waits for those before it. A final window is due again, its revision one up,
         whenever what it says has changed, be it by a late record or by a corrected label of its own or, in its
-        cumulative part, of an earlier one. Windows without a record are never due.
+        cumulative part, of an earlier one. Windows without a record are never due, nor is any before each partition
+        has reported: what panes there are is not known earlier.
         """
+        if len(self._progress) < self._partitions:
+            return []
+        if self._unverified:
+            self._lost = dict(self._losses())
+            self._unverified = False
         # an idle partition that wakes up can make the effective watermark fall: a closed window stays closed
         watermarks = Watermarks.of(self._progress, self._partitions)._replace(closing=self._watermark)
         due = [one for model in sorted(self._panes) for one in self._due_of(model, watermarks)]
@@ -213,6 +256,8 @@ class WindowBook:
         for start in sorted({window for pane in self._panes[model] for window in self._spec.windows_of(pane)}):
             end = start + self._spec.size
             emitted = self._emitted.get((model, start))
+            if model in self._lost and self._lost[model].touches(start, end):
+                continue
             status: Status | None
             if emitted is not None and emitted.status == "final":
                 status = "final" if changed_from is not None and changed_from < end else None
@@ -245,26 +290,28 @@ class WindowBook:
             start=start,
             end=end,
             status=status,
-            revision=0,
+            revision=self._first_revisions.get((model, start), 0),
             records=summary.records,
             labelled=summary.labelled,
             threshold=max(panes, key=lambda pane: (pane.start, pane.partition)).threshold,
             performance=performance(summary),
             estimated=estimate(summary),
             drift=emitted.drift if emitted and same_predictions else self._judge(model, summary),
-            cumulative=self._cumulative(model, end) if status == "final" else None,
+            cumulative=self._cumulative(model, end, emitted) if status == "final" else None,
             delay_p50_hours=median_delay_hours(summary),
             violations=violations(summary),
             missing=missing(summary),
         )
         if emitted is not None and emitted.status == status:
-            if window == msgspec.structs.replace(emitted, revision=0):
+            if window == msgspec.structs.replace(emitted, revision=window.revision):
                 return None
             window = msgspec.structs.replace(window, revision=emitted.revision + 1)
         return Due(window, summary)
 
-    def _cumulative(self, model: ModelRef, end: int) -> Performance:
+    def _cumulative(self, model: ModelRef, end: int, emitted: Window | None) -> Performance | None:
         """Metrics of all records before ``end``; going on from the last call's sum where that still holds."""
+        if model in self._lost and end > self._lost[model].start:
+            return emitted.cumulative if emitted else None
         until, summary = self._cumulated.get(model, (None, Summary()))
         if until is not None and until > end:
             until, summary = None, Summary()
@@ -278,8 +325,20 @@ class WindowBook:
         self._cumulated[model] = (end, summary)
         return performance(summary)
 
+    def _losses(self) -> Iterator[tuple[ModelRef, LostPanes]]:
+        """By model the range of the emitted windows whose panes count fewer predictions or labels than they do."""
+        short: dict[ModelRef, list[Window]] = {}
+        for window in self._emitted.values():
+            panes = self._panes_of(window.model, window.start)
+            records = sum(pane.summary.records for pane in panes)
+            labelled = sum(pane.summary.labelled for pane in panes)
+            if records < window.records or labelled < window.labelled:
+                short.setdefault(window.model, []).append(window)
+        for model, windows in short.items():
+            yield model, LostPanes(min(one.start for one in windows), max(one.end for one in windows), len(windows))
+
     def _panes_of(self, model: ModelRef, start: int) -> list[Pane]:
-        by_start = self._panes[model]
+        by_start = self._panes.get(model, {})
         return [pane for at in self._spec.panes_of(start) for pane in by_start.get(at, {}).values()]
 
 

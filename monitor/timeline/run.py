@@ -1,0 +1,137 @@
+"""The timeline's application from its start to its end: sign of life, topics that vanish, and how it failed."""
+
+import asyncio
+import contextlib
+import logging
+
+import faust
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from confluent_kafka import KafkaError as AdminError
+from confluent_kafka import KafkaException, TopicCollection
+
+from contract.errors import UserError
+from contract.kafka.clients import admin_client
+from contract.kafka.log_throttle import LogThrottle
+from contract.settings import Settings
+from contract.topics import ALERTS, PANES, WINDOWS
+from contract.worker.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
+
+SECONDS_BETWEEN_LOOKS = 5.0
+"""How often the topics are looked at: whether they are still those that were read at the start."""
+_LOOKS_UNTIL_GONE = 2
+
+
+async def run_timeline(app: faust.App, settings: Settings, stop: asyncio.Event, heartbeat: Heartbeat) -> None:
+    """Run the application until ``stop`` is set, then let it commit and go.
+
+    Raises:
+        UserError: the broker cannot be reached, or one of the timeline's topics was deleted or made anew.
+        Exception: whatever else ended an agent.
+    """
+    watch = TopicWatch(settings)
+    try:
+        await asyncio.to_thread(watch.look)
+        await app.start()
+        try:
+            await app.wait(_until(stop, heartbeat, watch))
+        finally:
+            await app.stop()
+    except KafkaConnectionError as error:
+        raise UserError(f"no Kafka answers ({error}); check KAFKA_BOOTSTRAP_SERVERS and that the broker runs") from None
+    if isinstance(app.crash_reason, KafkaError):
+        raise UserError(f"the monitor cannot go on at this Kafka ({app.crash_reason}); check the KAFKA_… settings")
+    if app.crash_reason is not None:
+        raise app.crash_reason
+
+
+class TopicWatch:
+    """Notices that a topic of the timeline was deleted or made anew, which Kafka's clients take for an outage."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._admin = admin_client(settings)
+        self._timeout = settings.request_timeout_ms / 1_000
+        self._names = [settings.topic(name) for name in (PANES, WINDOWS, ALERTS)]
+        self._ids: dict[str, str] = {}
+        self._missed = dict.fromkeys(self._names, 0)
+
+    def look(self) -> None:
+        """Compare the topics with those of the looks before. Blocks; a broker that does not answer tells nothing.
+
+        Raises:
+            UserError: a topic is another one now, or was not there for two looks.
+        """
+        try:
+            answers = self._admin.describe_topics(TopicCollection(self._names), request_timeout=self._timeout)
+        except KafkaException:
+            return
+        for name, answer in answers.items():
+            try:
+                found = str(answer.result(self._timeout).topic_id)
+            except KafkaException as error:
+                if error.args[0].code() == AdminError.UNKNOWN_TOPIC_OR_PART:
+                    self._miss(name)
+                continue
+            except TimeoutError:
+                continue
+            self._missed[name] = 0
+            if self._ids.setdefault(name, found) != found:
+                raise UserError(
+                    f"topic {name} was deleted and made anew while the monitor was running; start the monitor again, "
+                    f"then it reads the new one from its beginning"
+                )
+
+    def _miss(self, name: str) -> None:
+        self._missed[name] += 1
+        # a broker that has not heard of a new topic yet says the same
+        if self._missed[name] >= _LOOKS_UNTIL_GONE:
+            raise UserError(
+                f"topic {name} was deleted while the monitor was running; start the monitor again, then it makes the "
+                f"topic anew"
+            )
+
+
+class LibraryLines(LogThrottle):
+    """Keeps the lines of Kafka's and Faust's clients few and short: one of a kind in ten seconds, without traceback.
+
+    What ends the worker is told by the worker itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(seconds=10)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written; it is cut to its first line."""
+        if not record.name.startswith(("faust", "mode", "aiokafka", "asyncio")):
+            return True
+        text = record.getMessage().strip()
+        if "Crashed reason=" in text:
+            return False
+        record.msg, record.args = text.partition("\n")[0], ()
+        record.exc_info = record.exc_text = record.stack_info = None
+        return super().filter(record)
+
+
+def quieten_libraries() -> None:
+    """Put ``LibraryLines`` before every handler of the root logger."""
+    lines = LibraryLines()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lines)
+
+
+async def _until(stop: asyncio.Event, heartbeat: Heartbeat, watch: TopicWatch) -> None:
+    looking = asyncio.create_task(_keep_looking(watch))
+    try:
+        while not stop.is_set():
+            if looking.done():
+                looking.result()
+            heartbeat.beat()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), SECONDS_BETWEEN_BEATS)
+    finally:
+        looking.cancel()
+
+
+async def _keep_looking(watch: TopicWatch) -> None:
+    while True:
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        await asyncio.to_thread(watch.look)
