@@ -1,4 +1,4 @@
-"""Fixtures for all tests. Importing this switches telemetry off before any test module imports a library."""
+"""Fixtures for all tests. Importing this sets the environment before any test module imports a library."""
 
 import contextlib
 import os
@@ -15,6 +15,9 @@ from tests.support.kafka.brokers import session_broker
 from tests.support.sizes import load_hypothesis_profile
 
 os.environ.update(TELEMETRY_OFF)
+# The tests run side by side, on small tables: more threads in each would only wait for each other, at full load.
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
 load_hypothesis_profile()
 
 # Where the controller of pytest-xdist tells its workers that a broker runs for all of them.
