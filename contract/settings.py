@@ -1,8 +1,10 @@
 """Settings: from flags, then the environment, then ``.env``, then the defaults below."""
 
+import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -51,7 +53,10 @@ def _token(value: SecretStr | None) -> SecretStr | None:
 
 
 def _host_names(value: object) -> object:
-    """Names between commas, or a sequence of names."""
+    """Names between commas, or a sequence of names, in JSON or not."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with suppress(json.JSONDecodeError):
+            value = json.loads(value)
     if isinstance(value, str):
         value = [name for name in re.split(r"[,\s]+", value) if name]
     if not isinstance(value, list | tuple):

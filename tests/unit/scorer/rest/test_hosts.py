@@ -93,7 +93,14 @@ def test_further_names_are_given_by_a_setting(named: str, host: str, allowed: bo
 
 @pytest.mark.parametrize(
     ("given", "names"),
-    [("", ()), ("api", ("api",)), (" API. , *.example.com,", ("api", "*.example.com")), ("*", ("*",))],
+    [
+        ("", ()),
+        ("api", ("api",)),
+        (" API. , *.example.com,", ("api", "*.example.com")),
+        ("*", ("*",)),
+        ("[]", ()),
+        ('["api"]', ("api",)),
+    ],
 )
 def test_the_setting_takes_names_between_commas(
     given: str, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
@@ -102,7 +109,7 @@ def test_the_setting_takes_names_between_commas(
     assert load_settings().http_allowed_hosts == names
 
 
-@pytest.mark.parametrize("given", ["http://api", "api:8080", "a b/c", "*api", "-api", "a..b", "a*.example"])
+@pytest.mark.parametrize("given", ["http://api", "api:8080", "a b/c", "*api", "-api", "a..b", "a*.example", "[api]"])
 def test_the_setting_takes_nothing_else(given: str) -> None:
     with pytest.raises(UserError, match="without scheme and port"):
         load_settings(http_allowed_hosts=given)
