@@ -2,6 +2,9 @@
 
 import json
 import zipfile
+from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -20,20 +23,33 @@ from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import columns_frame
 from contract.schema import Schema, load_schema
 from tests.support.models import small_pipeline
+from tests.support.sizes import size
 from tests.support.tables.toy import toy_table
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import SAMPLINGS, Sampling, smote_steps, strip_training
-from training.selection.fitting import fit, validate
+from training.selection.fitting import Fitted, fit, validate
 from training.table.prepare import Table, read_table
 from training.table.split import folds
 
 SCHEMA = load_schema("bank_churn")
 ALL = [(kind, sampling) for kind in KINDS for sampling in SAMPLINGS]
+ALONE = size(ci=5, full=20)
 
 
 @pytest.fixture(scope="module")
 def rows() -> Table:
     return read_table(toy_table(500), SCHEMA)
+
+
+@pytest.fixture(scope="module")
+def fitted(rows: Table) -> Callable[[str, Sampling], Fitted]:
+    """Each kind with each sampling, fitted once, and not to be changed."""
+
+    @cache
+    def fit_once(kind: str, sampling: Sampling) -> Fitted:
+        return fit(small_pipeline(kind, sampling, SCHEMA), rows.X, rows.y, folds(rows.customers, rows.y, 0, 2))
+
+    return fit_once
 
 
 def types_in(model: bytes) -> str:
@@ -43,17 +59,17 @@ def types_in(model: bytes) -> str:
 
 @pytest.mark.parametrize(("kind", "sampling"), ALL)
 def test_a_row_alone_in_a_batch_before_saving_and_after_has_one_probability(
-    rows: Table, kind: str, sampling: Sampling
+    fitted: Callable[[str, Sampling], Fitted], kind: str, sampling: Sampling
 ) -> None:
-    fitted = fit(small_pipeline(kind, sampling, SCHEMA), rows.X, rows.y, folds(rows.customers, rows.y, 0, 2))
+    classifier = deepcopy(fitted(kind, sampling).classifier)
     batch = read_table(toy_table(200, seed=5), SCHEMA).X
-    before = positive_probabilities(fitted.classifier, batch)
-    strip_training(fitted.classifier)
-    saved = skops.io.dumps(fitted.classifier)
+    before = positive_probabilities(classifier, batch)
+    strip_training(classifier)
+    saved = skops.io.dumps(classifier)
     loaded = skops.io.loads(saved, trusted=list(TRUSTED_TYPES))
     assert np.abs(positive_probabilities(loaded, batch) - before).max() <= 1e-6
-    alone = [positive_probabilities(loaded, batch.iloc[[row]])[0] for row in range(20)]
-    assert np.abs(np.array(alone) - before[:20]).max() <= 1e-6
+    alone = [positive_probabilities(loaded, batch.iloc[[row]])[0] for row in range(ALONE)]
+    assert np.abs(np.array(alone) - before[:ALONE]).max() <= 1e-6
     assert ((before >= 0) & (before <= 1)).all()
     assert np.std(before) > 0.01
     assert "over_sampling" not in types_in(saved)
@@ -61,12 +77,13 @@ def test_a_row_alone_in_a_batch_before_saving_and_after_has_one_probability(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_unknown_categories_and_missing_numbers_are_scored(rows: Table, kind: str) -> None:
-    fitted = fit(small_pipeline(kind, "smote", SCHEMA), rows.X, rows.y, folds(rows.customers, rows.y, 0, 2))
+def test_unknown_categories_and_missing_numbers_are_scored(
+    fitted: Callable[[str, Sampling], Fitted], kind: str
+) -> None:
     strange = columns_frame(
         SCHEMA, [["Italy", None] if name in SCHEMA.categorical else [None, None] for name in SCHEMA.names]
     )
-    assert np.isfinite(positive_probabilities(fitted.classifier, strange)).all()
+    assert np.isfinite(positive_probabilities(fitted(kind, "smote").classifier, strange)).all()
 
 
 @pytest.mark.parametrize(
@@ -141,7 +158,7 @@ def test_synthetic_rows_never_reach_a_fold_that_is_scored(rows: Table, stacked: 
 
 @pytest.mark.parametrize(("kind", "sampling"), [("xgboost", "smote"), ("logistic", "smote"), ("knn", "weights")])
 def test_labels_that_mean_nothing_cannot_be_predicted(kind: str, sampling: Sampling) -> None:
-    table = toy_table(6_000)
+    table = toy_table(size(ci=3_000, full=6_000))
     table["Exited"] = np.random.default_rng(1).permutation(table["Exited"])
     rows = read_table(table, SCHEMA)
     found = validate(small_pipeline(kind, sampling, SCHEMA), rows.X, rows.y, folds(rows.customers, rows.y, 0))
