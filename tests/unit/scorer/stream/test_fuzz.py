@@ -5,7 +5,6 @@ A small part by default; a million messages where CHURNSTREAM_LONG_TESTS is 1.
 
 import json
 import math
-import os
 from collections import Counter
 from itertools import islice
 from random import Random
@@ -25,11 +24,12 @@ from scorer.testing import LogisticModel
 from tests.support.fuzz.mutations import FuzzedMessage, fuzzed_customers
 from tests.support.kafka.sent import sent
 from tests.support.service.bad_input import NOW
+from tests.support.sizes import size
 
 SCHEMA = load_schema("bank_churn")
 MODEL = LogisticModel()
 SEEDS = 10
-MESSAGES = 100_000 if os.environ.get("CHURNSTREAM_LONG_TESTS") == "1" else 2_000
+MESSAGES = size(ci=2_000, full=100_000)
 """Of each seed."""
 MOST_GROWTH = 100_000_000
 """Bytes by which the process may have grown at the end, whatever the number of messages."""
