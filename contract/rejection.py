@@ -36,6 +36,7 @@ class Reason(StrEnum):
     IMPLAUSIBLE_EVENT_TIME = "implausible-event-time"
     NULL_KEY = "null-key"
     KEY_MISMATCH = "key-mismatch"
+    NOT_SCORABLE = "not-scorable"
     INVALID_LABEL = "invalid-label"
     RECORD_TOO_LATE = "record-too-late"
     LABEL_TOO_LATE = "label-too-late"

@@ -3,7 +3,7 @@
 A model that answers at once, the same on every machine; a registry of one version; a sink that keeps what it is given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -52,6 +52,36 @@ class MemoryRegistry:
     def load(self, version: int) -> Model:
         """The model, whose parts nobody checks."""
         return Model(ModelRef(self.name, version), self.threshold, self.schema, self.classifier)
+
+
+@dataclass
+class FaultyModel(LogisticModel):
+    """Fails on each batch with a record that ``fails`` picks; ``fault`` is how.
+
+    It raises, answers that record with what is no probability (``nan``, ``infinite``, ``negative``, ``above one``), or
+    answers with a value too few (``short``) or too many (``long``). ``calls`` counts.
+    """
+
+    fails: Callable[[msgspec.Struct], bool] = field(kw_only=True, default=lambda _row: True)
+    fault: str = field(kw_only=True, default="raise")
+    calls: int = field(kw_only=True, default=0)
+
+    def score(self, features: Sequence[msgspec.Struct]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """As the logistic model's where nothing is wrong."""
+        self.calls += 1
+        probabilities, decisions = super().score(features)
+        bad = [self.fails(row) for row in features]
+        if not any(bad):
+            return probabilities, decisions
+        match self.fault:
+            case "raise":
+                raise ValueError("a record that the model cannot take")
+            case "short":
+                return probabilities[:-1], decisions[:-1]
+            case "long":
+                return np.append(probabilities, 0.5), np.append(decisions, 0)
+        probabilities[bad] = {"nan": np.nan, "infinite": np.inf, "negative": -0.1, "above one": 1.1}[self.fault]
+        return probabilities, decisions
 
 
 @dataclass

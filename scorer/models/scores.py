@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from contract.errors import ChurnstreamError
 from contract.messages import ModelRef
 
 
@@ -24,15 +25,27 @@ class Scores(Protocol):
         ...
 
 
-def finite_scores(
+class ModelAnswerError(ChurnstreamError, ValueError):
+    """A model has answered with something that is no probability for each record."""
+
+
+def checked_scores(
     model: Scores, features: Sequence[msgspec.Struct]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
-    """As ``model.score``, of a model that is not trusted to answer with numbers.
+    """As ``model.score``, of a model that is not trusted to answer each record with a probability.
 
     Raises:
-        ValueError: a probability is none.
+        ModelAnswerError: it has not.
+        Exception: what the model itself raises.
     """
     probabilities, decisions = model.score(features)
-    if not np.isfinite(probabilities).all():
-        raise ValueError(f"model {model.ref.name} v{model.ref.version} answered with a probability that is no number")
+    named = f"model {model.ref.name} v{model.ref.version}"
+    if probabilities.shape != (len(features),) or decisions.shape != probabilities.shape:
+        raise ModelAnswerError(f"{named} answered {len(features)} records with shape {probabilities.shape}")
+    # a NaN is neither
+    if not ((probabilities >= 0.0) & (probabilities <= 1.0)).all():
+        finite = np.isfinite(probabilities).all()
+        raise ModelAnswerError(
+            f"{named} answered with a probability that is {'outside of 0 to 1' if finite else 'no number'}"
+        )
     return probabilities, decisions

@@ -15,7 +15,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from scorer.models.scores import Scores, finite_scores
+from scorer.models.isolation import halved
+from scorer.models.scores import Scores, checked_scores
 from scorer.serving.errors import NoModelError
 
 MOST_RECORDS = 10_000
@@ -99,14 +100,14 @@ class MicroBatcher(Generic[Model]):
 
 
 def _score(model: Model, batch: Sequence[_Waiting[Model]]) -> Sequence[BatchAnswer[Model] | Exception]:
-    try:
-        probabilities, decisions = finite_scores(model, [row for one in batch for row in one.features])
-    except Exception as error:
-        # one request's records must not fail another's
-        return [error] if len(batch) == 1 else [answer for one in batch for answer in _score(model, [one])]
-    ends = np.cumsum([len(one.features) for one in batch])[:-1]
-    parts = zip(np.split(probabilities, ends), np.split(decisions, ends), strict=True)
-    return [BatchAnswer(model, *part) for part in parts]
+    def attempt(requests: Sequence[_Waiting[Model]]) -> Sequence[BatchAnswer[Model]]:
+        probabilities, decisions = checked_scores(model, [row for one in requests for row in one.features])
+        ends = np.cumsum([len(one.features) for one in requests])[:-1]
+        parts = zip(np.split(probabilities, ends), np.split(decisions, ends), strict=True)
+        return [BatchAnswer(model, *part) for part in parts]
+
+    # one request's records must not fail another's
+    return halved(attempt, batch)
 
 
 def _resolve(batch: Sequence[_Waiting[Model]], answers: Sequence[BatchAnswer[Model] | Exception]) -> None:

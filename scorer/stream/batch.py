@@ -1,6 +1,6 @@
 """One batch of customer records in, predictions and dead letters out. No I/O and no clock."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -9,6 +9,7 @@ from contract.records import Record, record_type
 from contract.rejection import (
     EARLIEST_EVENT_TIME,
     FUTURE_TOLERANCE_MS,
+    Reason,
     RejectionError,
     check_event_time,
     check_key,
@@ -16,7 +17,11 @@ from contract.rejection import (
 )
 from contract.schema import Schema
 from contract.topics import MAX_VALUE_BYTES
-from scorer.models.scores import Scores, finite_scores
+from scorer.models.isolation import Scored, score_each
+from scorer.models.scores import Scores
+
+MOST_FAILED_IN_A_ROW = 10
+"""Records on which a model may fail, one after the other, before it is taken to be broken."""
 
 _OPEN, _CLOSE = ord("{"), ord("}")
 
@@ -37,6 +42,11 @@ class ScoredBatch:
     predictions: list[tuple[bytes, bytes]] = field(default_factory=list)
     rejected: list[tuple[Raw, RejectionError]] = field(default_factory=list)
 
+    @property
+    def failures(self) -> int:
+        """Records that were rejected because a model failed on them."""
+        return sum(rejection.reason is Reason.NOT_SCORABLE for _, rejection in self.rejected)
+
 
 class BatchScorer:
     """Decodes, checks and scores the records of one partition.
@@ -48,11 +58,25 @@ class BatchScorer:
     def __init__(self, schema: Schema) -> None:
         self._decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(record_type(schema))
 
-    def score(self, messages: Sequence[Raw], partition: int, models: Sequence[Scores], now: int) -> ScoredBatch:
-        """Score ``messages`` with each of ``models``; ``now`` is wall time in ms, for plausibility only."""
+    def score(
+        self,
+        messages: Sequence[Raw],
+        partition: int,
+        models: Sequence[Scores],
+        now: int,
+        most_failed: int | None = MOST_FAILED_IN_A_ROW,
+    ) -> ScoredBatch:
+        """Score ``messages`` with each of ``models``; ``now`` is wall time in ms, for plausibility only.
+
+        A record on which a model fails is rejected. ``most_failed`` is how many such are taken for the records' own
+        fault where a model scores no other; None: any number, because the models are known to work.
+
+        Raises:
+            BrokenModelError: a model scores nothing, and more than ``most_failed`` records have failed.
+        """
         records = self._decode_together(messages, now)
         if records is not None:
-            return ScoredBatch(_predictions(messages, records, partition, models))
+            return _scored(messages, records, partition, models, most_failed)
         good: list[Raw] = []
         records = []
         rejected = []
@@ -62,7 +86,9 @@ class BatchScorer:
                 good.append(message)
             except RejectionError as rejection:
                 rejected.append((message, rejection))
-        return ScoredBatch(_predictions(good, records, partition, models), rejected)
+        scored = _scored(good, records, partition, models, most_failed)
+        rejected = sorted(rejected + scored.rejected, key=lambda pair: pair[0].offset)
+        return ScoredBatch(scored.predictions, rejected)
 
     def _decode_one(self, message: Raw, now: int) -> Record:
         record = decode(self._decoder, message.value)
@@ -95,32 +121,51 @@ class BatchScorer:
         return records
 
 
-def _predictions(
-    messages: Sequence[Raw], records: Sequence[Record], partition: int, models: Sequence[Scores]
-) -> list[tuple[bytes, bytes]]:
+def _scored(
+    messages: Sequence[Raw],
+    records: Sequence[Record],
+    partition: int,
+    models: Sequence[Scores],
+    most_failed: int | None,
+) -> ScoredBatch:
     if not records:
-        return []
+        return ScoredBatch()
     features = [record.features for record in records]
-    return [pair for model in models for pair in _model_predictions(messages, features, partition, model)]
+    answers = [(model, score_each(model, features, most_failed)) for model in models]
+    failed = {
+        place: RejectionError(
+            Reason.NOT_SCORABLE, "", f"model {model.ref.name} v{model.ref.version} failed: {type(error).__name__}"
+        )
+        for model, scored in answers
+        for place, error in scored.failures.items()
+    }
+    return ScoredBatch(
+        [pair for model, scored in answers for pair in _model_predictions(messages, scored, partition, model, failed)],
+        [(messages[place], failed[place]) for place in sorted(failed)],
+    )
 
 
 def _model_predictions(
-    messages: Sequence[Raw], features: Sequence[msgspec.Struct], partition: int, model: Scores
+    messages: Sequence[Raw], scored: Scored, partition: int, model: Scores, failed: Container[int]
 ) -> list[tuple[bytes, bytes]]:
     """A prediction is the record's own JSON object with the answer's fields appended.
 
     Copying bytes that were just validated costs a tenth of encoding the features again.
     """
-    probabilities, decisions = finite_scores(model, features)
     constant = (
         f'"threshold":{model.threshold!r},"model":{msgspec.json.encode(model.ref).decode()},'
         f'"source":{{"partition":{partition},"offset":'
     )
+    answers: Iterable[tuple[Raw, float, int]] = zip(
+        messages, scored.probabilities.tolist(), scored.decisions.tolist(), strict=True
+    )
+    if failed:
+        answers = [answer for place, answer in enumerate(answers) if place not in failed]
     return [
         (
             message.key or b"",
             (message.value or b"").rstrip()[:-1]
             + f',"probability":{probability!r},"predicted":{decision},{constant}{message.offset}}}}}'.encode(),
         )
-        for message, probability, decision in zip(messages, probabilities.tolist(), decisions.tolist(), strict=True)
+        for message, probability, decision in answers
     ]

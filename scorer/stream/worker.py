@@ -8,7 +8,7 @@ loaded model. Each record's prediction goes to the partition the record came fro
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import Message, Producer, TopicPartition
@@ -17,18 +17,26 @@ from contract.kafka.clients import committed_consumer, transactional_id, transac
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.control import END_OF_STREAM, HEADER, is_control
 from contract.kafka.dead_letters import produce_dead_letter
+from contract.kafka.log_throttle import LogThrottle
 from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint
+from contract.rejection import Reason
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
 from contract.worker.loop import POLL_SECONDS, WorkerLoop
+from contract.worker.outage import Outage
+from scorer.models.isolation import BrokenModelError
 from scorer.models.scores import Scores
-from scorer.stream.batch import BatchScorer, Raw, ScoredBatch
+from scorer.stream.batch import MOST_FAILED_IN_A_ROW, BatchScorer, Raw, ScoredBatch
 
 GROUP = "scorer"
+_BROKEN_SECONDS = 1.0
+"""Between two tries with a model that scores nothing."""
 _log = logging.getLogger("churnstream.scorer")
+# a stream may have many records that a model fails on
+_log.addFilter(LogThrottle(seconds=10))
 
 
 @dataclass
@@ -72,7 +80,10 @@ class ScorerWorker:
         self._models = models
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
+        self._settings = settings
         self._batch = BatchScorer(schema)
+        self._broken = Outage(_log)
+        self._failed_in_a_row = 0
         self._customers = settings.topic(CUSTOMERS)
         self._predictions = settings.topic(PREDICTIONS)
         self._dead_letters = settings.topic(DEAD_LETTERS)
@@ -100,18 +111,29 @@ class ScorerWorker:
         """
         try:
             while not stop.is_set():
-                self._loop.turn(self._process, stop)
+                self._loop.turn(lambda: self._process(stop), stop)
         finally:
             self._loop.close()
 
-    def _process(self) -> None:
+    def _process(self, stop: threading.Event) -> None:
         messages = self._reader.poll(POLL_SECONDS)
         if not messages:
             return
         self._checkpoint("after-poll")
         now = self._clock.now()
         models = self._models()
-        shares = [self._score(*part, models, now) for part in _by_partition(messages).items()]
+        try:
+            shares = self._score(_by_partition(messages), models, now)
+        except BrokenModelError as error:
+            self._broken.begin(
+                "%s. The model is taken to be broken, so no record becomes a dead letter for it: the scorer waits, and "
+                "tries again with what comes and with each version that @%s names; promote another one, or go back "
+                "with `churnstream rollback`",
+                error,
+                self._settings.model_alias,
+            )
+            stop.wait(_BROKEN_SECONDS)
+            raise BatchAbortedError(str(error)) from error
         self._checkpoint("after-scoring")
         offsets = [TopicPartition(self._customers, share.partition, share.next_offset) for share in shares]
         self._transactions.run(lambda producer: self._publish(producer, shares, now), offsets, self._reader.consumer)
@@ -119,11 +141,46 @@ class ScorerWorker:
         for share in shares:
             self.stats.predictions += len(share.scored.predictions)
             self.stats.dead_letters += len(share.scored.rejected)
+        self._broken.end("the model scores again")
+        self._count_failures(shares)
 
-    def _score(self, partition: int, messages: Sequence[Message], models: Sequence[Scores], now: int) -> _Share:
+    def _score(self, parts: Mapping[int, Sequence[Message]], models: Sequence[Scores], now: int) -> list[_Share]:
+        """Raises:
+        BrokenModelError: no record of any partition can be scored, and these are too many to be at fault themselves.
+        """
+        allowed = MOST_FAILED_IN_A_ROW - self._failed_in_a_row
+        shares: dict[int, _Share] = {}
+        broken: BrokenModelError | None = None
+        for partition, messages in parts.items():
+            try:
+                shares[partition] = self._share(partition, messages, models, now, allowed)
+            except BrokenModelError as error:
+                broken = error
+        if not any(share.scored.predictions for share in shares.values()):
+            failures = sum(share.scored.failures for share in shares.values())
+            if broken is not None or failures > allowed:
+                raise broken or BrokenModelError(f"the models have scored none of the last {failures:,} records")
+        # a model that scores some records works, whatever it makes of the others
+        return [
+            shares.get(partition) or self._share(partition, messages, models, now, None)
+            for partition, messages in parts.items()
+        ]
+
+    def _share(
+        self, partition: int, messages: Sequence[Message], models: Sequence[Scores], now: int, most_failed: int | None
+    ) -> _Share:
         records, controls = split_controls(messages)
-        scored = self._batch.score(records, partition, models, now)
+        scored = self._batch.score(records, partition, models, now, most_failed)
         return _Share(partition, _offset(messages[-1]) + 1, scored, controls)
+
+    def _count_failures(self, shares: Sequence[_Share]) -> None:
+        failures = sum(share.scored.failures for share in shares)
+        if any(share.scored.predictions for share in shares):
+            self._failed_in_a_row = 0
+        else:
+            self._failed_in_a_row += failures
+        if failures:
+            _log.warning("a model failed on %d records, which are dead letters (%s) now", failures, Reason.NOT_SCORABLE)
 
     def _publish(self, producer: Producer, shares: Sequence[_Share], now: int) -> None:
         for share in shares:

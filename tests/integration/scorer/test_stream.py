@@ -4,12 +4,16 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from contract.kafka.control import is_end_of_stream
+from contract.messages import ModelRef
 from contract.schema import load_schema
 from contract.testing import ManualClock
 from contract.topics import CUSTOMERS, DEAD_LETTERS, MAX_MESSAGE_BYTES, PREDICTIONS
+from scorer.stream.batch import MOST_FAILED_IN_A_ROW
 from scorer.stream.worker import ScorerWorker
-from scorer.testing import LogisticModel
+from scorer.testing import FaultyModel, LogisticModel
 from tests.support.kafka.topics import committed, end_stream, headers, send, stream_settings
 from tests.support.messages import START, customer, encode, key
 from tests.support.polling import eventually
@@ -112,3 +116,56 @@ def test_the_largest_value_that_the_topic_takes_does_not_stop_the_scorer(
     (letter,) = committed(settings, DEAD_LETTERS)
     assert letter.value() == largest
     assert headers(letter)["reason"] == "too-large"
+
+
+def test_a_record_that_the_model_cannot_score_is_a_dead_letter_and_the_stream_goes_on(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path)
+    send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(100)])
+    model = FaultyModel(fails=lambda row: row.EstimatedSalary == 10_057)  # type: ignore[attr-defined]
+    worker = ScorerWorker(settings, SCHEMA, lambda: [model])
+    with running(worker):
+        eventually(lambda: (worker.stats.predictions, worker.stats.dead_letters) == (99, 1))
+        send(settings, CUSTOMERS, [(key(customer(100)), encode(customer(100)))])
+        eventually(lambda: worker.stats.predictions == 100)
+    (letter,) = committed(settings, DEAD_LETTERS)
+    assert json.loads(letter.value() or b"")["record_id"] == "test-57"
+    assert headers(letter)["reason"] == "not-scorable"
+    assert headers(letter)["detail"] == "model churn v1 failed: ValueError"
+
+
+def test_a_broken_model_turns_no_record_into_a_dead_letter_and_the_next_one_scores_them_all(
+    broker: str, topic_prefix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path)
+    send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(30)])
+    models: list[LogisticModel] = [FaultyModel()]
+    worker = ScorerWorker(settings, SCHEMA, lambda: models)
+    with running(worker):
+        eventually(lambda: "taken to be broken" in caplog.text)
+        assert not committed(settings, PREDICTIONS)
+        assert not committed(settings, DEAD_LETTERS)
+        models[0] = LogisticModel(ref=ModelRef("churn", 2))
+        eventually(lambda: worker.stats.predictions == 30)
+    assert worker.stats.dead_letters == 0
+    assert {json.loads(m.value() or b"")["model"]["version"] for m in committed(settings, PREDICTIONS)} == {2}
+    assert caplog.text.count("taken to be broken") == 1
+
+
+def test_records_that_come_one_by_one_are_dead_letters_until_the_model_has_failed_on_ten_in_a_row(
+    broker: str, topic_prefix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1)
+    model = FaultyModel(fails=lambda row: row.EstimatedSalary < 10_050)  # type: ignore[attr-defined]
+    worker = ScorerWorker(settings, SCHEMA, lambda: [model])
+    with running(worker):
+        for i in range(MOST_FAILED_IN_A_ROW):
+            send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i)))])
+            eventually(lambda count=i + 1: worker.stats.dead_letters == count)  # type: ignore[misc]
+        send(settings, CUSTOMERS, [(key(customer(40)), encode(customer(40)))])
+        eventually(lambda: "taken to be broken" in caplog.text)
+        assert worker.stats.dead_letters == MOST_FAILED_IN_A_ROW
+        # one that it scores shows that it is not
+        send(settings, CUSTOMERS, [(key(customer(60)), encode(customer(60)))])
+        eventually(lambda: (worker.stats.predictions, worker.stats.dead_letters) == (1, MOST_FAILED_IN_A_ROW + 1))

@@ -11,8 +11,9 @@ from contract.messages import ModelRef, prediction_type
 from contract.records import record_type
 from contract.rejection import Reason
 from contract.schema import load_schema
+from scorer.models.isolation import BrokenModelError
 from scorer.stream.batch import BatchScorer, Raw
-from scorer.testing import LogisticModel
+from scorer.testing import FaultyModel, LogisticModel
 from tests.support.messages import customer, encode, key
 from tests.support.service.bad_input import BAD_RECORDS, NOW, Bad
 
@@ -127,6 +128,33 @@ def test_violations_are_scored_where_the_schema_says_so() -> None:
     assert [rejection.reason for _, rejection in scored.rejected] == [Reason.OUT_OF_RANGE]
 
 
-def test_a_model_that_answers_nan_is_not_published() -> None:
-    with pytest.raises(ValueError, match="churn v1"):
-        BatchScorer(SCHEMA).score([raw(1)], 0, [LogisticModel(centre=float("nan"))], NOW)
+@pytest.mark.parametrize("fault", ["raise", "nan", "above one", "short"])
+@pytest.mark.parametrize("together", [True, False], ids=["all valid", "beside a bad one"])
+def test_a_record_that_the_model_cannot_score_is_rejected_and_its_neighbours_are_scored(
+    fault: str, together: bool
+) -> None:
+    model = FaultyModel(fails=lambda row: row.EstimatedSalary == 10_057, fault=fault)  # type: ignore[attr-defined]
+    messages = [raw(i) for i in range(100)]
+    expected = BatchScorer(SCHEMA).score(messages, 0, [MODEL], NOW).predictions
+    others = [] if together else [Raw(100, b"x", b"{")]
+    scored = BatchScorer(SCHEMA).score([*messages, *others], 0, [model], NOW)
+    assert scored.predictions == expected[:57] + expected[58:]
+    message, rejection = scored.rejected[0]
+    assert message is messages[57]
+    assert (rejection.reason, rejection.field) == (Reason.NOT_SCORABLE, "")
+    assert rejection.detail.startswith("model churn v1 failed: ")
+    assert scored.failures == 1
+    assert [message.offset for message, _ in scored.rejected[1:]] == [other.offset for other in others]
+
+
+def test_a_record_that_one_of_two_models_cannot_score_has_no_prediction() -> None:
+    other = FaultyModel(fails=lambda row: row.Age == 22, ref=ModelRef("churn", 2, "challenger"))  # type: ignore[attr-defined]
+    scored = BatchScorer(SCHEMA).score([raw(1), raw(2), raw(3)], 0, [MODEL, other], NOW)
+    offsets = [json.loads(value)["source"]["offset"] for _, value in scored.predictions]
+    assert offsets == [1, 3, 1, 3]
+    assert [message.offset for message, _ in scored.rejected] == [2]
+
+
+def test_a_model_that_scores_nothing_is_broken_and_no_record_is_rejected_for_it() -> None:
+    with pytest.raises(BrokenModelError, match="churn v1"):
+        BatchScorer(SCHEMA).score([raw(i) for i in range(20)], 0, [LogisticModel(centre=float("nan"))], NOW)

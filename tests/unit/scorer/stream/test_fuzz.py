@@ -134,6 +134,7 @@ def test_each_message_ends_as_a_prediction_or_as_a_dead_letter_with_a_fitting_re
 
 
 _NOT_OF_CUSTOMERS = {
+    Reason.NOT_SCORABLE,
     Reason.INVALID_LABEL,
     Reason.RECORD_TOO_LATE,
     Reason.LABEL_TOO_LATE,
