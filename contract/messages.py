@@ -99,12 +99,18 @@ class NumericSummary(msgspec.Struct):
     maximum: float | None = None
 
 
-class CategorySummary(msgspec.Struct):
-    """A categorical feature: occurrences per value, nulls, and values outside the schema's categories."""
+class CategorySummary(msgspec.Struct, omit_defaults=True):
+    """A categorical feature: occurrences of each of the schema's categories, nulls, and values outside of them.
+
+    ``unlisted`` has occurrences of values outside the categories: all of them, or, where there are too many to name,
+    those of smallest hash (``monitor.panes``); ``other`` counts the rest. A long text stands there cut, with a hash.
+    """
 
     counts: dict[str, int] = {}
     missing: int = 0
     violations: int = 0
+    unlisted: dict[str, int] = {}
+    other: int = 0
 
 
 class ScoreBin(msgspec.Struct, array_like=True):

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -207,7 +208,7 @@ def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Fe
     if feature.is_categorical:
         if not feature.categories:
             raise UserError(f"{where}: a categorical feature needs categories = [...]")
-        twice = next((each for each in feature.categories if feature.categories.count(each) > 1), None)
+        twice = next((each for each, times in Counter(feature.categories).items() if times > 1), None)
         if twice is not None:
             raise UserError(f"{where}: category {twice!r} is there twice; remove one")
         if feature.minimum is not None or feature.maximum is not None:
@@ -234,7 +235,7 @@ def _without_column(feature: Feature) -> dict[str, Any]:
 def _refuse_overlap(file: _SchemaFile, origin: str) -> None:
     columns = [name if feature.column is None else feature.column for name, feature in file.features.items()]
     roles = [file.id, file.label.column, *file.private, *file.ignored, *columns]
-    twice = sorted({column for column in roles if roles.count(column) > 1})
+    twice = sorted(column for column, times in Counter(roles).items() if times > 1)
     if twice:
         raise UserError(f"schema {origin}: column {twice[0]!r} has two roles; give each column one")
     taken = next((name for name in file.features if name in (file.id, file.label.column)), None)

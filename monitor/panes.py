@@ -2,13 +2,18 @@
 
 Every sum is an integer, so the same predictions and labels give the same summary in whatever order they come, taking a
 label away undoes adding it exactly, and merging is associative and commutative.
+
+What could grow without end is cut in a way that keeps this true: of a pane's records, and of the values outside a
+feature's categories, those of smallest hash are kept. What falls out of such a list can never come back into it, so
+what is in it is exact, and two lists can be merged up to the end of the shorter one.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from heapq import merge as merge_sorted
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TypeVar, cast
 
 from contract.messages import (
@@ -25,6 +30,11 @@ from contract.messages import (
 from contract.schema import Feature, FeatureKind, Schema
 
 HOUR = 3_600_000
+MOST_UNLISTED = 200
+"""Values outside its categories that are kept of a feature; the rest is counted together."""
+LONGEST_TEXT = 128
+"""Characters of a value outside the categories; a longer one is cut, and its hash stands for the rest."""
+_CUT_TEXT = 96
 _CLIP = 1e-15
 _Key = TypeVar("_Key", int, str)
 
@@ -34,6 +44,13 @@ def record_hash(record_id: str) -> int:
     # surrogatepass: JSON can carry a lone surrogate, which plain UTF-8 refuses
     digest = blake2b(record_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 11
+
+
+def short_text(value: str) -> str:
+    """``value``, or what stands for it in summaries and samples if it has more than ``LONGEST_TEXT`` characters."""
+    if len(value) <= LONGEST_TEXT:
+        return value
+    return f"{value[:_CUT_TEXT]}… {blake2b(value.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
 
 
 def pane_start(event_time: int, slide: int) -> int:
@@ -52,11 +69,16 @@ def empty() -> Summary:
 
 
 def add_prediction(
-    summary: Summary, schema: Schema, probability: float, predicted: int, features: Sequence[float | str | None]
+    summary: Summary,
+    schema: Schema,
+    probability: float,
+    predicted: int,
+    features: Sequence[float | str | None],
+    most_unlisted: int = MOST_UNLISTED,
 ) -> None:
     """Add one prediction to all but the sample, which whoever keeps the predictions takes from them.
 
-    ``features`` are in schema order.
+    ``features`` are in schema order. ``most_unlisted`` values outside its categories are kept of a feature.
     """
     summary.records += 1
     expected = summary.expected_positive if predicted else summary.expected_negative
@@ -66,7 +88,7 @@ def add_prediction(
     _bin(summary.scores, score_bin(probability)).records += 1
     for feature, value in zip(schema.features, features, strict=True):
         if feature.kind is FeatureKind.CATEGORICAL:
-            _add_category(summary.categorical, feature, cast("str | None", value))
+            _add_category(summary.categorical, feature, cast("str | None", value), most_unlisted)
         else:
             _add_number(summary.numeric, feature, cast("float | None", value))
 
@@ -85,10 +107,11 @@ def merge(summaries: Iterable[Summary], sample_size: int) -> Summary:
     """The summary of the union of disjoint sets of predictions; the arguments stay as they are.
 
     Equal sets give equal summaries, dictionaries in order of key included. The sample holds the ``sample_size`` rows
-    of smallest hash. It is a uniform sample of the union if each summary's sample was cut at ``sample_size`` or more.
+    of smallest hash, fewer if a summary's own sample ends before: it is a uniform sample of the union in any case.
     """
     merged = Summary()
     samples: list[list[SampleRow]] = []
+    known_until = _EVERYTHING
     for summary in summaries:
         _add_counts(merged, summary)
         _add_expected(merged.expected_negative, summary.expected_negative)
@@ -104,13 +127,17 @@ def merge(summaries: Iterable[Summary], sample_size: int) -> Summary:
         for name, categories in summary.categorical.items():
             _merge_categories(merged.categorical, name, categories)
         samples.append(summary.sample)
+        if len(summary.sample) < summary.records:
+            known_until = min(known_until, _rank(summary.sample[-1]) if summary.sample else _NOTHING)
     merged.scores = dict(sorted(merged.scores.items()))
     merged.delay_hours = dict(sorted(merged.delay_hours.items()))
     merged.numeric = dict(sorted(merged.numeric.items()))
     merged.categorical = dict(sorted(merged.categorical.items()))
     for categories in merged.categorical.values():
         categories.counts = dict(sorted(categories.counts.items()))
-    merged.sample = list(islice(merge_sorted(*samples, key=_rank), sample_size))
+        categories.unlisted = dict(sorted(categories.unlisted.items()))
+    known = takewhile(lambda row: _rank(row) <= known_until, merge_sorted(*samples, key=_rank))
+    merged.sample = list(islice(known, sample_size))
     return merged
 
 
@@ -144,8 +171,16 @@ def _parts(summary: Summary) -> list[tuple[str, NumericSummary | CategorySummary
     return sorted([*summary.numeric.items(), *summary.categorical.items()], key=lambda item: item[0])
 
 
+_NOTHING, _EVERYTHING = (-1, ""), (2**64, "")
+
+
 def _rank(row: SampleRow) -> tuple[int, str]:
     return row.hash, row.record_id
+
+
+@lru_cache(maxsize=10_000)
+def _text_rank(value: str) -> tuple[int, str]:
+    return record_hash(value), value
 
 
 def _bin(scores: dict[int, ScoreBin], index: int) -> ScoreBin:
@@ -155,15 +190,44 @@ def _bin(scores: dict[int, ScoreBin], index: int) -> ScoreBin:
     return found
 
 
-def _add_category(categorical: dict[str, CategorySummary], feature: Feature, value: str | None) -> None:
+def _add_category(
+    categorical: dict[str, CategorySummary], feature: Feature, value: str | None, most_unlisted: int
+) -> None:
     part = categorical.get(feature.name)
     if part is None:
         part = categorical[feature.name] = CategorySummary()
     if value is None:
         part.missing += 1
+    elif feature.violates(value):
+        part.violations += 1
+        _add_unlisted(part, short_text(value), most_unlisted)
+    else:
+        part.counts[value] = part.counts.get(value, 0) + 1
+
+
+def _add_unlisted(part: CategorySummary, value: str, most: int) -> None:
+    if value in part.unlisted:
+        part.unlisted[value] += 1
+    elif part.other and _text_rank(value) > _known_until(part):
+        part.other += 1
+    else:
+        part.unlisted[value] = 1
+        _cut_unlisted(part, most)
+
+
+def _known_until(part: CategorySummary) -> tuple[int, str]:
+    """The rank up to which all values are in ``unlisted``."""
+    return max(map(_text_rank, part.unlisted), default=_NOTHING) if part.other else _EVERYTHING
+
+
+def _cut_unlisted(part: CategorySummary, most: int, known_until: tuple[int, str] = _EVERYTHING) -> None:
+    """Keep the ``most`` values of smallest rank, none beyond ``known_until``; count the rest as other."""
+    if len(part.unlisted) <= most and known_until == _EVERYTHING:
         return
-    part.counts[value] = part.counts.get(value, 0) + 1
-    part.violations += feature.violates(value)
+    for value in sorted(part.unlisted, key=_text_rank)[most:]:
+        part.other += part.unlisted.pop(value)
+    for value in [value for value in part.unlisted if _text_rank(value) > known_until]:
+        part.other += part.unlisted.pop(value)
 
 
 def _add_number(numeric: dict[str, NumericSummary], feature: Feature, value: float | None) -> None:
@@ -244,6 +308,10 @@ def _merge_numbers(merged: dict[str, NumericSummary], name: str, part: NumericSu
 
 def _merge_categories(merged: dict[str, CategorySummary], name: str, part: CategorySummary) -> None:
     total = merged.setdefault(name, CategorySummary())
+    known_until = min(_known_until(total), _known_until(part))
     _add_dict(total.counts, part.counts)
+    _add_dict(total.unlisted, part.unlisted)
     total.missing += part.missing
     total.violations += part.violations
+    total.other += part.other
+    _cut_unlisted(total, MOST_UNLISTED, known_until)

@@ -5,7 +5,7 @@ what it leaves in the store depends on the messages and their offsets only (``mo
 absorbed again, cut differently or interleaved otherwise, leads to the same state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from contract.schema import Schema
 from contract.topics import LABELS, PREDICTIONS
 from monitor import panes
 from monitor.join.incoming import EndOfStream, Incoming
+from monitor.join.pane_limits import PaneLimits
 from monitor.join.rules import (
     JoinRules,
     KeptLabel,
@@ -54,12 +55,12 @@ class Effects:
 class PartitionJoin:
     """Joins one partition. Holds the open panes in memory and everything else in the store."""
 
-    def __init__(self, partition: int, store: JoinStore, rules: JoinRules, schema: Schema, sample_size: int) -> None:
+    def __init__(self, partition: int, store: JoinStore, rules: JoinRules, schema: Schema, limits: PaneLimits) -> None:
         self.partition = partition
         self._store = store
         self._rules = rules
         self._schema = schema
-        self._sample_size = sample_size
+        self._limits = limits
         self._load()
 
     def absorb(self, predictions: Sequence[Incoming], labels: Sequence[Incoming]) -> Effects:
@@ -78,26 +79,31 @@ class PartitionJoin:
         self.state.counters.dead_letters += len(effects.dead_letters)
         return effects
 
-    def dirty_panes(self) -> list[Pane]:
-        """The panes that changed since they were last published, whole."""
-        return [
-            Pane(
+    @property
+    def dirty(self) -> int:
+        """How many panes have changed since they were last published."""
+        return sum(kept.dirty for kept in self._panes.values())
+
+    def dirty_panes(self) -> Iterator[Pane]:
+        """The panes that changed since they were last published, whole, one after the other."""
+        for pane_id in [pane_id for pane_id, kept in self._panes.items() if kept.dirty]:
+            kept = self._panes[pane_id]
+            yield Pane(
                 partition=self.partition,
                 start=pane_id.start,
                 slide=self._rules.slide,
                 model=pane_id.model,
                 threshold=kept.threshold,
-                summary=msgspec.structs.replace(kept.summary, sample=self._store.sample(pane_id, self._sample_size)),
+                summary=msgspec.structs.replace(kept.summary, sample=self._store.sample(pane_id, self._limits)),
             )
-            for pane_id, kept in self._panes.items()
-            if kept.dirty
-        ]
 
-    def published(self) -> None:
-        """All dirty panes are out; those that nothing can change any more are forgotten."""
-        self._touched.update(pane_id for pane_id, kept in self._panes.items() if kept.dirty)
-        for kept in self._panes.values():
-            kept.dirty = False
+    def published(self, panes: Iterable[PaneId]) -> None:
+        """These panes are out. Once all that changed are, those that nothing can change any more are forgotten."""
+        for pane_id in panes:
+            self._panes[pane_id].dirty = False
+            self._touched.add(pane_id)
+        if self.dirty:
+            return
         self.state.predictions.forgotten = forget_before(self.state.predictions, self.state.labels, self._rules)
         for pane_id in [pane for pane in self._panes if self._is_forgotten(pane.start)]:
             del self._panes[pane_id]
@@ -186,7 +192,9 @@ class PartitionJoin:
         siblings.append(kept)
         changed.add_prediction(kept)
         pane = self._pane(kept)
-        panes.add_prediction(pane.summary, self._schema, kept.probability, kept.predicted, kept.features)
+        panes.add_prediction(
+            pane.summary, self._schema, kept.probability, kept.predicted, kept.features, self._limits.most_unlisted
+        )
         labels = found.labels.get(kept.record_id, [])
         for label in labels:
             self._match(kept, label, labels, changed, effects)

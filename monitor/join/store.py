@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from contract.messages import ModelRef, SampleRow, Summary
+from monitor.join.pane_limits import PaneLimits
 from monitor.join.rules import KeptLabel, KeptPrediction, TopicProgress
 from monitor.panes import record_hash
 
@@ -187,13 +188,22 @@ class JoinStore:
         self._connection.execute("DELETE FROM predictions WHERE pane = ?", name)
         self._connection.execute("DELETE FROM panes WHERE pane = ?", name)
 
-    def sample(self, pane: PaneId, size: int) -> list[SampleRow]:
-        """The pane's ``size`` predictions with the smallest hashes, in ascending order of hash."""
+    def sample(self, pane: PaneId, limits: PaneLimits) -> list[SampleRow]:
+        """The pane's predictions with the smallest hashes, in ascending order of hash, as many as the limits allow."""
         rows = self._connection.execute(
             "SELECT hash, body FROM predictions WHERE pane = ? ORDER BY hash, record_id LIMIT ?",
-            (_name(pane), size),
+            (_name(pane), limits.sample_size),
         )
-        return [_sample_row(row_hash, _decode_prediction(body)) for row_hash, body in rows]
+        sample = []
+        left = limits.sample_bytes
+        for row_hash, body in rows:
+            kept = _decode_prediction(body)
+            features = tuple(map(limits.shown, kept.features))
+            left -= limits.row_bytes(kept.record_id, features)
+            if left < 0:
+                break
+            sample.append(SampleRow(row_hash, kept.record_id, kept.probability, kept.predicted, kept.label, features))
+        return sample
 
     def oldest_prediction(self) -> KeptPrediction | None:
         row = self._connection.execute("SELECT body FROM predictions ORDER BY offset LIMIT 1").fetchone()
@@ -256,7 +266,3 @@ def _remove(path: Path) -> None:
 
 def _name(pane: PaneId) -> str:
     return f"{pane.start:020d}/{pane.model.name}/{pane.model.version}/{pane.model.role}"
-
-
-def _sample_row(row_hash: int, kept: KeptPrediction) -> SampleRow:
-    return SampleRow(row_hash, kept.record_id, kept.probability, kept.predicted, kept.label, kept.features)

@@ -9,8 +9,9 @@ again, in silence. A lost store is rebuilt from the log, from the origin in the 
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 from confluent_kafka import Message, Producer, TopicPartition
@@ -21,7 +22,7 @@ from contract.kafka.consuming import BatchConsumer
 from contract.kafka.dead_letters import produce_dead_letter
 from contract.kafka.stream_identity import stream_identity
 from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint
-from contract.messages import JoinProgress, Pane, encode
+from contract.messages import JoinProgress, encode
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
@@ -30,12 +31,15 @@ from contract.worker.heartbeat import Heartbeat
 from contract.worker.loop import POLL_SECONDS, WorkerLoop
 from monitor.join.catch_up import CatchUp
 from monitor.join.incoming import Incoming, IncomingReader
+from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import Effects, PartitionJoin
 from monitor.join.rules import JoinRules, TopicProgress
-from monitor.join.store import JoinStore
+from monitor.join.store import JoinStore, PaneId
 from monitor.slot import Slot
 
 GROUP = "join"
+_PANE_BYTES_AT_ONCE = 100_000_000
+"""Of changed panes in one transaction, which the producer's queue holds; what is left follows in the next one."""
 _log = logging.getLogger("churnstream.join")
 
 
@@ -59,13 +63,20 @@ class _Part:
     progress: JoinProgress | None = None
 
 
+class _Encoded(NamedTuple):
+    """A message on ``panes``."""
+
+    key: str
+    value: bytes
+
+
 @dataclass(frozen=True)
 class _Publication:
     """What one partition publishes in a transaction."""
 
     partition: int
     effects: Effects
-    panes: Sequence[Pane]
+    panes: Mapping[PaneId, _Encoded]
     progress: JoinProgress | None
 
 
@@ -86,6 +97,7 @@ class JoinWorker:
         self._settings = settings
         self._schema = schema
         self._rules = JoinRules(settings.slide, settings.out_of_orderness, settings.label_lateness)
+        self._limits = PaneLimits.of(schema, settings.sample_size, settings.label_lateness)
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         self._incoming = IncomingReader(schema)
@@ -95,6 +107,14 @@ class JoinWorker:
         self._last_flush = 0
         self._identity = self._store_identity()
         self._slot = Slot(settings.state_dir / "join", settings.instance)
+        if self._limits.most_rows < settings.sample_size:
+            _log.warning(
+                "schema %s is wide: the sample of a pane, on which drift is judged, holds about %d records of the "
+                "%d of CHURNSTREAM_SAMPLE_SIZE, so that it fits into a Kafka message",
+                schema.name,
+                self._limits.most_rows,
+                settings.sample_size,
+            )
         self._transactions = Transactions(
             lambda: transactional_producer(settings, producer_id),
             self._timeout,
@@ -149,27 +169,46 @@ class JoinWorker:
                 part.join.commit()
             if split.predictions or split.labels:
                 touched[partition] = part.join.absorb(split.predictions, split.labels)
-        publications = [
-            self._publication(partition, part, touched.get(partition), flush, now)
-            for partition, part in self._parts.items()
-            if part.catch_up.done and (flush or partition in touched)
-        ]
-        publications = [item for item in publications if item.partition in touched or item.panes or item.progress]
         if messages:
             self._checkpoint("after-absorbing")
-        if publications:
-            self._publish(publications, touched, now)
+        more = True
+        while more:
+            publications, more = self._publications(touched, flush, now)
+            if publications:
+                self._publish(publications, touched, now)
+            touched = {}
         if flush:
             self._last_flush = now
 
-    def _publication(self, partition: int, part: _Part, effects: Effects | None, flush: bool, now: int) -> _Publication:
-        if not flush:
-            return _Publication(partition, effects or Effects(), (), None)
-        progress = part.join.progress(idle=now - part.last_message >= self._settings.idle_timeout_ms)
+    def _publications(self, touched: Mapping[int, Effects], flush: bool, now: int) -> tuple[list[_Publication], bool]:
+        """What goes into the next transaction, and whether changed panes are left for a further one."""
+        publications = []
+        room, left = _PANE_BYTES_AT_ONCE, 0
+        for partition, part in self._parts.items():
+            if not part.catch_up.done or not (flush or partition in touched):
+                continue
+            panes = self._encoded_panes(part, room) if flush else {}
+            room -= sum(len(pane.value) for pane in panes.values())
+            waiting = part.join.dirty - len(panes) if flush else 0
+            left += waiting
+            progress = None
+            if flush and not waiting:
+                # progress stands behind all panes that it covers
+                progress = part.join.progress(idle=now - part.last_message >= self._settings.idle_timeout_ms)
+                progress = progress if panes or progress != part.progress else None
+            if partition in touched or panes or progress:
+                publications.append(_Publication(partition, touched.get(partition, Effects()), panes, progress))
+        return publications, left > 0
+
+    def _encoded_panes(self, part: _Part, room: int) -> dict[PaneId, _Encoded]:
+        """Changed panes until they take ``room`` bytes or more."""
+        found = {}
         panes = part.join.dirty_panes()
-        return _Publication(
-            partition, effects or Effects(), panes, progress if panes or progress != part.progress else None
-        )
+        while room > 0 and (pane := next(panes, None)) is not None:
+            value = encode(pane)
+            found[PaneId(pane.start, pane.model)] = _Encoded(pane.key, value)
+            room -= len(value)
+        return found
 
     def _publish(self, publications: Sequence[_Publication], touched: dict[int, Effects], now: int) -> None:
         offsets = [position for partition in touched for position in self._committable(partition)]
@@ -181,7 +220,8 @@ class JoinWorker:
             part = self._parts[item.partition]
             if item.progress is not None:
                 part.progress = item.progress
-                part.join.published()
+            if item.panes or item.progress is not None:
+                part.join.published(item.panes)
             part.join.commit()
             self.stats.outcomes += len(item.effects.outcomes)
             self.stats.dead_letters += len(item.effects.dead_letters)
@@ -208,10 +248,11 @@ class JoinWorker:
                     origin=(self._settings.topic(letter.topic), item.partition, letter.offset),
                     time=now,
                 )
-            # progress after the panes it covers: a reader that has it has them
-            messages: list[Pane | JoinProgress] = [*item.panes, *([item.progress] if item.progress else [])]
-            for message in messages:
-                producer.produce(self._settings.topic(PANES), key=message.key, value=encode(message), partition=0)
+            for pane in item.panes.values():
+                producer.produce(self._settings.topic(PANES), key=pane.key, value=pane.value, partition=0)
+            if item.progress is not None:
+                value = encode(item.progress)
+                producer.produce(self._settings.topic(PANES), key=item.progress.key, value=value, partition=0)
 
     def _committable(self, partition: int) -> list[TopicPartition]:
         join = self._parts[partition].join
@@ -261,7 +302,7 @@ class JoinWorker:
         if state.predictions.offset > published[0] or state.labels.offset > published[1]:
             _log.warning("partition %d: the store is ahead of Kafka; it is rebuilt from the log", partition)
             store.reset()
-        join = PartitionJoin(partition, store, self._rules, self._schema, self._settings.sample_size)
+        join = PartitionJoin(partition, store, self._rules, self._schema, self._limits)
         if join.state.predictions.offset == 0 and join.state.labels.offset == 0:
             join.begin_at(_origin(predictions), _origin(labels))
         absorbed = join.state.predictions.offset, join.state.labels.offset

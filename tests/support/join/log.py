@@ -12,9 +12,10 @@ from contract.rejection import Reason, RejectionError
 from contract.schema import Schema, parse_schema
 from monitor.join.catch_up import CatchUp
 from monitor.join.incoming import EndOfStream, Incoming
+from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import DeadLetter, Effects, PartitionJoin
 from monitor.join.rules import JoinRules, TopicProgress
-from monitor.join.store import JoinStore
+from monitor.join.store import JoinStore, PaneId
 from tests.support.messages import START
 
 HOUR = 3_600_000
@@ -139,7 +140,7 @@ class LoggedWorker:
     """A join worker with one partition, in the steps of ``JoinWorker``: absorb, publish, commit the store."""
 
     def __init__(
-        self, partition: Partition, folder: Path, *, schema: Schema = SCHEMA, sample_size: int = SAMPLE_SIZE
+        self, partition: Partition, folder: Path, *, schema: Schema = SCHEMA, limits: PaneLimits | None = None
     ) -> None:
         """Take the partition over with the store that ``folder`` has of it, if any."""
         self.partition = partition
@@ -149,7 +150,9 @@ class LoggedWorker:
         assert state.predictions.offset <= published[0], "the store is ahead of Kafka"
         assert state.labels.offset <= published[1], "the store is ahead of Kafka"
         self.store = store
-        self.join = PartitionJoin(partition.number, store, RULES, schema, sample_size)
+        self.join = PartitionJoin(
+            partition.number, store, RULES, schema, limits or PaneLimits.of(schema, SAMPLE_SIZE, RULES.lateness)
+        )
         if (state.predictions.offset, state.labels.offset) == (0, 0):
             self.join.begin_at(partition.committed[0].origin(), partition.committed[1].origin())
         absorbed = self.join.state.predictions.offset, self.join.state.labels.offset
@@ -201,13 +204,13 @@ class LoggedWorker:
         return messages
 
     def _publish(self, effects: Effects, touched: bool, flush: bool, crash: str) -> None:
-        panes = self.join.dirty_panes() if flush else []
+        panes = list(self.join.dirty_panes()) if flush else []
         progress = self.join.progress(idle=False) if flush else None
         self.partition.transact(effects, panes, progress, self._committable() if touched else None)
         if crash == "before-store-commit":
             raise CrashedError(crash)
         if flush:
-            self.join.published()
+            self.join.published(PaneId(pane.start, pane.model) for pane in panes)
         self.join.commit()
 
     def _committable(self) -> tuple[Committed, Committed]:

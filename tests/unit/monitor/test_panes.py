@@ -137,7 +137,9 @@ def test_a_summary_is_a_group_by(cases: list[Case]) -> None:
     assert summary.delay_hours == Counter(case.delay // HOUR for case in labelled)
     if cases:
         countries = frame["features"].map(lambda values: values[0])
-        assert summary.categorical["Country"].counts == countries.dropna().value_counts().to_dict()
+        country = summary.categorical["Country"]
+        assert {**country.counts, **country.unlisted} == countries.dropna().value_counts().to_dict()
+        assert set(country.unlisted) <= {"XX"}
         assert summary.categorical["Country"].missing == int(countries.isna().sum())
         assert summary.categorical["Country"].violations == int((countries == "XX").sum())
         ages = frame["features"].map(lambda values: values[1]).astype(float)

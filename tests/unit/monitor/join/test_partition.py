@@ -9,6 +9,7 @@ import pytest
 from contract.messages import Outcome
 from contract.rejection import Reason
 from monitor.join.incoming import Incoming
+from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin
 from monitor.join.store import JoinStore
 from tests.support.join.check import check
@@ -297,10 +298,10 @@ def test_only_changed_panes_are_published(partition: Partition, worker: LoggedWo
     partition.predictions.append(predicted(1, 3))
     partition.predictions.append(predicted(2, 7))
     worker.drain()
-    assert not worker.join.dirty_panes()
+    assert not worker.join.dirty
     partition.labels.append(label(1, 7))
     worker.step(flush=False)
-    (pane,) = worker.join.dirty_panes()
+    (pane,) = list(worker.join.dirty_panes())
     assert pane.start == START
 
 
@@ -323,14 +324,16 @@ def test_progress_tells_watermarks_and_the_end(partition: Partition, worker: Log
 
 
 def test_rollback_takes_back_what_was_absorbed(partition: Partition, tmp_path: Path) -> None:
-    join = PartitionJoin(0, JoinStore(tmp_path / "0.sqlite", "test"), RULES, SCHEMA, SAMPLE_SIZE)
+    join = PartitionJoin(
+        0, JoinStore(tmp_path / "0.sqlite", "test"), RULES, SCHEMA, PaneLimits.of(SCHEMA, SAMPLE_SIZE, RULES.lateness)
+    )
     batch = [partition.predictions.append(predicted(1, 3))], [partition.labels.append(label(1, 5))]
     first = join.absorb(*batch)
     join.rollback()
     assert join.state.predictions.offset == join.state.labels.offset == 0
-    assert not join.dirty_panes()
+    assert not join.dirty
     assert join.absorb(*batch) == first
-    assert len(join.dirty_panes()) == 1
+    assert len(list(join.dirty_panes())) == 1
 
 
 @pytest.mark.parametrize("hours", range(4, 48, 4))

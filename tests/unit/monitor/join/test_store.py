@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from contract.messages import FEATURE_UNIT, Expected, NumericSummary, Summary
+from monitor.join.pane_limits import PaneLimits
 from monitor.join.rules import KeptLabel, KeptPrediction, TopicProgress
 from monitor.join.store import Counters, JoinStore, KeptPane, PaneId, PartitionState
 from monitor.panes import record_hash
@@ -215,11 +216,11 @@ def test_the_sample_is_the_smallest_hashes_of_its_pane(store: JoinStore) -> None
     Random(7).shuffle(numbers)
     store.put_predictions((PANE, kept(number, label=number % 2)) for number in numbers)
     store.put_predictions([(PaneId(START, CHALLENGER), kept(1_000, model=CHALLENGER))])
-    sample = store.sample(PANE, 20)
+    sample = store.sample(PANE, PaneLimits(20, 10**6, 0, 1))
     assert [row.hash for row in sample] == sorted(record_hash(f"r{number}") for number in numbers)[:20]
     assert all(row.label == int(row.record_id[1:]) % 2 for row in sample)
     assert sample[0].features == ("FR", None, 3.5)
-    assert len(store.sample(PANE, 1_000)) == 200
+    assert len(store.sample(PANE, PaneLimits(1_000, 10**6, 0, 1))) == 200
 
 
 def test_the_oldest_are_those_of_the_smallest_offset(store: JoinStore) -> None:

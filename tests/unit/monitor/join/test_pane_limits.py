@@ -1,0 +1,203 @@
+"""No pane is larger than a Kafka message, whatever a schema admits; what is cut stays exact and mergeable."""
+
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract.errors import UserError
+from contract.messages import CategorySummary, Pane, Prediction, RecordPosition, SampleRow, Summary, encode
+from contract.records import LARGEST_NUMBER, features_type
+from contract.schema import Schema, parse_schema
+from monitor import panes
+from monitor.join.pane_limits import MAX_PANE_BYTES, PaneLimits
+from tests.support.join.log import CHAMPION, RULES, LoggedWorker, Partition
+from tests.support.messages import START
+
+DAY = 86_400_000
+LONGEST_ID = "\x01" * 250
+
+
+def schema_of(features: dict[str, dict[str, object]]) -> Schema:
+    return parse_schema(
+        {"name": "wide", "id": "id", "label": {"column": "y"}, "on_violation": "score", "features": features}
+    )
+
+
+def numeric(count: int) -> dict[str, dict[str, object]]:
+    return {f"f{number}": {"kind": "numeric"} for number in range(count)}
+
+
+def categorical(count: int, categories: list[str]) -> dict[str, dict[str, object]]:
+    return {f"c{number}": {"kind": "categorical", "categories": categories} for number in range(count)}
+
+
+def largest_pane(schema: Schema, records: int, values: list[list[float | str | None]], tmp_path: Path) -> Pane:
+    """Of a join that has taken in ``records`` records, with the features of ``values`` in turn."""
+    features = features_type(schema)
+    partition = Partition()
+    for number in range(records):
+        made = Prediction(
+            record_id=f"{number:06}{LONGEST_ID}",
+            customer_id="c",
+            event_time=START,
+            features=features(**dict(zip(schema.names, values[number % len(values)], strict=True))),
+            probability=2.2250738585072014e-308,
+            predicted=0,
+            threshold=0.5,
+            model=CHAMPION,
+            source=RecordPosition(0, number),
+        )
+        partition.predictions.append(made)
+    worker = LoggedWorker(partition, tmp_path, schema=schema, limits=PaneLimits.of(schema, 20_000, RULES.lateness))
+    worker.drain()
+    worker.close()
+    (pane,) = partition.panes.values()
+    assert pane.summary.records == records
+    return pane
+
+
+def test_the_shipped_sample_size_is_held_in_full_by_a_schema_of_usual_width() -> None:
+    limits = PaneLimits.of(schema_of(numeric(40)), 5_000, 60 * DAY)
+    assert limits.most_rows == 5_000
+
+
+def test_the_widest_table_of_numbers_fits_with_a_shorter_sample(tmp_path: Path) -> None:
+    schema = schema_of(numeric(500))
+    values: list[list[float | str | None]] = [[-LARGEST_NUMBER / 3] * 500, [-2.2250738585072014e-308] * 500]
+    pane = largest_pane(schema, 900, values, tmp_path)
+    assert len(encode(pane)) <= MAX_PANE_BYTES
+    assert 500 < len(pane.summary.sample) < 800
+    assert pane.summary.numeric["f499"].count == 900
+    hashes = [row.hash for row in pane.summary.sample]
+    assert hashes == sorted(panes.record_hash(f"{number:06}{LONGEST_ID}") for number in range(900))[: len(hashes)]
+
+
+def test_the_widest_table_of_texts_fits_too(tmp_path: Path) -> None:
+    listed = ["\x02" * 200, "b"]
+    schema = schema_of(categorical(500, listed))
+    values: list[list[float | str | None]] = [["\x01" * 128 + str(number)] * 500 for number in range(20)]
+    values.append(["\x02" * 200] * 500)
+    pane = largest_pane(schema, 42, values, tmp_path)
+    assert len(encode(pane)) <= MAX_PANE_BYTES
+    for summary in pane.summary.categorical.values():
+        assert sum(summary.unlisted.values()) + summary.other == summary.violations == 40
+        assert summary.counts == {"\x02" * 200: 2}
+
+
+def test_huge_categories_are_counted_apart_and_shown_cut(tmp_path: Path) -> None:
+    schema = schema_of({"Plan": {"kind": "categorical", "categories": ["a"]}})
+    values: list[list[float | str | None]] = [[str(number) * 900_000] for number in range(10)]
+    pane = largest_pane(schema, 12, values, tmp_path)
+    assert len(encode(pane)) < 100_000
+    plan = pane.summary.categorical["Plan"]
+    assert sorted(plan.unlisted.values()) == [1] * 8 + [2] * 2
+    assert len(pane.summary.sample) == 12
+    assert {row.features[0] for row in pane.summary.sample} == set(plan.unlisted)
+    assert all(len(value) <= panes.LONGEST_TEXT for value in plan.unlisted)
+
+
+def test_a_listed_category_is_never_cut(tmp_path: Path) -> None:
+    long = "x" * 1_000
+    schema = schema_of({"Plan": {"kind": "categorical", "categories": [long]}})
+    pane = largest_pane(schema, 1, [[long]], tmp_path)
+    assert pane.summary.categorical["Plan"].counts == {long: 1}
+    assert pane.summary.sample[0].features == (long,)
+
+
+@pytest.mark.parametrize(
+    ("schema", "lateness"),
+    [
+        (schema_of(numeric(40_000)), 60 * DAY),
+        (schema_of(categorical(1, [f"category {number}" for number in range(400_000)])), 60 * DAY),
+        (schema_of(numeric(1)), 40_000 * DAY),
+    ],
+    ids=["features", "categories", "lateness"],
+)
+def test_a_schema_whose_panes_cannot_fit_is_refused_with_the_remedy(schema: Schema, lateness: int) -> None:
+    with pytest.raises(UserError, match=r"schema wide: the sums .* where a Kafka message takes .*; use fewer features"):
+        PaneLimits.of(schema, 5_000, lateness)
+
+
+PLAN = schema_of({"Plan": {"kind": "categorical", "categories": ["a"], "missing": True}})
+
+
+def counted(values: list[str | None], most: int) -> Summary:
+    summary = panes.empty()
+    for value in values:
+        panes.add_prediction(summary, PLAN, 0.5, 1, (value,), most)
+    return summary
+
+
+def plan(summary: Summary) -> CategorySummary:
+    return summary.categorical.get("Plan", CategorySummary())
+
+
+_values = st.lists(st.one_of(st.none(), st.sampled_from("abcdefghijklmnop")), max_size=60)
+
+
+@given(_values, st.integers(1, 20), st.randoms(use_true_random=False))
+def test_countless_values_are_counted_alike_in_any_order(values: list[str | None], most: int, random: Random) -> None:
+    first = plan(counted(values, most))
+    random.shuffle(values)
+    assert plan(counted(values, most)) == first
+    kept = {value: values.count(value) for value in first.unlisted}
+    assert first.unlisted == kept
+    assert first.other + sum(kept.values()) == first.violations
+    assert len(first.unlisted) == min(most, len({value for value in values if value not in (None, "a")}))
+    assert first.counts.get("a", 0) == values.count("a")
+
+
+@given(
+    st.lists(st.tuples(_values, st.integers(1, 20)), max_size=5),
+    st.integers(1, 20),
+    st.randoms(use_true_random=False),
+)
+def test_merged_counts_of_countless_values_are_exact_in_any_order_and_grouping(
+    parts: list[tuple[list[str | None], int]], most: int, random: Random
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(panes, "MOST_UNLISTED", most)
+        summaries = [counted(values, limit) for values, limit in parts]
+        flat = panes.merge(summaries, 0)
+        random.shuffle(summaries)
+        middle = len(summaries) // 2
+        nested = panes.merge([panes.merge(summaries[middle:], 0), panes.merge(summaries[:middle], 0)], 0)
+    assert msgspec.json.encode(nested) == msgspec.json.encode(flat)
+    everything = [value for values, _ in parts for value in values]
+    merged = plan(flat)
+    assert merged.unlisted == {value: everything.count(value) for value in merged.unlisted}
+    assert merged.other + sum(merged.unlisted.values()) == merged.violations
+    assert len(merged.unlisted) <= most
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 12)), min_size=1, max_size=5),
+    st.integers(0, 12),
+    st.randoms(use_true_random=False),
+)
+def test_a_merged_sample_ends_where_the_shortest_of_its_parts_does(
+    parts: list[tuple[int, int]], sample_size: int, random: Random
+) -> None:
+    edges = [0]
+    for records, _ in parts:
+        edges.append(edges[-1] + records)
+    rows = [
+        [SampleRow(panes.record_hash(f"r{n}"), f"r{n}", 0.5, 1, None, ()) for n in range(low, high)]
+        for low, high in pairwise(edges)
+    ]
+    summaries = [
+        Summary(records=len(some), sample=sorted(some, key=lambda row: row.hash)[:kept])
+        for some, (_, kept) in zip(rows, parts, strict=True)
+    ]
+    merged = panes.merge(summaries, sample_size)
+    everything = sorted((row for some in rows for row in some), key=lambda row: row.hash)
+    assert merged.sample == everything[: len(merged.sample)]
+    whole = all(len(summary.sample) == summary.records for summary in summaries)
+    assert not whole or len(merged.sample) == min(sample_size, len(everything))
+    random.shuffle(summaries)
+    assert panes.merge([panes.merge(summaries[1:], sample_size), summaries[0]], sample_size).sample == merged.sample
