@@ -7,6 +7,7 @@ from typing import Any
 from contract.messages import Drift, JoinProgress, Outcome, Window, encode
 from contract.schema import load_schema
 from monitor.join.incoming import IncomingReader
+from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin
 from monitor.join.rules import JoinRules
 from monitor.join.store import JoinStore
@@ -35,7 +36,7 @@ def flow(folder: Path, floats: bool) -> tuple[list[Outcome], list[bytes], list[W
     labels = [reader.label(sent(key(label(i)), written(label(i), floats), offset=i), NOW) for i in range(RECORDS)]
     rules = JoinRules(slide=DAY, out_of_orderness=DAY // 24, lateness=30 * DAY)
     store = JoinStore(folder / "0.sqlite", "test")
-    join = PartitionJoin(0, store, rules, SCHEMA, 100)
+    join = PartitionJoin(0, store, rules, SCHEMA, PaneLimits.of(SCHEMA, 100, rules.lateness))
     effects = join.absorb(predictions, labels)
     assert not effects.dead_letters
     panes = list(join.dirty_panes())
