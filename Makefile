@@ -41,6 +41,7 @@ lint: $(STAMP) ## ruff (lint and format) and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks scripts
 
 constraints: ## constraints.txt anew, for maintainers (needs uv)
 	uv pip compile --universal --python-version 3.11 --all-extras --no-annotate --no-emit-index-url \

@@ -8,7 +8,7 @@ Value = TypeVar("Value")
 
 
 def eventually(
-    condition: Callable[[], Value], timeout: float = 10.0, message: str = "", interval: float = 0.05
+    condition: Callable[[], Value | None], timeout: float = 10.0, message: str = "", interval: float = 0.05
 ) -> Value:
     """Call ``condition`` until it returns something true, and return that; fail after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
