@@ -68,7 +68,7 @@ class Injection:
         rows = self._concerned(chunk, times)
         column = chunk[self.feature.name]
         if self.kind in ("shift", "scale"):
-            changed = self._moved(column, rows)
+            changed = self._moved(self.feature, column, rows)
         else:
             value = self.to if self.kind == "mix" else (None if self.feature.is_categorical else np.nan)
             changed = column.mask(rows & (draws < self.amount), value)
@@ -84,9 +84,7 @@ class Injection:
         rows: Mask = (times >= self.start) & (times < self.end)
         return rows & self.where.holds(chunk) if self.where is not None and rows.any() else rows
 
-    def _moved(self, column: "pd.Series[Any]", rows: Mask) -> "pd.Series[Any]":
-        feature = self.feature
-        assert feature is not None
+    def _moved(self, feature: Feature, column: "pd.Series[Any]", rows: Mask) -> "pd.Series[Any]":
         low = -np.inf if feature.minimum is None else feature.minimum
         high = np.inf if feature.maximum is None else feature.maximum
         numbers = pd.to_numeric(column, errors="coerce")
@@ -165,11 +163,10 @@ def _known(name: object, schema: Schema, where: str) -> Feature:
 
 
 def _target(to: object, kind: str, feature: Feature | None, where: str) -> str | float | None:
-    if kind != "mix":
+    if kind != "mix" or feature is None:
         if to is not None:
             raise UserError(f"{where}: only mix takes to=…; remove it")
         return None
-    assert feature is not None
     if to is None:
         raise UserError(f"{where}: mix needs the value that rows take; add to=…")
     value = str(to) if feature.is_categorical else parse_number(to, f"{where}, to")

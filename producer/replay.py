@@ -135,10 +135,11 @@ class _Replay:
 
     def _send_all(self, begun: float) -> bool:
         """Whether the stream was sent to its end."""
-        due = -math.inf if self._scenario.rate else math.inf
+        rate = self._scenario.rate
+        due = -math.inf if rate else math.inf
         for count, message in enumerate(stream(self._source, self._scenario, self._name), 1):
-            if message.event_time > due:
-                due = self._wait(message.event_time, begun)
+            if rate and message.event_time > due:
+                due = self._wait(message.event_time, begun, rate)
             if self._stop.is_set() or not self._send(message.topic, message.key, message.value):
                 return False
             self._event_time = message.event_time
@@ -149,11 +150,10 @@ class _Replay:
         self._report()
         return True
 
-    def _wait(self, event_time: int, begun: float) -> float:
+    def _wait(self, event_time: int, begun: float, rate: float) -> float:
         """Wait until ``event_time`` has its turn; returns the event time up to which messages have theirs."""
         scenario = self._scenario
-        assert scenario.rate is not None
-        speed = scenario.rate * scenario.period / len(self._source)  # event time in ms per second of wall time
+        speed = rate * scenario.period / len(self._source)  # event time in ms per second of wall time
         while (ahead := (event_time - scenario.start) / speed - (time.monotonic() - begun)) > 0:
             if self._stop.wait(min(ahead, _POLL_SECONDS)):
                 break

@@ -64,7 +64,8 @@ def _work(settings: "Settings", schema: "Schema", champion: "Champion", stop: th
     from scorer.stream.worker import ScorerWorker
 
     def models() -> list["Model"]:
-        assert champion.model is not None, "one was loaded before the worker began"
+        if champion.model is None:
+            raise RuntimeError("the worker began before a model was loaded")
         return [champion.model]
 
     with in_background(champion.run):

@@ -114,8 +114,8 @@ class LocalKafka:
                     )
                 log_start = self._begin_log()
                 try:
-                    self._launch(command, fixed_port or free_port())
-                    self._wait_until_it_answers(timeout)
+                    child = self._launch(command, fixed_port or free_port())
+                    self._wait_until_it_answers(child, timeout)
                 except _DidNotStartError as error:
                     self.kill()
                     # between our look at the ports and the broker's, another program may have taken one
@@ -174,7 +174,7 @@ class LocalKafka:
                 f"{FREE_BYTES_TO_START // 1_000_000} MB are needed; make room or choose another folder"
             )
 
-    def _launch(self, command: list[str], port: int) -> None:
+    def _launch(self, command: list[str], port: int) -> "subprocess.Popen[bytes]":
         controller_port = free_port(other_than=port)
         (self.directory / "server.properties").write_text(broker_config.server_properties(port, controller_port))
         (self.directory / "log4j2.properties").write_text(broker_config.LOG4J2_PROPERTIES)
@@ -182,7 +182,7 @@ class LocalKafka:
         if not self._detached:
             self._guard = OrphanGuard()
         with self.log_path.open("ab") as log:
-            self._child = subprocess.Popen(
+            child = self._child = subprocess.Popen(
                 [*command, "kafka.Kafka", "server.properties"],
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
@@ -191,8 +191,9 @@ class LocalKafka:
                 start_new_session=True,  # Ctrl-C is for the owner, who then stops the broker in good order
             )
         if self._guard:
-            self._guard.watch(self._child.pid)
-        self._write_state(_State(port, self._child.pid, psutil.Process(self._child.pid).create_time()))
+            self._guard.watch(child.pid)
+        self._write_state(_State(port, child.pid, psutil.Process(child.pid).create_time()))
+        return child
 
     def _format(self, command: list[str]) -> None:
         if self._cluster_id() is not None:
@@ -218,13 +219,12 @@ class LocalKafka:
             return None
         return next((line.partition("=")[2] for line in lines if line.startswith("cluster.id=")), None)
 
-    def _wait_until_it_answers(self, timeout: float) -> None:
-        assert self._child is not None
+    def _wait_until_it_answers(self, child: "subprocess.Popen[bytes]", timeout: float) -> None:
         deadline = time.monotonic() + timeout
         admin = self._admin()
         while not self._answered(admin, timeout=0.5):
-            if self._child.poll() is not None:
-                raise _DidNotStartError(f"it ended with code {self._child.returncode}")
+            if child.poll() is not None:
+                raise _DidNotStartError(f"it ended with code {child.returncode}")
             if time.monotonic() > deadline:
                 raise _DidNotStartError(f"it did not answer within {timeout:.0f} s")
 

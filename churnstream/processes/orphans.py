@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from types import TracebackType
-from typing import Self
+from typing import IO, Self, cast
 
 
 class OrphanGuard:
@@ -26,6 +26,7 @@ class OrphanGuard:
             start_new_session=True,  # Ctrl-C in the terminal must not end the guard before its owner
             text=True,
         )
+        self._list = cast(IO[str], self._process.stdin)  # a pipe was asked for
 
     def watch(self, pid: int) -> None:
         """From now on, the process dies with us; or all of a process group, whose number is given as a negative one."""
@@ -49,8 +50,7 @@ class OrphanGuard:
         self.close()
 
     def _tell(self, line: str) -> None:
-        assert self._process.stdin is not None
-        print(line, file=self._process.stdin, flush=True)
+        print(line, file=self._list, flush=True)
 
 
 def _guard() -> None:

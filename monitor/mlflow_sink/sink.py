@@ -114,20 +114,20 @@ class MlflowSink:
 
     def _upload_reports(self) -> None:
         for report in self._reports.waiting():
-            if self._runs is None and not self._open_existing():
+            runs = self._existing_runs()
+            if runs is None:
                 return
-            assert self._runs is not None
-            run_id = self._runs.get(report.model, "inputs", self._clock.now())
+            run_id = runs.get(report.model, "inputs", self._clock.now())
             self._connected().log_artifact(run_id, str(report.html), artifact_path="reports")
             self._reports.uploaded(report)
 
-    def _open_existing(self) -> bool:
-        """Find the experiment without a window at hand; False if no window has ever made it."""
-        found = self._connected().get_experiment_by_name(self._settings.experiment)
-        if found is None:
-            return False
-        self._runs = Runs(self._connected(), found.experiment_id)
-        return True
+    def _existing_runs(self) -> Runs | None:
+        """The runs, without a window at hand; None if no window has ever made their experiment."""
+        if self._runs is None:
+            found = self._connected().get_experiment_by_name(self._settings.experiment)
+            if found is not None:
+                self._runs = Runs(self._connected(), found.experiment_id)
+        return self._runs
 
     def _open(self, first: Window) -> tuple[Axis, Runs]:
         client = self._connected()

@@ -85,10 +85,9 @@ class ReferenceCache:
     def _fetch(self, model: ModelRef) -> Path:
         from mlflow.exceptions import MlflowException
 
-        if self._client is None:
-            self._client = mlflow_client(self._tracking_uri)
+        client = self._client = self._client or mlflow_client(self._tracking_uri)
         try:
-            run_id = self._client.get_model_version(model.name, str(model.version)).run_id
+            run_id = client.get_model_version(model.name, str(model.version)).run_id
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 raise UserError(
@@ -103,20 +102,19 @@ class ReferenceCache:
             )
         path = self._folder / f"{_stem(model)}{run_id}.parquet"
         if not path.exists():
-            self._download(run_id, path, model)
+            self._download(client, run_id, path, model)
         return path
 
-    def _download(self, run_id: str, path: Path, model: ModelRef) -> None:
-        assert self._client is not None
+    def _download(self, client: "MlflowClient", run_id: str, path: Path, model: ModelRef) -> None:
         folder, _, name = REFERENCE_ARTIFACT.rpartition("/")
-        if REFERENCE_ARTIFACT not in {artifact.path for artifact in self._client.list_artifacts(run_id, folder)}:
+        if REFERENCE_ARTIFACT not in {artifact.path for artifact in client.list_artifacts(run_id, folder)}:
             raise UserError(
                 f"the training run {run_id} of model {model.name} v{model.version} has no artifact "
                 f"{REFERENCE_ARTIFACT}; train and register the model again with `churnstream train`"
             )
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder) as beside:
-            downloaded = Path(self._client.download_artifacts(run_id, REFERENCE_ARTIFACT, beside))
+            downloaded = Path(client.download_artifacts(run_id, REFERENCE_ARTIFACT, beside))
             downloaded.replace(path)
         _log.info("reference sample of %s v%s (%s) cached as %s", model.name, model.version, name, path)
 

@@ -74,5 +74,6 @@ def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 async def _told(_request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         error = ProblemError(error.status_code, _SAID.get(error.status_code, error.detail), headers=error.headers)
-    assert isinstance(error, ProblemError)
+    if not isinstance(error, ProblemError):
+        raise error
     return error.response()

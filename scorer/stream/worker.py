@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from confluent_kafka import Message, Producer, TopicPartition
 
@@ -225,6 +226,4 @@ def _by_partition(messages: Sequence[Message]) -> dict[int, list[Message]]:
 
 
 def _offset(message: Message) -> int:
-    offset = message.offset()
-    assert offset is not None, "a consumed message has an offset"
-    return offset
+    return cast(int, message.offset())  # a consumed message has one

@@ -69,9 +69,9 @@ class Column:
 
     @property
     def present(self) -> Floats:
-        """The finite numbers, those that are as good as infinite left out."""
-        assert self.values is not None
-        return self.values[np.abs(self.values) <= LARGEST_NUMBER]
+        """The finite numbers, those that are as good as infinite left out; none where the column holds texts."""
+        values = np.empty(0) if self.values is None else self.values
+        return values[np.abs(values) <= LARGEST_NUMBER]
 
     @property
     def is_unique(self) -> bool:

@@ -117,15 +117,17 @@ def test_a_worker_has_a_name_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_window_is_a_multiple_of_its_slide() -> None:
-    load_settings(window="6h", slide="2h")
+    allowed = load_settings(window="6h", slide="2h")
+    assert (allowed.window, allowed.slide) == (DAY // 4, DAY // 12)
     for window, slide in (("6h", "4h"), ("1h", "2h")):
         with pytest.raises(UserError, match=r"multiple of slide .*CHURNSTREAM_WINDOW, CHURNSTREAM_SLIDE"):
             load_settings(window=window, slide=slide)
 
 
 def test_an_unknown_variable_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = load_settings()
     monkeypatch.setenv("CHURNSTREAM_TEST_BROKER", "x")
-    load_settings()
+    assert load_settings() == without
 
 
 @pytest.mark.parametrize("value", ["linger.ms=5", '{"linger.ms": "5"}'])
