@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,17 +147,6 @@ def worker_processes(directory: Path) -> Iterator[Workers]:
                 guard.forget(worker.pid)
 
 
-class _ClockFrom:
-    """A clock that runs, from a time at which the plausibility of every test's event times is known."""
-
-    def __init__(self, start: int) -> None:
-        self._start = start
-        self._begin = time.monotonic()
-
-    def now(self) -> int:
-        return self._start + round((time.monotonic() - self._begin) * 1_000)
-
-
 class _Checkpoint:
     def __init__(self, fault: InjectedFault) -> None:
         self._fault = fault
@@ -175,6 +163,7 @@ def _main() -> None:
     from contract.kafka.transactions import no_checkpoint
     from contract.schema import load_schema
     from contract.settings import load_settings
+    from contract.testing import RunningClock
     from contract.worker.process import configure_logging, run_until_signalled
 
     parser = argparse.ArgumentParser()
@@ -185,7 +174,8 @@ def _main() -> None:
     settings = load_settings()
     schema = load_schema(settings.dataset)
     checkpoint = _Checkpoint(arguments.fault) if arguments.fault else no_checkpoint
-    clock = _ClockFrom(NOW)
+    # the plausibility of every test's event times is known from there on
+    clock = RunningClock(NOW)
 
     def work(stop: threading.Event) -> None:
         if arguments.kind == "score":

@@ -1,84 +1,113 @@
-"""A call into librdkafka that never returns. (Everything else about transactions is tested on a real broker.)"""
-
-import threading
-from collections.abc import Iterator
-from typing import Any
+"""What a worker makes of calls into librdkafka that fail or never return. (A real broker's part is tested on one.)"""
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, Producer, TopicPartition
 
 from contract.kafka import transactions
-from contract.kafka.transactions import BatchAbortedError, Transactions
+from contract.kafka.transactions import BatchAbortedError, FencedError, Transactions
+from contract.testing import MemoryLog
 
+NAME = "scorer-one"
 OFFSETS = [TopicPartition("customers", 0, 7)]
 
 
-class FakeProducer:
-    """Takes part in the protocol; ``send`` is what happens when it is given offsets."""
-
-    def __init__(self, send: Any) -> None:
-        self._send = send
-        self.committed = False
-
-    def init_transactions(self, *_: object) -> None:
-        pass
-
-    def begin_transaction(self) -> None:
-        pass
-
-    def send_offsets_to_transaction(self, *_: object) -> None:
-        self._send()
-
-    def commit_transaction(self, *_: object) -> None:
-        self.committed = True
-
-    def purge(self) -> None:
-        pass
-
-
-class FakeConsumer:
-    def consumer_group_metadata(self) -> object:
-        return object()
-
-
 @pytest.fixture
-def returned() -> Iterator[threading.Event]:
-    """When set, calls that hang return."""
-    event = threading.Event()
-    yield event
-    event.set()
+def log() -> MemoryLog:
+    return MemoryLog({"customers": 1, "predictions": 1})
 
 
-def test_a_call_that_hangs_is_left_behind_with_its_producer(
-    returned: threading.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def worker(log: MemoryLog, timeout: float = 5, *, named: bool = False) -> Transactions:
+    return Transactions(lambda: log.producer(NAME), timeout, named=named)
+
+
+def publish(log: MemoryLog, subject: Transactions) -> None:
+    def fill(producer: Producer) -> None:
+        producer.produce("predictions", key=b"c7", value=b"{}")
+
+    subject.run(fill, OFFSETS, log.consumer("scorer"))
+
+
+def published(log: MemoryLog) -> tuple[int, int]:
+    """Messages that a reader finds, and the offset to go on from."""
+    return len(log.messages("predictions")), log.committed("scorer", "customers", 0).offset
+
+
+def test_a_call_that_hangs_is_left_behind_with_its_producer(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transactions, "_GRACE_SECONDS", 0.05)
-    made = [FakeProducer(returned.wait), FakeProducer(lambda: None)]
-    waiting = iter(made)
-    subject = Transactions(lambda: next(waiting), 0.05, named=False)  # type: ignore[arg-type,return-value]
+    returned = log.hang("send_offsets_to_transaction")
+    subject = worker(log, 0.05)
     with pytest.raises(BatchAbortedError, match="does not return"):
-        subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
-    subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
-    assert [producer.committed for producer in made] == [False, True]
+        publish(log, subject)
+    publish(log, subject)
+    returned.set()
+    assert published(log) == (1, 7)
 
 
-def test_what_the_call_raises_is_dealt_with_as_ever() -> None:
-    def refuse() -> None:
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-
-    made = [FakeProducer(refuse), FakeProducer(lambda: None)]
-    waiting = iter(made)
-    subject = Transactions(lambda: next(waiting), 5, named=False)  # type: ignore[arg-type,return-value]
+@pytest.mark.parametrize(
+    "call", ["init_transactions", "begin_transaction", "send_offsets_to_transaction", "commit_transaction"]
+)
+def test_after_a_call_that_failed_the_batch_is_published_once(call: str, log: MemoryLog) -> None:
+    log.fail(call, KafkaError._TIMED_OUT)
+    subject = worker(log)
     with pytest.raises(BatchAbortedError):
-        subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
-    subject.run(lambda _: None, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
-    assert made[1].committed
+        publish(log, subject)
+    assert published(log)[0] == 0
+    publish(log, subject)
+    assert published(log) == (1, 7)
 
 
-def test_a_batch_that_is_given_up_while_it_is_filled_says_why() -> None:
-    def fill(_producer: object) -> None:
+def test_a_commit_whose_reply_is_lost_has_happened_and_the_offsets_say_so(log: MemoryLog) -> None:
+    log.fail("commit_transaction", KafkaError._TIMED_OUT, applied=True)
+    subject = worker(log)
+    with pytest.raises(BatchAbortedError):
+        publish(log, subject)
+    subject.prepare()
+    assert published(log) == (1, 7)
+
+
+@pytest.mark.parametrize("abort_fails", [False, True])
+def test_a_transaction_that_must_be_aborted_is(abort_fails: bool, log: MemoryLog) -> None:
+    log.fail("commit_transaction", KafkaError(KafkaError._TIMED_OUT, "in doubt", txn_requires_abort=True))
+    if abort_fails:
+        log.fail("abort_transaction", KafkaError._TIMED_OUT)
+    subject = worker(log)
+    with pytest.raises(BatchAbortedError):
+        publish(log, subject)
+    publish(log, subject)
+    assert published(log) == (1, 7)
+
+
+def test_a_message_that_is_not_delivered_aborts_its_batch(log: MemoryLog) -> None:
+    log.fail("delivery", KafkaError._MSG_TIMED_OUT)
+    subject = worker(log)
+    with pytest.raises(BatchAbortedError):
+        publish(log, subject)
+    publish(log, subject)
+    assert published(log) == (1, 7)
+
+
+def test_a_full_queue_aborts_the_batch(log: MemoryLog) -> None:
+    log.fail("produce", BufferError("full"))
+    with pytest.raises(BatchAbortedError, match="does not fit"):
+        publish(log, worker(log))
+    assert published(log)[0] == 0
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_worker_that_was_fenced_stops_if_it_has_a_name_and_goes_on_if_not(named: bool, log: MemoryLog) -> None:
+    subject = worker(log, named=named)
+    subject.prepare()
+    log.producer(NAME).init_transactions()
+    with pytest.raises(FencedError if named else BatchAbortedError, match="fenced"):
+        publish(log, subject)
+    if not named:
+        publish(log, subject)
+    assert published(log)[0] == (0 if named else 1)
+
+
+def test_a_batch_that_is_given_up_while_it_is_filled_says_why(log: MemoryLog) -> None:
+    def fill(_producer: Producer) -> None:
         raise BatchAbortedError("the producer's queue is full")
 
-    subject = Transactions(lambda: FakeProducer(lambda: None), 5, named=False)  # type: ignore[arg-type,return-value]
     with pytest.raises(BatchAbortedError, match="the producer's queue is full"):
-        subject.run(fill, OFFSETS, FakeConsumer())  # type: ignore[arg-type]
+        worker(log).run(fill, OFFSETS, log.consumer("scorer"))
