@@ -87,7 +87,8 @@ class Timeline:
 
     async def _assigned(self, *_sender: Any, **_signal: Any) -> None:
         consumer = self._app.consumer
-        assert isinstance(consumer, CommittedConsumer)
+        if not isinstance(consumer, CommittedConsumer):
+            raise TypeError(f"the app reads with a {type(consumer).__name__}, not with a CommittedConsumer")
         ours = [partition for partition in consumer.assignment() if partition.topic == self._settings.topic(PANES)]
         if not ours:
             _log.info("another monitor is at work; standing by")

@@ -105,8 +105,8 @@ class _StateReader:
     def _is_ours(self, message: Message) -> bool:
         """Whether a message says that it is of this stream, or says nothing, as an earlier release's does."""
         headers = message.headers() or []
-        assert isinstance(headers, list)
-        found = [value for name, value in headers if name == STREAM_HEADER]
+        pairs = headers.items() if isinstance(headers, dict) else headers
+        found = [value for name, value in pairs if name == STREAM_HEADER]
         return not found or found[-1] == self._stream.encode()
 
 
