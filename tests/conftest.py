@@ -12,6 +12,7 @@ import pytest
 from churnstream.cli import TELEMETRY_OFF
 from churnstream.local_kafka.broker import LocalKafka
 from tests.support.kafka.brokers import session_broker
+from tests.support.shared import SHARED_FOLDER
 from tests.support.sizes import load_hypothesis_profile
 
 os.environ.update(TELEMETRY_OFF)
@@ -23,22 +24,38 @@ load_hypothesis_profile()
 # Where the controller of pytest-xdist tells its workers that a broker runs for all of them.
 SHARED_BROKER = "CHURNSTREAM_TEST_BROKER"
 _shared = pytest.StashKey[contextlib.ExitStack]()
+WITHOUT_BROKER = {Path(__file__).parent / name for name in ("unit", "compose")}
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """With ``-n``, the controller owns the one broker: it lives longer than every worker, and dies with the session."""
-    if not session.config.getoption("numprocesses", None):
+    """What all workers share lives longer than every one of them, and dies with the session.
+
+    With ``-n``, the controller owns the one broker, too.
+    """
+    if SHARED_FOLDER in os.environ:
         return
     stack = session.config.stash[_shared] = contextlib.ExitStack()
-    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="churnstream-test-broker-"))
-    os.environ[SHARED_BROKER] = stack.enter_context(session_broker(Path(directory)))
+    directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="churnstream-test-")))
+    _share(stack, SHARED_FOLDER, str(directory))
+    if session.config.getoption("numprocesses", None) and not _all_without_broker(session.config):
+        _share(stack, SHARED_BROKER, stack.enter_context(session_broker(directory / "broker")))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     stack = config.stash.get(_shared, None)
     if stack:
         stack.close()
-        del os.environ[SHARED_BROKER]
+
+
+def _share(stack: contextlib.ExitStack, name: str, value: str) -> None:
+    os.environ[name] = value
+    stack.callback(os.environ.pop, name)
+
+
+def _all_without_broker(config: pytest.Config) -> bool:
+    """Whether only tests were asked for that do not use the session's broker."""
+    asked = [Path(config.invocation_params.dir, argument.partition("::")[0]) for argument in config.args]
+    return all(not WITHOUT_BROKER.isdisjoint((path, *path.parents)) for path in asked)
 
 
 @pytest.fixture(scope="session")

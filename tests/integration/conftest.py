@@ -7,20 +7,14 @@ from mlflow import MlflowClient
 
 from contract.models.registry import registry_client
 from contract.settings import Settings
-from tests.support.mlflow.store import make_template, store_in
-
-
-@pytest.fixture(scope="session")
-def store_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new database, made once: MLflow takes seconds to make one."""
-    return make_template(tmp_path_factory.mktemp("template"))
+from tests.support.mlflow.store import store_in
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store_template: Path) -> Settings:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings with an empty MLflow store in the test's folder, where artifacts go too."""
     monkeypatch.chdir(tmp_path)
-    return store_in(tmp_path, store_template)
+    return store_in(tmp_path)
 
 
 @pytest.fixture

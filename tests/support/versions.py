@@ -16,8 +16,9 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from scorer.models.loaded import load_model
 from tests.support.kafka.topics import stream_settings
-from tests.support.mlflow.store import make_template, store_in
+from tests.support.mlflow.store import copied_store, store_in
 from tests.support.paths import SHIPPED_SCHEMA
+from tests.support.shared import made_once
 from tests.support.tables.toy import toy_table
 from training.train import train
 
@@ -36,13 +37,12 @@ FIVE = (VersionKind.GOOD, VersionKind.ALTERED_FILE, VersionKind.GOOD, VersionKin
 
 
 def store_with(folder: Path, kinds: Sequence[VersionKind] = (VersionKind.GOOD,)) -> Settings:
-    """Settings with a store in ``folder`` of one version of each kind; the first has the alias."""
-    (template := folder / "template").mkdir()
-    settings = store_in(folder, make_template(template))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        make_versions(settings, folder, kinds)
-    return settings
+    """Settings with a store in ``folder`` of one version of each kind; the first has the alias.
+
+    The versions are trained once for all who want the same, so artifacts are elsewhere.
+    """
+    name = "-".join(["versions", *(kind.name.lower() for kind in kinds)])
+    return copied_store(made_once(name, lambda made: _make_versions(made, kinds)), folder)
 
 
 def stream_with_champion(broker: str, folder: Path, **changed: Any) -> Settings:
@@ -52,11 +52,16 @@ def stream_with_champion(broker: str, folder: Path, **changed: Any) -> Settings:
     return stream_settings(broker, prefix, folder, mlflow_tracking_uri=store.mlflow_tracking_uri, **changed)
 
 
-def make_versions(settings: Settings, folder: Path, kinds: Sequence[VersionKind] = FIVE) -> None:
-    """Register one version of each kind, numbered from 1, each from a table of its own; the alias is the first's.
+def _make_versions(folder: Path, kinds: Sequence[VersionKind]) -> None:
+    """Register one version of each kind, numbered from 1, each from a table of its own; the alias is the first's."""
+    settings = store_in(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        _train_versions(settings, folder, kinds)
+    move_alias(settings, 1)
 
-    ``folder`` is the working directory and holds the store's artifacts (as ``mlflow_store.store_in`` makes it).
-    """
+
+def _train_versions(settings: Settings, folder: Path, kinds: Sequence[VersionKind]) -> None:
     for number, kind in enumerate(kinds, 1):
         given = settings
         if kind is VersionKind.OTHER_SCHEMA:
@@ -65,7 +70,6 @@ def make_versions(settings: Settings, folder: Path, kinds: Sequence[VersionKind]
         assert result.version == number
         if kind is VersionKind.ALTERED_FILE:
             _alter(folder, result.run_id)
-    move_alias(settings, 1)
 
 
 def move_alias(settings: Settings, version: int) -> None:

@@ -1,6 +1,5 @@
 """Promotion and rollback on a real MLflow store. The versions are made once, each test has a copy of the store."""
 
-import shutil
 from pathlib import Path
 
 import mlflow
@@ -13,8 +12,8 @@ from contract.errors import UserError
 from contract.models.bundle import REFERENCE_ARTIFACT
 from contract.models.registry import find_version, registry_client
 from contract.schema import load_schema
-from contract.settings import Settings, load_settings
-from tests.support.mlflow.store import make_template, store_in
+from contract.settings import Settings
+from tests.support.mlflow.store import copied_store, store_in
 from tests.support.tables.toy import toy_table
 from training.registered import tags
 from training.registered.promotion import promote, rollback
@@ -39,7 +38,7 @@ def poor(table: pd.DataFrame) -> pd.DataFrame:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store of three versions, two good ones and a poor one; the first has the alias."""
     folder = tmp_path_factory.mktemp("trained")
-    settings = store_in(folder, make_template(tmp_path_factory.mktemp("template")))
+    settings = store_in(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         train(settings, toy_table(ROWS))
@@ -52,8 +51,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The store, copied; artifacts are read where they were made."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(trained / "mlflow.db", tmp_path / "mlflow.db")
-    return load_settings(mlflow_tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    return copied_store(trained, tmp_path)
 
 
 @pytest.fixture

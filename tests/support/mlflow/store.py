@@ -5,22 +5,32 @@ from pathlib import Path
 
 from contract.models.registry import registry_client
 from contract.settings import Settings, load_settings
+from tests.support.shared import made_once
+
+DATABASE = "mlflow.db"
 
 
-def make_template(folder: Path) -> Path:
-    """A new database, to be copied: MLflow takes seconds to make one."""
-    path = folder / "mlflow.db"
-    registry_client(load_settings(mlflow_tracking_uri=f"sqlite:///{path}"), create=True)
-    return path
-
-
-def store_in(folder: Path, template: Path) -> Settings:
+def store_in(folder: Path) -> Settings:
     """Settings with an empty store in ``folder``, where the training's artifacts go too."""
-    shutil.copy(template, folder / "mlflow.db")
-    settings = load_settings(mlflow_tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+    settings = copied_store(made_once("empty-store", _make_empty), folder)
     # the copy's default place is the original's; the training's experiment is made in its own
     registry_client(settings).create_experiment("churn training", artifact_location=(folder / "mlruns").as_uri())
     return settings
+
+
+def copied_store(made: Path, folder: Path) -> Settings:
+    """Settings with a copy of the database in ``made``; artifacts are read where they were made."""
+    shutil.copy(made / DATABASE, folder / DATABASE)
+    return _settings_in(folder)
+
+
+def _make_empty(folder: Path) -> None:
+    """A new database: MLflow takes seconds to make one."""
+    registry_client(_settings_in(folder), create=True)
+
+
+def _settings_in(folder: Path) -> Settings:
+    return load_settings(mlflow_tracking_uri=f"sqlite:///{folder / DATABASE}")
 
 
 def full_disk(*_args: object, **_kwargs: object) -> None:

@@ -4,26 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from contract.settings import Settings
 from tests.support.kafka.topics import stream_settings
 from tests.support.messages import features
 from tests.support.polling import eventually
 from tests.support.service.load import load
 from tests.support.service.process import served
-from tests.support.versions import FIVE, VersionKind, make_versions, move_alias, probabilities
+from tests.support.versions import FIVE, VersionKind, move_alias, probabilities, store_with
 
 CLIENTS = 32
 REQUESTS = 5_000
 
 
 @pytest.mark.timeout(300)
-def test_no_request_fails_while_five_versions_take_turns(
-    broker: str, topic_prefix: str, store: Settings, tmp_path: Path
-) -> None:
-    settings = stream_settings(
-        broker, topic_prefix, tmp_path, mlflow_tracking_uri=store.mlflow_tracking_uri, model_poll_ms=100
-    )
-    make_versions(settings, tmp_path)
+def test_no_request_fails_while_five_versions_take_turns(broker: str, topic_prefix: str, tmp_path: Path) -> None:
+    uri = store_with(tmp_path, FIVE).mlflow_tracking_uri
+    settings = stream_settings(broker, topic_prefix, tmp_path, mlflow_tracking_uri=uri, model_poll_ms=100)
     good = [version for version, kind in enumerate(FIVE, 1) if kind is VersionKind.GOOD]
     with served(settings, tmp_path) as service, load(service.address, CLIENTS) as asked:
         for turn, version in enumerate([2, 3, 4, 5, 1], 1):

@@ -11,6 +11,7 @@ from contract.models.bundle import REFERENCE_ARTIFACT
 from contract.schema import load_schema
 from monitor.reports.reference import ReferenceCache
 from tests.support.messages import features
+from tests.support.mlflow.store import store_in
 
 SCHEMA = load_schema("bank_churn")
 MODEL = ModelRef("churn & bank", 1)
@@ -23,14 +24,15 @@ def reference_frame(rows: int = 30) -> pd.DataFrame:
 
 @pytest.fixture
 def uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.chdir(tmp_path)  # MLflow puts artifacts of a database store beside the process
-    return f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.chdir(tmp_path)
+    return store_in(tmp_path).mlflow_tracking_uri
 
 
 def register(uri: str, frame: pd.DataFrame | None, tmp_path: Path) -> str:
     """A registered version, with ``frame`` as its run's reference sample; the run's id."""
     client = MlflowClient(uri)
-    run_id = str(client.create_run("0").info.run_id)
+    (experiment,) = [each for each in client.search_experiments() if each.name == "churn training"]
+    run_id = str(client.create_run(experiment.experiment_id).info.run_id)
     if frame is not None:
         folder, _, name = REFERENCE_ARTIFACT.rpartition("/")
         frame.to_parquet(tmp_path / name)
@@ -69,7 +71,8 @@ def test_a_restart_while_mlflow_is_away_finds_the_reference(
 def test_another_registry_with_the_same_version_is_not_mistaken(uri: str, tmp_path: Path) -> None:
     register(uri, reference_frame(30), tmp_path)
     assert len(ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)) == 30
-    other = f"sqlite:///{tmp_path}/other.db"
+    (tmp_path / "other").mkdir()
+    other = store_in(tmp_path / "other").mlflow_tracking_uri
     register(other, reference_frame(40), tmp_path)
     assert len(ReferenceCache(other, tmp_path / "cache", SCHEMA).load(MODEL)) == 40
 
