@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contract.kafka.log_throttle import LogThrottle
 from scorer.rest.instruments import Instruments
 from scorer.rest.problems import ProblemError
 
@@ -20,6 +21,7 @@ _DRAINED = 10_000_000
 """Bytes of too large a body that are read and dropped: a client that is cut off may not see why."""
 _TOO_LARGE = "the body has more than {} bytes; send the records in several requests"
 _log = logging.getLogger("churnstream.service")
+_log.addFilter(LogThrottle(seconds=10))
 
 
 class MeasuringMiddleware:
@@ -47,8 +49,8 @@ class MeasuringMiddleware:
             await self._app(scope, receive, observed)
         except ClientDisconnect:
             status = _GONE
-        except Exception:
-            _log.exception("a request failed")
+        except Exception as error:
+            _log.exception("a request failed (%s)", type(error).__name__)
             if not status:
                 await ProblemError(500, "the service is at fault; its log says more").response()(
                     scope, receive, observed

@@ -34,7 +34,7 @@ _SAID = {
     415: "The body is not `application/json`, or it is compressed.",
     421: "The header `Host` has a name that is not known to be this service's (only without a token).",
     429: "Too much is in work already.",
-    500: "The service is at fault; its log says more.",
+    500: "The service is at fault; its log says more. `errors` names records that the model fails on.",
     503: "No model has been loaded yet, or Kafka has not acknowledged the request.",
 }
 _RETRIED = (429, 503)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from contract.errors import ChurnstreamError
 from scorer.serving.errors import (
     InvalidRequestError,
+    ModelFailureError,
     OverloadedError,
     RequestTooLargeError,
     ServingError,
@@ -25,6 +26,7 @@ _STATUS: dict[type[ServingError], int] = {
     UnknownRecordError: 404,
     RequestTooLargeError: 413,
     OverloadedError: 429,
+    ModelFailureError: 500,
     UnavailableError: 503,
 }
 _RETRIED = (429, 503)

@@ -1,5 +1,6 @@
 """The REST service's process: a bound port, the threads beside the server, and a stop that finishes what is in work."""
 
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from collections.abc import Callable
 import uvicorn
 
 from contract.errors import UserError
+from contract.kafka.log_throttle import LogThrottle
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import SystemClock
@@ -53,6 +55,8 @@ def serve(
     if stream_time:
         loops.append(stream_time.run)
     app = create_app(Parts(settings, schema, champion, make_sink, stream_time or WallTime(clock), clock), links)
+    # a line for each request that is none
+    logging.getLogger("uvicorn.error").addFilter(LogThrottle(seconds=10))
     # uvicorn raises the signal that ended it once more, for whoever handled it before
     stop_on_signals()
     with in_background(*loops):

@@ -47,6 +47,10 @@ class OverloadedError(ServingError):
     """Too much is in work; sent again in a second the request may be taken."""
 
 
+class ModelFailureError(ServingError):
+    """The model fails on the request; ``faults`` are of the records that it fails on alone."""
+
+
 class UnavailableError(ServingError):
     """What is needed for an answer is away; sent again in a second the request may have one."""
 

@@ -6,13 +6,16 @@ between requests. With Kafka, an answer that was given is on ``predictions``, an
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import msgspec
 
+from contract.kafka.log_throttle import LogThrottle
 from contract.messages import Label, ModelRef, Prediction, prediction_type
+from contract.rejection import Reason
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import Clock
@@ -20,11 +23,17 @@ from scorer.models.explain import Explanation, NotExplainableError, explainer
 from scorer.models.loaded import Model
 from scorer.models.swap import Champion, Serving
 from scorer.serving.admission import Admission
-from scorer.serving.errors import InvalidRequestError, NoModelError, UnavailableError
+from scorer.serving.errors import InvalidRequestError, ModelFailureError, NoModelError, RecordFault, UnavailableError
+from scorer.serving.failures import MOST_NAMED, not_scorable
 from scorer.serving.micro_batch import BatchAnswer, MicroBatcher
 from scorer.serving.request_time import RequestTime, TimeBounds
 from scorer.serving.requests import LabelRequest, ScoringRequest, check_requests, customer_of
 from scorer.serving.sinks import Sink
+
+_log = logging.getLogger("churnstream.predictor")
+_log.addFilter(LogThrottle(seconds=10))
+_SHOWN = 200  # characters of what a model says
+_LEFT_OUT = "send the others without it; whoever runs the service finds the model's failure in its log"
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,6 @@ class Predictor:
 
         Raises:
             ServingError: there is no answer.
-            Exception: the model failed on these records.
         """
         check_requests(records, partial(self._bounds.check_record, now=self._parts.clock.now(), newest=self._newest()))
         with self._admission.enter(len(records)):
@@ -105,7 +113,6 @@ class Predictor:
 
         Raises:
             ServingError: there is no answer.
-            Exception: the model failed on these records.
         """
         check_requests(records, partial(self._bounds.check_record, now=self._parts.clock.now(), newest=None))
         with self._admission.enter(len(records)):
@@ -158,7 +165,25 @@ class Predictor:
         return request_time.newest
 
     async def _score(self, records: Sequence[ScoringRequest]) -> BatchAnswer[Model]:
-        return await self._batcher.score([record.features for record in records])
+        features = [record.features for record in records]
+        try:
+            return await self._batcher.score(features)
+        except NoModelError:
+            raise
+        except Exception as error:  # a foreign model raises what it likes
+            raise await self._failure(features, error) from error
+
+    async def _failure(self, features: Sequence[msgspec.Struct], error: Exception) -> ModelFailureError:
+        model = self.serving.model
+        title, name = f"{model.ref.name} v{model.ref.version}", type(error).__name__
+        _log.error("%s fails on a request: %s: %s", title, name, str(error).partition("\n")[0][:_SHOWN])
+        # on another thread than scores, so that other requests do not wait for it
+        places = await asyncio.to_thread(not_scorable, model, features)
+        faults = [RecordFault(place, "", Reason.NOT_SCORABLE, "object", _LEFT_OUT) for place in places]
+        if not places or len(places) == len(features):
+            return ModelFailureError("the service is at fault; its log says more", faults)
+        count = f"{'at least ' if len(places) == MOST_NAMED else ''}{len(places)} of the {len(features)} records"
+        return ModelFailureError(f"the model fails on {count}, see errors; send the others without them", faults)
 
     def _predictions(
         self, records: Sequence[ScoringRequest], answer: BatchAnswer[Model]
