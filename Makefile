@@ -22,9 +22,18 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## replay, score, join and monitor a simulated month; DATA=table.csv, ARGS="--rows 4000"
 	$(BIN)/churnstream demo $(if $(DATA),--data "$(DATA)") $(ARGS)
 
-# two at a time: most tests wait for a broker's time-outs; a module's tests stay together for what they share
+# Without ARGS the unit tests come first, so that a slip is told soon. They keep the processors busy; of the others many
+# wait for a broker's time-outs. A module's tests stay together for what they share, and modules in their order, in which
+# the longest come first.
+PYTEST = BROKER="$(BROKER)" $(BIN)/python -m pytest --dist loadscope --no-loadscope-reorder --ignore tests/compose
+
 test: $(STAMP) ## all tests; ARGS="tests/unit -x", BROKER=docker, KAFKA_BOOTSTRAP_SERVERS=host:port
-	BROKER="$(BROKER)" $(BIN)/python -m pytest -n 2 --dist loadscope --ignore tests/compose $(ARGS)
+ifeq ($(ARGS),)
+	$(PYTEST) -n 2 tests/unit
+	$(PYTEST) -n 3 --ignore tests/unit
+else
+	$(PYTEST) -n 3 $(ARGS)
+endif
 
 test-long: export CHURNSTREAM_LONG_TESTS = 1
 test-long: export PYTEST_ADDOPTS = --timeout 3600

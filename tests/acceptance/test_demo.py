@@ -12,9 +12,11 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
+from tests.support.paths import ROOT
 from tests.support.polling import eventually
 
 MARK = "TEST_DEMO_MARK"
+DEMO = [sys.executable, "-m", "churnstream", "demo", "--rows", "4000", "--dir", "runs"]
 
 
 @pytest.fixture
@@ -23,7 +25,13 @@ def mark(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def start(arguments: list[str], folder: Path, mark: str) -> "subprocess.Popen[str]":
+def by_make(arguments: str) -> list[str]:
+    """The README's ``make demo`` with the packages that the tests have, in any folder."""
+    commands = Path(sys.executable).parent
+    return ["make", "-f", os.fspath(ROOT / "Makefile"), "-o", ".venv/installed", f"BIN={commands}", "demo", arguments]
+
+
+def start(command: list[str], folder: Path, mark: str) -> "subprocess.Popen[str]":
     # what is set for another stream must not reach the demo
     other = {
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
@@ -33,7 +41,7 @@ def start(arguments: list[str], folder: Path, mark: str) -> "subprocess.Popen[st
     }
     (folder / ".env").write_text("CHURNSTREAM_PARTITIONS=1\nKAFKA_SASL_USERNAME=nobody\n")
     return subprocess.Popen(
-        [sys.executable, "-m", "churnstream", "demo", "--dir", "runs", *arguments],
+        command,
         cwd=folder,
         env={**os.environ, **other, MARK: mark, "COLUMNS": "120"},
         stdout=subprocess.PIPE,
@@ -62,7 +70,7 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 @pytest.mark.timeout(400)
 def test_the_demo_measures_a_month_and_ends_without_a_trace(tmp_path: Path, mark: str) -> None:
-    demo = start(["--rows", "4000"], tmp_path, mark)
+    demo = start(by_make("ARGS=--rows 4000 --dir runs"), tmp_path, mark)
     output, _ = demo.communicate(timeout=350)
     assert demo.returncode == 0, output
     assert "4,000 records replayed, 4,000 predictions, 4,000 outcomes, 0 dead letters" in output
@@ -88,7 +96,7 @@ def test_the_demo_measures_a_month_and_ends_without_a_trace(tmp_path: Path, mark
 
 @pytest.fixture
 def interrupted(tmp_path: Path, mark: str) -> Iterator["subprocess.Popen[str]"]:
-    demo = start(["--rows", "4000"], tmp_path, mark)
+    demo = start(DEMO, tmp_path, mark)
     yield demo
     demo.kill()
     demo.communicate()
@@ -121,7 +129,7 @@ def test_a_killed_demo_takes_its_children_along(
 
 
 def test_a_table_that_is_not_there_is_a_clear_error(tmp_path: Path, mark: str) -> None:
-    demo = start(["--data", "nowhere.csv"], tmp_path, mark)
+    demo = start([*DEMO, "--data", "nowhere.csv"], tmp_path, mark)
     output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 2
     assert output.startswith("error: --data nowhere.csv")
