@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, precisio
 from contract.messages import Estimate
 from monitor import panes
 from monitor.timeline.estimate import estimate
+from tests.support.sizes import size
 from tests.unit.monitor.timeline.test_metrics import summarise
 
 METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "brier")
@@ -42,7 +43,7 @@ def test_the_expected_confusion_matrix_is_the_mean_over_all_labellings() -> None
 @pytest.mark.parametrize("threshold", [0.4, 0.15])
 def test_intervals_cover_and_estimates_come_near_the_floor(threshold: float) -> None:
     generator = np.random.default_rng(42)
-    windows = 600
+    windows = size(ci=300, full=600)
     errors: dict[str, list[float]] = {metric: [] for metric in METRICS}
     covered = dict.fromkeys(METRICS, 0)
     p = _churn_like(generator, 1_000)
