@@ -30,7 +30,7 @@ _SAID = {
     401: "The bearer token is missing or wrong.",
     404: "A label's record is not known here (only without Kafka).",
     408: "The body has not come in time.",
-    413: "The body is too large.",
+    413: "The body is too large, or a record's prediction is; `errors` names such records.",
     415: "The body is not `application/json`, or it is compressed.",
     421: "The header `Host` has a name that is not known to be this service's (only without a token).",
     429: "Too much is in work already.",

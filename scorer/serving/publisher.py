@@ -30,6 +30,10 @@ class UnacknowledgedError(ChurnstreamError):
     """Kafka has not taken the messages, as far as is known."""
 
 
+class MessageRefusedError(ChurnstreamError):
+    """A message is larger than the client or the broker takes: sent again it would be refused again."""
+
+
 class Outgoing(NamedTuple):
     """One message: the topic's full name, key and value."""
 
@@ -63,6 +67,7 @@ class Publisher:
 
         Raises:
             UnacknowledgedError: it has not, within ``acknowledge_timeout_ms``.
+            MessageRefusedError: one of them is too large for it.
         """
         if not self.reachable:
             raise UnacknowledgedError("Kafka does not answer")
@@ -75,12 +80,12 @@ class Publisher:
                 raise UnacknowledgedError(f"{sent} of {len(messages)} messages could be queued") from None
             except KafkaException as error:
                 self._broken = self._broken or _is_fatal(error)
-                raise UnacknowledgedError(error.args[0].str()) from None
+                raise _refused(error.args[0]) from None
         failure = await acknowledged
         if failure is not None:
             self.reachable = self.reachable and not failure.retriable() and failure.code() != KafkaError._MSG_TIMED_OUT
             self._broken = self._broken or failure.fatal()
-            raise UnacknowledgedError(failure.str())
+            raise _refused(failure)
 
     def close(self) -> None:
         """Let go of the connections, once what was sent has been delivered or given up."""
@@ -136,6 +141,11 @@ class _Delivery:
     def _tell(self) -> None:
         if not self._acknowledged.done():  # its client has gone
             self._acknowledged.set_result(self._failure)
+
+
+def _refused(error: KafkaError) -> UnacknowledgedError | MessageRefusedError:
+    too_large = error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
+    return MessageRefusedError(error.str()) if too_large else UnacknowledgedError(error.str())
 
 
 def _is_fatal(error: KafkaException) -> bool:

@@ -9,7 +9,7 @@ from contract.settings import Settings
 from contract.topics import LABELS, MAX_VALUE_BYTES, PREDICTIONS
 from scorer.serving.errors import RecordFault, RequestTooLargeError, UnavailableError, UnknownRecordError
 from scorer.serving.live_metrics import LiveMetrics
-from scorer.serving.publisher import Outgoing, Publisher, UnacknowledgedError
+from scorer.serving.publisher import MessageRefusedError, Outgoing, Publisher, UnacknowledgedError
 
 
 class Sink(Protocol):
@@ -47,13 +47,22 @@ class StreamSink:
 
     async def take(self, predictions: Sequence[Prediction], labels: Sequence[Label]) -> None:
         messages = [Outgoing(self._predictions, one.customer_id.encode(), encode(one)) for one in predictions]
-        if any(len(message.value) > MAX_VALUE_BYTES for message in messages):
-            raise RequestTooLargeError(
-                f"a record has more than {MAX_VALUE_BYTES} bytes, which is more than the stream takes"
-            )
+        faults = [
+            _too_large(index, len(message.value))
+            for index, message in enumerate(messages)
+            if len(message.value) > MAX_VALUE_BYTES
+        ]
+        if faults:
+            raise RequestTooLargeError("a record is larger than the stream takes; see errors", faults)
+        # its two ids bound a label's size to some kilobytes
         messages += [Outgoing(self._labels, one.customer_id.encode(), encode(one)) for one in labels]
         try:
             await self._publisher.publish(messages)
+        except MessageRefusedError as error:
+            raise RequestTooLargeError(
+                f"Kafka takes no message of this size ({error}); send shorter texts, or raise max.message.bytes of "
+                f"{self._predictions} and its broker"
+            ) from None
         except UnacknowledgedError as error:
             raise UnavailableError(
                 f"Kafka has not acknowledged the request ({error}); try again, under the same record_id if you gave "
@@ -62,6 +71,16 @@ class StreamSink:
 
     def close(self) -> None:
         self._publisher.close()
+
+
+def _too_large(index: int, size: int) -> RecordFault:
+    return RecordFault(
+        index,
+        "",
+        Reason.TOO_LARGE,
+        "object",
+        f"its prediction has {size} bytes, at most {MAX_VALUE_BYTES} are taken; shorten its texts",
+    )
 
 
 class LocalSink:

@@ -12,11 +12,12 @@ from confluent_kafka import KafkaError, KafkaException
 from contract.settings import Settings, load_settings
 from contract.topics import PREDICTIONS
 from scorer.serving import publisher
-from scorer.serving.publisher import Outgoing, Publisher, UnacknowledgedError
+from scorer.serving.publisher import MessageRefusedError, Outgoing, Publisher, UnacknowledgedError
 from tests.support.polling import eventually
 
 OnDelivery = Callable[[KafkaError | None, object], None]
 TIMED_OUT = KafkaError(KafkaError._MSG_TIMED_OUT)
+TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
 FATAL = KafkaError(KafkaError._FATAL, "lost its log", fatal=True)
 
 
@@ -98,6 +99,19 @@ def test_one_message_that_fails_fails_its_request(place: int, monkeypatch: pytes
 def test_a_message_that_is_not_queued_fails_its_request(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnacknowledgedError):
         run([FakeProducer([None, error])], lambda box: box.publish(messages(3)), monkeypatch)
+
+
+@pytest.mark.parametrize("outcome", [TOO_LARGE, KafkaException(TOO_LARGE)], ids=["by the broker", "by the client"])
+def test_a_message_that_is_too_large_is_no_outage(
+    outcome: KafkaError | Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(box: Publisher) -> None:
+        with pytest.raises(MessageRefusedError):
+            await box.publish(messages(1))
+        assert box.reachable
+        await box.publish(messages(1))
+
+    run([FakeProducer([outcome])], work, monkeypatch)
 
 
 def test_while_kafka_is_away_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
