@@ -1,5 +1,5 @@
 """``python -m churnstream``: the same as the command ``churnstream``."""
 
-from churnstream.cli import main
+from churnstream.start import main
 
 main()

@@ -1,7 +1,9 @@
 """The command ``churnstream``. Commands import what they need when they run, so that ``--help`` is instant."""
 
+import io
 import os
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -11,7 +13,9 @@ from churnstream.commands import demo as demo_cli
 from churnstream.commands import kafka as kafka_cli
 from churnstream.commands import reset as reset_cli
 from churnstream.commands import stack as stack_cli
+from churnstream.failures import explained
 from contract.errors import UserError
+from contract.masking import without_secrets
 from monitor import cli as monitor_cli
 from producer import cli as producer_cli
 from scorer import cli as scorer_cli
@@ -67,7 +71,15 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line. A user's mistake is one message on stderr and exit code 2, Ctrl-C exit code 130."""
+    """Run the command line.
+
+    A user's mistake, a full disk and the like are one message on stderr and exit code 2, Ctrl-C is exit code 130. What
+    else goes wrong is a traceback and exit code 1. No secret is in either.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal that lacks a sign must not end a command
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     for name, value in TELEMETRY_OFF.items():
         os.environ.setdefault(name, value)
     try:
@@ -75,3 +87,10 @@ def main() -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        line = explained(error)
+        told = traceback.format_exc() if line is None else f"error: {line}\n"
+        print(without_secrets(told), end="", file=sys.stderr)
+        sys.exit(1 if line is None else 2)

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from contract.errors import UserError
 from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS, admin_client
 from contract.kafka.provision import ensure_topics, misfits
+from contract.masking import without_secrets
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS
@@ -102,16 +103,19 @@ def _clock(settings: Settings, admin: AdminClient) -> str:
 
 
 def _registry(settings: Settings) -> str:
-    from contract.models.mlflow_access import mlflow_client
+    from contract.models.registry import registry_client
 
     uri = settings.mlflow_tracking_uri
     try:
-        client = mlflow_client(uri)
+        # a database that is not there is not made by looking for it
+        client = registry_client(settings)
         models = client.search_registered_models(max_results=100)
+    except UserError:
+        raise
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"MLflow at {uri} does not answer ({reason}); start it, or set MLFLOW_TRACKING_URI") from None
-    return f"MLflow at {uri}, {len(models)} registered models"
+    return f"MLflow at {without_secrets(uri)}, {len(models)} registered models"
 
 
 def _model(settings: Settings) -> str:

@@ -3,21 +3,23 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contract.durations import DAY, HOUR, Duration
 from contract.errors import UserError
+from contract.variables import kafka_properties, meant, without_services
 
-KAFKA_PREFIX = "KAFKA_"
-_PROPERTIES_VARIABLE = "CHURNSTREAM_KAFKA"
-_BROKER_SIDE = re.compile(r"KAFKA_(HOME|OPTS|HEAP_OPTS|JVM_.*|LOG4J_.*|LOG_DIRS?|GC_.*|JMX_.*|DEBUG|CLASSPATH)")
+_PREFIX = "CHURNSTREAM_"
+_PROPERTIES_VARIABLE = f"{_PREFIX}KAFKA"
+# variables of single commands and of the compose file, by which nothing here is set
+_OTHERS = {"data", "rows", "replay_seconds", "reports", "reports_published", "mlflow_published", "kafka_libs"}
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
 _HOST_NAME = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
@@ -78,7 +80,7 @@ class Settings(BaseSettings):
     """All that a worker can be told. Durations are event time in ms unless the description says otherwise."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CHURNSTREAM_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True, populate_by_name=True
     )
 
     dataset: str = Field("bank_churn", description="name of a shipped schema, or the path of a TOML file")
@@ -153,6 +155,22 @@ class Settings(BaseSettings):
 
     kafka: dict[str, str] = Field(default_factory=dict, description="librdkafka properties, from KAFKA_… variables")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        _settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Pydantic's own, blind to what Kubernetes makes of a Service's name (``CHURNSTREAM_HTTP_PORT=tcp://…``)."""
+        sources = (init_settings, env_settings, dotenv_settings, file_secret_settings)
+        for source in sources:
+            if isinstance(source, EnvSettingsSource):
+                source.env_vars = without_services(source.env_vars)
+        return sources
+
     def topic(self, name: str) -> str:
         """The full name of one of our topics or consumer groups."""
         return f"{self.topic_prefix}{name}"
@@ -170,6 +188,7 @@ def load_settings(**flags: Any) -> Settings:
         raise UserError(
             f"{_PROPERTIES_VARIABLE} is not read; give each librdkafka property a variable, such as KAFKA_LINGER_MS"
         )
+    _refuse_mistyped(without_services(environment))
     kafka = kafka_properties(environment) | given.pop("kafka", {})
     try:
         settings = Settings(**given, kafka=kafka)
@@ -182,16 +201,13 @@ def load_settings(**flags: Any) -> Settings:
     return settings
 
 
-def kafka_properties(environment: Mapping[str, str]) -> dict[str, str]:
-    """librdkafka properties in ``KAFKA_…`` variables: ``KAFKA_SASL_USERNAME`` is ``sasl.username``.
-
-    Variables of Kafka's own start scripts (``KAFKA_HEAP_OPTS`` and the like) are none.
-    """
-    return {
-        name.removeprefix(KAFKA_PREFIX).lower().replace("_", "."): value
-        for name, value in environment.items()
-        if name.startswith(KAFKA_PREFIX) and not _BROKER_SIDE.fullmatch(name)
-    }
+def _refuse_mistyped(environment: Iterable[str]) -> None:
+    """What is near to none of our variables is let be, because others may use the prefix, too."""
+    known = Settings.model_fields.keys() | _OTHERS
+    for name in environment:
+        ending = name.removeprefix(_PREFIX).lower()
+        if name.startswith(_PREFIX) and ending not in known and (near := meant(ending, Settings.model_fields)):
+            raise UserError(f"variable {name} is not known; write {_PREFIX}{near.upper()}, or unset it")
 
 
 def _dotenv() -> dict[str, str]:

@@ -33,6 +33,7 @@ def serve(
     requests are joined and measured as the stream is. Try it at /docs. CHURNSTREAM_HTTP_TOKEN sets a bearer token.
     Ctrl-C or SIGTERM finishes the requests in work.
     """
+    from contract.masking import public_address
     from contract.schema import load_schema
     from contract.settings import load_settings
     from contract.worker.process import configure_logging, start_worker
@@ -57,7 +58,7 @@ def serve(
     uri = settings.mlflow_tracking_uri
     pages = {
         "API: try it": "/docs",
-        "Metric timelines in MLflow": mlflow_published or (uri if uri.startswith("http") else None),
+        "Metric timelines in MLflow": mlflow_published or (public_address(uri) if uri.startswith("http") else None),
         "Drift reports": reports_published,
     }
     run(

@@ -62,6 +62,7 @@ def doctor(
     Exit code 1 if anything is wrong.
     """
     from rich.console import Console
+    from rich.markup import escape
 
     from churnstream.doctor import examine
     from contract.settings import load_settings
@@ -71,9 +72,11 @@ def doctor(
     for finding in examine(load_settings(topic_prefix=topic_prefix, partitions=partitions), create_topics):
         ill = ill or not finding.well
         console.print(
-            f"[{'green]ok  ' if finding.well else 'red]FAIL'}[/] {finding.name:9}", finding.found, soft_wrap=True
+            f"[{'green]ok  ' if finding.well else 'red]FAIL'}[/] {finding.name:9}",
+            escape(finding.found),
+            soft_wrap=True,
         )
         if finding.remedy:
-            console.print(f"               → {finding.remedy}", soft_wrap=True)
+            console.print(f"               → {escape(finding.remedy)}", soft_wrap=True)
     if ill:
         raise typer.Exit(1)

@@ -8,9 +8,9 @@ from uuid import uuid4
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from contract.errors import UserError
 from contract.kafka.log_throttle import LogThrottle
-from contract.settings import KAFKA_PREFIX, Settings
+from contract.kafka.properties import refuse_reserved, refused
+from contract.settings import Settings
 from contract.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES
 
 DEFAULT_BOOTSTRAP_SERVERS = "127.0.0.1:9092"
@@ -18,13 +18,19 @@ Client = TypeVar("Client")
 _log = logging.getLogger("churnstream.kafka")
 # a client whose broker is away says so twenty times a second
 _log.addFilter(LogThrottle(seconds=10))
+# every client is given all of the user's properties, and says which are of no use to it
+_log.addFilter(lambda record: "will be ignored by this" not in record.getMessage())
 
 
 def client_config(settings: Settings) -> dict[str, Any]:
     """What every client shares: where the broker is, and the user's own properties.
 
     librdkafka's complaints go to the log ``churnstream.kafka``, not to the terminal.
+
+    Raises:
+        UserError: the user has set a property of which a guarantee of ours needs a value of its own.
     """
+    refuse_reserved(settings.kafka)
     return {"bootstrap.servers": DEFAULT_BOOTSTRAP_SERVERS, **settings.kafka, "logger": _log}
 
 
@@ -66,6 +72,9 @@ def committed_consumer(settings: Settings, group: str) -> Consumer:
         "queued.max.messages.kbytes": 131_072,
         # a position that is set anew (after a rebalance, an aborted batch) takes effect after the fetch under way
         "fetch.wait.max.ms": 100,
+        "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
+        "heartbeat.interval.ms": max(settings.session_timeout_ms // 4, 250),
+        "max.poll.interval.ms": max(300_000, settings.session_timeout_ms),
     }
     guarantees: dict[str, Any] = {
         "group.id": settings.topic(group),
@@ -74,11 +83,8 @@ def committed_consumer(settings: Settings, group: str) -> Consumer:
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
         "session.timeout.ms": settings.session_timeout_ms,
-        "heartbeat.interval.ms": max(settings.session_timeout_ms // 4, 250),
-        "max.poll.interval.ms": max(300_000, settings.session_timeout_ms),
         # range: partition p of one topic goes to the worker that has p of the other
         "partition.assignment.strategy": "range",
-        "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
     }
     if settings.instance:
         guarantees["group.instance.id"] = f"{settings.topic(group)}-{settings.instance}"
@@ -115,7 +121,5 @@ def build_client(make: Callable[[dict[str, Any]], Client], config: dict[str, Any
     try:
         return make(config)
     except KafkaException as error:
-        raise UserError(
-            f"Kafka client property refused: {error.args[0].str()}; check the {KAFKA_PREFIX}… variables in the "
-            f"environment and in .env (KAFKA_SASL_USERNAME is sasl.username)"
-        ) from None
+        own = {name: value for name, value in config.items() if isinstance(value, str)}
+        raise refused(error.args[0].str(), own) from None

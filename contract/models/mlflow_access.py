@@ -4,6 +4,8 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from contract.errors import UserError
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -15,6 +17,16 @@ _ENVIRONMENT = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     # a line with a link on standard output whenever a run on a server ends
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+
+# packages that are called otherwise than the module that is missing
+_PACKAGES = {
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+    "azure": "azure-storage-blob",
+    "google": "google-cloud-storage",
 }
 
 
@@ -30,6 +42,7 @@ def mlflow_client(tracking_uri: str) -> "MlflowClient":
     Unless the user has set MLflow's variables, this process retries once, waits 30 s at most, and logs warnings only.
 
     Raises:
+        UserError: the driver of the database is not installed.
         mlflow.exceptions.MlflowException, sqlalchemy.exc.SQLAlchemyError: a database cannot be opened. (A server is not
             contacted yet.)
     """
@@ -38,4 +51,21 @@ def mlflow_client(tracking_uri: str) -> "MlflowClient":
 
     for logger in ("mlflow", "alembic"):
         logging.getLogger(logger).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
-    return MlflowClient(tracking_uri, registry_uri=tracking_uri)
+    # each attempt of its own is a line; who asks says once that MLflow is away
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    try:
+        return MlflowClient(tracking_uri, registry_uri=tracking_uri)
+    except ImportError as error:
+        raise missing_package(tracking_uri, error) from error
+
+
+def missing_package(uri: str, error: ImportError) -> UserError:
+    """What a user is told when a store of MLflow's needs a package that is not installed."""
+    module = (error.name or "").partition(".")[0]
+    if not module:
+        return UserError(f"MLflow cannot use {uri} ({error}); install what it needs")
+    package = _PACKAGES.get(module, module)
+    return UserError(
+        f"MLflow at {uri} (MLFLOW_TRACKING_URI) needs the Python package {module}, which is not installed; run: pip "
+        f"install '{package}'"
+    )

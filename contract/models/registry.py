@@ -18,7 +18,7 @@ import pandas as pd
 
 from contract.errors import UserError
 from contract.models.bundle import ModelCard, read_card
-from contract.models.mlflow_access import configure_mlflow, mlflow_client
+from contract.models.mlflow_access import configure_mlflow, missing_package, mlflow_client
 from contract.records import columns_frame
 from contract.schema import Schema
 from contract.settings import Settings
@@ -105,7 +105,8 @@ def registry_outages() -> tuple[type[Exception], ...]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    return MlflowException, SQLAlchemyError, OSError
+    # a store of artifacts such as S3 asks for its package when the first file is fetched
+    return MlflowException, SQLAlchemyError, OSError, ImportError
 
 
 def find_version(client: "MlflowClient", settings: Settings, version: int | None = None) -> int | None:
@@ -188,7 +189,9 @@ def model_title(settings: Settings, version: int) -> str:
 
 def out_of_reach(settings: Settings, error: Exception) -> UserError:
     """What a user is told when MLflow does not answer."""
-    reason = str(error).partition("\n")[0]
+    if isinstance(error, ImportError):
+        return missing_package(settings.mlflow_tracking_uri, error)
+    reason = str(error).strip().partition("\n")[0]
     return UserError(
         f"the model registry {settings.mlflow_tracking_uri} cannot be used ({reason}); start MLflow, or check "
         f"--tracking-uri and MLFLOW_TRACKING_URI"

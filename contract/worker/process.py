@@ -12,6 +12,7 @@ from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
 from contract.kafka.transactions import FencedError
+from contract.masking import without_secrets
 from contract.schema import Schema, load_schema
 from contract.settings import Settings, load_settings
 
@@ -66,9 +67,16 @@ def in_background(*loops: Callable[[threading.Event], None]) -> Iterator[None]:
             thread.join(_GRACE_SECONDS)
 
 
+class _MaskedFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(super().format(record))
+
+
 def configure_logging(verbose: bool) -> None:
-    """Our own messages to standard error, from INFO up where ``verbose``, else from WARNING up."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    """Our own messages to standard error, from INFO up where ``verbose``, else from WARNING up, without secrets."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_MaskedFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("churnstream").setLevel(logging.INFO if verbose else logging.WARNING)
 
 

@@ -7,7 +7,6 @@ tables, because their changelogs would be a second copy of our topics; no web se
 own.
 """
 
-import ssl
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,11 @@ import mode
 from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
-from yarl import URL
 
 from contract.errors import UserError
-from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS
 from contract.settings import Settings
 from contract.topics import MAX_MESSAGE_BYTES
+from monitor.timeline.kafka_properties import broker_urls, credentials, tuning
 
 GROUP = "timeline"
 
@@ -89,10 +87,9 @@ def create_app(settings: Settings, data_dir: Path) -> faust.App:
     seconds = settings.session_timeout_ms / 1_000
     app = faust.App(
         settings.topic(GROUP),
-        broker=_broker_urls(settings),
-        broker_credentials=_credentials(settings.kafka),
+        broker=broker_urls(settings.kafka),
+        broker_credentials=credentials(settings.kafka),
         broker_session_timeout=seconds,
-        broker_heartbeat_interval=max(seconds / 4, 0.25),
         broker_request_timeout=max(settings.request_timeout_ms / 1_000, seconds + 1),
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
@@ -107,37 +104,7 @@ def create_app(settings: Settings, data_dir: Path) -> faust.App:
         store="memory://",
         datadir=data_dir,
         autodiscover=False,
+        **({"broker_heartbeat_interval": max(seconds / 4, 0.25)} | tuning(settings.kafka)),
     )
     app.transport = _Transport(app.conf.broker_consumer, app)
     return app
-
-
-def _broker_urls(settings: Settings) -> list[URL]:
-    servers = settings.kafka.get("bootstrap.servers", DEFAULT_BOOTSTRAP_SERVERS)
-    return [URL(f"kafka://{server.strip()}") for server in servers.split(",")]
-
-
-def _credentials(kafka: dict[str, str]) -> Any:
-    """Faust's form of librdkafka's security properties."""
-    protocol = kafka.get("security.protocol", "plaintext").lower()
-    if protocol == "plaintext":
-        return None
-    context = ssl.create_default_context(cafile=kafka.get("ssl.ca.location")) if "ssl" in protocol else None
-    if context is not None and "ssl.certificate.location" in kafka:
-        context.load_cert_chain(
-            kafka["ssl.certificate.location"], kafka.get("ssl.key.location"), kafka.get("ssl.key.password")
-        )
-    if protocol == "ssl":
-        return faust.SSLCredentials(context)
-    mechanism = kafka.get("sasl.mechanism", kafka.get("sasl.mechanisms", "PLAIN")).upper()
-    if mechanism not in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"):
-        raise UserError(
-            f"sasl.mechanism {mechanism!r} (KAFKA_SASL_MECHANISM) is not known to the monitor; "
-            f"give it PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
-        )
-    return faust.SASLCredentials(
-        username=kafka.get("sasl.username"),
-        password=kafka.get("sasl.password"),
-        mechanism=mechanism,
-        ssl_context=context,
-    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contract.masking import public_address
 from contract.models.experiments import open_experiment
 from contract.settings import Settings
 
@@ -83,8 +84,8 @@ def experiment(client: "MlflowClient") -> str:
 
 def where(settings: Settings, run: Run, artifact: str) -> str:
     """Where a person finds an artifact: a link into a server's pages, or the file where the store is a database."""
-    uri = settings.mlflow_tracking_uri
-    if uri.startswith("http"):
-        return f"{uri.rstrip('/')}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{artifact}"
+    server = public_address(settings.mlflow_tracking_uri).rstrip("/")
+    if server.startswith("http"):
+        return f"{server}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{artifact}"
     folder = str(run.client.get_run(run.run_id).info.artifact_uri).removeprefix("file://")
     return f"{folder}/{artifact}"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from contract.errors import UserError
-from contract.settings import default_state_dir, kafka_properties, load_settings
+from contract.settings import default_state_dir, load_settings
+from contract.variables import kafka_properties
 
 DAY = 86_400_000
 
