@@ -20,6 +20,8 @@ GROUPS = ("scorer", "join", "timeline")
 
 MAX_VALUE_BYTES = 1_000_000
 """A customer or label value above this size is dead-lettered as ``too-large``."""
+MAX_PREDICTION_BYTES = MAX_VALUE_BYTES + 10_000
+"""A prediction's value at most: the largest record with the answer, whose only long part is the model's name."""
 MAX_MESSAGE_BYTES = 10_000_000
 """What a topic takes, so that an oversized value can reach the scorer and the dead letters instead of vanishing."""
 MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 100_000

@@ -9,6 +9,7 @@ from contract.kafka.control import is_control
 from contract.messages import Label, Prediction, prediction_type
 from contract.rejection import RejectionError, check_event_time, check_key, decode
 from contract.schema import Schema
+from contract.topics import MAX_PREDICTION_BYTES, MAX_VALUE_BYTES
 
 
 class EndOfStream(NamedTuple):
@@ -33,19 +34,19 @@ class IncomingReader:
 
     def prediction(self, message: Message, now: int) -> Incoming:
         """A message of ``predictions``; ``now`` is wall time in ms, for plausibility only."""
-        return _read(message, self._prediction, now)
+        return _read(message, self._prediction, now, MAX_PREDICTION_BYTES)
 
     def label(self, message: Message, now: int) -> Incoming:
         """A message of ``labels``; ``now`` is wall time in ms, for plausibility only."""
-        return _read(message, self._label, now)
+        return _read(message, self._label, now, MAX_VALUE_BYTES)
 
 
-def _read(message: Message, decoder: "msgspec.json.Decoder[Prediction | Label]", now: int) -> Incoming:
+def _read(message: Message, decoder: "msgspec.json.Decoder[Prediction | Label]", now: int, max_bytes: int) -> Incoming:
     offset, key, value = message.offset() or 0, message.key(), message.value()
     if is_control(message):
         return Incoming(offset, key, value, EndOfStream())
     try:
-        content = decode(decoder, value)
+        content = decode(decoder, value, max_bytes)
         check_key(key, content.customer_id)
         check_event_time(content.event_time, now)
     except RejectionError as rejection:

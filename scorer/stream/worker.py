@@ -36,8 +36,9 @@ GROUP = "scorer"
 _BROKEN_SECONDS = 1.0
 """Between two tries with a model that scores nothing."""
 _log = logging.getLogger("churnstream.scorer")
+_failures_log = logging.getLogger("churnstream.scorer.failures")
 # a stream may have many records that a model fails on
-_log.addFilter(LogThrottle(seconds=10))
+_failures_log.addFilter(LogThrottle(seconds=10))
 
 
 @dataclass

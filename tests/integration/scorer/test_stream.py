@@ -2,19 +2,28 @@
 
 import json
 import os
+import random
 from pathlib import Path
 
 import pytest
 
 from contract.kafka.control import is_end_of_stream
-from contract.messages import ModelRef
+from contract.messages import ModelRef, Prediction
 from contract.schema import load_schema
 from contract.testing import ManualClock
-from contract.topics import CUSTOMERS, DEAD_LETTERS, MAX_MESSAGE_BYTES, PREDICTIONS
+from contract.topics import (
+    CUSTOMERS,
+    DEAD_LETTERS,
+    MAX_MESSAGE_BYTES,
+    MAX_PREDICTION_BYTES,
+    MAX_VALUE_BYTES,
+    PREDICTIONS,
+)
+from monitor.join.incoming import IncomingReader
 from scorer.stream.batch import MOST_FAILED_IN_A_ROW
 from scorer.stream.worker import ScorerWorker
 from scorer.testing import FaultyModel, LogisticModel
-from tests.support.kafka.topics import committed, end_stream, headers, send, stream_settings
+from tests.support.kafka.topics import allow_messages_of, committed, end_stream, headers, send, stream_settings
 from tests.support.messages import START, customer, encode, key
 from tests.support.polling import eventually
 from tests.support.running import running
@@ -116,6 +125,53 @@ def test_the_largest_value_that_the_topic_takes_does_not_stop_the_scorer(
     (letter,) = committed(settings, DEAD_LETTERS)
     assert letter.value() == largest
     assert headers(letter)["reason"] == "too-large"
+
+
+def of_size(i: int, size: int) -> bytes:
+    """A valid record of ``size`` bytes, whose salary has hundreds of thousands of random digits."""
+    value = encode(customer(i))
+    digits = "".join(random.Random(i).choices("0123456789", k=size - len(value)))
+    return value.replace(f"{10_000.0 + i}".encode(), f"{10_000.0 + i}{digits}".encode())
+
+
+def test_what_is_accepted_at_the_bound_can_be_read_where_it_is_published(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1)
+    records = [of_size(1, MAX_VALUE_BYTES), of_size(2, MAX_VALUE_BYTES + 1)]
+    assert [len(record) for record in records] == [MAX_VALUE_BYTES, MAX_VALUE_BYTES + 1]
+    send(settings, CUSTOMERS, [(key(customer(i)), record) for i, record in enumerate(records, start=1)])
+    model = LogisticModel(ref=ModelRef("\x01" * 256, 2**31 - 1))  # its name takes six bytes a letter
+    worker = ScorerWorker(settings, SCHEMA, lambda: [model], clock=ManualClock(NOW))
+    with running(worker):
+        eventually(lambda: (worker.stats.predictions, worker.stats.dead_letters) == (1, 1))
+    (prediction,) = committed(settings, PREDICTIONS)
+    assert MAX_VALUE_BYTES < len(prediction.value() or b"") <= MAX_PREDICTION_BYTES
+    assert isinstance(IncomingReader(SCHEMA).prediction(prediction, NOW).content, Prediction)
+    (letter,) = committed(settings, DEAD_LETTERS)
+    assert letter.value() == records[1]
+    assert headers(letter)["reason"] == "too-large"
+
+
+@pytest.mark.parametrize(("key_bytes", "value_bytes"), [(4, 12_000_000), (11_000_000, 1_000)], ids=["value", "key"])
+def test_a_message_too_large_for_our_topics_is_cut_in_its_dead_letter(
+    broker: str, topic_prefix: str, tmp_path: Path, key_bytes: int, value_bytes: int
+) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1)
+    # customers is somebody else's topic
+    allow_messages_of(settings, CUSTOMERS, 20_000_000)
+    large = os.urandom(key_bytes), os.urandom(value_bytes)
+    send(settings, CUSTOMERS, [large, (key(customer(2)), encode(customer(2)))], max_bytes=20_000_000)
+    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    with running(worker):
+        eventually(lambda: (worker.stats.predictions, worker.stats.dead_letters) == (1, 1), timeout=30)
+    (letter,) = committed(settings, DEAD_LETTERS)
+    said = headers(letter)
+    assert said["cut"] == ("key" if key_bytes > value_bytes else "value")
+    assert (said["original-key-bytes"], said["original-value-bytes"]) == (str(key_bytes), str(value_bytes))
+    assert (said["origin-topic"], said["origin-offset"]) == (settings.topic(CUSTOMERS), "0")
+    assert large[0].startswith(letter.key() or b"none")
+    assert large[1].startswith(letter.value() or b"none")
 
 
 def test_a_record_that_the_model_cannot_score_is_a_dead_letter_and_the_stream_goes_on(

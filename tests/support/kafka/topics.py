@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from contract.kafka.clients import admin_client
 from contract.kafka.control import end_of_stream_message
@@ -67,9 +67,24 @@ def shortest_session_timeout(broker: str) -> int:
     return max(int(allowed or 0), 2_000)
 
 
-def send(settings: Settings, topic: str, messages: Iterable[tuple[bytes | None, bytes | None]], **kw: Any) -> None:
-    """Send (key, value) pairs and wait until the broker has them."""
-    producer = _producer(settings)
+def allow_messages_of(settings: Settings, topic: str, max_bytes: int) -> None:
+    """Let a topic of ours take messages of ``max_bytes``, as one that somebody else made might."""
+    entry = ConfigEntry("max.message.bytes", str(max_bytes), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, settings.topic(topic), incremental_configs=[entry])
+    admin = admin_client(settings)
+    admin.incremental_alter_configs([resource])[resource].result(TIMEOUT)
+
+
+def send(
+    settings: Settings,
+    topic: str,
+    messages: Iterable[tuple[bytes | None, bytes | None]],
+    *,
+    max_bytes: int = 10_000_000,
+    **kw: Any,
+) -> None:
+    """Send (key, value) pairs, of ``max_bytes`` each at most, and wait until the broker has them."""
+    producer = _producer(settings, max_bytes)
     for key, value in messages:
         producer.produce(settings.topic(topic), key=key, value=value, **kw)
         producer.poll(0)
@@ -133,11 +148,11 @@ def group_lag(settings: Settings, group: str, topics: Iterable[str]) -> int:
         consumer.close()
 
 
-def _producer(settings: Settings) -> Producer:
+def _producer(settings: Settings, max_bytes: int) -> Producer:
     properties: dict[str, Any] = {
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
-        "message.max.bytes": 10_000_000,
+        "message.max.bytes": max_bytes,
         "linger.ms": 5,
     }
     return Producer(settings.kafka | properties)

@@ -1,20 +1,35 @@
 """A dead letter as a reader finds it."""
 
+import msgspec
 import pytest
+from confluent_kafka import Message
 
-from contract.kafka.dead_letters import produce_dead_letter
-from contract.rejection import Reason, RejectionError
+from contract.kafka.dead_letters import MAX_KEY_BYTES, produce_dead_letter
+from contract.messages import Label
+from contract.rejection import Reason, RejectionError, decode
 from contract.testing import MemoryLog
+from contract.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES
 from tests.support.kafka.topics import headers
+
+TOO_LARGE = RejectionError(Reason.TOO_LARGE, "x" * 5_000_000, "\U0001f600" * 5_000)
+
+
+def letter(
+    rejection: RejectionError,
+    key: bytes | None,
+    value: bytes | None,
+    origin: tuple[str, int, int] = ("customers", 3, 7),
+) -> Message:
+    log = MemoryLog({"dead-letters": 4})
+    produce_dead_letter(log.producer(), "dead-letters", rejection, key=key, value=value, origin=origin, time=17)
+    (message,) = log.messages("dead-letters")
+    return message
 
 
 @pytest.mark.parametrize(("key", "value"), [(b"c7", b"\xff\x00{"), (None, None), (b"", b"")])
 def test_bytes_reason_and_origin(key: bytes | None, value: bytes | None) -> None:
-    log = MemoryLog({"dead-letters": 4})
     rejection = RejectionError(Reason.OUT_OF_RANGE, "features.Age", "x" * 5_000)
-    origin = ("customers", 3, 2**40)
-    produce_dead_letter(log.producer(), "dead-letters", rejection, key=key, value=value, origin=origin, time=17)
-    (message,) = log.messages("dead-letters")
+    message = letter(rejection, key, value, ("customers", 3, 2**40))
     assert (message.key(), message.value(), message.partition()) == (key, value, 3)
     assert headers(message) == {
         "reason": "out-of-range",
@@ -26,3 +41,45 @@ def test_bytes_reason_and_origin(key: bytes | None, value: bytes | None) -> None
         "origin-offset": str(2**40),
         "time": "17",
     }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "cut"),
+    [
+        (0, MAX_MESSAGE_BYTES, None),
+        (8, MAX_MESSAGE_BYTES - 8, None),
+        (MAX_MESSAGE_BYTES, 0, None),
+        (0, MAX_MESSAGE_BYTES + 1, "value"),
+        (8, MAX_MESSAGE_BYTES - 7, "value"),
+        (8, 60_000_000, "value"),
+        (MAX_MESSAGE_BYTES + 1, 0, "key"),
+        (20_000_000, 20_000_000, "key,value"),
+        (MAX_KEY_BYTES + 1, MAX_MESSAGE_BYTES, "key,value"),
+    ],
+)
+def test_what_our_topic_does_not_take_is_cut_and_that_is_said(key: int, value: int, cut: str | None) -> None:
+    message = letter(TOO_LARGE, b"k" * key, b"v" * value)
+    said = headers(message)
+    lengths = len(message.key() or b""), len(message.value() or b"")
+    # ten bytes and more are what Kafka adds to a header
+    added = sum(len(name) + len(text.encode()) + 20 for name, text in said.items())
+    assert sum(lengths) + added < MAX_DEAD_LETTER_BYTES - 1_000
+    assert said.get("cut") == cut
+    if cut is None:
+        assert lengths == (key, value)
+        assert "original-value-bytes" not in said
+    else:
+        assert (said["original-key-bytes"], said["original-value-bytes"]) == (str(key), str(value))
+        assert sum(lengths) <= MAX_MESSAGE_BYTES
+    assert (said["origin-topic"], said["origin-partition"], said["origin-offset"]) == ("customers", "3", "7")
+
+
+def test_what_is_not_there_stays_so_when_the_rest_is_cut() -> None:
+    assert letter(TOO_LARGE, None, b"v" * 20_000_000).key() is None
+    assert letter(TOO_LARGE, b"k" * 20_000_000, None).value() is None
+
+
+def test_a_field_that_utf8_cannot_say_is_said_all_the_same() -> None:
+    with pytest.raises(RejectionError) as raised:
+        decode(msgspec.json.Decoder(Label), b'{"\\ud800": NaN}')
+    assert headers(letter(raised.value, b"", b""))["field"] == "?"

@@ -99,6 +99,7 @@ def _is_number(value: Any, low: float | None, high: float | None, *, whole: bool
     return low <= value <= high and (not whole or value == math.floor(value))
 
 
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_each_message_ends_as_a_prediction_or_as_a_dead_letter_with_a_fitting_reason(seed: int) -> None:
     random, scorer, alone = Random(seed), BatchScorer(SCHEMA), BatchScorer(SCHEMA)
