@@ -34,6 +34,7 @@ from contract.errors import ChurnstreamError, UserError
 HOST = "127.0.0.1"
 FREE_BYTES_TO_START = 500_000_000
 MAX_LOG_BYTES = 10_000_000
+_LONGEST_START = 5  # times the time-out, for a broker that logs on and on
 # Below the ports that systems hand out to outgoing connections (from 32768 on Linux, 49152 on macOS): a client that
 # keeps knocking while the broker restarts could be given the broker's own port otherwise.
 FREE_PORTS = range(20_000, 32_000)
@@ -90,7 +91,9 @@ class LocalKafka:
         return self._answered(self._admin(), timeout)
 
     def start(self, timeout: float = 60.0) -> None:
-        """Start the broker and wait, at most ``timeout`` seconds, until it answers. Downloads Kafka if need be.
+        """Start the broker and wait until it answers. Downloads Kafka if need be.
+
+        On a busy machine that takes as long as it takes: ``timeout`` seconds count from the last line of its log.
 
         Raises:
             UserError: it runs already, the port is taken, there is no room or no network, or it does not come up.
@@ -220,13 +223,16 @@ class LocalKafka:
         return next((line.partition("=")[2] for line in lines if line.startswith("cluster.id=")), None)
 
     def _wait_until_it_answers(self, child: "subprocess.Popen[bytes]", timeout: float) -> None:
-        deadline = time.monotonic() + timeout
+        deadline, logged = time.monotonic() + timeout, self._log_size()
+        last_deadline = time.monotonic() + _LONGEST_START * timeout
         admin = self._admin()
         while not self._answered(admin, timeout=0.5):
+            if (size := self._log_size()) != logged:
+                deadline, logged = min(time.monotonic() + timeout, last_deadline), size
             if child.poll() is not None:
                 raise _DidNotStartError(f"it ended with code {child.returncode}")
             if time.monotonic() > deadline:
-                raise _DidNotStartError(f"it did not answer within {timeout:.0f} s")
+                raise _DidNotStartError(f"it did not answer, {timeout:.0f} s after the last line of its log")
 
     def _admin(self) -> AdminClient:
         # log_level: librdkafka would write to the terminal that nobody answers yet
@@ -240,6 +246,9 @@ class LocalKafka:
         except KafkaException:
             return False
         return bool(metadata.brokers) and metadata.cluster_id == self._cluster_id()
+
+    def _log_size(self) -> int:
+        return self.log_path.stat().st_size if self.log_path.exists() else 0
 
     def _begin_log(self) -> int:
         """Put a large log aside and return where this start's lines will begin."""

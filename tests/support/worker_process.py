@@ -82,16 +82,23 @@ class WorkerProcess:
     def send(self, number: int) -> None:
         self._process.send_signal(number)
 
-    def wait(self, timeout: float = 60.0) -> int:
-        """The exit code; that of a process ended by signal n is -n."""
+    def work_done(self) -> tuple[int, int]:
+        """Grows while the worker gets on: bytes logged, and whole seconds of CPU time, which waiting hardly takes."""
         try:
-            return self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"worker {self.pid} did not end within {timeout:g} s") from None
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.NoSuchProcess:
+            return self._log_path.stat().st_size, 0
+        return self._log_path.stat().st_size, int(times.user + times.system)
+
+    def wait(self, timeout: float = 60.0) -> int:
+        """The exit code; that of a process ended by signal n is -n. ``timeout`` counts from its last work."""
+        eventually(lambda: not self.running, timeout, f"worker {self.pid} ends", progress=self.work_done)
+        return self._process.wait()
 
     def wait_until_stopped(self, timeout: float = 60.0) -> None:
-        """Wait until the fault's SIGSTOP holds the process."""
-        eventually(lambda: self.stopped or not self.running, timeout, f"worker {self.pid} comes to the step")
+        """Wait until the fault's SIGSTOP holds the process; ``timeout`` counts from its last work."""
+        message = f"worker {self.pid} comes to the step"
+        eventually(lambda: self.stopped or not self.running, timeout, message, progress=self.work_done)
         assert self.running, f"worker {self.pid} ended"
 
     def finish(self) -> None:
@@ -119,7 +126,10 @@ class Workers:
         return worker
 
     def eventually(self, condition: Callable[[], object], message: str, timeout: float = 90.0) -> None:
-        """Wait for ``condition`` while every worker that is running now keeps running."""
+        """Wait for ``condition`` while every worker that is running now keeps running.
+
+        ``timeout`` counts from the last work of any of them: how long the whole takes depends on the machine.
+        """
         watched = [worker for worker in self.started if worker.running]
 
         def met() -> bool:
@@ -127,7 +137,7 @@ class Workers:
             assert not ended, f"workers {ended} ended while waiting: {message}"
             return bool(condition())
 
-        eventually(met, timeout, message)
+        eventually(met, timeout, message, progress=lambda: [worker.work_done() for worker in watched])
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def undisturbed(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Joined
     settings = join_settings(broker, f"u{directory.parent.name}{directory.name}.", directory)
     send_stream(settings)
     with running(JoinWorker(settings, SCHEMA)):
-        eventually(lambda: group_lag(settings, "join", TOPICS) == 0, 60)
+        lag = partial(group_lag, settings, "join", TOPICS)
+        eventually(lambda: lag() == 0, 60, "all predictions and labels are joined", progress=lag)
     found = joined(settings)
     assert {key: (one.label, one.revision) for key, one in found.outcomes.items()} == expected_labels()
     assert Counter(found.dead_letters.values()) == expected_dead_letters()
@@ -121,7 +123,7 @@ def test_a_commit_of_unknown_outcome_is_left_to_a_new_producer(
 def test_the_join_outlives_the_death_of_the_broker(
     undisturbed: JoinedRow, own_broker: LocalKafka, topic_prefix: str, tmp_path: Path
 ) -> None:
-    settings = join_settings(own_broker.bootstrap_servers, topic_prefix, tmp_path, session_timeout_ms=2_000)
+    settings = join_settings(own_broker.bootstrap_servers, topic_prefix, tmp_path, session_timeout_ms=6_000)
     send_stream(settings, 0.0, 0.6)
     with worker_processes(tmp_path) as workers:
         worker = workers.start("join", settings, InjectedFault("after-offsets", 3, signal.SIGSTOP))

@@ -119,7 +119,7 @@ def test_a_commit_whose_connection_breaks_counts_once(broker: str, topic_prefix:
 
 
 def test_the_scorer_outlives_the_death_of_the_broker(own_broker: LocalKafka, topic_prefix: str, tmp_path: Path) -> None:
-    quick = {"session_timeout_ms": 2_000}
+    quick = {"session_timeout_ms": 6_000}
     settings = stream_settings(own_broker.bootstrap_servers, topic_prefix, tmp_path, **SMALL | quick)
     send_customers(settings, 0, 1_000)
     with worker_processes(tmp_path) as workers:
