@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from contract.kafka.log_throttle import LogThrottle
@@ -49,14 +49,21 @@ def idempotent_producer(settings: Settings, properties: Mapping[str, Any] | None
     return build_client(Producer, _producer_config(settings, {**(properties or {}), **guarantees}))
 
 
-def transactional_producer(settings: Settings, transactional_id: str) -> Producer:
-    """A producer for one transaction per batch; ``init_transactions`` is the caller's to call."""
-    guarantees = {
+def transactional_producer(
+    settings: Settings, transactional_id: str, on_failure: Callable[[KafkaError, Message], None] | None = None
+) -> Producer:
+    """A producer for one transaction per batch; ``init_transactions`` is the caller's to call.
+
+    ``on_failure`` is told of each message that could not be delivered.
+    """
+    guarantees: dict[str, Any] = {
         "transactional.id": transactional_id,
         "transaction.timeout.ms": settings.transaction_timeout_ms,
         # a delivery must fail before its transaction does, or librdkafka refuses the pair
         "delivery.timeout.ms": settings.transaction_timeout_ms,
     }
+    if on_failure is not None:
+        guarantees |= {"delivery.report.only.error": True, "on_delivery": on_failure}
     # the coordinator is still writing the last transaction's markers when the next one begins, and asks for a retry;
     # librdkafka's 100 ms would be most of a batch's time
     return build_client(Producer, {"retry.backoff.ms": 20} | _producer_config(settings, guarantees))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contract.errors import UserError
+from contract.kafka.lasting_errors import remedy
 from contract.kafka.transactions import BatchAbortedError, FencedError
 
 _log = logging.getLogger("churnstream.consuming")
@@ -105,6 +106,8 @@ class BatchConsumer:
             )
         if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED):
             raise UserError(f"topic {message.topic()} cannot be read: {error.str()}; create it or grant access to it")
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise UserError(f"the consumer group cannot be joined: {error.str()}; {remedy(error)}")
         _log.warning("consumer: %s; going on from the last position", error.str())
         self._stale = True
 

@@ -10,6 +10,9 @@ Operating rules
   is never checked). It runs in a thread of its own; one that hangs is left behind with its producer, which the next
   one fences.
 - After ``BatchAbortedError`` nothing of the batch is known to be published: return to the committed offsets and go on.
+- An error that will come again (a topic that is gone, that takes no message of this size, or that may not be written)
+  ends the work with a ``UserError`` that names the topic, once it has come three times in a row. Once is not enough: a
+  broker says the same of a topic that was made a moment ago.
 - A producer is fenced when its transaction timed out at the broker (the process was stopped, the machine slept), or
   when another worker took over its ``transactional.id``. Only a worker with a given name can have the latter, and
   cannot tell it from the former: it stops (``FencedError``), because a producer of its own would fence the other in
@@ -19,20 +22,24 @@ Operating rules
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from contract.errors import ChurnstreamError
+from contract.errors import ChurnstreamError, UserError
+from contract.kafka.lasting_errors import RefusedError, is_gone, remedy
 
 _log = logging.getLogger("churnstream.transactions")
 
+OnFailure = Callable[[KafkaError, Message], None]
 Checkpoint = Callable[[str], None]
 """Called with the name of each step of the commit protocol; tests inject faults here."""
 
 _GRACE_SECONDS = 5.0
 """How much longer than its timeout a call may take before it is taken to hang."""
 
+_TIMES_UNTIL_LASTING = 3
+_TIMED_OUT = (KafkaError._MSG_TIMED_OUT, KafkaError._TIMED_OUT, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 _FENCED = {
     KafkaError._FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
@@ -53,6 +60,22 @@ def no_checkpoint(step: str) -> None:
     """The checkpoint of normal operation: does nothing."""
 
 
+def produce_all(producer: Producer, topic: str, messages: list[dict[str, bytes]], partition: int) -> None:
+    """Produce messages (key and value) to a partition, in order.
+
+    Raises:
+        RefusedError: one is larger than the producer takes.
+        BatchAbortedError: the producer's queue is full.
+    """
+    if producer.produce_batch(topic, messages, partition=partition) == len(messages):
+        return
+    errors: list[Any] = [message["_error"] for message in messages if "_error" in message]
+    refused = next((error for error in errors if error.code() != KafkaError._QUEUE_FULL), None)
+    if refused is not None:
+        raise RefusedError(refused, topic)
+    raise BatchAbortedError("the producer's queue is full")
+
+
 class Transactions:
     """A transactional producer that is replaced when it can no longer be trusted.
 
@@ -63,18 +86,23 @@ class Transactions:
 
     def __init__(
         self,
-        make_producer: Callable[[], Producer],
+        make_producer: Callable[[OnFailure], Producer],
         timeout: float,
         *,
         named: bool,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
-        """``timeout`` in seconds bounds each call; ``named``: the ``transactional.id`` is one that others may take."""
+        """``make_producer`` is given what its producer must call for each message that is not delivered.
+
+        ``timeout`` in seconds bounds each call; ``named``: the ``transactional.id`` is one that others may take.
+        """
         self._make_producer = make_producer
         self._timeout = timeout
         self._named = named
         self._checkpoint = checkpoint
         self._producer: Producer | None = None
+        self._failed: RefusedError | None = None
+        self._lasting = 0
 
     def prepare(self) -> None:
         """Have a producer, and no transaction of an earlier one open: not even one that a killed process has left.
@@ -82,6 +110,7 @@ class Transactions:
         Raises:
             BatchAbortedError: the broker did not answer in time; try again.
             FencedError: another worker has this one's name.
+            UserError: the broker refuses, and will again.
         """
         self._current()
 
@@ -91,8 +120,10 @@ class Transactions:
         Raises:
             BatchAbortedError: nothing was published, or it is unknown whether; see the operating rules.
             FencedError: another worker has this one's name.
+            UserError: the broker refuses, and will again.
         """
         producer = self._current()
+        self._failed = None
         try:
             producer.begin_transaction()
             fill(producer)
@@ -113,7 +144,9 @@ class Transactions:
         except KafkaException as error:
             if error.args[0].txn_requires_abort():
                 self._abandon(error)
+            self._stop_if_lasting(error, producer)
             self._replace(error, "the commit's outcome is unknown")
+        self._lasting = 0
         self._checkpoint("after-commit")
 
     def close(self) -> None:
@@ -124,11 +157,12 @@ class Transactions:
 
     def _current(self) -> Producer:
         if self._producer is None:
-            producer = self._make_producer()
+            producer = self._make_producer(self._not_delivered)
             try:
                 producer.init_transactions(self._timeout)
             except KafkaException as error:
                 self._stop_if_fenced(error)
+                self._stop_if_lasting(error, producer)
                 raise BatchAbortedError(f"no transactional producer: {error.args[0].str()}") from error
             self._producer = producer
         return self._producer
@@ -151,8 +185,31 @@ class Transactions:
         if failures:
             raise failures[0]
 
+    def _not_delivered(self, error: KafkaError, message: Message) -> None:
+        # what is purged later fails because of the first
+        if self._failed is None and error is not None:
+            self._failed = RefusedError(error, message.topic() or "")
+
+    def _stop_if_lasting(self, error: KafkaException, producer: Producer | None) -> None:
+        """Raise ``UserError`` for an error that has come often enough to know that it will not pass."""
+        if producer is not None:
+            # hear of the messages that were not delivered
+            producer.poll(0)
+        refused = error if isinstance(error, RefusedError) else self._failed
+        cause: KafkaError = refused.args[0] if refused is not None else error.args[0]
+        found = remedy(cause)
+        said = cause.str()
+        waited_for = refused.topic if refused is not None and cause.code() in _TIMED_OUT else None
+        if waited_for and producer is not None and is_gone(producer, waited_for, self._timeout):
+            found, said = remedy(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)), "there is no such topic"
+        self._lasting = self._lasting + 1 if found else 0
+        if self._lasting >= _TIMES_UNTIL_LASTING:
+            what = f"topic {refused.topic} cannot be written" if refused is not None else "Kafka refuses to go on"
+            raise UserError(f"{what} ({said}); {found}") from error
+
     def _abandon(self, error: KafkaException) -> NoReturn:
         self._stop_if_fenced(error)
+        self._stop_if_lasting(error, self._producer)
         if self._producer is None or not error.args[0].txn_requires_abort():
             self._replace(error, "the transaction cannot be aborted in order")
         try:

@@ -21,7 +21,7 @@ from contract.kafka.clients import committed_consumer, transactional_id, transac
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.dead_letters import produce_dead_letter
 from contract.kafka.stream_identity import stream_identity
-from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint
+from contract.kafka.transactions import Checkpoint, Transactions, no_checkpoint, produce_all
 from contract.messages import JoinProgress, encode
 from contract.schema import Schema
 from contract.settings import Settings
@@ -116,7 +116,7 @@ class JoinWorker:
                 settings.sample_size,
             )
         self._transactions = Transactions(
-            lambda: transactional_producer(settings, producer_id),
+            lambda on_failure: transactional_producer(settings, producer_id, on_failure),
             self._timeout,
             named=settings.instance is not None,
             checkpoint=checkpoint,
@@ -234,10 +234,7 @@ class JoinWorker:
             outcomes = [
                 {"key": outcome.customer_id.encode(), "value": encode(outcome)} for outcome in item.effects.outcomes
             ]
-            if producer.produce_batch(self._settings.topic(OUTCOMES), outcomes, partition=item.partition) != len(
-                outcomes
-            ):
-                raise BatchAbortedError("the producer's queue is full")
+            produce_all(producer, self._settings.topic(OUTCOMES), outcomes, item.partition)
             for letter in item.effects.dead_letters:
                 produce_dead_letter(
                     producer,

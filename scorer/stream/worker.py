@@ -19,7 +19,7 @@ from contract.kafka.consuming import BatchConsumer
 from contract.kafka.control import END_OF_STREAM, HEADER, is_control
 from contract.kafka.dead_letters import produce_dead_letter
 from contract.kafka.log_throttle import LogThrottle
-from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint
+from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint, produce_all
 from contract.rejection import Reason
 from contract.schema import Schema
 from contract.settings import Settings
@@ -90,7 +90,7 @@ class ScorerWorker:
         self._predictions = settings.topic(PREDICTIONS)
         self._dead_letters = settings.topic(DEAD_LETTERS)
         self._transactions = Transactions(
-            lambda: transactional_producer(settings, producer_id),
+            lambda on_failure: transactional_producer(settings, producer_id, on_failure),
             timeout,
             named=settings.instance is not None,
             checkpoint=checkpoint,
@@ -187,8 +187,7 @@ class ScorerWorker:
     def _publish(self, producer: Producer, shares: Sequence[_Share], now: int) -> None:
         for share in shares:
             batch = [{"key": key, "value": value} for key, value in share.scored.predictions]
-            if producer.produce_batch(self._predictions, batch, partition=share.partition) != len(batch):
-                raise BatchAbortedError("the producer's queue is full")
+            produce_all(producer, self._predictions, batch, share.partition)
             for raw, rejection in share.scored.rejected:
                 produce_dead_letter(
                     producer,

@@ -17,7 +17,7 @@ def log() -> MemoryLog:
 
 
 def worker(log: MemoryLog, timeout: float = 5, *, named: bool = False) -> Transactions:
-    return Transactions(lambda: log.producer(NAME), timeout, named=named)
+    return Transactions(lambda _: log.producer(NAME), timeout, named=named)
 
 
 def publish(log: MemoryLog, subject: Transactions) -> None:
