@@ -1,6 +1,6 @@
 """Fakes for tests of the scorer and of what is built on it.
 
-A model that answers at once, the same on every machine; a registry of one version; a sink that keeps what it is given.
+A model that answers at once, the same on every machine; a registry of models; a sink that keeps what it is given.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from contract.errors import UserError
 from contract.messages import Label, ModelRef, Prediction
 from contract.models.registry import Classifier, FoundVersion
 from contract.schema import Schema
@@ -35,23 +36,103 @@ class LogisticModel:
         return probabilities, (probabilities >= self.threshold).astype(np.uint8)
 
 
-@dataclass
 class MemoryRegistry:
-    """A model registry that holds one version, of any classifier: a ``ModelSource`` for ``Champion``."""
+    """A model registry in memory, a ``ModelSource`` for ``Champion``: versions, and the alias of one of them.
 
-    schema: Schema
-    classifier: Classifier
-    version: int = 1
-    threshold: float = 0.5
-    name: str = "churn"
+    As in MLflow, a number is given once, unless the whole model is deleted; a version that is deleted takes the alias
+    with it. Models are loaded unchecked, but those in ``damaged`` are refused. While ``find_failure`` or
+    ``load_failure`` is set, the call raises it. ``loads`` has the version of each call of ``load``. ::
+
+        registry = MemoryRegistry(schema, classifier)    # version 1, which has the alias
+        champion = Champion(settings, source=registry)
+        champion.load()
+        registry.move_alias(registry.register(better))
+        champion.look()
+    """
+
+    def __init__(
+        self, schema: Schema, classifier: Classifier | None = None, *, threshold: float = 0.5, name: str = "churn"
+    ) -> None:
+        """Where a ``classifier`` is given, it is version 1 and has the alias."""
+        self.damaged: set[int] = set()
+        self.find_failure: Exception | None = None
+        self.load_failure: Exception | None = None
+        self.loads: list[int] = []
+        self._schema = schema
+        self._threshold = threshold
+        self._name = name
+        self._versions: dict[int, tuple[FoundVersion, Classifier]] = {}
+        self._alias: int | None = None
+        self._newest = 0
+        self._registered = 0
+        if classifier is not None:
+            self.move_alias(self.register(classifier))
+
+    @property
+    def versions(self) -> list[int]:
+        """The numbers that there are."""
+        return list(self._versions)
+
+    def register(self, classifier: Classifier) -> int:
+        """The number of a new version."""
+        self._newest += 1
+        self._registered += 1
+        self._versions[self._newest] = FoundVersion(self._newest, self._registered), classifier
+        return self._newest
+
+    def move_alias(self, version: int | None) -> None:
+        """Give the alias to ``version``, or to none.
+
+        Raises:
+            MlflowException: there is no such version.
+        """
+        if version is not None:
+            self._require(version)
+        self._alias = version
+
+    def delete(self, version: int) -> None:
+        """Delete one version, and the alias if it has that.
+
+        Raises:
+            MlflowException: there is no such version.
+        """
+        self._require(version)
+        del self._versions[version]
+        self._alias = None if self._alias == version else self._alias
+
+    def delete_all(self) -> None:
+        """Delete the model with all versions; the next to be registered has number 1 again, and is another one."""
+        self._versions.clear()
+        self._alias, self._newest = None, 0
 
     def find(self, version: int | None = None) -> FoundVersion | None:
-        """The version, whatever the alias; None if another one is asked for."""
-        return FoundVersion(self.version, 0) if version in (None, self.version) else None
+        """See ``ModelSource``."""
+        if self.find_failure is not None:
+            raise self.find_failure
+        number = self._alias if version is None else version
+        return self._versions[number][0] if number in self._versions else None
 
     def load(self, version: int) -> Model:
-        """The model, whose parts nobody checks."""
-        return Model(ModelRef(self.name, version), self.threshold, self.schema, self.classifier)
+        """The model.
+
+        Raises:
+            UserError: it is in ``damaged``.
+            MlflowException: there is no such version.
+        """
+        self.loads.append(version)
+        if self.load_failure is not None:
+            raise self.load_failure
+        self._require(version)
+        if version in self.damaged:
+            raise UserError(f"model {self._name} v{version} is refused: damaged")
+        return Model(ModelRef(self._name, version), self._threshold, self._schema, self._versions[version][1])
+
+    def _require(self, version: int) -> None:
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+
+        if version not in self._versions:
+            raise MlflowException(f"model {self._name} has no version {version}", RESOURCE_DOES_NOT_EXIST)
 
 
 @dataclass

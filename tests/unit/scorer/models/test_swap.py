@@ -1,25 +1,24 @@
 """The rules by which the champion is followed, on a registry that says and does what the test wants."""
 
-import gc
 import itertools
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError
 
 from contract.errors import UserError
-from contract.messages import ModelRef
-from contract.models.registry import FoundVersion
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.testing import ManualClock
 from contract.worker.process import in_background
-from scorer.models.loaded import Model
 from scorer.models.swap import Champion, Refusal, Serving
+from scorer.testing import MemoryRegistry
 from tests.support.polling import eventually
 
 SCHEMA = load_schema("bank_churn")
@@ -33,46 +32,17 @@ OUTAGES = [
 
 
 class Constant:
-    def predict_proba(self, X: object) -> object:
+    """A classifier that nobody asks."""
+
+    def predict_proba(self, X: pd.DataFrame) -> npt.NDArray[np.float64]:
         raise NotImplementedError
 
 
-def a_model(version: int) -> Model:
-    return Model(ModelRef("churn", version), 0.5, SCHEMA, Constant())  # type: ignore[arg-type]
-
-
-@dataclass
-class Registry:
-    """``names`` is what the alias names; ``broken`` versions are refused; ``failure`` is raised at the next calls."""
-
-    names: FoundVersion | None = None
-    broken: set[int] = field(default_factory=set)
-    find_failure: Exception | None = None
-    load_failure: Exception | None = None
-    loads: list[int] = field(default_factory=list)
-
-    def point(self, version: int, created: int = 0) -> None:
-        self.names = FoundVersion(version, created or version)
-
-    def find(self, version: int | None = None) -> FoundVersion | None:
-        assert version is None
-        if self.find_failure:
-            raise self.find_failure
-        return self.names
-
-    def load(self, version: int) -> Model:
-        self.loads.append(version)
-        if self.load_failure:
-            raise self.load_failure
-        if version in self.broken:
-            raise UserError(f"model churn v{version} is refused: damaged")
-        return a_model(version)
-
-
-@pytest.fixture(autouse=True)
-def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A version that takes over has all garbage collected first: 0.1 s in a test session, and about no rule here."""
-    monkeypatch.setattr(gc, "collect", lambda: 0)
+def point(registry: MemoryRegistry, version: int) -> None:
+    """Give the alias to ``version``, registered if it is not yet."""
+    while version not in registry.versions:
+        registry.register(Constant())
+    registry.move_alias(version)
 
 
 @pytest.fixture
@@ -86,8 +56,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def registry() -> Registry:
-    return Registry()
+def registry() -> MemoryRegistry:
+    return MemoryRegistry(SCHEMA)
 
 
 @pytest.fixture
@@ -96,7 +66,9 @@ def refusals() -> list[tuple[int, str]]:
 
 
 @pytest.fixture
-def champion(settings: Settings, registry: Registry, clock: ManualClock, refusals: list[tuple[int, str]]) -> Champion:
+def champion(
+    settings: Settings, registry: MemoryRegistry, clock: ManualClock, refusals: list[tuple[int, str]]
+) -> Champion:
     return Champion(
         settings, source=registry, clock=clock, on_refusal=lambda version, reason: refusals.append((version, reason))
     )
@@ -124,20 +96,20 @@ def refused(champion: Champion) -> int | None:
 
 
 def test_a_new_version_takes_over_and_the_old_one_too(
-    champion: Champion, registry: Registry, clock: ManualClock, said: Callable[[], list[tuple[str, str]]]
+    champion: Champion, registry: MemoryRegistry, clock: ManualClock, said: Callable[[], list[tuple[str, str]]]
 ) -> None:
-    registry.point(2)
+    point(registry, 2)
     champion.load()
     assert (version(champion), champion.since) == (2, 1_000)
     assert said() == [("INFO", "churn v2 scores")]
     clock.advance(10)
     champion.look()
     assert (registry.loads, said(), champion.since) == ([2], [], 1_000)
-    registry.point(3)
+    point(registry, 3)
     champion.look()
     assert (version(champion), champion.since) == (3, 1_010)
     assert said() == [("INFO", "churn v3 took over from v2")]
-    registry.point(2)
+    point(registry, 2)
     champion.look()
     assert version(champion) == 2
     assert said() == [("INFO", "churn v2 took over from v3")]
@@ -145,15 +117,15 @@ def test_a_new_version_takes_over_and_the_old_one_too(
 
 def test_a_version_that_fails_its_checks_is_refused_once_and_again_only_after_the_alias_has_moved(
     champion: Champion,
-    registry: Registry,
+    registry: MemoryRegistry,
     refusals: list[tuple[int, str]],
     said: Callable[[], list[tuple[str, str]]],
 ) -> None:
-    registry.broken = {2}
-    registry.point(1)
+    registry.damaged = {2}
+    point(registry, 1)
     champion.load()
     said()
-    registry.point(2)
+    point(registry, 2)
     for _ in range(3):
         champion.look()
     assert version(champion) == 1
@@ -165,36 +137,36 @@ def test_a_version_that_fails_its_checks_is_refused_once_and_again_only_after_th
     assert "churn v2 is refused: damaged" in line
     assert "churn v1 goes on scoring" in line
 
-    registry.broken = set()
+    registry.damaged = set()
     champion.look()
     assert version(champion) == 1
-    registry.point(1)
+    point(registry, 1)
     champion.look()
     assert champion.refused is None
     assert registry.loads == [1, 2]
-    registry.point(2)
+    point(registry, 2)
     champion.look()
     assert version(champion) == 2
     assert registry.loads == [1, 2, 2]
 
 
 def test_a_refusal_ends_where_another_version_takes_over_or_the_alias_goes(
-    champion: Champion, registry: Registry, said: Callable[[], list[tuple[str, str]]]
+    champion: Champion, registry: MemoryRegistry, said: Callable[[], list[tuple[str, str]]]
 ) -> None:
-    registry.broken = {2, 3}
-    registry.point(1)
+    registry.damaged = {2, 3}
+    point(registry, 1)
     champion.load()
-    registry.point(2)
+    point(registry, 2)
     champion.look()
-    registry.point(3)
+    point(registry, 3)
     champion.look()
     assert refused(champion) == 3
-    registry.point(4)
+    point(registry, 4)
     champion.look()
     assert (version(champion), refused(champion)) == (4, None)
-    registry.point(2)
+    point(registry, 2)
     champion.look()
-    registry.names = None
+    registry.move_alias(None)
     champion.look()
     assert (version(champion), refused(champion)) == (4, None)
     assert [line.split(":")[0] for level, line in said() if level == "WARNING"][:3] == [
@@ -206,13 +178,13 @@ def test_a_refusal_ends_where_another_version_takes_over_or_the_alias_goes(
 
 @pytest.mark.parametrize("failure", OUTAGES, ids=lambda error: type(error).__name__)
 def test_an_outage_is_waited_out_and_told_when_it_begins_and_ends(
-    champion: Champion, registry: Registry, failure: Exception, said: Callable[[], list[tuple[str, str]]]
+    champion: Champion, registry: MemoryRegistry, failure: Exception, said: Callable[[], list[tuple[str, str]]]
 ) -> None:
-    registry.point(1)
+    point(registry, 1)
     champion.load()
     said()
     registry.find_failure = failure
-    registry.point(2)
+    point(registry, 2)
     for _ in range(3):
         champion.look()
     assert (version(champion), champion.refused) == (1, None)
@@ -231,15 +203,15 @@ def test_an_outage_is_waited_out_and_told_when_it_begins_and_ends(
 @pytest.mark.parametrize("failure", OUTAGES[:-1], ids=lambda error: type(error).__name__)
 def test_an_outage_while_a_version_is_loaded_is_no_refusal(
     champion: Champion,
-    registry: Registry,
+    registry: MemoryRegistry,
     failure: Exception,
     refusals: list[tuple[int, str]],
     said: Callable[[], list[tuple[str, str]]],
 ) -> None:
-    registry.point(1)
+    point(registry, 1)
     champion.load()
     said()
-    registry.point(2)
+    point(registry, 2)
     registry.load_failure = failure
     for _ in range(3):
         champion.look()
@@ -251,11 +223,13 @@ def test_an_outage_while_a_version_is_loaded_is_no_refusal(
     assert version(champion) == 2
 
 
-def test_a_refusal_outlasts_an_outage(champion: Champion, registry: Registry, refusals: list[tuple[int, str]]) -> None:
-    registry.broken = {2}
-    registry.point(1)
+def test_a_refusal_outlasts_an_outage(
+    champion: Champion, registry: MemoryRegistry, refusals: list[tuple[int, str]]
+) -> None:
+    registry.damaged = {2}
+    point(registry, 1)
     champion.load()
-    registry.point(2)
+    point(registry, 2)
     champion.look()
     registry.find_failure = MlflowException("no answer")
     champion.look()
@@ -266,12 +240,12 @@ def test_a_refusal_outlasts_an_outage(champion: Champion, registry: Registry, re
 
 
 def test_an_alias_that_is_gone_changes_nothing_and_is_said_once(
-    champion: Champion, registry: Registry, said: Callable[[], list[tuple[str, str]]]
+    champion: Champion, registry: MemoryRegistry, said: Callable[[], list[tuple[str, str]]]
 ) -> None:
-    registry.point(1)
+    point(registry, 1)
     champion.load()
     said()
-    registry.names = None
+    registry.move_alias(None)
     for _ in range(3):
         champion.look()
     assert version(champion) == 1
@@ -279,35 +253,36 @@ def test_an_alias_that_is_gone_changes_nothing_and_is_said_once(
     assert level == "WARNING"
     assert "alias @champion" in line
     assert "churn v1 goes on scoring" in line
-    registry.point(1)
+    point(registry, 1)
     champion.look()
     assert registry.loads == [1]
     assert [level for level, _ in said()] == ["INFO"]
-    registry.names = None
+    registry.move_alias(None)
     champion.look()
     assert [level for level, _ in said()] == ["WARNING"]
 
 
 def test_a_version_that_was_deleted_and_made_again_under_its_number_is_another_one(
-    champion: Champion, registry: Registry
+    champion: Champion, registry: MemoryRegistry
 ) -> None:
-    registry.point(1, created=10)
+    point(registry, 1)
     champion.load()
-    registry.point(1, created=20)
+    registry.delete_all()
+    point(registry, 1)
     champion.look()
     assert registry.loads == [1, 1]
 
 
 def test_without_a_model_it_keeps_looking(
-    champion: Champion, registry: Registry, clock: ManualClock, said: Callable[[], list[tuple[str, str]]]
+    champion: Champion, registry: MemoryRegistry, clock: ManualClock, said: Callable[[], list[tuple[str, str]]]
 ) -> None:
-    registry.broken = {1}
+    registry.damaged = {1}
     for _ in range(2):
         champion.look()
     registry.find_failure = MlflowException("no answer")
     champion.look()
     registry.find_failure = None
-    registry.point(1)
+    point(registry, 1)
     champion.look()
     assert (champion.model, champion.since, champion.current) == (None, None, None)
     assert champion.refused is not None
@@ -315,16 +290,16 @@ def test_without_a_model_it_keeps_looking(
     assert [level for level, _ in lines] == ["WARNING", "WARNING", "WARNING", "INFO"]
     assert all("there is no model yet" in line for level, line in lines if level == "WARNING")
     clock.advance(5)
-    registry.point(2)
+    point(registry, 2)
     champion.look()
     assert (version(champion), champion.since) == (2, 1_005)
 
 
-def test_the_first_one_is_loaded_or_told_why_not(champion: Champion, registry: Registry) -> None:
+def test_the_first_one_is_loaded_or_told_why_not(champion: Champion, registry: MemoryRegistry) -> None:
     with pytest.raises(UserError, match=r"no model 'churn' with alias @champion.*churnstream train"):
         champion.load()
-    registry.point(1)
-    registry.broken = {1}
+    point(registry, 1)
+    registry.damaged = {1}
     with pytest.raises(UserError, match="churn v1 is refused"):
         champion.load()
     registry.load_failure = MlflowException("no answer")
@@ -334,14 +309,14 @@ def test_the_first_one_is_loaded_or_told_why_not(champion: Champion, registry: R
 
 
 def test_nothing_ends_the_thread(
-    settings: Settings, registry: Registry, said: Callable[[], list[tuple[str, str]]]
+    settings: Settings, registry: MemoryRegistry, said: Callable[[], list[tuple[str, str]]]
 ) -> None:
     def refuse(_version: int, _reason: str) -> None:
         raise RuntimeError("the listener's own")
 
     champion = Champion(settings, source=registry, on_refusal=refuse)
-    registry.broken = {2}
-    registry.point(1)
+    registry.damaged = {2}
+    point(registry, 1)
     champion.load()
     said()
     with in_background(champion.run):
@@ -349,20 +324,22 @@ def test_nothing_ends_the_thread(
         registry.find_failure = ZeroDivisionError("of all things")
         eventually(lambda: any(level == "ERROR" for level, _ in said()))
         registry.find_failure, registry.load_failure = None, AttributeError("in a library")
-        registry.point(3)
+        point(registry, 3)
         eventually(lambda: registry.loads.count(3) >= 2)
         assert [level for level, _ in said()] == ["ERROR"]
         registry.load_failure = None
-        registry.point(2)
+        point(registry, 2)
         eventually(lambda: champion.refused and champion.refused.version == 2)
-        registry.point(4)
+        point(registry, 4)
         eventually(lambda: version(champion) == 4)
     assert not any(thread.name == "Champion.run" for thread in threading.enumerate())
 
 
-def test_a_reader_sees_a_model_with_its_own_time(settings: Settings, registry: Registry, clock: ManualClock) -> None:
+def test_a_reader_sees_a_model_with_its_own_time(
+    settings: Settings, registry: MemoryRegistry, clock: ManualClock
+) -> None:
     champion = Champion(settings, source=registry, clock=clock)
-    registry.point(1)
+    point(registry, 1)
     clock.time = 1
     champion.load()
     mixed: list[Serving] = []
@@ -385,7 +362,7 @@ def test_a_reader_sees_a_model_with_its_own_time(settings: Settings, registry: R
     def hand_over() -> bool:
         for number in itertools.islice(numbers, 100):
             clock.time = number
-            registry.point(number)
+            point(registry, number)
             champion.look()
         return len(seen) > 20
 
