@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import msgspec
 import numpy as np
 
+from contract.bounds import LARGEST_INTEGER, LARGEST_NUMBER, LARGEST_WHOLE_FLOAT, LONGEST_CATEGORY, LONGEST_IDENTIFIER
 from contract.schema import Feature, FeatureKind, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LARGEST_NUMBER = float(np.finfo(np.float32).max)
-"""A feature beyond it, on either side, is refused whatever its schema says: a model of 32-bit floats sees infinity."""
-LARGEST_INTEGER = 2**53
-"""The same for ordinals and flags: beyond it, neighbouring integers are one double."""
-LARGEST_WHOLE_FLOAT = 2**53 - 1
-"""The same for one that is written with a fraction or an exponent: a double of 2**53 may have been 2**53 + 1."""
-
-Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_IDENTIFIER)]
 
 if TYPE_CHECKING:
     WholeNumber = int
@@ -101,7 +95,7 @@ def _field(feature: Feature) -> tuple[str, Any] | tuple[str, Any, None]:
 def _value_type(feature: Feature) -> Any:
     strict = feature.on_violation == "reject"
     if feature.kind is FeatureKind.CATEGORICAL:
-        return Literal[feature.categories] if strict else str
+        return Literal[feature.categories] if strict else Annotated[str, msgspec.Meta(max_length=LONGEST_CATEGORY)]
     minimum, maximum = (feature.minimum, feature.maximum) if strict else (None, None)
     if feature.kind is FeatureKind.NUMERIC:
         low, high = _bounds(minimum, maximum, LARGEST_NUMBER)

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     NOT_FINITE = "not-finite"
     OUT_OF_RANGE = "out-of-range"
     UNKNOWN_CATEGORY = "unknown-category"
+    TOO_LONG = "too-long"
     IMPLAUSIBLE_EVENT_TIME = "implausible-event-time"
     NULL_KEY = "null-key"
     KEY_MISMATCH = "key-mismatch"
@@ -127,6 +128,8 @@ def invalid(error: msgspec.ValidationError) -> RejectionError:
         return RejectionError(Reason.NOT_FINITE, path, "the number is beyond a double's range")
     if re.search(r"`(float|int)` [<>]=", detail):
         return RejectionError(Reason.OUT_OF_RANGE, path, detail)
+    if path.startswith("features.") and "of length <=" in detail:
+        return RejectionError(Reason.TOO_LONG, path, detail)
     if "`object`" in detail:
         return RejectionError(Reason.WRONG_SHAPE, path, detail)
     if "Integer value out of range" in detail:

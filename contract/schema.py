@@ -2,8 +2,10 @@
 
 import hashlib
 import math
+import re
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -13,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from contract.bounds import LARGEST_INTEGER, LARGEST_NUMBER, LONGEST_CATEGORY, LONGEST_NAME, MOST_COLUMNS, MOST_FEATURES
 from contract.errors import UserError
 
 
@@ -175,6 +178,7 @@ def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
     features = tuple(_complete(name, feature, file, origin) for name, feature in file.features.items())
     if not features:
         raise UserError(f"schema {origin} has no [features.…] table; name at least one feature")
+    _refuse_width(features, origin)
     _refuse_overlap(file, origin)
     if file.label.positive == file.label.negative:
         raise UserError(
@@ -199,10 +203,19 @@ def _read(dataset: str) -> tuple[str, str]:
 
 
 def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Feature:
+    if len(name.encode()) > LONGEST_NAME:
+        raise UserError(
+            f"schema {origin}, feature {name[:40]!r}…: the name has {len(name.encode()):,} bytes, and at most "
+            f"{LONGEST_NAME} are taken, because it becomes part of metric names; give the feature a shorter name, and "
+            f"its present one as column"
+        )
     where = f"schema {origin}, feature {name!r}"
     other_name = f'give the feature another name, and say column = "{name}" in it'
-    if not name.isidentifier():
+    # some identifiers have combining marks, which MLflow refuses in a metric's name
+    if not name.isidentifier() or not re.fullmatch(r"\w+", name):
         raise UserError(f"{where}: a feature's name must be an identifier (letters, digits, _); {other_name}")
+    if name.startswith("__"):
+        raise UserError(f"{where}: names that begin with two underscores are Python's own; {other_name}")
     if name in RESERVED:
         raise UserError(f"{where}: the name stands for the model's {name}; {other_name}")
     if feature.is_categorical:
@@ -211,6 +224,12 @@ def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Fe
         twice = next((each for each, times in Counter(feature.categories).items() if times > 1), None)
         if twice is not None:
             raise UserError(f"{where}: category {twice!r} is there twice; remove one")
+        longest = max(feature.categories, key=len)
+        if len(longest) > LONGEST_CATEGORY:
+            raise UserError(
+                f"{where}: category {longest[:40]!r}… has {len(longest):,} characters, and at most "
+                f"{LONGEST_CATEGORY:,} are taken; shorten it in the table and here"
+            )
         if feature.minimum is not None or feature.maximum is not None:
             raise UserError(f"{where}: min and max make no sense for a categorical feature; remove them")
     elif feature.categories:
@@ -222,8 +241,36 @@ def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Fe
         minimum, maximum = 0, 1
     if minimum is not None and maximum is not None and minimum > maximum:
         raise UserError(f"{where}: min {minimum} is above max {maximum}; swap them")
+    _refuse_range(feature.kind, minimum, maximum, where)
     on_violation = feature.on_violation or file.on_violation
     return msgspec.structs.replace(feature, name=name, minimum=minimum, maximum=maximum, on_violation=on_violation)
+
+
+def _refuse_range(kind: FeatureKind, minimum: float | None, maximum: float | None, where: str) -> None:
+    """Refuse a range in which no number lies that a message may carry."""
+    largest = LARGEST_NUMBER if kind is FeatureKind.NUMERIC else LARGEST_INTEGER
+    low = -largest if minimum is None else minimum
+    high = largest if maximum is None else maximum
+    if low > largest or high < -largest:
+        raise UserError(f"{where}: numbers beyond {largest:.15g} are never taken; give min and max in another unit")
+    if kind is not FeatureKind.NUMERIC and math.ceil(low) > math.floor(high):
+        raise UserError(f"{where}: no whole number lies from min {minimum} to max {maximum}; widen them")
+
+
+def _refuse_width(features: Sequence[Feature], origin: str) -> None:
+    if len(features) > MOST_FEATURES:
+        raise UserError(
+            f"schema {origin} has {len(features):,} features, and at most {MOST_FEATURES:,} are taken; name fewer of "
+            f"them, and the other columns in ignored"
+        )
+    columns = sum(len(feature.categories) or 1 for feature in features)
+    if columns > MOST_COLUMNS:
+        most = max(features, key=lambda feature: len(feature.categories))
+        raise UserError(
+            f"schema {origin}: its features have {columns:,} categories and numbers together, and at most "
+            f"{MOST_COLUMNS:,} are taken; feature {most.name!r} alone has {len(most.categories):,} categories, so "
+            f"group them into fewer"
+        )
 
 
 def _without_column(feature: Feature) -> dict[str, Any]:

@@ -16,8 +16,9 @@ import msgspec
 import numpy as np
 
 from contract.arrays import Floats
+from contract.bounds import LARGEST_NUMBER
 from contract.models.registry import Classifier, positive_probabilities
-from contract.records import LARGEST_NUMBER, feature_frame, features_type
+from contract.records import feature_frame, features_type
 from contract.schema import Feature, Schema
 
 if TYPE_CHECKING:

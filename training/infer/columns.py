@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from contract.arrays import Floats
+from contract.bounds import LARGEST_NUMBER
 from contract.errors import UserError
-from contract.records import LARGEST_NUMBER
 from contract.schema import FeatureKind
 from contract.tables.cells import NULLS, identifier, is_nothing, numbers, stripped, whole
 from contract.tables.decimal_mark import DecimalMark

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from contract.arrays import Floats, Mask
+from contract.bounds import LARGEST_NUMBER
 from contract.errors import UserError
-from contract.records import LARGEST_NUMBER
 from contract.schema import Feature, FeatureKind, Schema
 from contract.tables.cells import NO_LABEL, OTHER_LABEL
 

@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 from contract.arrays import Floats, Labels
-from contract.records import LARGEST_NUMBER
+from contract.bounds import LARGEST_NUMBER
 from contract.schema import Feature, FeatureKind, Schema
 from training.table.prepare import Table
 

@@ -6,7 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from contract.bounds import LONGEST_CATEGORY, LONGEST_IDENTIFIER
 from contract.records import columns_frame, feature_frame, features_type, record_type
+from contract.rejection import Reason, RejectionError, check_key, decode
 from contract.schema import parse_schema
 
 
@@ -100,6 +102,27 @@ def test_a_violation_is_taken_where_it_is_to_be_scored(feature: dict[str, Any], 
     assert accepts(feature | {"on_violation": "score"}, text)
     # but the type still holds
     assert not accepts(feature | {"on_violation": "score"}, "[]")
+
+
+def test_the_longest_text_that_is_to_be_scored_is_taken_and_one_character_more_is_too_long() -> None:
+    lenient = schema(F={"kind": "categorical", "categories": ["FR"], "on_violation": "score"})
+    decoder = msgspec.json.Decoder(record_type(lenient))
+    record = {"record_id": "r", "customer_id": "c", "event_time": 5}
+    decode(decoder, msgspec.json.encode(record | {"features": {"F": "語" * LONGEST_CATEGORY}}))
+    with pytest.raises(RejectionError) as raised:
+        decode(decoder, msgspec.json.encode(record | {"features": {"F": "x" * (LONGEST_CATEGORY + 1)}}))
+    assert (raised.value.reason, raised.value.field) == (Reason.TOO_LONG, "features.F")
+
+
+@pytest.mark.parametrize("letter", ["x", "語", "\U0001f600", "\0", "\n", "\u202e"])
+def test_ids_of_any_256_characters_are_taken(letter: str) -> None:
+    decoder = msgspec.json.Decoder(record_type(SCHEMA))
+    record = {"event_time": 5, "features": {"Products": 1, "Active": 0}}
+    longest = letter * LONGEST_IDENTIFIER
+    read = decode(decoder, msgspec.json.encode(record | {"record_id": longest, "customer_id": longest}))
+    check_key(longest.encode(), read.customer_id)
+    with pytest.raises(RejectionError):
+        decode(decoder, msgspec.json.encode(record | {"record_id": longest + letter, "customer_id": "c"}))
 
 
 def test_a_record_has_an_id_a_customer_and_a_time() -> None:

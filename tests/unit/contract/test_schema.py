@@ -5,9 +5,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from mlflow.utils.validation import _validate_metric_name
 
+from contract.bounds import LARGEST_NUMBER, LONGEST_CATEGORY, LONGEST_NAME, MOST_COLUMNS, MOST_FEATURES
 from contract.errors import UserError
+from contract.records import features_type
+from contract.rejection import decode
 from contract.schema import FeatureKind, load_schema, parse_schema
 
 RAW: dict[str, Any] = {
@@ -166,6 +171,68 @@ def test_what_a_schema_cannot_say_is_told_in_one_line(parts: dict[str, Any], mes
         parse_schema(changed(**parts), "my.toml")
     assert str(raised.value).startswith("schema my.toml")
     assert "\n" not in str(raised.value)
+
+
+def at_the_bound(**features: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "t", "id": "i", "label": {"column": "y"}, "features": features}
+
+
+FLAG = {"kind": "flag"}
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "語"])
+def test_the_longest_name_is_taken_and_one_byte_more_is_not(letter: str) -> None:
+    longest = letter * (LONGEST_NAME // len(letter.encode()))
+    longest += "a" * (LONGEST_NAME - len(longest.encode()))
+    schema = parse_schema(at_the_bound(**{longest: FLAG}))
+    decode(msgspec.json.Decoder(features_type(schema)), msgspec.json.encode({longest: 1}))
+    with pytest.raises(UserError, match=r"feature '.*'…: the name has 201 bytes, .*; give .* a shorter name"):
+        parse_schema(at_the_bound(**{longest + "a": FLAG}))
+
+
+def test_mlflow_takes_the_longest_name_behind_any_prefix_of_ours() -> None:
+    for letter in ("a", "語"):
+        name = letter * (LONGEST_NAME // len(letter.encode()))
+        _validate_metric_name(f"data/violations_{name}")
+        # file names end at 255 bytes
+        assert len(f"data/violations_{name}".encode()) <= 250
+
+
+def test_the_longest_category_is_taken_and_one_character_more_is_not() -> None:
+    longest = "語" * LONGEST_CATEGORY
+    parse_schema(at_the_bound(A={"kind": "categorical", "categories": [longest]}))
+    with pytest.raises(UserError, match=r"feature 'A': category '語.*'… has 1,001 characters, .*; shorten it"):
+        parse_schema(at_the_bound(A={"kind": "categorical", "categories": ["x", longest + "x"]}))
+
+
+def test_the_widest_schema_is_taken_and_one_feature_more_is_not() -> None:
+    schema = parse_schema(at_the_bound(**{f"f{number}": FLAG for number in range(MOST_FEATURES)}))
+    row = dict.fromkeys(schema.names, 1.0)
+    decode(msgspec.json.Decoder(features_type(schema)), msgspec.json.encode(row))
+    with pytest.raises(UserError, match=r"has 1,001 features, and at most 1,000 are taken; name fewer"):
+        parse_schema(at_the_bound(**{f"f{number}": FLAG for number in range(MOST_FEATURES + 1)}))
+
+
+def test_the_most_categories_are_taken_and_one_more_is_not() -> None:
+    categories = [f"c{number}" for number in range(MOST_COLUMNS - 1)]
+    taken = at_the_bound(A={"kind": "categorical", "categories": categories}, B=FLAG)
+    decode(msgspec.json.Decoder(features_type(parse_schema(taken))), b'{"A": "c4998", "B": 1}')
+    with pytest.raises(UserError, match=r"5,001 categories .* feature 'A' alone has 5,000 .*, so group them"):
+        parse_schema(at_the_bound(A={"kind": "categorical", "categories": [*categories, "more"]}, B=FLAG))
+
+
+def test_the_largest_bounds_are_taken() -> None:
+    parse_schema(at_the_bound(A={"kind": "numeric", "min": -LARGEST_NUMBER, "max": LARGEST_NUMBER}))
+    parse_schema(at_the_bound(A={"kind": "ordinal", "min": -(2**53), "max": 2**53}))
+    # bounds beyond are no mistake as long as something lies between them
+    parse_schema(at_the_bound(A={"kind": "numeric", "min": -1e300, "max": 1e300}))
+
+
+@pytest.mark.parametrize("name", ["class", "None", "self", "_x", "match", "é", "語", "名前"])
+def test_any_other_identifier_is_a_name(name: str) -> None:
+    schema = parse_schema(at_the_bound(**{name: FLAG}))
+    row = decode(msgspec.json.Decoder(features_type(schema)), msgspec.json.encode({name: 1}))
+    assert getattr(row, name) == 1
 
 
 def test_a_schema_is_loaded_by_path(tmp_path: Path) -> None:

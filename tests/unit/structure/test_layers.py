@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 LAYERS: dict[str, tuple[str, ...]] = {
     "contract": (
         "masking variables",
-        "arrays durations errors",
+        "arrays bounds durations errors",
         "schema settings",
         "records tables topics",
         "messages rejection",

@@ -6,8 +6,8 @@ from random import Random
 import msgspec
 import pytest
 
+from contract.bounds import LARGEST_INTEGER, LARGEST_NUMBER
 from contract.messages import FEATURE_UNIT, ModelRef, Pane, Prediction, encode, prediction_type
-from contract.records import LARGEST_INTEGER, LARGEST_NUMBER
 from contract.schema import parse_schema
 from monitor import panes
 from tests.support.join.log import LoggedWorker, Partition

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.bounds import LARGEST_NUMBER
 from contract.errors import UserError
 from contract.messages import CategorySummary, Pane, Prediction, RecordPosition, SampleRow, Summary, encode
-from contract.records import LARGEST_NUMBER, features_type
+from contract.records import features_type
 from contract.schema import Schema, parse_schema
 from monitor import panes
 from monitor.join.pane_limits import MAX_PANE_BYTES, PaneLimits
@@ -112,11 +113,10 @@ def test_a_listed_category_is_never_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("schema", "lateness"),
     [
-        (schema_of(numeric(40_000)), 60 * DAY),
-        (schema_of(categorical(1, [f"category {number}" for number in range(400_000)])), 60 * DAY),
+        (schema_of(categorical(1, [f"{number:04}" + "\x01" * 900 for number in range(4_000)])), 60 * DAY),
         (schema_of(numeric(1)), 40_000 * DAY),
     ],
-    ids=["features", "categories", "lateness"],
+    ids=["categories", "lateness"],
 )
 def test_a_schema_whose_panes_cannot_fit_is_refused_with_the_remedy(schema: Schema, lateness: int) -> None:
     with pytest.raises(UserError, match=r"schema wide: the sums .* where a Kafka message takes .*; use fewer features"):

@@ -21,9 +21,10 @@ from sklearn.pipeline import Pipeline as SkPipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from contract.bounds import LARGEST_INTEGER, LARGEST_NUMBER
 from contract.messages import ModelRef
 from contract.models.registry import TRUSTED_TYPES, positive_probabilities
-from contract.records import LARGEST_INTEGER, LARGEST_NUMBER, columns_frame, feature_frame, features_type
+from contract.records import columns_frame, feature_frame, features_type
 from contract.schema import Feature, FeatureKind, load_schema, parse_schema
 from scorer.models.direct import Direct, Encoding, checked_direct, direct
 from scorer.models.loaded import Model

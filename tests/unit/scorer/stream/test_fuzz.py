@@ -140,6 +140,8 @@ _NOT_OF_CUSTOMERS = {
     Reason.RECORD_TOO_LATE,
     Reason.LABEL_TOO_LATE,
     Reason.LABEL_WITHOUT_RECORD,
+    # categories are rejected if they are none of the schema's, whatever their length
+    Reason.TOO_LONG,
     # about one message in 5,000 is that large
     Reason.TOO_LARGE,
 }
