@@ -29,6 +29,7 @@ from tests.support.kafka.proxy import END_TXN, Loss, lossy_network
 from tests.support.kafka.topics import group_lag, shortest_session_timeout
 from tests.support.polling import eventually
 from tests.support.running import running
+from tests.support.sizes import size
 from tests.support.worker_process import InjectedFault, Workers, worker_processes
 
 STEPS = [
@@ -41,6 +42,8 @@ STEPS = [
     "before-store-commit",
     "after-store-commit",
 ]
+KILLED_AT = size(ci=(1, 4), full=(1, 2, 5))
+"""One worker after the other is killed, each when it comes to the step for this time."""
 TOPICS = (PREDICTIONS, LABELS)
 
 
@@ -67,7 +70,7 @@ def test_one_outcome_per_labelled_record_whatever_step_the_join_is_killed_at(
     settings = join_settings(broker, topic_prefix, tmp_path, instance="one")
     send_stream(settings)
     with worker_processes(tmp_path) as workers:
-        for at in (1, 2, 5):
+        for at in KILLED_AT:
             assert workers.start("join", settings, InjectedFault(step, at)).wait() == -signal.SIGKILL
         last = workers.start("join", settings)
         wait_until_joined(workers, settings)

@@ -13,6 +13,7 @@ from producer.synthetic import write_csv
 from tests.support.kafka.topics import environment, stream_settings
 from tests.support.oracle import assert_windows_are_one_group_by, topic_frame
 from tests.support.polling import eventually
+from tests.support.versions import store_with
 
 ROWS = 3_000
 
@@ -25,14 +26,13 @@ def test_windows_survive_sigkill_of_the_monitor_and_mlflow_gets_each_once(
         broker,
         topic_prefix,
         tmp_path,
-        mlflow_tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
+        mlflow_tracking_uri=store_with(tmp_path).mlflow_tracking_uri,
         window=3 * 86_400_000,
         session_timeout_ms=6_000,
     )
     table = tmp_path / "table.csv"
     write_csv(table, ROWS, seed=11)
     with Children(environment(settings), tmp_path) as children:
-        children.start("train", "train", "--data", str(table)).wait(120)
         children.start("score", "score", "-v")
         children.start("join", "join", "-v")
         pace = ["--period", "30d", "--label-delay", "exponential:mean=2d,max=10d", "--rate", "250"]

@@ -21,10 +21,13 @@ from tests.support.kafka.proxy import END_TXN, Loss, lossy_network
 from tests.support.kafka.topics import committed, group_lag, headers, send, shortest_session_timeout, stream_settings
 from tests.support.messages import customer, encode, key
 from tests.support.service.bad_input import BAD_RECORDS, NOW
+from tests.support.sizes import size
 from tests.support.worker_process import InjectedFault, Workers, worker_processes
 
 SCHEMA = load_schema("bank_churn")
 STEPS = ["after-poll", "after-scoring", "after-producing", "after-offsets", "before-commit", "after-commit"]
+KILLED_AT = size(ci=(1, 4), full=(1, 2, 5))
+"""One worker after the other is killed, each when it comes to the step for this time."""
 # Transactions that nobody ends outlast the test, except where it is their time-out that is waited for.
 SMALL = {"batch_size": 100, "request_timeout_ms": 5_000, "transaction_timeout_ms": 300_000}
 
@@ -36,7 +39,7 @@ def test_one_prediction_per_record_whatever_step_the_scorer_is_killed_at(
     settings = stream_settings(broker, topic_prefix, tmp_path, instance="one", **SMALL)
     send_customers(settings, 0, 2_000)
     with worker_processes(tmp_path) as workers:
-        for at in (1, 2, 5):
+        for at in KILLED_AT:
             assert workers.start("score", settings, InjectedFault(step, at)).wait() == -signal.SIGKILL
         last = workers.start("score", settings)
         wait_until_scored(workers, settings)
