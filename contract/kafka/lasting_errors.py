@@ -2,6 +2,7 @@
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from contract.errors import ChurnstreamError
 from contract.topics import MAX_MESSAGE_BYTES
 
 _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
@@ -22,7 +23,7 @@ _REMEDIES = {
 }
 
 
-class RefusedError(KafkaException):
+class RefusedError(ChurnstreamError, KafkaException):
     """A message that Kafka did not take: a ``KafkaException`` that knows the topic."""
 
     def __init__(self, error: KafkaError, topic: str) -> None:
