@@ -19,10 +19,7 @@ def _readable(value: Any, name: str = "") -> Any:
         return {key: _readable(inner, key) for key, inner in value.items()}
     if isinstance(value, list):
         return [_readable(inner) for inner in value]
-    if isinstance(value, float) and value.is_integer():
-        # to JSON Schema 1.0 is an integer; the service wants it without a fraction, and its document says so in words
-        value = int(value)
-    if name == "event_time" and type(value) is int:
+    if name == "event_time" and type(value) in (int, float):
         # how far ahead an event time may be is counted from now
         value = min(value, time.time_ns() // 1_000_000)
     return value

@@ -138,12 +138,14 @@ Change = tuple[tuple[str, ...], Any]
 LEFT_OUT = object()
 ANYTHING: tuple[Any, ...] = (
     *(None, True, False, -1, 0, 1, 2, 10, 2**53, 2**53 + 1, -(2**53) - 1, 2**64, 3 * 10**38, 4 * 10**38, 10**400),
+    # not 2.0**53, which no schema can tell from 2**53: it may have been its neighbour before it became a double
+    *(-1.0, -0.0, 0.0, 1.0, 2.0, 10.0, 2.0**53 - 1, 2.0**53 + 2, -(2.0**53) - 2, 1e22, 1e300),
     *(0.5, -1e-9, 1e-300, "", "a", "ü", "b", "1", [], [1], {}, {"a": 1}, LEFT_OUT),
 )
 IDENTIFIERS = ("x" * 223, "x" * 224, "\0" * 256, "x" * 257, "😀" * 223, "😀" * 224, "😀" * 256)
-TIMES = (EARLIEST_EVENT_TIME - 1, EARLIEST_EVENT_TIME, NOW)
+TIMES = (EARLIEST_EVENT_TIME - 1, EARLIEST_EVENT_TIME, NOW, EARLIEST_EVENT_TIME - 1.0, float(NOW), NOW - 0.5)
 # how far ahead an event time may be is counted from now, which no schema can say
-PAST = tuple(value for value in ANYTHING if type(value) is not int or value <= NOW)
+PAST = tuple(value for value in ANYTHING if type(value) not in (int, float) or value <= NOW)
 OPTIONAL: dict[tuple[str, ...], Any] = {
     ("record_id",): ANYTHING + IDENTIFIERS,
     ("customer_id",): ANYTHING + IDENTIFIERS,
@@ -161,8 +163,8 @@ def edges(feature: Feature) -> list[Any]:
     whole = [
         value for bound in bounds for value in (math.floor(bound), math.ceil(bound), int(bound) - 1, int(bound) + 1)
     ]
-    # JSON Schema takes 1.0 for an integer, the service and the stream do not; the document says so in words
-    return [*(value for value in beside if not float(value).is_integer()), *whole, *feature.categories, *ANYTHING]
+    # to JSON Schema 1.0 is an integer
+    return [*beside, *whole, *map(float, whole), *feature.categories, *ANYTHING]
 
 
 def changes_of(path: str, schema: Schema) -> list[Change]:
