@@ -1,9 +1,11 @@
 """Training and loading on a real MLflow store: a SQLite file and artifacts in the test's own folder."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -112,6 +114,20 @@ def test_mlflows_own_loader_gives_the_same_probabilities(settings: Settings) -> 
     X = read_table(table, SCHEMA).X.head(50)
     loaded = mlflow.pyfunc.load_model("models:/churn@champion")
     assert loaded.predict(X)[:, 1].tolist() == probabilities(settings, table.head(50))
+
+
+def test_the_documented_way_through_mlflows_own_loader_takes_the_table_that_was_trained_on(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = toy_table(ROWS)
+    train(settings, table)
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "training.md").read_text(), re.DOTALL)
+    table.to_csv(tmp_path / "customers.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+    names: dict[str, Any] = {"mlflow": mlflow, "pandas": pd}
+    exec(snippet, names)
+    assert names["churn"].tolist() == probabilities(settings, table)
 
 
 def test_no_artifact_is_a_pickle_or_holds_a_surname(settings: Settings, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The service's rules, over a socket, with models and a sink of the test's own."""
 
+import json
 import random
 import socket
 from collections.abc import Callable, Sequence
@@ -74,6 +75,21 @@ def test_event_time_is_the_service_s_where_the_request_has_none() -> None:
         assert running.predict(customer(1))["event_time"] == customer(1)["event_time"]
         running.client.post("/labels", json={"record_id": "r", "label": 1})
         assert [label.event_time for label in running.sink.labels] == [NOW]
+
+
+def test_whole_numbers_may_be_written_as_floats() -> None:
+    record = customer(7) | {"true_value": 1}
+    with service() as running:
+        first = running.predict(record)
+        again = running.predict(json.loads(json.dumps(record), parse_int=float))
+        assert again == first
+        assert [type(label.label) for label in running.sink.labels] == [int, int]
+        assert running.sink.predictions[0] == running.sink.predictions[1]
+        label = b'{"record_id": "r", "label": 1.0, "event_time": 1735689600000.0}'
+        sent = running.client.post("/labels", content=label, headers={"Content-Type": "application/json"})
+        assert sent.status_code == 202
+        explained = running.client.get("/openapi.json").json()["components"]["schemas"]["Features"]["properties"]
+        assert explained["Tenure"]["type"] == "integer"
 
 
 def test_a_fault_of_ours_is_a_500_that_gives_nothing_away(caplog: pytest.LogCaptureFixture) -> None:
