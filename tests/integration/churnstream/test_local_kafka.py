@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from churnstream.local_kafka import broker as local_kafka
 from churnstream.local_kafka.broker import LocalKafka, free_port
 from contract.errors import UserError
+from tests.support.kafka.brokers import answers
 from tests.support.polling import eventually
 
 OWNER = """
@@ -115,16 +116,16 @@ def test_it_listens_on_the_loopback_address_only_and_stop_leaves_no_process(own_
     own_broker.stop()  # none running is fine
 
 
-def test_a_second_broker_beside_it_shares_nothing(own_broker: LocalKafka, tmp_path: Path) -> None:
+def test_a_second_broker_beside_it_shares_nothing(broker: str, tmp_path: Path) -> None:
     with LocalKafka(tmp_path / "second") as second:
-        assert second.port != own_broker.port
+        assert second.bootstrap_servers != broker
         make_topic(second.bootstrap_servers, "mine")
-        beside = AdminClient({"bootstrap.servers": own_broker.bootstrap_servers})
+        beside = AdminClient({"bootstrap.servers": broker})
         assert "mine" not in beside.list_topics(timeout=10).topics
         with pytest.raises(UserError, match="already runs"):
             LocalKafka(tmp_path / "second").start()
         assert second.answers()
-    assert own_broker.answers()
+    assert answers(broker)
 
 
 def test_a_taken_port_is_an_error_that_names_it(tmp_path: Path) -> None:
