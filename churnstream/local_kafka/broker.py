@@ -28,6 +28,7 @@ from filelock import FileLock
 
 from churnstream.local_kafka import config as broker_config
 from churnstream.local_kafka import runtime as kafka_runtime
+from churnstream.processes.logged import start_logged
 from churnstream.processes.orphans import OrphanGuard
 from contract.errors import ChurnstreamError, UserError
 
@@ -184,15 +185,9 @@ class LocalKafka:
         self._format(command)
         if not self._detached:
             self._guard = OrphanGuard()
-        with self.log_path.open("ab") as log:
-            child = self._child = subprocess.Popen(
-                [*command, "kafka.Kafka", "server.properties"],
-                cwd=self.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for the owner, who then stops the broker in good order
-            )
+        child = self._child = start_logged(
+            [*command, "kafka.Kafka", "server.properties"], self.log_path, folder=self.directory
+        )
         if self._guard:
             self._guard.watch(child.pid)
         self._write_state(_State(port, child.pid, psutil.Process(child.pid).create_time()))

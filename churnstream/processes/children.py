@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from churnstream.processes.logged import start_logged
 from churnstream.processes.orphans import OrphanGuard
 from contract.errors import UserError
 
@@ -21,17 +22,8 @@ class Child:
         self.name = name
         self.log_path = folder / "logs" / f"{name}.log"
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "churnstream", *arguments],
-                cwd=folder,
-                env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # Ctrl-C goes to the owner alone, which ends its children in order
-                start_new_session=True,
-            )
+        command = [sys.executable, "-m", "churnstream", *arguments]
+        self._process = start_logged(command, self.log_path, folder=folder, environment={**os.environ, **environment})
 
     @property
     def pid(self) -> int:

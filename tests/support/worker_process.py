@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from typing import Literal, NamedTuple
 
 import psutil
 
+from churnstream.processes.logged import start_logged
 from churnstream.processes.orphans import OrphanGuard
 from contract.settings import Settings
 from tests.support.kafka.topics import environment
@@ -51,16 +51,8 @@ class WorkerProcess:
     def __init__(self, kind: Kind, settings: Settings, log_path: Path, fault: InjectedFault | None = None) -> None:
         self._log_path = log_path
         command = [sys.executable, "-m", "tests.support.worker_process", kind]
-        with log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*command, *(["--fault", str(fault)] if fault else [])],
-                cwd=ROOT,
-                env=environment(settings),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        command += ["--fault", str(fault)] if fault else []
+        self._process = start_logged(command, log_path, folder=ROOT, environment=environment(settings))
 
     @property
     def pid(self) -> int:
