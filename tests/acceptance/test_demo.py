@@ -1,5 +1,6 @@
 """``churnstream demo`` from outside: what it leaves, and that it leaves nothing running."""
 
+import itertools
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from mlflow import MlflowClient
 
 from tests.support.paths import ROOT
 from tests.support.polling import eventually
+from tests.support.sizes import size
 
 MARK = "TEST_DEMO_MARK"
 DEMO = [sys.executable, "-m", "churnstream", "demo", "--rows", "4000", "--dir", "runs"]
@@ -102,15 +104,17 @@ def interrupted(tmp_path: Path, mark: str) -> Iterator["subprocess.Popen[str]"]:
     demo.communicate()
 
 
-@pytest.mark.parametrize(
-    ("log", "number"),
-    [("train.log", signal.SIGINT), ("replay.log", signal.SIGINT), ("replay.log", signal.SIGTERM)],
-    ids=["Ctrl-C while training", "Ctrl-C while replaying", "SIGTERM while replaying"],
+INTERRUPTS = size(
+    ci=[("train", signal.SIGTERM), ("replay", signal.SIGINT)],
+    full=list(itertools.product(("train", "replay"), (signal.SIGINT, signal.SIGTERM))),
 )
+
+
+@pytest.mark.parametrize(("step", "number"), INTERRUPTS)
 def test_an_interrupt_ends_everything_that_was_started(
-    interrupted: "subprocess.Popen[str]", tmp_path: Path, mark: str, log: str, number: signal.Signals
+    interrupted: "subprocess.Popen[str]", tmp_path: Path, mark: str, step: str, number: signal.Signals
 ) -> None:
-    eventually(lambda: list(tmp_path.glob(f"runs/*/logs/{log}")), timeout=120, message=f"no {log}")
+    eventually(lambda: list(tmp_path.glob(f"runs/*/logs/{step}.log")), timeout=120, message=f"no {step}")
     eventually(lambda: len(marked(mark)) > 3, timeout=30, message="its processes")
     interrupted.send_signal(number)
     output, _ = interrupted.communicate(timeout=60)
