@@ -241,8 +241,10 @@ def _check_format(model: "Model", named: str) -> None:
 
 def _check_signature(model: "Model", schema: Schema, named: str) -> None:
     inputs = model.signature.inputs.inputs if model.signature else []
-    found = [(column.name, column.type.name) for column in inputs]
-    expected = [(feature.name, "string" if feature.is_categorical else "double") for feature in schema.features]
+    found = [(column.name, column.to_dict()["type"]) for column in inputs]
+    # numbers were doubles once
+    numbers = "double" if "double" in dict(found).values() else "any"
+    expected = [(feature.name, "string" if feature.is_categorical else numbers) for feature in schema.features]
     if found != expected:
         raise UserError(
             f"model {named} has another signature than schema {schema.name} v{schema.version} gives it; train it again "

@@ -97,14 +97,17 @@ def library_versions() -> dict[str, str]:
 
 
 def signature(schema: Schema, probabilities: npt.NDArray[np.floating[Any]]) -> "ModelSignature":
-    """Numbers as doubles, names as strings; two columns of probabilities come out."""
+    """Names as strings, numbers as whatever the frame has; two columns of probabilities come out.
+
+    As doubles, MLflow would refuse the 64-bit integers of the very table that was trained on.
+    """
     from mlflow.models import ModelSignature, infer_signature
-    from mlflow.types.schema import ColSpec, DataType, TensorSpec
+    from mlflow.types.schema import AnyType, ColSpec, DataType, TensorSpec
     from mlflow.types.schema import Schema as Columns
 
     inputs: list[ColSpec | TensorSpec] = [
         ColSpec(
-            DataType.string if feature.is_categorical else DataType.double,
+            DataType.string if feature.is_categorical else AnyType(),  # type: ignore[no-untyped-call]
             feature.name,
             required=not feature.missing,
         )

@@ -103,8 +103,8 @@ def test_a_trained_model_is_registered_with_all_that_serving_and_monitoring_need
     assert f"{logged['test_roc_auc']:.3f}" in str(version.description)
     assert run.data.params["seed"] == "42"
     description = mlflow.models.Model.load(str(model_folder(result)))
-    types = [(column.name, column.type.name) for column in description.signature.inputs]
-    assert types == [(f.name, "string" if f.is_categorical else "double") for f in SCHEMA.features]
+    types = [(column.name, column.to_dict()["type"]) for column in description.signature.inputs]
+    assert types == [(f.name, "string" if f.is_categorical else "any") for f in SCHEMA.features]
 
 
 def test_mlflows_own_loader_gives_the_same_probabilities(settings: Settings) -> None:
@@ -128,6 +128,30 @@ def test_the_documented_way_through_mlflows_own_loader_takes_the_table_that_was_
     names: dict[str, Any] = {"mlflow": mlflow, "pandas": pd}
     exec(snippet, names)
     assert names["churn"].tolist() == probabilities(settings, table)
+
+
+def test_mlflows_own_loader_takes_the_very_frame_that_was_trained_on(settings: Settings) -> None:
+    table = toy_table(ROWS)
+    train(settings, table)
+    mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+    loaded = mlflow.pyfunc.load_model("models:/churn/1")
+    frame = table[list(SCHEMA.names)].head(50)
+    assert "int64" in {str(dtype) for dtype in frame.dtypes}
+    expected = probabilities(settings, table.head(50))
+    for kind in (None, "int32", "int64", "Int64", "float64"):
+        # the two columns with fractions stay as they are
+        whole = [name for name in SCHEMA.numeric if (frame[name] % 1 == 0).all()] if kind else []
+        assert loaded.predict(frame.astype(dict.fromkeys(whole, kind)))[:, 1].tolist() == expected
+    # columns in another order, and more of them, as in the file
+    assert loaded.predict(table.head(50)[table.columns[::-1]])[:, 1].tolist() == expected
+
+
+def test_a_model_whose_signature_says_double_is_still_loaded(settings: Settings) -> None:
+    folder = model_folder(train(settings, toy_table()))
+    text = (folder / "MLmodel").read_text()
+    assert '"type": "any"' in text
+    (folder / "MLmodel").write_text(text.replace('"type": "any"', '"type": "double"'))
+    assert load_model(settings).ref.version == 1
 
 
 def test_no_artifact_is_a_pickle_or_holds_a_surname(settings: Settings, tmp_path: Path) -> None:
@@ -250,7 +274,7 @@ def test_a_damaged_file_and_a_changed_signature_are_refused(settings: Settings) 
     with pytest.raises(UserError, match="cannot be read"):
         load_model(settings)
     text = (folder / "MLmodel").read_text()
-    (folder / "MLmodel").write_text(text.replace('"type": "double"', '"type": "float"'))
+    (folder / "MLmodel").write_text(text.replace('"type": "any"', '"type": "float"'))
     with pytest.raises(UserError, match="another signature"):
         load_model(settings)
 
