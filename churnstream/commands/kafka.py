@@ -1,5 +1,6 @@
 """``churnstream kafka``: Apache Kafka on this machine, with nothing to install."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,9 @@ def start(
         int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 takes any free one.")
     ] = DEFAULT_PORT,
     directory: Directory = None,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds that its log may stand still before it is given up.")
+    ] = 60.0,
 ) -> None:
     """Start a broker that goes on running when this command and its shell have ended.
 
@@ -48,7 +52,7 @@ def start(
     using them; churnstream's commands make theirs.
     """
     broker = _broker(directory, port or None)
-    broker.start()
+    broker.start(timeout, on_wait=lambda line: print(f"still starting: {line}", file=sys.stderr))
     print(f"Kafka answers at {broker.bootstrap_servers} (pid {broker.pid}), log in {broker.log_path}")
     if broker.port != DEFAULT_PORT:
         print(f"Tell the other commands: export KAFKA_BOOTSTRAP_SERVERS={broker.bootstrap_servers}")

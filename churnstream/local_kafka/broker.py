@@ -16,11 +16,13 @@ import subprocess
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
 import psutil
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -35,10 +37,11 @@ from contract.errors import ChurnstreamError, UserError
 HOST = "127.0.0.1"
 FREE_BYTES_TO_START = 500_000_000
 MAX_LOG_BYTES = 10_000_000
-_LONGEST_START = 5  # times the time-out, for a broker that logs on and on
 # Below the ports that systems hand out to outgoing connections (from 32768 on Linux, 49152 on macOS): a client that
 # keeps knocking while the broker restarts could be given the broker's own port otherwise.
 FREE_PORTS = range(20_000, 32_000)
+_LONGEST = 30  # times the time-out, for a broker that logs on and on
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,12 @@ class LocalKafka:
         """Whether this broker, and not another on its port, answers a metadata request within ``timeout`` seconds."""
         return self._answered(self._admin(), timeout)
 
-    def start(self, timeout: float = 60.0) -> None:
+    def start(self, timeout: float = 60.0, on_wait: Callable[[str], None] = lambda _line: None) -> None:
         """Start the broker and wait until it answers. Downloads Kafka if need be.
 
-        On a busy machine that takes as long as it takes: ``timeout`` seconds count from the last line of its log.
+        One that was killed reads its logs again first, which may take minutes; so ``timeout`` is how many seconds its
+        log may stand still, and 30 times as long is the end in any case. ``on_wait`` is told the log's last line now
+        and then.
 
         Raises:
             UserError: it runs already, the port is taken, there is no room or no network, or it does not come up.
@@ -119,7 +124,7 @@ class LocalKafka:
                 log_start = self._begin_log()
                 try:
                     child = self._launch(command, fixed_port or free_port())
-                    self._wait_until_it_answers(child, timeout)
+                    self._wait_until_it_answers(child, timeout, on_wait)
                 except _DidNotStartError as error:
                     self.kill()
                     # between our look at the ports and the broker's, another program may have taken one
@@ -217,17 +222,25 @@ class LocalKafka:
             return None
         return next((line.partition("=")[2] for line in lines if line.startswith("cluster.id=")), None)
 
-    def _wait_until_it_answers(self, child: "subprocess.Popen[bytes]", timeout: float) -> None:
-        deadline, logged = time.monotonic() + timeout, self._log_size()
-        last_deadline = time.monotonic() + _LONGEST_START * timeout
+    def _wait_until_it_answers(
+        self, child: "subprocess.Popen[bytes]", timeout: float, on_wait: Callable[[str], None]
+    ) -> None:
+        began = moved = told = time.monotonic()
+        size = self._log_size()
         admin = self._admin()
         while not self._answered(admin, timeout=0.5):
-            if (size := self._log_size()) != logged:
-                deadline, logged = min(time.monotonic() + timeout, last_deadline), size
             if child.poll() is not None:
                 raise _DidNotStartError(f"it ended with code {child.returncode}")
-            if time.monotonic() > deadline:
-                raise _DidNotStartError(f"it did not answer, {timeout:.0f} s after the last line of its log")
+            now = time.monotonic()
+            if self._log_size() != size:
+                size, moved = self._log_size(), now
+            if now - moved > timeout or now - began > _LONGEST * timeout:
+                raise _DidNotStartError(
+                    f"it does not answer after {now - began:.0f} s, and its log has stood still for {now - moved:.0f} s"
+                )
+            if now - told > _SECONDS_BETWEEN_LINES:
+                told = now
+                on_wait(next(iter(self._log_since(max(size - 2_000, 0)).splitlines()[-1:]), ""))
 
     def _admin(self) -> AdminClient:
         # log_level: librdkafka would write to the terminal that nobody answers yet
@@ -296,10 +309,10 @@ class LocalKafka:
 
     def _read_state(self) -> _State | None:
         try:
-            return _State(**json.loads(self._state_path.read_text()))
+            return msgspec.json.decode(self._state_path.read_bytes(), type=_State)
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError):
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise UserError(
                 f"{self._state_path} is not a broker's state: delete it, or choose another folder (--dir)"
             ) from None

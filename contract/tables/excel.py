@@ -5,9 +5,7 @@ that the spreadsheet program last computed for it; one that was never computed w
 refused.
 """
 
-import re
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -16,9 +14,9 @@ from typing import Any
 
 from contract.errors import UserError
 from contract.tables.cells import Cells
+from contract.tables.unpacking import has_formulas, refuse_cells
 
 Row = tuple[Any, ...]
-_FORMULA = re.compile(rb"<(?:\w+:)?f[\s>/]")
 
 
 class ExcelTable:
@@ -54,13 +52,12 @@ class ExcelTable:
 
     def _only_sheet(self) -> int:
         """The number of the sheet that holds something."""
+        with self._readable():
+            formulas = has_formulas(self._path, self._origin)
         with self._sheets() as sheets:
             filled = [
-                number
-                for number, sheet in enumerate(sheets)
-                if any(not _is_blank(row) for row in sheet.iter_rows(values_only=True))
+                number for number, sheet in enumerate(sheets) if any(not _is_blank(row) for row in self._rows(sheet))
             ]
-            formulas = self._has_formulas()
         if not filled:
             raise UserError(f"{self._origin} is empty; give a workbook with a sheet that has a header row and rows")
         if len(filled) > 1:
@@ -71,12 +68,6 @@ class ExcelTable:
         if formulas:
             self._refuse_uncomputed(filled[0])
         return filled[0]
-
-    def _has_formulas(self) -> bool:
-        """Whether some sheet has one: told from the file itself, for a pass over all cells takes as long as reading."""
-        with zipfile.ZipFile(self._path) as file:
-            sheets = [name for name in file.namelist() if "worksheets/" in name and name.endswith(".xml")]
-            return any(_FORMULA.search(file.read(name)) for name in sheets)
 
     def _refuse_uncomputed(self, sheet: int) -> None:
         with self._sheets(formulas=True) as written, self._sheets() as computed:
@@ -93,18 +84,37 @@ class ExcelTable:
     def _filled(self) -> Iterator[Row]:
         self.blank_rows = blank = 0
         with self._sheets() as sheets:
-            for row in sheets[self._sheet].iter_rows(values_only=True):
+            for row in self._rows(sheets[self._sheet]):
                 if _is_blank(row):
                     blank += 1
                     continue
                 self.blank_rows, blank = self.blank_rows + blank, 0
                 yield row
 
+    def _rows(self, sheet: Any) -> Iterator[Row]:
+        cells = 0
+        for row in sheet.iter_rows(values_only=True):
+            cells += max(len(row), 1)
+            refuse_cells(cells, self._origin)
+            yield row
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (UserError, PermissionError, MemoryError):
+            raise
+        # openpyxl and zipfile raise whatever a file that is no workbook leads to
+        except Exception:
+            raise UserError(
+                f"{self._origin} is not a readable Excel workbook (.xlsx, without a password); save it again, or as CSV"
+            ) from None
+
     @contextmanager
     def _sheets(self, *, formulas: bool = False) -> Iterator[list[Any]]:
         import openpyxl
 
-        try:
+        with self._readable():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about styles and extensions that a table has no use for
                 workbook = openpyxl.load_workbook(self._path, read_only=True, data_only=not formulas)
@@ -114,13 +124,6 @@ class ExcelTable:
                 yield workbook.worksheets
             finally:
                 workbook.close()
-        except UserError:
-            raise
-        # openpyxl raises whatever a file that is no workbook leads to
-        except Exception:
-            raise UserError(
-                f"{self._origin} is not a readable Excel workbook (.xlsx, without a password); save it again, or as CSV"
-            ) from None
 
 
 def _is_formula(cell: object) -> bool:

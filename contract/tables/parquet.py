@@ -31,7 +31,9 @@ class ParquetTable:
         self.repairs: list[str] = []
         try:
             self.header = tuple(str(name) for name in pq.read_schema(path).names)
-        except (pa.ArrowException, OSError):
+        except PermissionError:
+            raise
+        except (pa.ArrowException, OSError, ValueError, OverflowError):
             raise self._unreadable() from None
 
     def chunks(self, positions: Sequence[int], rows: int) -> Iterator[list[Cells]]:
@@ -44,7 +46,9 @@ class ParquetTable:
             with pq.ParquetFile(self._path) as file:
                 for batch in file.iter_batches(rows, columns=columns):
                     yield [_values(batch.column(name)) for name in columns]
-        except (pa.ArrowException, OSError):
+        except PermissionError:
+            raise
+        except (pa.ArrowException, OSError, ValueError, OverflowError):
             raise self._unreadable() from None
 
     def _unreadable(self) -> UserError:

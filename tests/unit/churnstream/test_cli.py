@@ -26,8 +26,11 @@ def test_help_names_what_there_is(arguments: list[str], tmp_path: Path) -> None:
     assert {"": "kafka", "kafka": "status", "start": "--port"}[(arguments or [""])[-1]] in done.stdout
 
 
-def test_a_users_mistake_is_a_message_and_no_traceback(tmp_path: Path) -> None:
-    (tmp_path / "broker.json").write_text("not JSON")
+@pytest.mark.parametrize(
+    "state", [b"not JSON", b"", b"[]", b"\xff\xfe", b'{"port": "x"}', b'{"pid": 1}', b'{"port": 9092, "pid": [1]}']
+)
+def test_a_users_mistake_is_a_message_and_no_traceback(state: bytes, tmp_path: Path) -> None:
+    (tmp_path / "broker.json").write_bytes(state)
     done = run("kafka", "status", "--dir", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
