@@ -30,7 +30,7 @@ class NoRoomError(ChurnstreamError):
 def is_no_room(error: BaseException) -> bool:
     """Whether an error of the file system or of SQLite says that the disk is full."""
     if isinstance(error, sqlite3.OperationalError):
-        return error.sqlite_errorcode == sqlite3.SQLITE_FULL
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno in _FULL
 
 

@@ -104,6 +104,7 @@ class JoinWorker:
         self._predictions = settings.topic(PREDICTIONS)
         self._labels = settings.topic(LABELS)
         self._parts: dict[int, _Part] = {}
+        self._checked: set[int] = set()
         self._last_flush = 0
         self._identity = self._store_identity()
         self._slot = Slot(settings.state_dir / "join", settings.instance)
@@ -294,14 +295,21 @@ class JoinWorker:
     def _open(self, partition: int, predictions: TopicPartition, labels: TopicPartition) -> _Part:
         published = max(predictions.offset, 0), max(labels.offset, 0)
         self._close_parts([partition])
-        store = JoinStore(self._slot.path / f"{partition}.sqlite", self._identity)
-        state = store.state()
-        if state.predictions.offset > published[0] or state.labels.offset > published[1]:
-            _log.warning("partition %d: the store is ahead of Kafka; it is rebuilt from the log", partition)
-            store.reset()
-        join = PartitionJoin(partition, store, self._rules, self._schema, self._limits)
-        if join.state.predictions.offset == 0 and join.state.labels.offset == 0:
-            join.begin_at(_origin(predictions), _origin(labels))
+        # a file whose partition went to another worker and came back is the one that was checked before
+        identity, trusted = f"{self._identity} {partition}", partition in self._checked
+        store = JoinStore(self._slot.path / f"{partition}.sqlite", identity, trusted=trusted)
+        self._checked.add(partition)
+        try:
+            state = store.state()
+            if state.predictions.offset > published[0] or state.labels.offset > published[1]:
+                _log.warning("partition %d: the store is ahead of Kafka; it is rebuilt from the log", partition)
+                store.reset()
+            join = PartitionJoin(partition, store, self._rules, self._schema, self._limits)
+            if join.state.predictions.offset == 0 and join.state.labels.offset == 0:
+                join.begin_at(_origin(predictions), _origin(labels))
+        except BaseException:
+            store.close()
+            raise
         absorbed = join.state.predictions.offset, join.state.labels.offset
         return _Part(join, CatchUp(absorbed, published), self._clock.now())
 
