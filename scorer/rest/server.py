@@ -15,6 +15,7 @@ from contract.worker.clock import SystemClock
 from contract.worker.process import in_background, stop_on_signals
 from scorer.models.swap import Champion
 from scorer.rest.app import create_app
+from scorer.rest.protocol import BoundedProtocol
 from scorer.serving.live_metrics import LiveMetrics
 from scorer.serving.predictor import Parts
 from scorer.serving.publisher import Publisher
@@ -69,6 +70,7 @@ def serve(
             log_config=None,
             access_log=False,
             server_header=False,
+            http=BoundedProtocol,
             ws="none",
             lifespan="on",
             # longer than proxies and clients keep an idle connection: it should be they who close it

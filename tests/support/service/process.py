@@ -18,6 +18,7 @@ import uvicorn
 from churnstream.processes.orphans import OrphanGuard
 from contract.settings import Settings
 from scorer.rest.app import create_app
+from scorer.rest.protocol import BoundedProtocol
 from scorer.serving.predictor import Parts
 from tests.support.kafka.topics import environment
 from tests.support.paths import ROOT
@@ -97,7 +98,9 @@ def _address(process: "subprocess.Popen[bytes]", log_path: Path) -> str | None:
 def answering(parts: Parts) -> Iterator[httpx.Client]:
     """The application on a thread of the test's own process, on a free port, and a client of it."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(parts, {}), log_config=None, lifespan="on", ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(parts, {}), http=BoundedProtocol, log_config=None, lifespan="on", ws="none")
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
