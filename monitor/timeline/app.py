@@ -169,6 +169,8 @@ class Timeline:
                 await sent
                 break
             except KafkaError as error:
+                if self._app.should_stop:
+                    raise
                 if not error.retriable:
                     raise UserError(
                         f"topic {topic.get_topic_name()} takes no message ({error}); check its access and "

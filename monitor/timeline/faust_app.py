@@ -91,6 +91,8 @@ def create_app(settings: Settings, data_dir: Path) -> faust.App:
         broker_credentials=credentials(settings.kafka),
         broker_session_timeout=seconds,
         broker_request_timeout=max(settings.request_timeout_ms / 1_000, seconds + 1),
+        # how long a message that cannot be delivered is kept, and so how long the end of a worker may wait for it
+        producer_request_timeout=settings.request_timeout_ms / 1_000,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=MAX_MESSAGE_BYTES,

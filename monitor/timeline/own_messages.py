@@ -4,16 +4,17 @@ One message that cannot be used must not stop all windows. Fields that a later r
 """
 
 import logging
+import time
 from typing import Generic, TypeVar
 
 import msgspec
 
-from contract.kafka.log_throttle import LogThrottle
 from contract.messages import Pane, PaneMessage
 
 Own = TypeVar("Own")
-_log = logging.getLogger("churnstream.timeline.skipped")
-_log.addFilter(LogThrottle(seconds=10))
+_log = logging.getLogger("churnstream.timeline")
+_SECONDS_BETWEEN_LINES = 10.0
+_LONGEST_FLAW = 200
 
 
 class OwnMessages(Generic[Own]):
@@ -22,6 +23,7 @@ class OwnMessages(Generic[Own]):
     def __init__(self, topic: str, kind: type[Own]) -> None:
         """``topic`` is the full name, for the log."""
         self.skipped = 0
+        self._quiet_until = 0.0
         self._topic = topic
         self._decode = msgspec.json.Decoder(kind).decode
 
@@ -34,9 +36,21 @@ class OwnMessages(Generic[Own]):
             flaw = str(error) if value else "it has no value"
         if flaw is None:
             return message
-        self.skipped += 1
-        _log.warning("topic %s, partition 0, offset %d: no message of ours, skipped (%s)", self._topic, offset, flaw)
+        self._skip(offset, flaw)
         return None
+
+    def _skip(self, offset: int, flaw: str) -> None:
+        self.skipped += 1
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + _SECONDS_BETWEEN_LINES
+            _log.warning(
+                "topic %s, partition 0, offset %d: no message of ours, skipped (%s); %d skipped since the start",
+                self._topic,
+                offset,
+                flaw[:_LONGEST_FLAW],
+                self.skipped,
+            )
 
 
 class PaneMessages(OwnMessages[PaneMessage]):

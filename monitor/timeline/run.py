@@ -29,19 +29,24 @@ async def run_timeline(app: faust.App, settings: Settings, stop: asyncio.Event, 
         Exception: whatever else ended an agent.
     """
     watch = TopicWatch(settings)
+    failure: BaseException | None = None
     try:
         await asyncio.to_thread(watch.look)
         await app.start()
-        try:
-            await app.wait(_until(stop, heartbeat, watch))
-        finally:
+        await app.wait(_until(stop, heartbeat, watch))
+    except (UserError, KafkaError) as error:
+        failure = error
+    finally:
+        # Faust lets out the cancellation of an agent that it has interrupted itself
+        with contextlib.suppress(asyncio.CancelledError):
             await app.stop()
-    except KafkaConnectionError as error:
-        raise UserError(f"no Kafka answers ({error}); check KAFKA_BOOTSTRAP_SERVERS and that the broker runs") from None
-    if isinstance(app.crash_reason, KafkaError):
-        raise UserError(f"the monitor cannot go on at this Kafka ({app.crash_reason}); check the KAFKA_… settings")
-    if app.crash_reason is not None:
-        raise app.crash_reason
+    failure = failure or app.crash_reason
+    if isinstance(failure, KafkaConnectionError):
+        raise UserError(f"no Kafka answers ({failure}); check KAFKA_BOOTSTRAP_SERVERS and that the broker runs")
+    if isinstance(failure, KafkaError):
+        raise UserError(f"the monitor cannot go on at this Kafka ({failure}); check the KAFKA_… settings")
+    if failure is not None:
+        raise failure
 
 
 class TopicWatch:
@@ -112,10 +117,9 @@ class LibraryLines(LogThrottle):
 
 
 def quieten_libraries() -> None:
-    """Put ``LibraryLines`` before every handler of the root logger."""
-    lines = LibraryLines()
+    """Put ``LibraryLines`` before each handler of the root logger."""
     for handler in logging.getLogger().handlers:
-        handler.addFilter(lines)
+        handler.addFilter(LibraryLines())
 
 
 async def _until(stop: asyncio.Event, heartbeat: Heartbeat, watch: TopicWatch) -> None:

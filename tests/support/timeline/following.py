@@ -103,8 +103,12 @@ def following(
 
 
 def windows_on(settings: Settings) -> list[Window]:
-    """Every window on the topic, in order."""
-    return [msgspec.json.decode(m.value() or b"", type=Window) for m in committed(settings, WINDOWS)]
+    """Every window on the topic, in order, whatever else a test has put there."""
+    found = []
+    for message in committed(settings, WINDOWS):
+        with contextlib.suppress(msgspec.DecodeError):
+            found.append(msgspec.json.decode(message.value() or b"", type=Window))
+    return found
 
 
 def newest_windows(settings: Settings) -> dict[int, Window]:
