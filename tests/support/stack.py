@@ -73,13 +73,16 @@ class Stack:
         """Whether the producer has said where to look as its last word."""
         return self.logs("producer").rstrip().rpartition("\n")[2].startswith("newest drift report:")
 
-    def kill(self, service: str) -> None:
-        """SIGKILL to the service's main process, as the kernel would: Docker takes it for a crash, and restarts it."""
-        (container,) = self.containers(service)
-        pid = container["State"]["Pid"]
-        assert pid, f"{service} does not run"
+    def kill(self, *services: str) -> None:
+        """SIGKILL to main processes, at once, as the kernel would: Docker takes it for a crash, and restarts them."""
+        pids = []
+        for service in services:
+            (container,) = self.containers(service)
+            assert container["State"]["Pid"], f"{service} does not run"
+            pids.append(str(container["State"]["Pid"]))
         # `docker kill` would count as the user's wish, after which nothing is restarted
-        docker("run", "--rm", "--pid=host", "--user=0", "--entrypoint=bash", "churnstream", "-c", f"kill -9 {pid}")
+        command = f"kill -9 {' '.join(pids)}"
+        docker("run", "--rm", "--pid=host", "--user=0", "--entrypoint=bash", "churnstream", "-c", command)
 
     def is_healthy(self, service: str) -> bool:
         found = self.containers(service)
