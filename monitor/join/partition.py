@@ -120,6 +120,20 @@ class PartitionJoin:
         self.state.predictions, self.state.labels = predictions, labels
         self.commit()
 
+    def publish_on(self, topic: str) -> bool:
+        """Publish every pane that is still known again where ``topic``, the id of ``panes``, is another one.
+
+        Returns whether it is, and there are panes.
+        """
+        if topic == self.state.panes:
+            return False
+        self.state.panes = topic
+        for kept in self._panes.values():
+            kept.dirty = True
+        self._touched.update(self._panes)
+        self.commit()
+        return bool(self._panes)
+
     def progress(self, idle: bool) -> JoinProgress:
         """Where this partition stands in event time."""
         state = self.state

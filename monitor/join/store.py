@@ -65,6 +65,8 @@ class PartitionState(msgspec.Struct):
     predictions: TopicProgress = msgspec.field(default_factory=TopicProgress)
     labels: TopicProgress = msgspec.field(default_factory=TopicProgress)
     counters: Counters = msgspec.field(default_factory=Counters)
+    panes: str = ""
+    """The id of the topic that the panes are published on; empty: not known."""
 
 
 @dataclass

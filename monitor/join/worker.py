@@ -103,6 +103,7 @@ class JoinWorker:
         self._incoming = IncomingReader(schema)
         self._predictions = settings.topic(PREDICTIONS)
         self._labels = settings.topic(LABELS)
+        self._panes = settings.topic(PANES)
         self._parts: dict[int, _Part] = {}
         self._checked: set[int] = set()
         self._last_flush = 0
@@ -277,6 +278,7 @@ class JoinWorker:
         committed = {
             (found.topic, found.partition): found for found in self._reader.consumer.committed(assigned, self._timeout)
         }
+        panes_topic = stream_identity(self._settings, PANES)
         positions = []
         for partition in sorted({found.partition for found in assigned}):
             try:
@@ -286,13 +288,13 @@ class JoinWorker:
                     f"partition {partition} of {self._predictions} and {self._labels} went to different workers; "
                     f"both topics need the same number of partitions"
                 ) from None
-            part = self._parts[partition] = self._open(partition, *pair)
+            part = self._parts[partition] = self._open(partition, *pair, panes_topic)
             state = part.join.state
             positions.append(TopicPartition(self._predictions, partition, state.predictions.offset))
             positions.append(TopicPartition(self._labels, partition, state.labels.offset))
         return positions
 
-    def _open(self, partition: int, predictions: TopicPartition, labels: TopicPartition) -> _Part:
+    def _open(self, partition: int, predictions: TopicPartition, labels: TopicPartition, panes_topic: str) -> _Part:
         published = max(predictions.offset, 0), max(labels.offset, 0)
         self._close_parts([partition])
         # a file whose partition went to another worker and came back is the one that was checked before
@@ -307,6 +309,8 @@ class JoinWorker:
             join = PartitionJoin(partition, store, self._rules, self._schema, self._limits)
             if join.state.predictions.offset == 0 and join.state.labels.offset == 0:
                 join.begin_at(_origin(predictions), _origin(labels))
+            if join.publish_on(panes_topic):
+                _log.warning("partition %d: topic %s is new; every pane is published again", partition, self._panes)
         except BaseException:
             store.close()
             raise

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from contract.kafka.clients import admin_client
+from contract.kafka.provision import ensure_topics
 from contract.messages import JoinProgress, Pane, PaneMessage
 from contract.schema import load_schema
 from contract.settings import Settings
@@ -15,6 +17,7 @@ from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from monitor.join.worker import GROUP, JoinWorker
 from tests.support.kafka.topics import (
     committed,
+    delete_topics,
     end_stream,
     group_lag,
     headers,
@@ -156,3 +159,27 @@ def test_a_store_of_topics_that_were_made_anew_is_forgotten_and_said(
     assert join(tmp_path / "new", range(100, 160), predicted=0) == (60, 0)
     assert join(tmp_path / "old", range(160, 170), predicted=0) == (70, 0)
     assert sum("is of another stream" in line for line in caplog.messages) == settings.partitions
+
+
+def test_every_pane_is_published_again_on_a_panes_topic_that_was_made_anew(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    send(settings, PREDICTIONS, [(key(customer(i)), encode(prediction(i))) for i in range(40)])
+    with running(JoinWorker(settings, SCHEMA)):
+        eventually(lambda: group_lag(settings, GROUP, [PREDICTIONS]) == 0 and len(newest(settings)) > 2)
+    before = newest(settings)
+    admin = admin_client(settings)
+    delete_topics(admin, [settings.topic(PANES)])
+    ensure_topics(admin, settings)
+    with running(JoinWorker(settings, SCHEMA)):
+        eventually(lambda: newest(settings).keys() == before.keys(), message="all panes and progress are there again")
+    again = newest(settings)
+    assert {k: m for k, m in again.items() if isinstance(m, Pane)} == {
+        k: m for k, m in before.items() if isinstance(m, Pane)
+    }
+    assert sum("is new; every pane is published again" in line for line in caplog.messages) == settings.partitions
+    written = len(committed(settings, PANES))
+    with running(JoinWorker(settings, SCHEMA)):
+        send(settings, PREDICTIONS, [(key(customer(40)), encode(prediction(40)))])
+        eventually(lambda: group_lag(settings, GROUP, [PREDICTIONS]) == 0)
+    assert len(committed(settings, PANES)) <= written + 1 + 2 * settings.partitions
