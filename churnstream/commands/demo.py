@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from churnstream.demo.scenario import ROWS, SEED
+from contract.worker.flags import Dataset, ModelAlias, ModelName, TrackingUri
 
 DEFAULT_BASE = Path("demo-runs")
 
@@ -56,10 +57,15 @@ def doctor(
     topic_prefix: Annotated[str | None, typer.Option(help="Prefix of the stream's topics.")] = None,
     partitions: Annotated[int | None, typer.Option(help="Partitions that the topics should have.")] = None,
     create_topics: Annotated[bool, typer.Option("--create-topics", help="Create the topics that are missing.")] = False,
+    dataset: Dataset = None,
+    model_name: ModelName = None,
+    model_alias: ModelAlias = None,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """Check broker, topics, clock, registry, model, schema and disk, and say what to do about each failure.
 
-    Exit code 1 if anything is wrong.
+    Looks at the newest messages, too: whether records and labels are where their keys belong, labels dated after their
+    records, and why there are dead letters. Changes nothing but by --create-topics. Exit code 1 if anything is wrong.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -69,7 +75,15 @@ def doctor(
 
     console = Console()
     ill = False
-    for finding in examine(load_settings(topic_prefix=topic_prefix, partitions=partitions), create_topics):
+    settings = load_settings(
+        topic_prefix=topic_prefix,
+        partitions=partitions,
+        dataset=dataset,
+        model_name=model_name,
+        model_alias=model_alias,
+        mlflow_tracking_uri=tracking_uri,
+    )
+    for finding in examine(settings, create_topics):
         ill = ill or not finding.well
         console.print(
             f"[{'green]ok  ' if finding.well else 'red]FAIL'}[/] {finding.name:9}",

@@ -71,14 +71,24 @@ class Peek:
 
         A partition has none if it is empty, or if what it ends with was aborted or is the ends of transactions.
         """
+        found: dict[int, Message] = {}
+        for message in self._to_the_end(topic, offsets, _LAST):
+            if wanted(message):
+                found[message.partition() or 0] = message
+        return list(found.values())
+
+    def newest(self, topic: str, offsets: Mapping[int, tuple[int, int]], count: int) -> list[Message]:
+        """What stands at the last ``count`` offsets of each partition; ends of transactions take some, too."""
+        return list(self._to_the_end(topic, offsets, count))
+
+    def _to_the_end(self, topic: str, offsets: Mapping[int, tuple[int, int]], count: int) -> Iterator[Message]:
         ends = {partition: following for partition, (first, following) in offsets.items() if first < following}
         if not ends:
-            return []
+            return
         self._consumer.assign(
-            [TopicPartition(topic, number, max(offsets[number][0], end - _LAST)) for number, end in ends.items()]
+            [TopicPartition(topic, number, max(offsets[number][0], end - count)) for number, end in ends.items()]
         )
         deadline = time.monotonic() + self._timeout
-        found: dict[int, Message] = {}
         waiting = set(ends)
         try:
             while waiting:
@@ -90,8 +100,7 @@ class Peek:
                     continue
                 error = message.error()
                 if error is None:
-                    if wanted(message):
-                        found[partition] = message
+                    yield message
                     at_end = (message.offset() or 0) + 1 >= ends[partition]
                 else:
                     at_end = error.code() == KafkaError._PARTITION_EOF
@@ -100,7 +109,6 @@ class Peek:
         finally:
             # or the client would go on reading
             self._consumer.unassign()
-        return list(found.values())
 
 
 @contextmanager

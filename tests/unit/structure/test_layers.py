@@ -53,7 +53,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "cli",
     ),
     "churnstream": (
-        "doctor failures live mlflow_server processes",
+        "checkup failures live mlflow_server processes",
+        "doctor",
         "local_kafka",
         "demo",
         "stack",

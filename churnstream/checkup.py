@@ -1,0 +1,98 @@
+"""What the newest messages of a stream say of their senders: for ``churnstream doctor``, which changes nothing."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+from aiokafka.partitioner import murmur2
+from confluent_kafka import Message
+
+from contract.errors import UserError
+from contract.kafka.control import is_end_of_stream
+from contract.kafka.dead_letters import REASON
+from contract.kafka.peeking import peeking
+from contract.settings import Settings
+from contract.topics import CUSTOMERS, DEAD_LETTERS, LABELS, PREDICTIONS
+
+NEWEST = 200
+"""Messages of each partition that are looked at."""
+_DAY_MS = 86_400_000
+_ENOUGH = 10
+
+
+class _Dated(msgspec.Struct):
+    record_id: str
+    event_time: int
+
+
+def check_senders(settings: Settings, timeout: float) -> str:
+    """Whether the newest records and labels are where their keys belong, and labels dated after their records.
+
+    Raises:
+        UserError: some are not, so labels cannot join; or the broker does not answer within ``timeout`` seconds.
+    """
+    records, labels, predictions = (_newest(settings, name, timeout) for name in (CUSTOMERS, LABELS, PREDICTIONS))
+    for name, messages in ((CUSTOMERS, records), (LABELS, labels)):
+        astray = [m for m in messages if murmur2(m.key()) % 0x80000000 % settings.partitions != m.partition()]
+        if astray:
+            raise UserError(
+                f"{len(astray)} of the newest {len(messages)} messages on {settings.topic(name)} are not in the "
+                f"partition of their key, so labels miss their records; let all producers partition by murmur2, as "
+                f"Java's do (librdkafka, Python and Go: partitioner=murmur2_random)"
+            )
+    record_times = {dated.record_id: dated.event_time for dated in _dated([*records, *predictions])}
+    known = [dated for dated in _dated(labels) if dated.record_id in record_times]
+    early = [dated for dated in known if dated.event_time < record_times[dated.record_id]]
+    if early:
+        raise UserError(
+            f"{len(early)} of the newest {len(known)} labels whose record was found are dated before it, as labels "
+            f"dated by the day are, and cannot join; date a label when it became known, or at the end of its day"
+        )
+    dated_labels = _dated(labels)
+    midnight = sum(dated.event_time % _DAY_MS == 0 for dated in dated_labels)
+    if midnight >= _ENOUGH and midnight > 0.9 * len(dated_labels):
+        raise UserError(
+            f"{midnight} of the newest {len(dated_labels)} labels are dated at midnight (UTC), which is before the "
+            f"records of that day, so that they cannot join; date labels at the end of their day"
+        )
+    return f"{len(records):,} records and {len(labels):,} labels, each where its key belongs"
+
+
+def count_dead_letters(settings: Settings, timeout: float) -> str:
+    """The newest dead letters by reason.
+
+    Raises:
+        UserError: the broker does not answer within ``timeout`` seconds.
+    """
+    letters = _newest(settings, DEAD_LETTERS, timeout, keyed=False)
+    reasons = Counter(_reason(letter) for letter in letters)
+    told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
+    return f"{told} among the newest {len(letters):,}" if told else "none"
+
+
+def _newest(settings: Settings, name: str, timeout: float, *, keyed: bool = True) -> list[Message]:
+    topic = settings.topic(name)
+    with peeking(settings, timeout) as peek:
+        offsets = {number: peek.offsets(topic, number) for number in range(settings.partitions)}
+        found = peek.newest(topic, offsets, NEWEST)
+    if not keyed:
+        return found
+    return [message for message in found if message.key() is not None and not is_end_of_stream(message.headers())]
+
+
+def _dated(messages: Sequence[Message]) -> list[_Dated]:
+    """Of the messages that can be read at all."""
+    decoder, found = msgspec.json.Decoder(_Dated), []
+    for message in messages:
+        try:
+            found.append(decoder.decode(message.value() or b""))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+    return found
+
+
+def _reason(letter: Message) -> str:
+    headers = letter.headers() or []
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    value = dict(pairs).get(REASON)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "no reason")
