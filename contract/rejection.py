@@ -41,7 +41,9 @@ class Reason(StrEnum):
     INVALID_LABEL = "invalid-label"
     RECORD_TOO_LATE = "record-too-late"
     LABEL_TOO_LATE = "label-too-late"
+    LABEL_BEFORE_RECORD = "label-before-record"
     LABEL_WITHOUT_RECORD = "label-without-record"
+    WRONG_PARTITION = "wrong-partition"
 
 
 @dataclass(frozen=True)

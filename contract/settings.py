@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     slide: Duration = Field(DAY, gt=0, description="distance from one window's start to the next")
     out_of_orderness: Duration = Field(HOUR, description="how far behind the newest one a record may come")
     label_lateness: Duration = Field(60 * DAY, description="longest time from a record to its label")
+    label_tolerance: Duration = Field(
+        0, description="how long before its record a label may be dated; 1d where labels carry no time of day"
+    )
     idle_timeout_ms: int = Field(60_000, ge=0, description="wall time after which a silent partition holds nobody back")
     publish_interval_ms: int = Field(500, ge=0, description="wall time between two publications of changed panes")
 

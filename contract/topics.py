@@ -47,7 +47,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     size = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
     stream = {"cleanup.policy": "delete", **size}
     # a join that lost its store reads back three times the label lateness (monitor.join.rules)
-    joined = {**stream, "retention.ms": str(3 * settings.label_lateness + 7 * DAY)}
+    joined = {**stream, "retention.ms": str(3 * settings.label_lateness + settings.label_tolerance + 7 * DAY)}
     long = {**stream, "retention.ms": str(365 * DAY), "max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
     compact = {"cleanup.policy": "compact", **size}
     kept = {**stream, "retention.ms": "-1"}

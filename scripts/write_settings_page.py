@@ -6,7 +6,7 @@ from contract.durations import format_duration
 from contract.settings import Settings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
-_DURATIONS = {"window", "slide", "out_of_orderness", "label_lateness"}
+_DURATIONS = {"window", "slide", "out_of_orderness", "label_lateness", "label_tolerance"}
 _DEFAULTS = {"state_dir": "`~/.local/state/churnstream`", "kafka": "all `KAFKA_…` variables"}
 
 

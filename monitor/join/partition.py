@@ -6,16 +6,16 @@ absorbed again, cut differently or interleaved otherwise, leads to the same stat
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import msgspec
 
-from contract.messages import JoinProgress, Label, Outcome, Pane, Prediction
+from contract.kafka.partitioner import belongs_to
+from contract.messages import JoinProgress, Label, Pane, Prediction
 from contract.rejection import Reason, RejectionError
 from contract.schema import Schema
 from contract.topics import LABELS, PREDICTIONS
 from monitor import panes
+from monitor.join.effects import Changes, DeadLetter, Effects, both_times, dead_label, dead_letter, outcome_of
 from monitor.join.incoming import EndOfStream, Incoming
 from monitor.join.pane_limits import PaneLimits
 from monitor.join.rules import (
@@ -23,6 +23,7 @@ from monitor.join.rules import (
     KeptLabel,
     KeptPrediction,
     TopicProgress,
+    comes_before,
     comes_too_late,
     forget_before,
     joins,
@@ -32,24 +33,6 @@ from monitor.join.rules import (
     time_is_up_before,
 )
 from monitor.join.store import JoinStore, KeptMessages, KeptPane, PaneId
-
-
-class DeadLetter(NamedTuple):
-    """A message that cannot be used: which topic of the partition it is from, where it stands, its bytes, and why."""
-
-    topic: str
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    rejection: RejectionError
-
-
-@dataclass
-class Effects:
-    """What a batch leads to, in order of the messages."""
-
-    outcomes: list[Outcome] = field(default_factory=list)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
 
 
 class PartitionJoin:
@@ -67,7 +50,7 @@ class PartitionJoin:
         """Take in the next messages of both topics, each in order of offset."""
         effects = Effects()
         found = self._store.find(_record_ids(predictions) | _record_ids(labels))
-        changed = _Changes()
+        changed = Changes()
         for message in predictions:
             self._take_prediction(message, found, changed, effects)
         for message in labels:
@@ -76,6 +59,7 @@ class PartitionJoin:
         self._store.put_labels(changed.labels.values())
         self._store.drop_labels(changed.dropped.values())
         self._give_up_on_labels(effects)
+        self._judge_waiting_labels(effects)
         self.state.counters.dead_letters += len(effects.dead_letters)
         return effects
 
@@ -166,8 +150,9 @@ class PartitionJoin:
         self.state = self._store.state()
         self._panes = self._store.panes()
         self._touched: set[PaneId] = set()
+        self._judge_waiting = False
 
-    def _take_prediction(self, message: Incoming, found: KeptMessages, changed: "_Changes", effects: Effects) -> None:
+    def _take_prediction(self, message: Incoming, found: KeptMessages, changed: "Changes", effects: Effects) -> None:
         progress, content = self.state.predictions, message.content
         if isinstance(content, EndOfStream):
             progress.end(message.offset)
@@ -175,16 +160,17 @@ class PartitionJoin:
         if isinstance(content, Prediction):
             refusal = refuse_prediction(content, progress, self._rules)
             if refusal is not None:
-                effects.dead_letters.append(_dead(PREDICTIONS, message, refusal))
+                effects.dead_letters.append(dead_letter(PREDICTIONS, message, refusal))
             elif not self._is_forgotten(panes.pane_start(content.event_time, self._rules.slide)):
                 self._keep_prediction(message.offset, content, found, changed, effects)
+            self._see_key(content.customer_id)
             progress.advance(message.offset, content.event_time)
         elif isinstance(content, RejectionError):
-            effects.dead_letters.append(_dead(PREDICTIONS, message, content))
+            effects.dead_letters.append(dead_letter(PREDICTIONS, message, content))
             progress.advance(message.offset, None)
 
     def _keep_prediction(
-        self, offset: int, content: Prediction, found: KeptMessages, changed: "_Changes", effects: Effects
+        self, offset: int, content: Prediction, found: KeptMessages, changed: "Changes", effects: Effects
     ) -> None:
         siblings = found.predictions.setdefault(content.record_id, [])
         if any(kept.model.role == content.model.role for kept in siblings):
@@ -214,7 +200,7 @@ class PartitionJoin:
             self._match(kept, label, labels, changed, effects)
         self._settle(kept, labels, changed, effects)
 
-    def _take_label(self, message: Incoming, found: KeptMessages, changed: "_Changes", effects: Effects) -> None:
+    def _take_label(self, message: Incoming, found: KeptMessages, changed: "Changes", effects: Effects) -> None:
         progress, content = self.state.labels, message.content
         if isinstance(content, EndOfStream):
             progress.end(message.offset)
@@ -224,14 +210,14 @@ class PartitionJoin:
             if refusal is None:
                 self._keep_label(message, content, found, changed, effects)
             else:
-                effects.dead_letters.append(_dead(LABELS, message, refusal))
+                effects.dead_letters.append(dead_letter(LABELS, message, refusal))
             progress.advance(message.offset, content.event_time)
         elif isinstance(content, RejectionError):
-            effects.dead_letters.append(_dead(LABELS, message, content))
+            effects.dead_letters.append(dead_letter(LABELS, message, content))
             progress.advance(message.offset, None)
 
     def _keep_label(
-        self, message: Incoming, content: Label, found: KeptMessages, changed: "_Changes", effects: Effects
+        self, message: Incoming, content: Label, found: KeptMessages, changed: "Changes", effects: Effects
     ) -> None:
         siblings = found.labels.setdefault(content.record_id, [])
         kept = KeptLabel(
@@ -249,13 +235,16 @@ class PartitionJoin:
         for prediction in found.predictions.get(kept.record_id, []):
             self._match(prediction, kept, siblings, changed, effects)
             self._settle(prediction, siblings, changed, effects)
+        if not kept.joined and not changed.is_dropped(kept) and self._is_misplaced(kept):
+            changed.drop_label(kept)
+            effects.dead_letters.append(self._wrong_partition(kept))
 
     def _match(
         self,
         prediction: KeptPrediction,
         label: KeptLabel,
         siblings: Sequence[KeptLabel],
-        changed: "_Changes",
+        changed: "Changes",
         effects: Effects,
     ) -> None:
         if label.joined or changed.is_dropped(label):
@@ -267,8 +256,11 @@ class PartitionJoin:
         elif comes_too_late(prediction, label, self._rules):
             changed.drop_label(label)
             effects.dead_letters.append(
-                _dead_label(label, Reason.LABEL_TOO_LATE, "the label came later after its record than is allowed")
+                dead_label(label, Reason.LABEL_TOO_LATE, "the label came later after its record than is allowed")
             )
+        elif comes_before(prediction, label, self._rules):
+            changed.drop_label(label)
+            effects.dead_letters.append(dead_label(label, Reason.LABEL_BEFORE_RECORD, both_times(prediction, label)))
 
     def _count(self, label: KeptLabel, siblings: Sequence[KeptLabel]) -> None:
         """Count a label that joins by the last one before it that has: those that do not join may be gone by now."""
@@ -278,27 +270,62 @@ class PartitionJoin:
             self.state.counters.repeated_labels += repeated
             self.state.counters.contradicting_labels += not repeated
 
-    def _settle(self, kept: KeptPrediction, labels: Sequence[KeptLabel], changed: "_Changes", effects: Effects) -> None:
+    def _settle(self, kept: KeptPrediction, labels: Sequence[KeptLabel], changed: "Changes", effects: Effects) -> None:
         """Bring what is counted for a prediction in line with its labels."""
         joined = resolve(kept, labels, self._rules)
         if joined is None or joined.revision == kept.revision:
             return
         summary = self._pane(kept).summary
         if kept.label is not None and kept.label_time is not None:
-            delay = kept.label_time - kept.event_time
+            delay = _delay(kept, kept.label_time)
             panes.remove_label(summary, kept.probability, kept.predicted, kept.label, delay)
-        delay = joined.label_time - kept.event_time
+        delay = _delay(kept, joined.label_time)
         panes.add_label(summary, kept.probability, kept.predicted, joined.label, delay)
         kept.label, kept.label_time, kept.revision = joined
         changed.add_prediction(kept)
-        effects.outcomes.append(_outcome(kept, joined.label, joined.label_time))
+        effects.outcomes.append(outcome_of(kept, joined.label, joined.label_time))
+
+    def _see_key(self, customer_id: str) -> None:
+        """Learn how predictions are spread; labels that came before enough was known are judged now."""
+        progress = self.state.predictions
+        if progress.foreign or self._rules.partitions == 1:
+            return
+        known = progress.keys_obey
+        progress.see_key(belongs_to(customer_id, self._rules.partitions) == self.partition)
+        self._judge_waiting = self._judge_waiting or (progress.keys_obey and not known)
+
+    def _is_misplaced(self, label: KeptLabel) -> bool:
+        return (
+            self.state.predictions.keys_obey and belongs_to(label.customer_id, self._rules.partitions) != self.partition
+        )
+
+    def _wrong_partition(self, label: KeptLabel) -> DeadLetter:
+        detail = (
+            f"partition {self.partition}, where its record's prediction cannot be: the predictions are spread by "
+            f"Kafka's own partitioner, which sends this key to partition "
+            f"{belongs_to(label.customer_id, self._rules.partitions)}; set the partitioner of whoever sends labels to "
+            f"murmur2_random"
+        )
+        return dead_label(label, Reason.WRONG_PARTITION, detail, field="key")
+
+    def _judge_waiting_labels(self, effects: Effects) -> None:
+        if not self._judge_waiting:
+            return
+        self._judge_waiting = False
+        labels = [
+            label
+            for label in self._store.unjoined_labels(None, self.state.labels.epoch + 1)
+            if self._is_misplaced(label)
+        ]
+        effects.dead_letters.extend(map(self._wrong_partition, labels))
+        self._store.drop_labels(labels)
 
     def _give_up_on_labels(self, effects: Effects) -> None:
         before = time_is_up_before(self.state.predictions, self._rules)
         labels = self._store.unjoined_labels(before, self.state.predictions.epoch)
         for label in labels:
             effects.dead_letters.append(
-                _dead_label(label, Reason.LABEL_WITHOUT_RECORD, "no prediction of this record came before time was up")
+                dead_label(label, Reason.LABEL_WITHOUT_RECORD, "no prediction of this record came before time was up")
             )
         self._store.drop_labels(labels)
 
@@ -320,57 +347,23 @@ class PartitionJoin:
         return pane
 
 
-class _Changes:
-    """What a batch changed, written to the store at its end."""
-
-    def __init__(self) -> None:
-        self.predictions: dict[tuple[str, str], KeptPrediction] = {}
-        self.labels: dict[int, KeptLabel] = {}
-        self.dropped: dict[int, KeptLabel] = {}
-
-    def add_prediction(self, kept: KeptPrediction) -> None:
-        self.predictions[kept.key] = kept
-
-    def add_label(self, label: KeptLabel) -> None:
-        self.labels[label.offset] = label
-
-    def drop_label(self, label: KeptLabel) -> None:
-        self.labels.pop(label.offset, None)
-        self.dropped[label.offset] = label
-
-    def is_dropped(self, label: KeptLabel) -> bool:
-        return label.offset in self.dropped
-
-
 def _origin(oldest: KeptPrediction | KeptLabel | None, progress: TopicProgress) -> TopicProgress:
     if oldest is None:
         return msgspec.structs.replace(progress)
-    return TopicProgress(offset=oldest.offset, latest=oldest.latest, epoch=oldest.epoch, forgotten=progress.forgotten)
+    return TopicProgress(
+        offset=oldest.offset,
+        latest=oldest.latest,
+        epoch=oldest.epoch,
+        forgotten=progress.forgotten,
+        obeying=progress.obeying,
+        foreign=progress.foreign,
+    )
 
 
 def _record_ids(messages: Sequence[Incoming]) -> set[str]:
     return {message.content.record_id for message in messages if isinstance(message.content, Prediction | Label)}
 
 
-def _dead(topic: str, message: Incoming, rejection: RejectionError) -> DeadLetter:
-    return DeadLetter(topic, message.offset, message.key, message.value, rejection)
-
-
-def _dead_label(label: KeptLabel, reason: Reason, detail: str) -> DeadLetter:
-    rejection = RejectionError(reason, "record_id", detail)
-    return DeadLetter(LABELS, label.offset, label.customer_id.encode(), label.raw, rejection)
-
-
-def _outcome(kept: KeptPrediction, label: int, label_time: int) -> Outcome:
-    return Outcome(
-        record_id=kept.record_id,
-        customer_id=kept.customer_id,
-        event_time=kept.event_time,
-        label_time=label_time,
-        label=label,
-        revision=kept.revision,
-        probability=kept.probability,
-        predicted=kept.predicted,
-        threshold=kept.threshold,
-        model=kept.model,
-    )
+def _delay(kept: KeptPrediction, label_time: int) -> int:
+    """ms; a label that is dated before its record, within the tolerance, came at once."""
+    return max(label_time - kept.event_time, 0)

@@ -4,17 +4,23 @@ Every decision here depends on the two messages concerned and on what stood befo
 how the two topics interleave. So a worker that reads them again after a crash, in whatever order, ends in the same
 state, and one that is asked what it has published can tell from offsets alone.
 
-With ``lateness`` the allowed time from a record to its label, and a topic's watermark the largest event time before a
-message less the out-of-orderness:
+With ``lateness`` the allowed time from a record to its label, ``tolerance`` how far a label's time may be rounded down,
+and a topic's watermark the largest event time before a message less the out-of-orderness:
 
-- a label joins a prediction iff ``0 <= label_time - event_time <= lateness`` and it was not sent before an end of the
-  stream that the prediction came after (``epoch`` counts these ends);
+- a label joins a prediction iff ``-tolerance <= label_time - event_time <= lateness`` and it was not sent before an end
+  of the stream that the prediction came after (``epoch`` counts these ends);
 - the last label that joins is true; ``revision`` is one more than the changes of value that led to it;
 - a label that comes later than that after its record, though not later than twice that, has come too late;
-- a prediction more than ``lateness`` behind its topic's watermark is refused, and so is a label;
-- a label's time is up when the predictions' watermark has passed it by ``lateness``, or the stream has ended: no
-  prediction accepted after that could join it;
-- a pane and its predictions are forgotten when both watermarks have passed its end by three times ``lateness``: no
+- a label that is dated before its record, by more than the tolerance, can never join it and is told at once, unless its
+  time was up before the record's prediction came;
+- a prediction more than ``lateness`` behind its topic's watermark is refused, and so is a label (that by ``tolerance``
+  more);
+- a label's time is up when the predictions' watermark has passed it by ``lateness`` and ``tolerance``, or the stream
+  has ended: no prediction accepted after that could join it;
+- a label of a key that Kafka's own partitioner sends elsewhere is told at once where all predictions of its partition
+  obey that partitioner (``keys_obey``): its record's prediction lies elsewhere;
+- a pane and its predictions are forgotten when both watermarks have passed its end by three times ``lateness``, and by
+  ``tolerance``: no
   message accepted after that could concern it, and the time of every label that has joined one of them, or has come
   too late for it, is up. So a state that is rebuilt from a later origin, without them, keeps none of these labels.
 """
@@ -27,13 +33,21 @@ import msgspec
 from contract.messages import Label, ModelRef, Prediction
 from contract.rejection import Reason, RejectionError
 
+_ENOUGH_KEYS = 20
+
 
 class JoinRules(msgspec.Struct, frozen=True):
-    """Durations in ms of event time: a pane's length, out-of-orderness, and the longest time from record to label."""
+    """Durations in ms of event time, and the number of ``partitions`` of both topics.
+
+    A pane's length, out-of-orderness, the longest time from record to label, and how long before it a label may be
+    dated.
+    """
 
     slide: int
     out_of_orderness: int
     lateness: int
+    tolerance: int = 0
+    partitions: int = 1
 
 
 class TopicProgress(msgspec.Struct):
@@ -41,6 +55,8 @@ class TopicProgress(msgspec.Struct):
 
     ``ended``: the last message was such an end. ``forgotten`` (of ``predictions``): panes that end before this event
     time have been forgotten, so that a state that is rebuilt from a later origin does not begin them anew.
+    ``obeying`` (of ``predictions``): those whose key belongs in this partition by Kafka's own partitioner, up to the
+    number that proves something; ``foreign``: whether there was one whose key does not.
     """
 
     offset: int = 0
@@ -48,6 +64,8 @@ class TopicProgress(msgspec.Struct):
     epoch: int = 0
     ended: bool = False
     forgotten: int | None = None
+    obeying: int = 0
+    foreign: bool = False
 
     def watermark(self, rules: JoinRules) -> int | None:
         """No message earlier than this is expected; None before the first one."""
@@ -59,6 +77,16 @@ class TopicProgress(msgspec.Struct):
         self.ended = False
         if event_time is not None and (self.latest is None or event_time > self.latest):
             self.latest = event_time
+
+    def see_key(self, belongs_here: bool) -> None:
+        """Count in where the partitioner of Kafka sends a prediction's key."""
+        self.obeying = min(self.obeying + belongs_here, _ENOUGH_KEYS)
+        self.foreign = self.foreign or not belongs_here
+
+    @property
+    def keys_obey(self) -> bool:
+        """Whether the predictions are spread by Kafka's own partitioner, and by no other: chance is below 1e-6."""
+        return self.obeying >= _ENOUGH_KEYS and not self.foreign
 
     def end(self, offset: int) -> None:
         """Count an end of the stream in."""
@@ -139,7 +167,7 @@ def refuse_prediction(prediction: Prediction, before: TopicProgress, rules: Join
 def refuse_label(label: Label, before: TopicProgress, rules: JoinRules) -> RejectionError | None:
     """Why a label comes too late for any prediction, or None. ``before`` is its topic's progress before it."""
     watermark = before.watermark(rules)
-    if watermark is None or label.event_time + rules.lateness >= watermark:
+    if watermark is None or label.event_time + rules.lateness + rules.tolerance >= watermark:
         return None
     return RejectionError(
         Reason.LABEL_TOO_LATE, "event_time", "the label is behind the watermark by more than the lateness"
@@ -149,7 +177,7 @@ def refuse_label(label: Label, before: TopicProgress, rules: JoinRules) -> Rejec
 def joins(prediction: KeptPrediction, label: KeptLabel, rules: JoinRules) -> bool:
     """Whether the label is one of the prediction's."""
     return (
-        0 <= label.event_time - prediction.event_time <= rules.lateness
+        -rules.tolerance <= label.event_time - prediction.event_time <= rules.lateness
         and prediction.epoch <= label.epoch
         and prediction.customer_id == label.customer_id
     )
@@ -159,6 +187,21 @@ def comes_too_late(prediction: KeptPrediction, label: KeptLabel, rules: JoinRule
     """Whether the label is the prediction's but for its time; not told of a label that the prediction may not see."""
     return (
         rules.lateness < label.event_time - prediction.event_time <= 2 * rules.lateness
+        and prediction.epoch <= label.epoch
+        and prediction.customer_id == label.customer_id
+    )
+
+
+def comes_before(prediction: KeptPrediction, label: KeptLabel, rules: JoinRules) -> bool:
+    """Whether the label is the prediction's but is dated before it.
+
+    Not told of one whose time was up when the prediction came: that depends on no order of reading.
+    """
+    before = TopicProgress(latest=prediction.latest)
+    time_was_up_before = time_is_up_before(before, rules)
+    return (
+        label.event_time - prediction.event_time < -rules.tolerance
+        and (time_was_up_before is None or label.event_time >= time_was_up_before)
         and prediction.epoch <= label.epoch
         and prediction.customer_id == label.customer_id
     )
@@ -183,7 +226,7 @@ def time_is_up_before(predictions: TopicProgress, rules: JoinRules) -> int | Non
     Nor can those of an earlier ``epoch`` than the predictions' own.
     """
     watermark = predictions.watermark(rules)
-    return None if watermark is None else watermark - rules.lateness
+    return None if watermark is None else watermark - rules.lateness - rules.tolerance
 
 
 def forget_before(predictions: TopicProgress, labels: TopicProgress, rules: JoinRules) -> int | None:
@@ -191,4 +234,4 @@ def forget_before(predictions: TopicProgress, labels: TopicProgress, rules: Join
     prediction_watermark, label_watermark = predictions.watermark(rules), labels.watermark(rules)
     if prediction_watermark is None or label_watermark is None:
         return None
-    return min(prediction_watermark, label_watermark) - 3 * rules.lateness
+    return min(prediction_watermark, label_watermark) - 3 * rules.lateness - rules.tolerance

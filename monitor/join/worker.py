@@ -30,9 +30,10 @@ from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
 from contract.worker.loop import POLL_SECONDS, WorkerLoop
 from monitor.join.catch_up import CatchUp
+from monitor.join.effects import Effects
 from monitor.join.incoming import Incoming, IncomingReader
 from monitor.join.pane_limits import PaneLimits
-from monitor.join.partition import Effects, PartitionJoin
+from monitor.join.partition import PartitionJoin
 from monitor.join.rules import JoinRules, TopicProgress
 from monitor.join.store import JoinStore, PaneId
 from monitor.slot import Slot
@@ -96,7 +97,13 @@ class JoinWorker:
         self.stats = JoinStats()
         self._settings = settings
         self._schema = schema
-        self._rules = JoinRules(settings.slide, settings.out_of_orderness, settings.label_lateness)
+        self._rules = JoinRules(
+            settings.slide,
+            settings.out_of_orderness,
+            settings.label_lateness,
+            settings.label_tolerance,
+            settings.partitions,
+        )
         self._limits = PaneLimits.of(schema, settings.sample_size, settings.label_lateness)
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint

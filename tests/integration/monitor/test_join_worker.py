@@ -61,7 +61,7 @@ BAD_LABELS = [
     ("unknown-field", "Surname", label(4) | {"Surname": "x"}),
     ("implausible-event-time", "event_time", label(5, event_time=1_000)),
     ("label-without-record", "record_id", label(999)),
-    ("label-without-record", "record_id", label(7, delay=-DAY)),
+    ("label-before-record", "record_id", label(7, delay=-DAY)),
     ("label-too-late", "record_id", label(6, delay=11 * DAY)),
 ]
 

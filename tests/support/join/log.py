@@ -11,9 +11,10 @@ from contract.records import features_type
 from contract.rejection import Reason, RejectionError
 from contract.schema import Schema, parse_schema
 from monitor.join.catch_up import CatchUp
+from monitor.join.effects import DeadLetter, Effects
 from monitor.join.incoming import EndOfStream, Incoming
 from monitor.join.pane_limits import PaneLimits
-from monitor.join.partition import DeadLetter, Effects, PartitionJoin
+from monitor.join.partition import PartitionJoin
 from monitor.join.rules import JoinRules, TopicProgress
 from monitor.join.store import JoinStore, PaneId
 from tests.support.messages import START
@@ -140,7 +141,13 @@ class LoggedWorker:
     """A join worker with one partition, in the steps of ``JoinWorker``: absorb, publish, commit the store."""
 
     def __init__(
-        self, partition: Partition, folder: Path, *, schema: Schema = SCHEMA, limits: PaneLimits | None = None
+        self,
+        partition: Partition,
+        folder: Path,
+        *,
+        schema: Schema = SCHEMA,
+        limits: PaneLimits | None = None,
+        rules: JoinRules = RULES,
     ) -> None:
         """Take the partition over with the store that ``folder`` has of it, if any."""
         self.partition = partition
@@ -151,7 +158,7 @@ class LoggedWorker:
         assert state.labels.offset <= published[1], "the store is ahead of Kafka"
         self.store = store
         self.join = PartitionJoin(
-            partition.number, store, RULES, schema, limits or PaneLimits.of(schema, SAMPLE_SIZE, RULES.lateness)
+            partition.number, store, rules, schema, limits or PaneLimits.of(schema, SAMPLE_SIZE, RULES.lateness)
         )
         if (state.predictions.offset, state.labels.offset) == (0, 0):
             self.join.begin_at(partition.committed[0].origin(), partition.committed[1].origin())

@@ -17,10 +17,11 @@ LATENESS = RULES.lateness
 
 
 class Accepted(NamedTuple):
-    """A message that came in time, and how often the stream had ended before it."""
+    """A message that came in time, how often the stream had ended before it, and the largest time before it."""
 
     offset: int
     epoch: int
+    latest: int
     content: Prediction | Label
 
 
@@ -83,8 +84,12 @@ def truth(partition: Partition) -> Truth:
             counted[label.content.record_id] = label.content.label
         else:
             too_late = any(LATENESS < delay <= 2 * LATENESS for delay in delays.values())
-            reason = Reason.LABEL_TOO_LATE if too_late else Reason.LABEL_WITHOUT_RECORD
-            found.dead_letters.append(("labels", label.offset, reason))
+            before = any(
+                delay < 0 and label.content.event_time >= predictions[key].latest - RULES.out_of_orderness - LATENESS
+                for key, delay in delays.items()
+            )
+            reason = Reason.LABEL_BEFORE_RECORD if before else Reason.LABEL_WITHOUT_RECORD
+            found.dead_letters.append(("labels", label.offset, Reason.LABEL_TOO_LATE if too_late else reason))
     found.rows = list(rows.values())
     return found
 
@@ -151,7 +156,7 @@ def _accept(topic: Topic) -> tuple[list[Accepted], list[Incoming]]:
             refused.append(message)
             continue
         if content.event_time >= max(times, default=0) - RULES.out_of_orderness - LATENESS:
-            accepted.append(Accepted(message.offset, epoch, content))
+            accepted.append(Accepted(message.offset, epoch, max(times, default=0), content))
         else:
             refused.append(message)
         times.append(content.event_time)

@@ -49,7 +49,8 @@ def remake_topics(settings: Settings) -> None:
 def environment(settings: Settings) -> dict[str, str]:
     """The environment in which a subprocess reads the same settings."""
     given = settings.model_dump(mode="json", exclude={"kafka", "mlflow_tracking_uri"}, exclude_none=True)
-    given |= {name: f"{given[name]}ms" for name in ("window", "slide", "out_of_orderness", "label_lateness")}
+    durations = ("window", "slide", "out_of_orderness", "label_lateness", "label_tolerance")
+    given |= {name: f"{given[name]}ms" for name in durations}
     return {
         **os.environ,
         **{f"CHURNSTREAM_{name.upper()}": str(value) for name, value in given.items()},

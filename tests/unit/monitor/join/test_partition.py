@@ -139,7 +139,7 @@ def test_a_label_joins_from_the_event_to_the_lateness_after_it(
         (20, Reason.LABEL_TOO_LATE),
         # its record may have been forgotten
         (20.1, Reason.LABEL_WITHOUT_RECORD),
-        (-1, Reason.LABEL_WITHOUT_RECORD),
+        (-1, Reason.LABEL_BEFORE_RECORD),
     ],
 )
 def test_a_label_too_late_for_its_record_is_a_dead_letter_whatever_comes_first(
