@@ -39,9 +39,8 @@ test-long: export CHURNSTREAM_LONG_TESTS = 1
 test-long: export PYTEST_ADDOPTS = --timeout 3600
 test-long: test test-compose ## all tests, the slow proofs at full size and those of the Docker stack: hours
 
-# two stacks side by side, for each of which its tests mostly wait
 test-compose: $(STAMP) ## the tests of the Docker stack; builds its image, needs Docker with Compose v2
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/compose $(ARGS)
+	$(BIN)/python -m pytest tests/compose $(ARGS)
 
 env: ## a random password for docker compose, in .env
 	@grep -qs '^POSTGRES_PASSWORD=' .env || { umask 077; \
