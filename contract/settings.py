@@ -46,6 +46,11 @@ def _instance(value: str | None) -> str | None:
     return value
 
 
+def _experiment(given: dict[str, Any]) -> str:
+    """``churn monitor``, behind it the topic prefix, so that streams that differ by it do not share an experiment."""
+    return f"churn monitor {given.get('topic_prefix', '')}".rstrip()
+
+
 def _token(value: SecretStr | None) -> SecretStr | None:
     if value is not None and not _TOKEN.fullmatch(value.get_secret_value()):
         raise ValueError(
@@ -96,7 +101,10 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("mlflow_tracking_uri", "MLFLOW_TRACKING_URI"),
         description="MLflow's tracking server and model registry",
     )
-    experiment: str = Field("churn monitor", description="MLflow experiment of the monitor's metrics and reports")
+    experiment: str = Field(
+        default_factory=_experiment,
+        description="MLflow experiment of the monitor's metrics and reports; a stream has one to itself",
+    )
     model_name: str = Field("churn", description="registered model")
     model_alias: str = Field("champion", description="alias of the version that scores")
     model_poll_ms: int = Field(5_000, ge=100, description="wall time between two looks at the model's alias")

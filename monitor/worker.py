@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 
+from contract.errors import UserError
 from contract.kafka.stream_identity import stream_identity
 from contract.schema import Schema
 from contract.settings import Settings
@@ -19,7 +20,7 @@ from monitor.timeline.run import quieten_libraries, run_timeline
 from monitor.timeline.windows import WindowBook, WindowSpec
 from monitor.window_sink import WindowSink
 
-_LAST_WRITES_SECONDS = 60.0
+_FIRST_LOOK_SECONDS, _LAST_WRITES_SECONDS = 10.0, 60.0
 _log = logging.getLogger("churnstream.monitor")
 
 
@@ -27,11 +28,18 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
     """Follow the panes until SIGINT or SIGTERM; then finish the reports asked for and the writes to MLflow.
 
     Raises:
-        UserError: the settings contradict the stream, or another monitor works in the same state folder.
+        UserError: the settings contradict the stream, another monitor works in the same state folder, or the MLflow
+            experiment cannot take the stream's windows.
     """
     slot = Slot(settings.state_dir, "monitor")
     sink = MlflowSink(settings, SystemClock())
     sink_thread = SinkThread(sink)
+    try:
+        sink_thread.check(_FIRST_LOOK_SECONDS)
+    except UserError:
+        sink_thread.close(0.0)
+        slot.close()
+        raise
     reports = ReportProcess(settings, on_report=lambda _path: sink_thread.wake())
     cache = ReferenceCache(settings.mlflow_tracking_uri, settings.state_dir / "references", schema)
     references = References(cache, settings, schema)

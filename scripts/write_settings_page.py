@@ -7,7 +7,11 @@ from contract.settings import Settings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 _DURATIONS = {"window", "slide", "out_of_orderness", "label_lateness", "label_tolerance"}
-_DEFAULTS = {"state_dir": "`~/.local/state/churnstream`", "kafka": "all `KAFKA_…` variables"}
+_DEFAULTS = {
+    "experiment": "`churn monitor`, and the topic prefix",
+    "state_dir": "`~/.local/state/churnstream`",
+    "kafka": "all `KAFKA_…` variables",
+}
 
 
 def page() -> str:

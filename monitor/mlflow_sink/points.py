@@ -8,6 +8,7 @@ import math
 from typing import Literal
 
 from contract.messages import Estimate, Estimated, Performance, Window
+from monitor.mlflow_sink.metric_names import drift_name, missing_name, violations_name
 
 RunKind = Literal["realised", "provisional", "estimated", "inputs"]
 Values = dict[str, float]
@@ -66,9 +67,9 @@ def inputs(window: Window) -> Values:
         "stream/rate": window.records * _HOUR_MS / (window.end - window.start),
         "drift/share": window.drift.share if window.drift.judged else None,
     }
-    values |= {f"drift/{name}": feature.distance for name, feature in window.drift.features.items()}
-    values |= {f"data/missing_{name}": count for name, count in window.missing.items() if count}
-    values |= {f"data/violations_{name}": count for name, count in window.violations.items() if count}
+    values |= {drift_name(name): feature.distance for name, feature in window.drift.features.items()}
+    values |= {missing_name(name): count for name, count in window.missing.items() if count}
+    values |= {violations_name(name): count for name, count in window.violations.items() if count}
     return _defined(values)
 
 

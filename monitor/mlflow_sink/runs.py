@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from contract.durations import format_duration
 from contract.errors import UserError
 from contract.messages import ModelRef, Window
-from contract.models.experiments import model_tags, open_experiment
+from contract.models.experiments import (
+    STREAM_TAG,
+    check_stream,
+    model_tags,
+    open_experiment,
+    refuse_deleted,
+    stream_tag,
+)
+from contract.settings import Settings
 from monitor.mlflow_sink.points import RunKind
 from monitor.naming import version_title
 
@@ -36,20 +44,37 @@ class Axis:
         return (start - self.origin) // self.slide
 
 
-def open_axis(client: "MlflowClient", experiment: str, first: Window, slide: int) -> Axis:
-    """The experiment, made if absent; ``first`` sets the origin if no window has been logged before.
+def open_axis(client: "MlflowClient", settings: Settings, first: Window) -> Axis:
+    """The stream's experiment, made if absent; ``first`` sets the origin if no window has been logged before.
 
     Raises:
-        UserError: the experiment was deleted, or counts its steps by another slide.
+        UserError: the experiment was deleted, holds another stream, or counts its steps by another slide.
         mlflow.exceptions.MlflowException: MLflow does not answer.
     """
-    wanted = {SLIDE_TAG: str(slide), ORIGIN_TAG: str(first.start)}
-    found = open_experiment(client, experiment, wanted, setting="CHURNSTREAM_EXPERIMENT")
-    if ORIGIN_TAG not in found.tags:
-        for name, value in wanted.items():  # the origin last: where it is set, all is
-            client.set_experiment_tag(found.experiment_id, name, value)
-        return Axis(found.experiment_id, first.start, slide)
-    return _existing_axis(found, slide)
+    slide = settings.slide
+    wanted = {STREAM_TAG: stream_tag(settings), SLIDE_TAG: str(slide), ORIGIN_TAG: str(first.start)}
+    found = open_experiment(client, settings.experiment, wanted, setting="CHURNSTREAM_EXPERIMENT")
+    check_stream(found, settings)
+    # an experiment from before experiments named their stream lacks that tag alone
+    for name in wanted if ORIGIN_TAG not in found.tags else {STREAM_TAG} - found.tags.keys():
+        client.set_experiment_tag(found.experiment_id, name, wanted[name])  # the origin last: where it is set, all is
+    return _existing_axis(found, slide) if ORIGIN_TAG in found.tags else Axis(found.experiment_id, first.start, slide)
+
+
+def check_experiment(client: "MlflowClient", settings: Settings) -> None:
+    """Refuse an experiment that cannot take the stream's windows; one that is not there yet can. Writes nothing.
+
+    Raises:
+        UserError: as ``open_axis``.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    found = client.get_experiment_by_name(settings.experiment)
+    if found is None:
+        return
+    refuse_deleted(found, setting="CHURNSTREAM_EXPERIMENT")
+    check_stream(found, settings)
+    if ORIGIN_TAG in found.tags:
+        _existing_axis(found, settings.slide)
 
 
 def _existing_axis(found: "Experiment", slide: int) -> Axis:

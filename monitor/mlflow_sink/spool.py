@@ -7,6 +7,7 @@ at the next start. Appending a window (key, status, revision) that waits already
 
 import hashlib
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,10 @@ from monitor.files import UNFINISHED, write_durably
 
 _log = logging.getLogger("churnstream.spool")
 _SUFFIX = ".json"
-_UNREADABLE = ".unreadable"
+_UNREADABLE, _REFUSED = ".unreadable", ".refused"
+_MOST_ASIDE = 1_000
+"""Files of either kind that are kept; the oldest go first."""
+_NAME = re.compile(rf"\d{{16}}-[0-9a-f]{{24}}{re.escape(_SUFFIX)}")
 
 
 class SpoolFullError(ChurnstreamError):
@@ -45,7 +49,7 @@ class Spool:
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(f"*{UNFINISHED}"):
             leftover.unlink()
-        names = sorted(path.name for path in folder.glob(f"*{_SUFFIX}"))
+        names = sorted(path.name for path in folder.glob(f"*{_SUFFIX}") if _NAME.fullmatch(path.name))
         self._names = {_identity(name): name for name in names}
         self._next = 1 + max((_sequence(name) for name in names), default=0)
 
@@ -91,6 +95,20 @@ class Spool:
             (self._folder / spooled.name).unlink(missing_ok=True)
             self._names.pop(_identity(spooled.name), None)
 
+    def set_aside(self, spooled: Spooled) -> Path:
+        """Let a window wait no longer, because MLflow refuses it; returns the file that keeps it."""
+        return self._set_aside(spooled.name, _REFUSED)
+
+    def _set_aside(self, name: str, suffix: str) -> Path:
+        path = self._folder / name
+        kept = path.with_suffix(suffix)
+        with self._lock:
+            path.replace(kept)
+            self._names.pop(_identity(name), None)
+            for surplus in sorted(self._folder.glob(f"*{suffix}"))[:-_MOST_ASIDE]:
+                surplus.unlink()
+        return kept
+
     def _read(self, name: str) -> Window | None:
         path = self._folder / name
         try:
@@ -99,9 +117,7 @@ class Spool:
             return None
         except msgspec.DecodeError as error:
             _log.error("window file %s cannot be read (%s) and is put aside as *%s", path, error, _UNREADABLE)
-            with self._lock:
-                path.rename(path.with_suffix(_UNREADABLE))
-                self._names.pop(_identity(name), None)
+            self._set_aside(name, _UNREADABLE)
             return None
 
 

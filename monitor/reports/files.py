@@ -5,6 +5,7 @@ the one before. ``<report>.json`` beside ``<report>.html`` says that MLflow has 
 HTML, and a crash between the two leaves a local report that MLflow lacks.
 """
 
+import logging
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from contract.messages import ModelRef, Window, encode
 from monitor.files import write_durably
 from monitor.naming import file_time, iso_time, model_title, verdict, version_title
 
+_log = logging.getLogger("churnstream.report")
 WORKSPACE = "workspace"
 """Folder in the state folder that `evidently ui --workspace` serves."""
 _MOST_NAMED = 10
@@ -122,6 +124,9 @@ class ReportFolder:
                 html = marker.with_suffix(".html")
                 waiting.append(WaitingReport(html, model, html.stat().st_mtime_ns))
             except FileNotFoundError:  # discarded since it was listed
+                marker.unlink(missing_ok=True)
+            except msgspec.DecodeError as error:
+                _log.error("%s is damaged (%s); its report stays on disk, MLflow gets none", marker, error)
                 marker.unlink(missing_ok=True)
         return waiting
 

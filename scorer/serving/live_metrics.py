@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from contract.confusion import Confusion
 from contract.messages import ModelRef
-from contract.models.experiments import model_tags, open_experiment
+from contract.models.experiments import STREAM_TAG, check_stream, model_tags, open_experiment, stream_tag
 from contract.models.registry import registry_client
 from contract.settings import Settings
 from contract.worker.clock import Clock, SystemClock
@@ -116,7 +116,9 @@ class LiveMetrics:
         return run_id
 
     def _create_run(self, client: "MlflowClient", model: ModelRef) -> str:
-        experiment = open_experiment(client, self._settings.experiment, setting="CHURNSTREAM_EXPERIMENT")
+        tags = {STREAM_TAG: stream_tag(self._settings)}
+        experiment = open_experiment(client, self._settings.experiment, tags, setting="CHURNSTREAM_EXPERIMENT")
+        check_stream(experiment, self._settings)
         run = client.create_run(
             experiment.experiment_id, self._clock.now(), model_tags(model, "live"), f"v{model.version} live"
         )

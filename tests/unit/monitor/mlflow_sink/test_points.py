@@ -1,11 +1,15 @@
 import math
+from collections.abc import Callable
 
 import msgspec
+import pytest
+from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, _validate_metric_name
 
 from contract.messages import Drift, Estimated, Performance
 from monitor.mlflow_sink.logged import addition
+from monitor.mlflow_sink.metric_names import MOST_CHARACTERS, drift_name, missing_name, violations_name
 from monitor.mlflow_sink.points import values_by_run
-from tests.support.windows import final, performance, window
+from tests.support.windows import drift, final, performance, window
 
 METRICS = {"f1", "accuracy", "precision", "recall", "roc_auc", "brier", "tn", "fp", "fn", "tp"}
 
@@ -87,3 +91,52 @@ def test_a_later_state_adds_only_what_changed_and_an_older_one_nothing() -> None
     assert third is not None
     assert (third.values, third.number) == ({"b": 1.0}, 2)
     assert addition(window(revision=7), {"a": 9.0}, third.remembered) is None
+
+
+@pytest.mark.parametrize("name", ["share", "Share", "SHARE"])
+def test_a_feature_called_share_leaves_the_share_of_drifted_features_alone(name: str) -> None:
+    half = msgspec.structs.replace(drift({name: 0.061, "Age": 0.3, "score": 0.0}, ("Age",)), share=0.5)
+    values = values_by_run(window(drift=half))["inputs"]
+    assert values["drift/share"] == 0.5
+    assert values[f"drift/feature/{name}"] == 0.061
+    assert values["drift/Age"] == 0.3
+
+
+@pytest.mark.parametrize("group", [drift_name, missing_name, violations_name])
+def test_names_of_features_fit_mlflow_and_stay_apart(group: Callable[[str], str]) -> None:
+    long = "A" * 300
+    features = [
+        long,
+        f"{long}b",
+        f"{long}c",
+        "e\u0301",
+        "e\u0300",
+        "\u5e74",
+        "Age",
+        "a\u00b7b",
+        "share",
+        "feature",
+        "missing_Age",
+    ]
+    names = [group(feature) for feature in features]
+    assert len(set(names)) == len(features)
+    for name in names:
+        _validate_metric_name(name)
+        assert len(name) <= MOST_CHARACTERS == MAX_ENTITY_KEY_LENGTH
+
+
+def test_no_name_of_one_group_is_one_of_another() -> None:
+    features = [
+        "share",
+        "feature",
+        "missing_share",
+        "violations_share",
+        "drift",
+        "score",
+        "coverage",
+        "records",
+        "rate",
+    ]
+    made = [group(each) for group in (drift_name, missing_name, violations_name) for each in features]
+    ours = ["drift/share", "labels/coverage", "labels/delay_p50", "stream/records", "stream/rate"]
+    assert len({*made, *ours}) == len(made) + len(ours)
