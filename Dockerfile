@@ -33,7 +33,7 @@ LABEL org.opencontainers.image.title="churnstream" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="docker.io/library/python:3.11-slim"
 RUN useradd --uid 10001 --user-group --create-home --home-dir /home/churnstream --shell /usr/sbin/nologin churnstream \
- && install -d -o churnstream -g churnstream /var/lib/churnstream /var/lib/mlflow
+ && install -d -o churnstream -g churnstream /var/lib/churnstream /var/lib/churnstream/workspace /var/lib/mlflow
 COPY --from=build /install /usr/local
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

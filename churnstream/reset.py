@@ -3,6 +3,7 @@
 Only what is known to be ours is touched, by its exact name: another stream's prefix may begin with this one's.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -152,6 +153,8 @@ def _remove(path: Path) -> None:
         else:
             path.unlink(missing_ok=True)
     except OSError as error:
+        if error.errno == errno.EBUSY and path.is_dir() and not any(path.iterdir()):
+            return  # a volume is mounted there, and empty now
         raise UserError(f"{error.filename or path} cannot be deleted ({error.strerror}); delete it by hand") from None
 
 
