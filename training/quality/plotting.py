@@ -5,6 +5,7 @@ Figures are made without pyplot, so nothing is kept between them and threads do 
 
 import io
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,6 +19,8 @@ from training.quality.evaluate import CONFIDENCE
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
 GREY, INK = "#8A8A8A", "#222222"
 DPI = 120
+# a category between dollar signs is a category and no formula
+mpl.rcParams["text.parse_math"] = False
 
 
 def one_axes(title: str, x: str, y: str, *, width: float = 6.4, height: float = 4.8) -> tuple[Figure, Axes]:

@@ -51,6 +51,18 @@ MANY_NAMES = other_schema(
 )
 
 
+def test_dollar_signs_and_markup_in_names_are_drawn_and_written_as_they_stand() -> None:
+    odd = ["$\\frac{1}$", "a $x^$ b", "</script><svg/onload=x>", "$$", "\u202e_^{"]
+    schema = other_schema(Geography={"kind": "categorical", "categories": odd[:2], "on_violation": "score"})
+    table = toy_table(200)
+    table["Geography"] = np.random.default_rng(0).choice(odd, 200)
+    files, _ = render(read_table(table, schema), schema, "$\\frac{1}$<svg/onload=x>.csv")
+    page = files[PAGE].decode()
+    assert "<svg" not in page
+    assert "&lt;svg/onload=x&gt;.csv" in page
+    assert "$\\frac{1}$" in page
+
+
 def test_every_feature_the_label_the_gaps_and_the_correlations_are_drawn(rows: Table) -> None:
     drawn = pictures(rows, SCHEMA)
     features = [f"feature-{name}.png" for name in SCHEMA.names]
