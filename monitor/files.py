@@ -1,6 +1,7 @@
 """Files that a crash leaves whole."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 UNFINISHED = ".part"
@@ -10,11 +11,17 @@ UNFINISHED = ".part"
 def write_durably(path: Path, content: bytes) -> None:
     """Write a file so that, after a crash at any moment, ``path`` holds its old content or the new one, whole."""
     unfinished = path.with_suffix(UNFINISHED)
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError:
+        # on a full disk what was begun takes room that others need
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

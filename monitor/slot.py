@@ -6,6 +6,8 @@ from itertools import count
 from pathlib import Path
 
 from contract.errors import UserError
+from contract.worker.private import private_folder
+from contract.worker.room import is_no_room
 
 STATE_FORMAT = 1
 """Version of what workers keep in their folders; raised with every change after which an older folder is misread."""
@@ -36,6 +38,8 @@ class Slot:
                     (path, lock) for path in (base / str(i) for i in count()) if (lock := _lock(path)) is not None
                 )
         except OSError as error:
+            if is_no_room(error):
+                raise UserError(f"state folder {base} is full; make room, or set CHURNSTREAM_STATE_DIR") from None
             raise UserError(
                 f"state folder {base} cannot be used ({error.strerror}); set CHURNSTREAM_STATE_DIR"
             ) from None
@@ -64,7 +68,7 @@ class Slot:
 
 
 def _lock(path: Path) -> int | None:
-    path.mkdir(parents=True, exist_ok=True)
+    private_folder(path)
     descriptor = os.open(path / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -59,8 +59,9 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         app = create_app(settings, settings.state_dir / "monitor" / "faust")
         closed_windows = WindowSink(sink_thread, reports, references)
-        Timeline(app, settings, stream, make_book, references.prepare, closed_windows)
-        await run_timeline(app, settings, stop, Heartbeat(settings.heartbeat))
+        timeline = Timeline(app, settings, stream, make_book, references.prepare, closed_windows)
+        heartbeat = Heartbeat(settings.heartbeat)
+        await run_timeline(app, settings, stop, heartbeat, lambda: timeline.waits_for_room)
 
     quieten_libraries()
     try:

@@ -15,17 +15,21 @@ from contract.kafka.transactions import FencedError
 from contract.masking import without_secrets
 from contract.schema import Schema, load_schema
 from contract.settings import Settings, load_settings
+from contract.worker.private import keep_files_private
 
 _GRACE_SECONDS = 5.0
 
 
 def start_worker(verbose: bool, **flags: Any) -> tuple[Settings, Schema]:
-    """Begin a worker's process: logging, settings (a flag that is None was not given), schema, and topics that fit.
+    """Begin a worker's process: logging, private files, settings, schema, and topics that fit.
+
+    A flag that is None was not given.
 
     Raises:
         UserError: a setting or the schema is wrong, the broker is out of reach, or a topic does not fit.
     """
     configure_logging(verbose)
+    keep_files_private()
     settings = load_settings(**flags)
     # a mistake on this machine is told before the broker is asked for
     schema = load_schema(settings.dataset)

@@ -12,6 +12,8 @@ from pathlib import Path
 import msgspec
 
 from contract.messages import Window
+from contract.worker.private import private_folder
+from contract.worker.room import needing_room
 from monitor.mlflow_sink.points import Values
 
 _KEPT = 20_000
@@ -57,7 +59,7 @@ class LoggedStore:
     """``Logged`` by MLflow run id and window key; the newest entries are kept. One thread at a time."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._folder = private_folder(path.parent)
         self._database = sqlite3.connect(path, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute(
@@ -70,11 +72,15 @@ class LoggedStore:
         return None if found is None else msgspec.json.decode(found[0], type=Logged)
 
     def put(self, entries: Mapping[tuple[str, str], Logged]) -> None:
-        """Remember entries by run id and window key, all in one transaction."""
+        """Remember entries by run id and window key, all in one transaction.
+
+        Raises:
+            NoRoomError: the disk is full; none is remembered.
+        """
         rows = [
             (f"{run_id}/{window_key}", msgspec.json.encode(entry)) for (run_id, window_key), entry in entries.items()
         ]
-        with self._database:
+        with needing_room(self._folder), self._database:
             self._database.executemany("INSERT OR REPLACE INTO logged (key, entry) VALUES (?, ?)", rows)
             self._database.execute(
                 "DELETE FROM logged WHERE sequence <= (SELECT max(sequence) FROM logged) - ?", (_KEPT,)

@@ -23,6 +23,7 @@ from contract.models.experiments import check_stream
 from contract.models.mlflow_access import mlflow_client
 from contract.settings import Settings
 from contract.worker.clock import Clock
+from contract.worker.room import NoRoomError
 from monitor.mlflow_sink.logged import Logged, LoggedStore, addition
 from monitor.mlflow_sink.points import RunKind, Values, values_by_run
 from monitor.mlflow_sink.refusals import first_line, is_refusal
@@ -250,6 +251,7 @@ class SinkThread:
 
         Raises:
             SpoolFullError: as many windows wait for MLflow as may; wait, then submit it again.
+            NoRoomError: the disk is full; the same.
         """
         self._sink.spool.append(window)
         self.wake()
@@ -323,6 +325,10 @@ class SinkThread:
         if self.last_error is not None and kind == self._warned_of and time.monotonic() < self._next_warning:
             return
         waiting = len(self._sink.spool)
+        if isinstance(error, NoRoomError):
+            _log.warning("%s; %d windows wait for MLflow on disk", error, waiting)
+            self._warned_of, self._next_warning = kind, time.monotonic() + _SECONDS_BETWEEN_WARNINGS
+            return
         room = "; the monitor waits until there is room for more" if self.full else ""
         _log.warning("MLflow takes no windows (%s); %d wait on disk%s", first_line(error), waiting, room)
         self._warned_of, self._next_warning = kind, time.monotonic() + _SECONDS_BETWEEN_WARNINGS

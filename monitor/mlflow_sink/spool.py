@@ -17,6 +17,8 @@ import msgspec
 
 from contract.errors import ChurnstreamError
 from contract.messages import Window, encode
+from contract.worker.private import private_folder
+from contract.worker.room import needing_room
 from monitor.files import UNFINISHED, write_durably
 
 _log = logging.getLogger("churnstream.spool")
@@ -46,7 +48,7 @@ class Spool:
         self._folder = folder
         self._limit = limit
         self._lock = threading.Lock()
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         for leftover in folder.glob(f"*{UNFINISHED}"):
             leftover.unlink()
         names = sorted(path.name for path in folder.glob(f"*{_SUFFIX}") if _NAME.fullmatch(path.name))
@@ -67,6 +69,7 @@ class Spool:
 
         Raises:
             SpoolFullError: the spool is full.
+            NoRoomError: the disk is full; the window is not there.
             OSError: the disk refuses.
         """
         identity = _window_identity(window)
@@ -76,7 +79,8 @@ class Spool:
             if len(self._names) >= self._limit:
                 raise SpoolFullError(f"{len(self._names)} windows wait for MLflow already")
             name = f"{self._next:016d}-{identity}{_SUFFIX}"
-            write_durably(self._folder / name, encode(window))
+            with needing_room(self._folder):
+                write_durably(self._folder / name, encode(window))
             self._names[identity] = name
             self._next += 1
 

@@ -15,6 +15,8 @@ from urllib.parse import quote
 import msgspec
 
 from contract.messages import ModelRef, Window, encode
+from contract.worker.private import private_folder
+from contract.worker.room import needing_room
 from monitor.files import write_durably
 from monitor.naming import file_time, iso_time, model_title, verdict, version_title
 
@@ -95,16 +97,22 @@ class ReportFolder:
         self._limit = limit
 
     def save(self, window: Window, html: str) -> Path:
-        """Write a window's report and its marker, whole or not at all; other reports of the window go."""
+        """Write a window's report and its marker, whole or not at all; other reports of the window go.
+
+        Raises:
+            NoRoomError: the disk is full; the window has no report.
+        """
         folder = self.path / _folder_name(window.model)
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path)
+        private_folder(folder)
         start = file_time(window.start)
         target = folder / f"{start}_{verdict(window.drift)}.html"
         for other in folder.glob(f"{start}_*.html"):
             if other != target:
                 _remove(other)
-        write_durably(target, html.encode())
-        write_durably(target.with_suffix(".json"), encode(_Marker(window.model)))
+        with needing_room(self.path):
+            write_durably(target, html.encode())
+            write_durably(target.with_suffix(".json"), encode(_Marker(window.model)))
         return target
 
     def discard_surplus(self) -> list[uuid.UUID]:

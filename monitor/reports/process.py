@@ -20,9 +20,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from contract.errors import ChurnstreamError
 from contract.messages import SampleRow, Window
 from contract.models.bundle import LABEL_COLUMN
 from contract.settings import Settings
+from contract.worker.private import private_folder
+from contract.worker.room import needing_room
 from monitor.reports.files import WORKSPACE, ReportFolder
 
 _log = logging.getLogger("churnstream.report")
@@ -187,7 +190,8 @@ def _serve(settings: Settings, connection: Connection) -> None:
         try:
             answer = _ReportMade(_make_report(settings, request))
         except Exception as error:
-            answer = _ReportMade(None, f"{type(error).__name__}: {error}")
+            told = isinstance(error, ChurnstreamError)  # our own say what is wrong, others' need their name
+            answer = _ReportMade(None, str(error) if told else f"{type(error).__name__}: {error}")
         with contextlib.suppress(OSError):
             connection.send(answer)
 
@@ -219,9 +223,10 @@ def _make_report(settings: Settings, request: ReportRequest) -> Path:
         alpha=settings.alpha,
         min_distance=settings.min_distance,
     )
-    workspace = Workspace.create(str(settings.state_dir / WORKSPACE))
-    folder = ReportFolder(settings.state_dir, settings.max_reports)
-    path = folder.save(window, report_page(report))
-    add_to_workspace(workspace, settings.experiment, window, report)
+    with needing_room(settings.state_dir):
+        workspace = Workspace.create(str(private_folder(settings.state_dir / WORKSPACE)))
+        folder = ReportFolder(settings.state_dir, settings.max_reports)
+        path = folder.save(window, report_page(report))
+        add_to_workspace(workspace, settings.experiment, window, report)
     remove_from_workspace(workspace, settings.experiment, folder.discard_surplus())
     return path

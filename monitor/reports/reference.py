@@ -18,6 +18,8 @@ from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUM
 from contract.models.mlflow_access import mlflow_client
 from contract.schema import Schema
 from contract.settings import Settings
+from contract.worker.private import private_folder
+from contract.worker.room import needing_room
 from monitor.timeline.drift import judge, sample_frame
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class ReferenceCache:
 
         Raises:
             UserError: MLflow does not know the version or its sample, or is away and nothing is cached.
+            NoRoomError: the disk is full.
         """
         from mlflow.exceptions import MlflowException
 
@@ -112,8 +115,8 @@ class ReferenceCache:
                 f"the training run {run_id} of model {model.name} v{model.version} has no artifact "
                 f"{REFERENCE_ARTIFACT}; train and register the model again with `churnstream train`"
             )
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._folder) as beside:
+        private_folder(self._folder)
+        with needing_room(self._folder), tempfile.TemporaryDirectory(dir=self._folder) as beside:
             downloaded = Path(client.download_artifacts(run_id, REFERENCE_ARTIFACT, beside))
             downloaded.replace(path)
         _log.info("reference sample of %s v%s (%s) cached as %s", model.name, model.version, name, path)

@@ -7,6 +7,7 @@ the share of drifted columns from which Evidently calls a data set drifted is on
 import logging
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -129,7 +130,13 @@ def add_to_workspace(workspace: Workspace, experiment: str, window: Window, repo
     project = project_id(experiment)
     if workspace.get_project(project) is None:
         workspace.add_project(ProjectModel(id=project, name=experiment))
-    workspace.state.write_snapshot(project, workspace_id(window), report.to_snapshot_model())
+    try:
+        workspace.state.write_snapshot(project, workspace_id(window), report.to_snapshot_model())
+    except OSError:
+        # a half-written one would keep Evidently's pages from showing the others
+        with suppress(OSError):
+            workspace.delete_run(project, workspace_id(window))
+        raise
 
 
 def remove_from_workspace(workspace: Workspace, experiment: str, ids: Iterable[Any]) -> None:

@@ -23,6 +23,7 @@ from contract.messages import JoinProgress, ModelRef, Pane, Summary, Window, enc
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
 from contract.worker.outage import Outage
+from contract.worker.room import NoRoomError
 from monitor.naming import iso_time, model_title
 from monitor.timeline.alerts import alert_for
 from monitor.timeline.faust_app import CommittedConsumer
@@ -43,7 +44,11 @@ class ClosedWindows(Protocol):
         ...
 
     def put(self, window: Window, summary: Summary) -> None:
-        """Take a window, durably, and the merged summary it was computed from."""
+        """Take a window, durably, and the merged summary it was computed from.
+
+        Raises:
+            NoRoomError: the disk is full; the window can be put again.
+        """
         ...
 
 
@@ -82,6 +87,8 @@ class Timeline:
         self._alerts_topic = self._topic(settings.topic(ALERTS))
         # one message, or one start, at a time: a rebalance can come while a window is being emitted
         self._working = asyncio.Lock()
+        self.waits_for_room = False
+        """Whether a window cannot be handed on, because the spool or the disk is full. Then nothing goes on."""
         app.on_rebalance_complete.connect(self._assigned)
         app.agent(self._panes_topic, name="follow")(self._follow)
 
@@ -139,10 +146,7 @@ class Timeline:
 
     async def _emit(self, due: Due) -> None:
         window = due.window
-        while self._sink.full:
-            _log.warning("MLflow has fallen behind and the spool is full; waiting")
-            await asyncio.sleep(_RETRY_SECONDS)
-        self._sink.put(window, due.summary)
+        await self._hand_on(due)
         alert = alert_for(window, self._state.alerts.get(f"drift/{window.key}"))
         if alert is not None:
             await self._publish(self._alerts_topic, alert.key, alert)
@@ -150,6 +154,25 @@ class Timeline:
             _log.info("alert %s: %s", alert.state, alert.message)
         await self._publish(self._windows_topic, window.key, window)
         _log.info("%s window %s, revision %d: %d records", window.status, window.key, window.revision, window.records)
+
+    async def _hand_on(self, due: Due) -> None:
+        outage = Outage(_log)
+        while True:
+            try:
+                if not self._sink.full:
+                    self._sink.put(due.window, due.summary)
+                    break
+                outage.begin(
+                    "as many windows wait for MLflow as may (CHURNSTREAM_SPOOL_LIMIT, %d), so the monitor waits, too; "
+                    "mend what keeps MLflow from taking them",
+                    self._settings.spool_limit,
+                )
+            except NoRoomError as error:
+                outage.begin("%s", error)
+            self.waits_for_room = True
+            await asyncio.sleep(_RETRY_SECONDS)
+        self.waits_for_room = False
+        outage.end("there is room for windows again")
 
     async def _publish(self, topic: Any, key: str, message: msgspec.Struct) -> None:
         """Send a message and wait until the broker has it, through outages; sending it twice changes nothing.

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 import faust
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -21,8 +22,14 @@ SECONDS_BETWEEN_LOOKS = 5.0
 _LOOKS_UNTIL_GONE = 2
 
 
-async def run_timeline(app: faust.App, settings: Settings, stop: asyncio.Event, heartbeat: Heartbeat) -> None:
-    """Run the application until ``stop`` is set, then let it commit and go.
+async def run_timeline(
+    app: faust.App,
+    settings: Settings,
+    stop: asyncio.Event,
+    heartbeat: Heartbeat,
+    is_stuck: Callable[[], bool] = lambda: False,
+) -> None:
+    """Run the application until ``stop`` is set, then let it commit and go. While it is stuck it has no heartbeat.
 
     Raises:
         UserError: the broker cannot be reached, or one of the timeline's topics was deleted or made anew.
@@ -33,7 +40,7 @@ async def run_timeline(app: faust.App, settings: Settings, stop: asyncio.Event, 
     try:
         await asyncio.to_thread(watch.look)
         await app.start()
-        await app.wait(_until(stop, heartbeat, watch))
+        await app.wait(_until(stop, heartbeat, is_stuck, watch))
     except (UserError, KafkaError) as error:
         failure = error
     finally:
@@ -122,13 +129,14 @@ def quieten_libraries() -> None:
         handler.addFilter(LibraryLines())
 
 
-async def _until(stop: asyncio.Event, heartbeat: Heartbeat, watch: TopicWatch) -> None:
+async def _until(stop: asyncio.Event, heartbeat: Heartbeat, is_stuck: Callable[[], bool], watch: TopicWatch) -> None:
     looking = asyncio.create_task(_keep_looking(watch))
     try:
         while not stop.is_set():
             if looking.done():
                 looking.result()
-            heartbeat.beat()
+            if not is_stuck():
+                heartbeat.beat()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), SECONDS_BETWEEN_BEATS)
     finally:

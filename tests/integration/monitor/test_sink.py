@@ -1,6 +1,7 @@
 """The MLflow sink against real stores: every window once, in order, also after an outage or a crash."""
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,14 @@ from contract.errors import UserError
 from contract.messages import ModelRef, Window
 from contract.settings import Settings, load_settings
 from contract.testing import ManualClock
+from contract.worker.room import NoRoomError
 from monitor.mlflow_sink import sink as sink_module
 from monitor.mlflow_sink.sink import MlflowSink, SinkThread, chart_link
 from monitor.reports.files import ReportFolder
 from tests.support.messages import DAY, START
 from tests.support.mlflow.server import mlflow_server
 from tests.support.polling import eventually
+from tests.support.small_disk import fill_disk, small_disk
 from tests.support.windows import drift, final, performance, window
 
 CLOCK = ManualClock(1_800_000_000_000)
@@ -37,8 +40,9 @@ Point = tuple[int, int, float]
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store_template: Path) -> Settings:
     monkeypatch.chdir(tmp_path)  # MLflow puts artifacts of a database store beside the process
+    shutil.copy(store_template, tmp_path / "mlflow.db")
     return load_settings(mlflow_tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", state_dir=tmp_path / "state")
 
 
@@ -446,6 +450,27 @@ def test_what_keeps_windows_waiting_is_said_once_and_again_as_long_as_it_lasts(
     monkeypatch.setattr(thread, "_next_warning", 0.0)
     eventually(lambda: caplog.text.count("MLflow takes no windows") == 2, timeout=60)
     thread.close(60.0)
+
+
+def test_a_full_disk_is_named_and_windows_go_on_when_there_is_room(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sink_module, "_LONGEST_DELAY_S", 0.05)
+    with small_disk(tmp_path / "small", 2_000_000) as disk:
+        cramped = settings.model_copy(update={"state_dir": disk})
+        sink = MlflowSink(cramped, CLOCK)
+        sink.spool.append(window(0))
+        ballast = fill_disk(disk)
+        with pytest.raises(NoRoomError, match=r"state folder .*spool is full; make room"):
+            sink.spool.append(window(1))
+        assert not list(disk.rglob("*.part"))
+        thread = SinkThread(sink)
+        eventually(lambda: "is full; make room" in caplog.text, timeout=60)
+        assert "MLflow takes no windows" not in caplog.text
+        ballast.unlink()
+        eventually(lambda: len(sink.spool) == 0, timeout=60)
+        assert thread.close(60.0)
+    assert [step for step, _, _ in history(settings, "v3 inputs", "drift/Age")] == [0]
 
 
 def test_a_report_becomes_an_artifact_of_the_inputs_run(settings: Settings) -> None:
