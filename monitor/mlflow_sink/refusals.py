@@ -2,6 +2,8 @@
 
 import re
 
+from contract.masking import without_secrets
+
 _STATUSES = {400, 413, 414, 422}
 _IN_TEXT = re.compile(r"failed with error code (\d{3})\b")
 
@@ -21,5 +23,5 @@ def is_refusal(error: Exception) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, on one line."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    """What an error says, on one line and without secrets."""
+    return without_secrets(str(error).strip().partition("\n")[0]) or type(error).__name__
