@@ -1,7 +1,6 @@
 """The MLflow sink against real stores: every window once, in order, also after an outage or a crash."""
 
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,10 +39,8 @@ Point = tuple[int, int, float]
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store_template: Path) -> Settings:
-    monkeypatch.chdir(tmp_path)  # MLflow puts artifacts of a database store beside the process
-    shutil.copy(store_template, tmp_path / "mlflow.db")
-    return load_settings(mlflow_tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", state_dir=tmp_path / "state")
+def settings(store: Settings, tmp_path: Path) -> Settings:
+    return store.model_copy(update={"state_dir": tmp_path / "state"})
 
 
 def drain(settings: Settings, *windows: Window) -> None:
