@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
-from aiokafka.partitioner import murmur2
 from confluent_kafka import Message
 
 from contract.errors import UserError
 from contract.kafka.control import is_end_of_stream
 from contract.kafka.dead_letters import REASON
+from contract.kafka.partitioner import belongs_to
 from contract.kafka.peeking import peeking
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, LABELS, PREDICTIONS
@@ -33,7 +33,7 @@ def check_senders(settings: Settings, timeout: float) -> str:
     """
     records, labels, predictions = (_newest(settings, name, timeout) for name in (CUSTOMERS, LABELS, PREDICTIONS))
     for name, messages in ((CUSTOMERS, records), (LABELS, labels)):
-        astray = [m for m in messages if murmur2(m.key()) % 0x80000000 % settings.partitions != m.partition()]
+        astray = [m for m in messages if _is_astray(m, settings.partitions)]
         if astray:
             raise UserError(
                 f"{len(astray)} of the newest {len(messages)} messages on {settings.topic(name)} are not in the "
@@ -42,18 +42,20 @@ def check_senders(settings: Settings, timeout: float) -> str:
             )
     record_times = {dated.record_id: dated.event_time for dated in _dated([*records, *predictions])}
     known = [dated for dated in _dated(labels) if dated.record_id in record_times]
-    early = [dated for dated in known if dated.event_time < record_times[dated.record_id]]
+    tolerance = settings.label_tolerance
+    early = [dated for dated in known if dated.event_time < record_times[dated.record_id] - tolerance]
     if early:
         raise UserError(
             f"{len(early)} of the newest {len(known)} labels whose record was found are dated before it, as labels "
-            f"dated by the day are, and cannot join; date a label when it became known, or at the end of its day"
+            f"dated by the day are, and cannot join; date a label when it became known, or set "
+            f"CHURNSTREAM_LABEL_TOLERANCE to 1d"
         )
     dated_labels = _dated(labels)
     midnight = sum(dated.event_time % _DAY_MS == 0 for dated in dated_labels)
-    if midnight >= _ENOUGH and midnight > 0.9 * len(dated_labels):
+    if tolerance < _DAY_MS and midnight >= _ENOUGH and midnight > 0.9 * len(dated_labels):
         raise UserError(
             f"{midnight} of the newest {len(dated_labels)} labels are dated at midnight (UTC), which is before the "
-            f"records of that day, so that they cannot join; date labels at the end of their day"
+            f"records of that day, so that they cannot join; set CHURNSTREAM_LABEL_TOLERANCE to 1d"
         )
     return f"{len(records):,} records and {len(labels):,} labels, each where its key belongs"
 
@@ -78,6 +80,16 @@ def _newest(settings: Settings, name: str, timeout: float, *, keyed: bool = True
     if not keyed:
         return found
     return [message for message in found if message.key() is not None and not is_end_of_stream(message.headers())]
+
+
+def _is_astray(message: Message, partitions: int) -> bool:
+    """A key that is no text is a dead letter, wherever it is."""
+    key = message.key() or b""
+    try:
+        text = key if isinstance(key, str) else key.decode()
+    except UnicodeDecodeError:
+        return False
+    return belongs_to(text, partitions) != message.partition()
 
 
 def _dated(messages: Sequence[Message]) -> list[_Dated]:

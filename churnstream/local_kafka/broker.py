@@ -40,6 +40,9 @@ MAX_LOG_BYTES = 10_000_000
 # Below the ports that systems hand out to outgoing connections (from 32768 on Linux, 49152 on macOS): a client that
 # keeps knocking while the broker restarts could be given the broker's own port otherwise.
 FREE_PORTS = range(20_000, 32_000)
+OnWait = Callable[[str], None]
+"""Is told the last line of the log of a broker that is still starting."""
+_BROKER = ["kafka.Kafka", "server.properties"]
 _LONGEST = 30  # times the time-out, for a broker that logs on and on
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -94,7 +97,7 @@ class LocalKafka:
         """Whether this broker, and not another on its port, answers a metadata request within ``timeout`` seconds."""
         return self._answered(self._admin(), timeout)
 
-    def start(self, timeout: float = 60.0, on_wait: Callable[[str], None] = lambda _line: None) -> None:
+    def start(self, timeout: float = 60.0, on_wait: OnWait = lambda _line: None) -> None:
         """Start the broker and wait until it answers. Downloads Kafka if need be.
 
         One that was killed reads its logs again first, which may take minutes; so ``timeout`` is how many seconds its
@@ -190,9 +193,7 @@ class LocalKafka:
         self._format(command)
         if not self._detached:
             self._guard = OrphanGuard()
-        child = self._child = start_logged(
-            [*command, "kafka.Kafka", "server.properties"], self.log_path, folder=self.directory
-        )
+        child = self._child = start_logged([*command, *_BROKER], self.log_path, folder=self.directory)
         if self._guard:
             self._guard.watch(child.pid)
         self._write_state(_State(port, child.pid, psutil.Process(child.pid).create_time()))
@@ -223,7 +224,7 @@ class LocalKafka:
         return next((line.partition("=")[2] for line in lines if line.startswith("cluster.id=")), None)
 
     def _wait_until_it_answers(
-        self, child: "subprocess.Popen[bytes]", timeout: float, on_wait: Callable[[str], None]
+        self, child: "subprocess.Popen[bytes]", timeout: float, on_wait: OnWait = lambda _line: None
     ) -> None:
         began = moved = told = time.monotonic()
         size = self._log_size()
@@ -236,7 +237,7 @@ class LocalKafka:
                 size, moved = self._log_size(), now
             if now - moved > timeout or now - began > _LONGEST * timeout:
                 raise _DidNotStartError(
-                    f"it does not answer after {now - began:.0f} s, and its log has stood still for {now - moved:.0f} s"
+                    f"it did not answer for {now - began:.0f} s, and its log has stood still for {now - moved:.0f} s"
                 )
             if now - told > _SECONDS_BETWEEN_LINES:
                 told = now
@@ -291,10 +292,17 @@ class LocalKafka:
             return None
         try:
             process = psutil.Process(state.pid)
-            same = abs(process.create_time() - state.started) < 2 and process.status() != psutil.STATUS_ZOMBIE
+            same = abs(process.create_time() - state.started) < 2 or self._is_a_broker_here(process)
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
-        return process if same else None
+
+    def _is_a_broker_here(self, process: psutil.Process) -> bool:
+        """What a process is tells it, too: its start time moves with the wall clock where that is set anew."""
+        try:
+            return process.cmdline()[-2:] == _BROKER and Path(process.cwd()) == self.directory.resolve()
+        except psutil.AccessDenied:
+            return False
 
     def _wait(self, process: psutil.Process, timeout: float | None) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired, psutil.TimeoutExpired):

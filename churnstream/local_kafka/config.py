@@ -46,6 +46,8 @@ def server_properties(port: int, controller_port: int) -> str:
         "min.insync.replicas": 1,
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 4,
+        # a stream may pause for longer than Kafka's week, after which everything would be read anew
+        "offsets.retention.minutes": 525_600,
         "transaction.state.log.replication.factor": 1,
         "transaction.state.log.min.isr": 1,
         "transaction.state.log.num.partitions": 4,

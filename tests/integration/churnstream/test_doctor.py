@@ -59,6 +59,7 @@ def test_labels_dated_before_their_records_are_told(settings: Settings) -> None:
     send(settings, LABELS, pairs([label(i, event_time=MIDNIGHT, delay=0) for i in range(30)]))
     with pytest.raises(UserError, match="30 of the newest 30 labels whose record was found are dated before it"):
         check_senders(settings, TIMEOUT)
+    check_senders(settings.model_copy(update={"label_tolerance": DAY}), TIMEOUT)
 
 
 def test_labels_dated_by_the_day_are_told_without_their_records(settings: Settings) -> None:

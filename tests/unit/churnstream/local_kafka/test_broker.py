@@ -12,6 +12,7 @@ from churnstream.local_kafka import broker as module
 from churnstream.local_kafka import runtime
 from churnstream.local_kafka.broker import LocalKafka
 from contract.errors import UserError
+from tests.support.polling import eventually
 
 # writes a line to its log 20 times, a tenth of a second apart, and then answers, or says nothing more
 RECOVERING = """
@@ -66,7 +67,7 @@ def test_a_broker_that_recovers_is_waited_for_while_its_log_goes_on(
 def test_one_whose_log_stands_still_is_given_up(tmp_path: Path) -> None:
     broker = RecoveringKafka(tmp_path / "kafka")
     broker.answers_at_last = False
-    with pytest.raises(UserError, match=r"it does not answer after \d+ s, and its log has stood still for \d+ s"):
+    with pytest.raises(UserError, match=r"it did not answer for \d+ s, and its log has stood still for \d+ s"):
         broker.start(timeout=1.5)
     assert broker.pid is None
 
@@ -74,6 +75,22 @@ def test_one_whose_log_stands_still_is_given_up(tmp_path: Path) -> None:
 def test_one_that_only_ever_writes_is_given_up_at_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LONGEST", 0.5)
     broker = RecoveringKafka(tmp_path / "kafka")
-    with pytest.raises(UserError, match="it does not answer after"):
+    with pytest.raises(UserError, match="it did not answer for"):
         broker.start(timeout=2.0)
     assert broker.pid is None
+
+
+def test_a_broker_is_known_again_after_the_wall_clock_was_set(tmp_path: Path) -> None:
+    directory = tmp_path / "kafka"
+    directory.mkdir()
+    wait = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen([*wait, "kafka.Kafka", "server.properties"], cwd=directory) as running:
+        try:
+            eventually(lambda: psutil.Process(running.pid).cmdline()[-1:] == ["server.properties"])
+            an_hour_off = psutil.Process(running.pid).create_time() + 3_600
+            for folder, pid in ((directory, running.pid), (tmp_path, None)):
+                state = f'{{"port": 1, "pid": {running.pid}, "started": {an_hour_off}}}'
+                (folder / "broker.json").write_text(state)
+                assert LocalKafka(folder).pid == pid
+        finally:
+            running.kill()

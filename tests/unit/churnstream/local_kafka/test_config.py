@@ -1,4 +1,5 @@
 from churnstream.local_kafka.config import server_properties
+from contract.settings import load_settings
 
 
 def properties() -> dict[str, str]:
@@ -17,3 +18,8 @@ def test_a_topic_is_never_made_by_merely_using_it() -> None:
 
 def test_everything_the_broker_keeps_is_in_its_own_folder() -> None:
     assert properties()["log.dirs"] == "data"
+
+
+def test_a_stream_may_pause_for_as_long_as_its_topics_reach_back() -> None:
+    days = int(properties()["offsets.retention.minutes"]) / 24 / 60
+    assert days * 86_400_000 > 3 * load_settings().label_lateness
