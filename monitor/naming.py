@@ -1,8 +1,12 @@
 """How models, times and verdicts are written in alerts, MLflow and reports. Pure text."""
 
+import hashlib
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from contract.messages import Drift, ModelRef
+
+_MOST_IN_FILE = 120
 
 
 def iso_time(milliseconds: int) -> str:
@@ -14,6 +18,14 @@ def iso_time(milliseconds: int) -> str:
 def file_time(milliseconds: int) -> str:
     """As ``iso_time`` in the basic format, which every file system takes: ``20240108T000000Z``."""
     return iso_time(milliseconds).replace("-", "").replace(":", "")
+
+
+def file_title(name: str) -> str:
+    """A model's name as part of a file's name: quoted, and where that is long cut, with a hash at its end."""
+    quoted = quote(name, safe="")
+    if len(quoted) <= _MOST_IN_FILE:
+        return quoted
+    return f"{quoted[: _MOST_IN_FILE - 13]}.{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def version_title(model: ModelRef) -> str:

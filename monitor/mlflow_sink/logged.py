@@ -61,11 +61,12 @@ class LoggedStore:
     def __init__(self, path: Path) -> None:
         self._folder = private_folder(path.parent)
         self._database = sqlite3.connect(path, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS logged "
-            "(sequence INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, entry BLOB NOT NULL)"
-        )
+        with needing_room(self._folder):
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS logged "
+                "(sequence INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, entry BLOB NOT NULL)"
+            )
 
     def get(self, run_id: str, window_key: str) -> Logged | None:
         found = self._database.execute("SELECT entry FROM logged WHERE key = ?", (f"{run_id}/{window_key}",)).fetchone()

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import msgspec
 
@@ -18,7 +17,7 @@ from contract.messages import ModelRef, Window, encode
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
 from monitor.files import write_durably
-from monitor.naming import file_time, iso_time, model_title, verdict, version_title
+from monitor.naming import file_time, file_title, iso_time, model_title, verdict, version_title
 
 _log = logging.getLogger("churnstream.report")
 WORKSPACE = "workspace"
@@ -156,7 +155,7 @@ def project_id(experiment: str) -> uuid.UUID:
 
 
 def _folder_name(model: ModelRef) -> str:
-    return f"{quote(model.name, safe='')}-{version_title(model).replace(' ', '-')}"
+    return f"{file_title(model.name)}-{version_title(model).replace(' ', '-')}"
 
 
 def _workspace_id(folder: str, start: str) -> uuid.UUID:

@@ -8,7 +8,6 @@ import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import pandas as pd
 
@@ -20,6 +19,7 @@ from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
+from monitor.naming import file_title
 from monitor.timeline.drift import judge, sample_frame
 
 if TYPE_CHECKING:
@@ -158,4 +158,4 @@ class References:
 
 
 def _stem(model: ModelRef) -> str:
-    return f"{quote(model.name, safe='')}-v{model.version}-"
+    return f"{file_title(model.name)}-v{model.version}-"

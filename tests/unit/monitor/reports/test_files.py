@@ -67,6 +67,15 @@ def test_a_window_has_one_report_whatever_its_verdict_was_before(tmp_path: Path)
     assert [waiting.html for waiting in folder.waiting()] == [path]
 
 
+@pytest.mark.parametrize("name", ["../../etc", "a/b:c", "\u5e74" * 255, "x" * 255])
+def test_any_models_name_makes_a_file_in_the_folder(tmp_path: Path, name: str) -> None:
+    folder = ReportFolder(tmp_path, 10)
+    paths = {folder.save(window(model=ModelRef(name + each, 1)), "") for each in ("", "1", "2")}
+    assert len(paths) == 3
+    assert {path.parent.parent for path in paths} == {folder.path}
+    assert {waiting.html for waiting in folder.waiting()} == paths
+
+
 def test_the_reports_written_longest_ago_go_first(tmp_path: Path) -> None:
     folder = ReportFolder(tmp_path, 2)
     windows = [window(3), window(1), window(2, model=ModelRef("a/b", 1)), window(0)]
