@@ -37,7 +37,10 @@ class Raw:
 
 @dataclass(slots=True)
 class ScoredBatch:
-    """One partition's share of a batch: (key, prediction value) in order of offset, and what could not be used."""
+    """One partition's share of a batch: (key, prediction value), and what could not be used.
+
+    Predictions stand model by model, each model's in order of offset.
+    """
 
     predictions: list[tuple[bytes, bytes]] = field(default_factory=list)
     rejected: list[tuple[Raw, RejectionError]] = field(default_factory=list)

@@ -8,7 +8,8 @@ loaded model. Each record's prediction goes to the partition the record came fro
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -52,12 +53,16 @@ class ScorerStats:
 
 @dataclass(frozen=True)
 class _Share:
-    """One partition's part of a batch, scored. ``controls`` are its control messages, passed on."""
+    """One partition's part of a batch, scored. ``controls`` are its control messages, passed on.
+
+    ``offsets`` are those of the records scored, where there are control messages to put among them.
+    """
 
     partition: int
     next_offset: int
     scored: ScoredBatch
     controls: list[Message]
+    offsets: list[int]
 
 
 class ScorerWorker:
@@ -173,7 +178,9 @@ class ScorerWorker:
     ) -> _Share:
         records, controls = split_controls(messages)
         scored = self._batch.score(records, partition, models, now, most_failed)
-        return _Share(partition, _offset(messages[-1]) + 1, scored, controls)
+        rejected = {raw.offset for raw, _ in scored.rejected}
+        offsets = [raw.offset for raw in records if raw.offset not in rejected] if controls else []
+        return _Share(partition, _offset(messages[-1]) + 1, scored, controls, offsets)
 
     def _count_failures(self, shares: Sequence[_Share]) -> None:
         failures = sum(share.scored.failures for share in shares)
@@ -186,8 +193,16 @@ class ScorerWorker:
 
     def _publish(self, producer: Producer, shares: Sequence[_Share], now: int) -> None:
         for share in shares:
-            batch = [{"key": key, "value": value} for key, value in share.scored.predictions]
-            produce_all(producer, self._predictions, batch, share.partition)
+            for predictions, control in in_order(share.scored.predictions, share.offsets, share.controls):
+                batch = [{"key": key, "value": value} for key, value in predictions]
+                produce_all(producer, self._predictions, batch, share.partition)
+                if control is not None:
+                    producer.produce(
+                        self._predictions,
+                        value=control.value(),
+                        headers=[(HEADER, END_OF_STREAM)],
+                        partition=share.partition,
+                    )
             for raw, rejection in share.scored.rejected:
                 produce_dead_letter(
                     producer,
@@ -197,13 +212,6 @@ class ScorerWorker:
                     value=raw.value,
                     origin=(self._customers, share.partition, raw.offset),
                     time=now,
-                )
-            for control in share.controls:
-                producer.produce(
-                    self._predictions,
-                    value=control.value(),
-                    headers=[(HEADER, END_OF_STREAM)],
-                    partition=share.partition,
                 )
 
 
@@ -216,6 +224,25 @@ def split_controls(messages: Sequence[Message]) -> tuple[list[Raw], list[Message
         else:
             records.append(Raw(_offset(message), message.key(), message.value()))
     return records, controls
+
+
+def in_order(
+    predictions: Sequence[tuple[bytes, bytes]], offsets: Sequence[int], controls: Sequence[Message]
+) -> Iterator[tuple[Sequence[tuple[bytes, bytes]], Message | None]]:
+    """Predictions, each time with the control message that follows them, in the order of ``offsets``.
+
+    A record that came after an end of the stream opens it again, so its prediction must not stand before that end.
+    """
+    if not controls:
+        yield predictions, None
+        return
+    records = len(offsets)
+    firsts = range(0, len(predictions), records or 1)  # of each model
+    start = 0
+    for control in [*controls, None]:
+        end = records if control is None else bisect_left(offsets, _offset(control), start)
+        yield [pair for first in firsts for pair in predictions[first + start : first + end]], control
+        start = end
 
 
 def _by_partition(messages: Sequence[Message]) -> dict[int, list[Message]]:

@@ -7,24 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from contract.kafka.control import is_end_of_stream
+from contract.kafka.control import MAX_CONTROL_BYTES, end_of_stream_message, is_end_of_stream
 from contract.messages import ModelRef, Prediction
 from contract.schema import load_schema
 from contract.testing import ManualClock
 from contract.topics import (
     CUSTOMERS,
     DEAD_LETTERS,
+    LABELS,
     MAX_MESSAGE_BYTES,
     MAX_PREDICTION_BYTES,
     MAX_VALUE_BYTES,
     PREDICTIONS,
 )
 from monitor.join.incoming import IncomingReader
+from monitor.join.worker import JoinWorker
 from scorer.stream.batch import MOST_FAILED_IN_A_ROW
 from scorer.stream.worker import ScorerWorker
 from scorer.testing import FaultyModel, LogisticModel
 from tests.support.kafka.topics import allow_messages_of, committed, end_stream, headers, send, stream_settings
-from tests.support.messages import START, customer, encode, key
+from tests.support.messages import START, customer, encode, key, label
 from tests.support.polling import eventually
 from tests.support.running import running
 from tests.support.service.bad_input import BAD_RECORDS, NOW
@@ -74,6 +76,44 @@ def test_end_of_stream_is_passed_on_behind_the_last_prediction(broker: str, topi
     for partition in range(settings.partitions):
         found = [message for message in committed(settings, PREDICTIONS) if message.partition() == partition]
         assert [is_end_of_stream(message.headers()) for message in found] == [False] * (len(found) - 1) + [True]
+
+
+def test_garbage_that_looks_like_the_end_of_the_stream_stops_neither_scorer_nor_join(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1)
+    value, ends = end_of_stream_message(START)
+    passed_on = [(None, None), (None, b""), (None, b"{"), (None, b"\xff"), (None, b'{"event_time": 1e400}')]
+    refused = [(b"c", value), (None, b"x" * (MAX_CONTROL_BYTES + 1)), (None, b"x" * 2_000_000)]
+    for topic in (CUSTOMERS, LABELS):
+        send(settings, topic, passed_on + refused, headers=[*ends, ("foreign", os.urandom(50_000))])
+        send(settings, topic, [(None, value)], headers=[("churnstream-control", b"pause")])
+    send(settings, CUSTOMERS, [(key(customer(1)), encode(customer(1)))])
+    send(settings, LABELS, [(key(label(1)), encode(label(1)))])
+    scorer = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    with running(scorer):
+        eventually(lambda: (scorer.stats.predictions, scorer.stats.dead_letters) == (1, len(refused) + 1))
+    found = committed(settings, PREDICTIONS)
+    assert [(message.key(), message.value()) for message in found[:-1]] == passed_on
+    # nobody's headers but ours travel on
+    assert [message.headers() for message in found[:-1]] == [ends] * len(passed_on)
+    join = JoinWorker(settings, SCHEMA)
+    with running(join):
+        eventually(lambda: join.stats.dead_letters == len(refused) + 1)
+        eventually(lambda: join.stats.outcomes == 1)
+
+
+def test_a_record_behind_the_end_of_the_stream_is_predicted_behind_it(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1)
+    for i in range(3):
+        send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i)))])
+        end_stream(settings, START, [CUSTOMERS])
+    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    with running(worker):
+        eventually(lambda: len(committed(settings, PREDICTIONS)) == 6)
+    assert [m.key() for m in committed(settings, PREDICTIONS)] == [b"1000", None, b"1001", None, b"1002", None]
 
 
 def test_predictions_stay_in_the_partition_and_order_of_their_records(
