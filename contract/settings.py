@@ -105,7 +105,7 @@ class Settings(BaseSettings):
         default_factory=_experiment,
         description="MLflow experiment of the monitor's metrics and reports; a stream has one to itself",
     )
-    model_name: str = Field("churn", description="registered model")
+    model_name: str = Field("churn", min_length=1, max_length=256, description="registered model")
     model_alias: str = Field("champion", description="alias of the version that scores")
     model_poll_ms: int = Field(5_000, ge=100, description="wall time between two looks at the model's alias")
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
+from contract.bounds import LONGEST_CATEGORY
 from contract.rejection import Reason, RejectionError, decode, invalid
 from contract.schema import Feature, FeatureKind, Schema
 from scorer.rest.problems import Fault, ProblemError
@@ -121,10 +122,13 @@ _EXPECTED = {
 }
 
 
+_A_TEXT = f"a text of at most {LONGEST_CATEGORY:,} characters"
+
+
 def expected(feature: Feature) -> str:
     """What a value of a feature must be, in words."""
     if feature.is_categorical:
-        said = "one of " + ", ".join(feature.categories) if feature.on_violation == "reject" else "a text"
+        said = "one of " + ", ".join(feature.categories) if feature.on_violation == "reject" else _A_TEXT
     elif feature.kind is FeatureKind.FLAG and feature.on_violation == "reject":
         said = "0 or 1"
     else:

@@ -142,3 +142,10 @@ def test_a_dotenv_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"CHURNSTREAM_EXPERIMENT=\xff\n")
     with pytest.raises(UserError, match=r"\.env .*UTF-8"):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 257])
+def test_a_model_name_that_no_prediction_can_carry_is_refused_at_start(name: str) -> None:
+    assert load_settings(model_name="x" * 256).model_name == "x" * 256
+    with pytest.raises(UserError, match="model_name"):
+        load_settings(model_name=name)

@@ -226,6 +226,6 @@ def test_what_a_feature_must_be_is_said_in_words() -> None:
         "Low": "a number from 0",
         "High": "a whole number up to 5, or null",
         "Free": "a number",
-        "Odd": "a text",
+        "Odd": "a text of at most 1,000 characters",
         "Yes": "0 or 1",
     }

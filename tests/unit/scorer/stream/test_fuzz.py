@@ -6,6 +6,7 @@ A small part by default; a million messages where CHURNSTREAM_LONG_TESTS is 1.
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from random import Random
 from typing import Any
@@ -14,15 +15,18 @@ import msgspec
 import psutil
 import pytest
 
+from contract.kafka.dead_letters import produce_dead_letter
 from contract.messages import prediction_type
-from contract.rejection import Reason
+from contract.rejection import Reason, RejectionError, decode
 from contract.schema import load_schema
-from contract.topics import MAX_VALUE_BYTES
+from contract.testing import MemoryLog
+from contract.topics import MAX_PREDICTION_BYTES, MAX_VALUE_BYTES
 from scorer.stream.batch import BatchScorer, Raw, ScoredBatch
 from scorer.stream.worker import split_controls
 from scorer.testing import LogisticModel
 from tests.support.fuzz.mutations import FuzzedMessage, fuzzed_customers
 from tests.support.kafka.sent import sent
+from tests.support.kafka.topics import headers
 from tests.support.service.bad_input import NOW
 from tests.support.sizes import size
 
@@ -123,6 +127,8 @@ def test_each_message_ends_as_a_prediction_or_as_a_dead_letter_with_a_fitting_re
         for raw, rejection in scored.rejected:
             assert acceptable(by_offset[raw.offset]) is not True, (raw, rejection)
             assert rejection.detail
+            if random.random() < 0.05:
+                _check_dead_letter(raw, rejection)
             reasons[rejection.reason] += 1
         predictions += len(scored.predictions)
         seen += len(batch)
@@ -132,6 +138,21 @@ def test_each_message_ends_as_a_prediction_or_as_a_dead_letter_with_a_fitting_re
     assert predictions > MESSAGES // 10
     assert reasons.keys() >= set(Reason) - _NOT_OF_CUSTOMERS
     assert process.memory_info().rss - before < MOST_GROWTH
+
+
+def test_a_schema_that_scores_whatever_comes_is_no_worse() -> None:
+    features = tuple(msgspec.structs.replace(each, on_violation="score", missing=True) for each in SCHEMA.features)
+    lenient = replace(SCHEMA, features=features)
+    scorer, decoder = BatchScorer(lenient), msgspec.json.Decoder(prediction_type(lenient))
+    reasons: Counter[str] = Counter()
+    for message in islice(fuzzed_customers(SEEDS), MESSAGES):
+        scored = scorer.score([Raw(0, message.key, message.value)], 0, [MODEL], NOW)
+        assert len(scored.predictions) + len(scored.rejected) == 1
+        for _, value in scored.predictions:
+            decode(decoder, value, MAX_PREDICTION_BYTES)
+        reasons.update(rejection.reason for _, rejection in scored.rejected)
+    assert reasons[Reason.TOO_LONG]
+    assert not reasons[Reason.NOT_SCORABLE]
 
 
 _NOT_OF_CUSTOMERS = {
@@ -145,6 +166,18 @@ _NOT_OF_CUSTOMERS = {
     # about one message in 5,000 is that large
     Reason.TOO_LARGE,
 }
+
+
+def _check_dead_letter(raw: Raw, rejection: RejectionError) -> None:
+    """It can be written, and is small apart from the message itself."""
+    log = MemoryLog({"dead-letters": 1})
+    origin = ("customers", 0, raw.offset)
+    produce_dead_letter(
+        log.producer(), "dead-letters", rejection, key=raw.key, value=raw.value, origin=origin, time=NOW
+    )
+    written = log.messages("dead-letters")[0]
+    assert (written.key(), written.value()) == (raw.key, raw.value)
+    assert sum(len(text.encode()) for text in headers(written).values()) < 10_000
 
 
 def _check_complete(records: list[Raw], scored: ScoredBatch) -> None:
