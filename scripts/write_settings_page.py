@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from contract.durations import format_duration
+from contract.kafka.properties import RESERVED
 from contract.settings import Settings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
@@ -32,6 +33,29 @@ def page() -> str:
             variable = "KAFKA_…"
         default = _DEFAULTS.get(name) or _shown(name, field.default)
         lines.append(f"| {name} | `{variable}` | {default} | {field.description} |")
+    lines += [
+        "",
+        "## Kafka",
+        "",
+        "Every librdkafka property is a variable: `KAFKA_SASL_USERNAME` is `sasl.username`. One that is empty, one of",
+        "Kafka's own start scripts (`KAFKA_HEAP_OPTS`) and those that Kubernetes makes of a Service's name",
+        "(`KAFKA_PORT`) are none. These are refused, because a guarantee rests on a value of ours:",
+        "",
+        "| property | also taken | why it is not yours to set | instead |",
+        "|---|---|---|---|",
+    ]
+    for name, reserved in RESERVED.items():
+        ours = ", ".join(f"`{value}`" for value in reserved.ours) or "none"
+        lines.append(f"| `{name}` | {ours} | {reserved.why} | {reserved.remedy} |")
+    lines += [
+        "",
+        "The monitor has another Kafka client. It takes `bootstrap.servers`, `security.protocol`, `sasl.username`,",
+        "`sasl.password`, `sasl.mechanism` (PLAIN, SCRAM), `ssl.ca.location`, `ssl.ca.pem`,",
+        "`ssl.certificate.location`, `ssl.key.location`, `ssl.key.password`, `ssl.cipher.suites`,",
+        "`ssl.endpoint.identification.algorithm`, `enable.ssl.certificate.verification`, `client.id`,",
+        "`linger.ms`, `heartbeat.interval.ms` and",
+        "`max.poll.interval.ms`. It refuses other properties of TLS and SASL, and names those that it does without.",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ from contract.masking import without_secrets
 from contract.variables import KAFKA_PREFIX, meant, variable_of
 
 
-class _Reserved(NamedTuple):
+class Reserved(NamedTuple):
     """Why a property is not the user's to set, what to do instead, and the values that are ours anyway."""
 
     why: str
@@ -22,33 +22,34 @@ _COMMITS = "offsets are committed together with the messages that they belong to
 _TIMES = "all clients of a stream go by one setting"
 _NAME = "a worker has one name everywhere"
 
-_RESERVED = {
-    "group.id": _Reserved(
+RESERVED = {
+    "group.id": Reserved(
         "offsets, stores and transactions are those of groups of our own",
         "unset the variable, and set CHURNSTREAM_TOPIC_PREFIX where streams share a Kafka",
     ),
-    "group.protocol": _Reserved("partition p of two topics must go to one worker", ours=("classic",)),
-    "partition.assignment.strategy": _Reserved("partition p of two topics must go to one worker", ours=("range",)),
-    "isolation.level": _Reserved(_EXACTLY_ONCE, ours=("read_committed",)),
-    "enable.auto.commit": _Reserved(_COMMITS, ours=("false",)),
-    "enable.auto.offset.store": _Reserved(_COMMITS, ours=("false",)),
-    "auto.offset.reset": _Reserved("a stream is read from its beginning", ours=("earliest", "smallest", "beginning")),
-    "enable.partition.eof": _Reserved("the end of a partition would be taken for a failure", ours=("false",)),
-    "enable.idempotence": _Reserved(_EXACTLY_ONCE, ours=("true",)),
-    "acks": _Reserved(_EXACTLY_ONCE, ours=("all", "-1")),
-    "request.required.acks": _Reserved(_EXACTLY_ONCE, ours=("all", "-1")),
-    "partitioner": _Reserved(
+    "group.protocol": Reserved("partition p of two topics must go to one worker", ours=("classic",)),
+    "partition.assignment.strategy": Reserved("partition p of two topics must go to one worker", ours=("range",)),
+    "isolation.level": Reserved(_EXACTLY_ONCE, ours=("read_committed",)),
+    "enable.auto.commit": Reserved(_COMMITS, ours=("false",)),
+    "enable.auto.offset.store": Reserved(_COMMITS, ours=("false",)),
+    "auto.offset.reset": Reserved("a stream is read from its beginning", ours=("earliest", "smallest", "beginning")),
+    "enable.partition.eof": Reserved("the end of a partition would be taken for a failure", ours=("false",)),
+    "enable.idempotence": Reserved(_EXACTLY_ONCE, ours=("true",)),
+    "acks": Reserved(_EXACTLY_ONCE, ours=("all", "-1")),
+    "request.required.acks": Reserved(_EXACTLY_ONCE, ours=("all", "-1")),
+    "partitioner": Reserved(
         "a customer's records and labels must go to one partition, whoever sends them",
         ours=("murmur2_random", "murmur2"),
     ),
-    "message.max.bytes": _Reserved("the topics' own limit must hold, or dead letters could not be written"),
-    "session.timeout.ms": _Reserved(_TIMES, "set CHURNSTREAM_SESSION_TIMEOUT_MS"),
-    "transaction.timeout.ms": _Reserved(_TIMES, "set CHURNSTREAM_TRANSACTION_TIMEOUT_MS"),
-    "delivery.timeout.ms": _Reserved(_TIMES, "set CHURNSTREAM_REQUEST_TIMEOUT_MS"),
-    "message.timeout.ms": _Reserved(_TIMES, "set CHURNSTREAM_REQUEST_TIMEOUT_MS"),
-    "group.instance.id": _Reserved(_NAME, "set CHURNSTREAM_INSTANCE"),
-    "transactional.id": _Reserved(_NAME, "set CHURNSTREAM_INSTANCE"),
+    "message.max.bytes": Reserved("the topics' own limit must hold, or dead letters could not be written"),
+    "session.timeout.ms": Reserved(_TIMES, "set CHURNSTREAM_SESSION_TIMEOUT_MS"),
+    "transaction.timeout.ms": Reserved(_TIMES, "set CHURNSTREAM_TRANSACTION_TIMEOUT_MS"),
+    "delivery.timeout.ms": Reserved(_TIMES, "set CHURNSTREAM_REQUEST_TIMEOUT_MS"),
+    "message.timeout.ms": Reserved(_TIMES, "set CHURNSTREAM_REQUEST_TIMEOUT_MS"),
+    "group.instance.id": Reserved(_NAME, "set CHURNSTREAM_INSTANCE"),
+    "transactional.id": Reserved(_NAME, "set CHURNSTREAM_INSTANCE"),
 }
+"""By property. Every other one that librdkafka knows is the user's."""
 # librdkafka's own name of a property that has two, by the other one
 _ALIASES = {
     "bootstrap.servers": "metadata.broker.list",
@@ -70,7 +71,7 @@ _COMMON = (
 def refuse_reserved(properties: Mapping[str, str]) -> None:
     """Raises UserError if one of these is a property of which a guarantee of ours needs a value of its own."""
     for name, value in properties.items():
-        reserved = _RESERVED.get(name)
+        reserved = RESERVED.get(name)
         if reserved is not None and value.strip().lower() not in reserved.ours:
             raise UserError(f"{variable_of(name)} ({name}) is not taken, because {reserved.why}; {reserved.remedy}")
 
