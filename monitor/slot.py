@@ -1,7 +1,9 @@
 """A folder that one worker has to itself, also among several on one machine."""
 
 import fcntl
+import logging
 import os
+import shutil
 from itertools import count
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from contract.worker.room import is_no_room
 
 STATE_FORMAT = 1
 """Version of what workers keep in their folders; raised with every change after which an older folder is misread."""
-_FORMAT_FILE, _LOCK_FILE = "format", "lock"
+_FORMAT_FILE, _LOCK_FILE, _STREAM_FILE = "format", "lock", "stream"
+_log = logging.getLogger("churnstream.state")
 
 
 class Slot:
@@ -49,6 +52,39 @@ class Slot:
     def close(self) -> None:
         """Let another worker have the folder."""
         os.close(self._lock)
+
+    def adopt(self, stream: str, prefix: str, waiting: str) -> None:
+        """Forget what the folder holds of another stream than ``stream`` (``contract.kafka.stream_identity``).
+
+        What says of no stream counts as this one's. Files in the folder ``waiting`` are still to be delivered: they go
+        with a stream whose topics were made anew under the same ``prefix``, but not because another one is started.
+
+        Raises:
+            UserError: files wait there that belong to a stream of another prefix.
+        """
+        record = self.path / _STREAM_FILE
+        found = record.read_text(encoding="utf-8", errors="replace") if record.exists() else ""
+        known = f"{prefix}\n{stream}\n"
+        if found and found != known:
+            waits = sum(1 for path in (self.path / waiting).glob("*") if path.is_file())
+            before = found.partition("\n")[0]
+            if waits and before != prefix:
+                raise UserError(
+                    f"state folder {self.path} holds windows that wait for MLflow ({waits}), of the stream with prefix "
+                    f"{before!r}; start that one's monitor until they are logged, or give each stream a "
+                    f"CHURNSTREAM_STATE_DIR of its own"
+                )
+            _log.warning(
+                "state folder %s is of another stream, or of topics that were made anew since; it is forgotten, and so "
+                "are %d windows in it that waited for MLflow",
+                self.path,
+                waits,
+            )
+            for path in self.path.iterdir():
+                if path.name not in (_FORMAT_FILE, _LOCK_FILE, _STREAM_FILE):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if found != known:
+            record.write_text(known, encoding="utf-8")
 
     def _claim(self) -> None:
         """Put the format on record in a folder that is new, or compare it with the one on record."""

@@ -32,6 +32,12 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
             experiment cannot take the stream's windows.
     """
     slot = Slot(settings.state_dir, "monitor")
+    try:
+        stream = stream_identity(settings)
+        slot.adopt(stream, settings.topic_prefix, waiting="spool")
+    except UserError:
+        slot.close()
+        raise
     sink = MlflowSink(settings, SystemClock())
     sink_thread = SinkThread(sink)
     try:
@@ -65,7 +71,6 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
 
     quieten_libraries()
     try:
-        stream = stream_identity(settings)
         asyncio.run(main())
     finally:
         reports.close()

@@ -84,3 +84,48 @@ def test_a_crash_before_the_format_was_written_does_no_harm(tmp_path: Path) -> N
     (tmp_path / "0" / "format").touch()
     Slot(tmp_path, None).close()
     assert (tmp_path / "0" / "format").read_text() == f"{STATE_FORMAT}\n"
+
+
+def filled(path: Path, *names: str) -> Path:
+    for name in names:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text("x")
+    return path
+
+
+def contents(path: Path) -> list[str]:
+    return sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
+
+
+KEPT = ["format", "lock", "stream"]
+
+
+def test_state_of_topics_that_were_made_anew_is_forgotten_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    slot = Slot(tmp_path, "monitor")
+    filled(slot.path, "logged.sqlite", "spool/1.json", "spool/2.json")
+    for _ in range(2):
+        # what says of no stream, as an earlier version left it, counts as this one's
+        slot.adopt("first", "a.", "spool")
+        assert contents(slot.path) == sorted([*KEPT, "logged.sqlite", "spool/1.json", "spool/2.json"])
+    slot.adopt("second", "a.", "spool")
+    assert contents(slot.path) == KEPT
+    (line,) = caplog.messages
+    assert "made anew since; it is forgotten, and so are 2 windows in it that waited for MLflow" in line
+    slot.adopt("second", "a.", "spool")
+    assert len(caplog.messages) == 1
+
+
+def test_what_waits_of_a_stream_with_another_prefix_is_not_lost(tmp_path: Path) -> None:
+    slot = Slot(tmp_path, "monitor")
+    slot.adopt("first", "a.", "spool")
+    filled(slot.path, "logged.sqlite", "spool/1.json")
+    with pytest.raises(
+        UserError, match=r"holds windows that wait for MLflow \(1\), of the stream with prefix 'a\.'; start"
+    ):
+        slot.adopt("other", "b.", "spool")
+    assert contents(slot.path) == sorted([*KEPT, "logged.sqlite", "spool/1.json"])
+    (slot.path / "spool" / "1.json").unlink()
+    slot.adopt("other", "b.", "spool")
+    assert contents(slot.path) == KEPT
