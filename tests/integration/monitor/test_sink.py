@@ -399,6 +399,18 @@ def test_an_experiment_of_another_stream_is_refused_before_anything_is_logged(se
     assert points(settings) == before
 
 
+def test_windows_that_wait_are_never_taken_for_another_streams(settings: Settings) -> None:
+    left = MlflowSink(settings, CLOCK)
+    left.spool.append(window(0))
+    left.close()
+    other = settings.model_copy(update={"topic_prefix": "other.", "experiment": "other"})
+    with pytest.raises(UserError, match=r"holds 1 windows of the stream with topic prefix 'none' .*; let that stream"):
+        MlflowSink(other, CLOCK)
+    drain(settings)
+    drain(other, window(1))
+    assert [step for step, _, _ in history(other, "v3 inputs", "drift/Age")] == [0]
+
+
 def test_the_experiment_follows_the_topic_prefix(settings: Settings) -> None:
     assert load_settings(topic_prefix="").experiment == "churn monitor"
     assert load_settings(topic_prefix="acme.").experiment == "churn monitor acme."
