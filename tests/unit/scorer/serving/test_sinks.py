@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
 import pytest
 
+from contract.bounds import LONGEST_CATEGORY
 from contract.messages import Label, ModelRef, Prediction, encode, prediction_type
 from contract.rejection import Reason, decode
 from contract.schema import parse_schema
@@ -22,7 +24,10 @@ SCHEMA = parse_schema(
         "name": "t",
         "id": "Id",
         "label": {"column": "Y"},
-        "features": {"Word": {"kind": "categorical", "categories": ["a"], "on_violation": "score"}},
+        "features": {
+            f"word_{number}": {"kind": "categorical", "categories": ["a"], "on_violation": "score"}
+            for number in range(600)
+        },
     }
 )
 PREDICTION = prediction_type(SCHEMA)
@@ -52,12 +57,13 @@ def sink(publisher: Taking) -> StreamSink:
 def prediction(size: int | None = None) -> Prediction:
     """With the longest ids; of ``size`` bytes on the stream."""
 
-    def of(word: str) -> Prediction:
+    def of(words: Sequence[str]) -> Prediction:
+        features = dict(zip_longest(SCHEMA.names, words, fillvalue=""))
         return PREDICTION(
             record_id=LONGEST_ID,
             customer_id=LONGEST_ID,
             event_time=1,
-            features=msgspec.convert({"Word": word}, msgspec.structs.fields(PREDICTION)[3].type),
+            features=msgspec.convert(features, msgspec.structs.fields(PREDICTION)[3].type),
             probability=0.25,
             predicted=0,
             threshold=0.5,
@@ -65,7 +71,14 @@ def prediction(size: int | None = None) -> Prediction:
             source=None,
         )
 
-    return of("" if size is None else "w" * (size - len(encode(of("")))))
+    return of([] if size is None else words(size - len(encode(of([])))))
+
+
+def words(size: int) -> list[str]:
+    """Texts that together take ``size`` bytes as JSON, none too long for a record."""
+    wide, narrow = divmod(size, 6)
+    whole, rest = divmod(wide, LONGEST_CATEGORY)
+    return ["\x01" * LONGEST_CATEGORY] * whole + ["\x01" * rest, "w" * narrow]
 
 
 def test_a_prediction_of_exactly_the_bound_is_taken_and_can_be_read() -> None:
