@@ -13,7 +13,7 @@ from contract.worker.room import is_no_room
 
 STATE_FORMAT = 1
 """Version of what workers keep in their folders; raised with every change after which an older folder is misread."""
-_FORMAT_FILE, _LOCK_FILE, _STREAM_FILE = "format", "lock", "stream"
+_FORMAT_FILE, _LOCK_FILE, _IDENTITY_FILE = "format", "lock", "identity"
 _log = logging.getLogger("churnstream.state")
 
 
@@ -62,7 +62,7 @@ class Slot:
         Raises:
             UserError: files wait there that belong to a stream of another prefix.
         """
-        record = self.path / _STREAM_FILE
+        record = self.path / _IDENTITY_FILE
         found = record.read_text(encoding="utf-8", errors="replace") if record.exists() else ""
         known = f"{prefix}\n{stream}\n"
         if found and found != known:
@@ -81,7 +81,7 @@ class Slot:
                 waits,
             )
             for path in self.path.iterdir():
-                if path.name not in (_FORMAT_FILE, _LOCK_FILE, _STREAM_FILE):
+                if path.name not in (_FORMAT_FILE, _LOCK_FILE, _IDENTITY_FILE):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         if found != known:
             record.write_text(known, encoding="utf-8")

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from contract.errors import UserError
+from contract.settings import load_settings
+from contract.testing import ManualClock
+from monitor.mlflow_sink.sink import MlflowSink
 from monitor.slot import STATE_FORMAT, Slot
+from tests.support.windows import window
 
 HOLD = """
 import sys
@@ -97,7 +101,7 @@ def contents(path: Path) -> list[str]:
     return sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
 
 
-KEPT = ["format", "lock", "stream"]
+KEPT = ["format", "identity", "lock"]
 
 
 def test_state_of_topics_that_were_made_anew_is_forgotten_and_said(
@@ -129,3 +133,15 @@ def test_what_waits_of_a_stream_with_another_prefix_is_not_lost(tmp_path: Path) 
     (slot.path / "spool" / "1.json").unlink()
     slot.adopt("other", "b.", "spool")
     assert contents(slot.path) == KEPT
+
+
+def test_a_monitor_that_starts_again_keeps_what_waits(tmp_path: Path) -> None:
+    settings = load_settings(state_dir=tmp_path, mlflow_tracking_uri="http://127.0.0.1:9", topic_prefix="a.")
+    for start in range(3):
+        slot = Slot(tmp_path, "monitor")
+        slot.adopt("first", settings.topic_prefix, "spool")
+        sink = MlflowSink(settings, ManualClock())
+        assert len(sink.spool) == start
+        sink.spool.append(window(start))
+        sink.close()
+        slot.close()
