@@ -26,6 +26,7 @@ from monitor.timeline.drift import judge
 from tests.support.browser import DRAWN_MS, open_browser
 from tests.support.messages import DAY, START
 from tests.support.polling import eventually
+from tests.support.small_disk import fill_disk, small_disk
 from tests.support.windows import drift, window
 
 SCHEMA = load_schema("bank_churn")
@@ -396,6 +397,28 @@ def process_seconds(pid: int | None) -> float:
     """CPU time of a process so far, in s, which load on the machine changes little."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_full_disk_costs_one_report_and_is_named(
+    tmp_path: Path, settings: Settings, reference: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with small_disk(tmp_path / "small", 40_000_000) as disk:
+        cramped = Reports(settings.model_copy(update={"state_dir": disk}))
+        current = bank(300, seed=50)
+        each = judged(20, current, reference)
+        ballast = fill_disk(disk)
+        try:
+            cramped.process.request(each, rows_of(current), reference)
+            cramped.wait_for(1)
+            left = [path for path in disk.rglob("*") if path.is_file() and path != ballast and path.stat().st_size]
+            assert left == []
+            assert "is full; make room" in caplog.text
+            ballast.unlink()
+            path = cramped.one(each, rows_of(current), reference)
+            assert path.stat().st_size > 1_000_000
+            assert len(cramped.snapshots()) == 1
+        finally:
+            cramped.process.close()
 
 
 def test_a_report_has_at_most_5000_rows_a_side(reports: Reports, reference: Path) -> None:

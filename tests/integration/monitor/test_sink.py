@@ -559,10 +559,13 @@ def test_mlflow_gets_every_window_once_in_order_also_after_an_outage(
     assert "MLflow takes windows again" in caplog.text
 
 
-def test_closing_while_mlflow_is_away_is_bounded_and_keeps_the_windows(settings: Settings) -> None:
+def test_closing_while_mlflow_is_away_is_bounded_and_keeps_the_windows(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     away = settings.model_copy(update={"mlflow_tracking_uri": f"http://127.0.0.1:{free_port()}"})
     sink = MlflowSink(away, CLOCK)
     thread = SinkThread(sink)
     thread.submit(window(0))
     assert not thread.close(30.0)
     assert [spooled.window for spooled in MlflowSink(settings, CLOCK).spool] == [window(0)]
+    assert {record.name for record in caplog.records if "refused" in record.getMessage()} == {"churnstream.sink"}
