@@ -15,8 +15,9 @@ from confluent_kafka import KafkaException, Message
 from contract.errors import UserError
 from contract.kafka.control import is_control
 from contract.kafka.peeking import Peek, peeking
-from contract.records import WholeNumber, make_whole
-from contract.rejection import RejectionError, check_event_time, decode
+from contract.records import record_type
+from contract.rejection import RejectionError, check_event_time, check_key, decode
+from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS
 from contract.worker.clock import Clock, SystemClock
@@ -27,23 +28,18 @@ _INTERVAL_S = 1.0
 _TIMEOUT_S = 2.0
 
 
-class _Timed(msgspec.Struct):
-    """What is read of a record, whatever its schema."""
-
-    event_time: WholeNumber
-
-    def __post_init__(self) -> None:
-        make_whole(self, "event_time")
-
-
 class StreamTime:
-    """A clock that shows the newest record's event time on ``customers``; reading it is safe from any thread."""
+    """A clock that shows the newest record's event time on ``customers``; reading it is safe from any thread.
+
+    Raises:
+        UserError: the data set's schema cannot be read.
+    """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
         self._topic = settings.topic(CUSTOMERS)
         self._clock = clock or SystemClock()
-        self._decoder = msgspec.json.Decoder(_Timed)
+        self._decoder = msgspec.json.Decoder(record_type(load_schema(settings.dataset)))
         self._latest: int | None = None
         self._known = False
         self._ends: dict[int, int] = {}
@@ -96,11 +92,12 @@ class StreamTime:
     def _event_time(self, message: Message) -> int | None:
         """None for what the scorer would refuse: a time far ahead would stay the newest for good."""
         try:
-            time = decode(self._decoder, message.value()).event_time
-            check_event_time(time, self._clock.now())
+            record = decode(self._decoder, message.value())
+            check_key(message.key(), record.customer_id)
+            check_event_time(record.event_time, self._clock.now())
         except RejectionError:
             return None
-        return time
+        return record.event_time
 
 
 def _is_record(message: Message) -> bool:

@@ -117,10 +117,13 @@ def test_what_the_scorer_would_refuse_is_passed_over(settings: Settings) -> None
         b'{"record_id":"x"}',
         encode(customer(0, event_time=NOW + 2 * DAY)),
         encode(customer(0, event_time=-1)),
+        encode(customer(0, event_time=START + 5 * DAY, Geography="Atlantis")),
+        encode(customer(0, event_time=START + 5 * DAY)),  # under another customer's key
         b'{"event_time":99999999999999999999999}',
         b'{"event_time":1' + b" " * 1_000_000 + b"}",
     ]
-    messages = [(value, None) for value in refused] + [(value, end_headers) for value in (None, b"{", end)]
+    messages = [(value, b"c", None) for value in refused]
+    messages += [(value, key, end_headers) for value in (None, b"{", end) for key in (None, b"c")]
     wide = settings.model_copy(
         update={"partitions": len(messages) + 1, "topic_prefix": f"{settings.topic_prefix}wide."}
     )
@@ -128,8 +131,8 @@ def test_what_the_scorer_would_refuse_is_passed_over(settings: Settings) -> None
     with running(wide) as looks:
         record(wide, START, 0)
         looks.reaches(START)
-        for partition, (value, headers) in enumerate(messages):
-            send(wide, CUSTOMERS, [(b"c", value)], partition=partition, headers=headers or [])
+        for partition, (value, key, headers) in enumerate(messages):
+            send(wide, CUSTOMERS, [(key, value)], partition=partition, headers=headers or [])
         record(wide, START + DAY, len(messages))
         looks.reaches(START + DAY)
         record(wide, START + 2 * DAY, 0)
