@@ -192,7 +192,9 @@ class JoinProgress(msgspec.Struct, frozen=True, kw_only=True, tag="progress", ta
 
     ``watermark`` and ``label_watermark``: no further prediction or label earlier than that is expected in this
     partition (None: none seen yet). ``ended``: the stream has said so. ``idle``: silent for longer than the idle time
-    with nothing left to read, so it must not hold others back. The rest counts what the join dropped or refused.
+    with nothing left to read, so it must not hold others back. ``next_prediction`` and ``next_label`` are the offsets
+    to go on from, and panes that end before ``forgotten`` are no longer kept (None: written before there were any). The
+    rest counts what the join dropped or refused.
     """
 
     partition: int
@@ -200,6 +202,9 @@ class JoinProgress(msgspec.Struct, frozen=True, kw_only=True, tag="progress", ta
     label_watermark: int | None
     ended: bool
     idle: bool = False
+    next_prediction: int | None = None
+    next_label: int | None = None
+    forgotten: int | None = None
     duplicate_predictions: int = 0
     repeated_labels: int = 0
     contradicting_labels: int = 0

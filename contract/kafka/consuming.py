@@ -31,11 +31,13 @@ class BatchConsumer:
         linger: float,
         timeout: float,
         start: Positions | None = None,
+        recover: Callable[[TopicPartition], int | None] = lambda _partition: None,
         on_revoke: Callable[[list[TopicPartition]], None] | None = None,
     ) -> None:
         """Seconds for ``linger`` (how long a batch waits for company) and ``timeout`` (of a call to the broker).
 
-        ``start`` maps assigned partitions to where reading begins; by default that is the committed offset.
+        ``start`` maps assigned partitions to where reading begins; by default that is the committed offset, or, where
+        Kafka knows none, the one that ``recover`` finds, or else the beginning.
         ``on_revoke`` is told of partitions that are about to go, never while a batch is being worked on.
         """
         self.consumer = consumer
@@ -43,8 +45,10 @@ class BatchConsumer:
         self._linger = linger
         self._timeout = timeout
         self._start = start or self._committed
+        self._recover = recover
         self._on_revoke = on_revoke
         self._stale = True
+        self._told: set[tuple[str, int]] = set()
         consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
 
     def poll(self, timeout: float) -> list[Message]:
@@ -75,6 +79,7 @@ class BatchConsumer:
     def _rewind(self) -> None:
         try:
             for position in self._start(self.consumer.assignment()):
+                self._tell_what_is_gone(position)
                 self.consumer.seek(position)
         except KafkaException as error:
             raise BatchAbortedError(f"no position yet: {error.args[0].str()}") from error
@@ -82,11 +87,52 @@ class BatchConsumer:
 
     def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         return [
-            TopicPartition(found.topic, found.partition, found.offset if found.offset >= 0 else OFFSET_BEGINNING)
+            TopicPartition(found.topic, found.partition, found.offset if found.offset >= 0 else self._recovered(found))
             for found in self.consumer.committed(partitions, self._timeout)
         ]
 
+    def _recovered(self, partition: TopicPartition) -> int:
+        try:
+            offset = self._recover(partition)
+        except UserError as error:
+            raise BatchAbortedError(f"no position yet: {error}") from error
+        if offset is None:
+            return OFFSET_BEGINNING
+        _log.warning(
+            "Kafka has forgotten the committed offset of %s; going on at %d, after what was published last",
+            _names([partition]),
+            offset,
+        )
+        # or it would have to be found again at each start, until the next record comes
+        self.consumer.commit(offsets=[TopicPartition(partition.topic, partition.partition, offset)], asynchronous=False)
+        return offset
+
+    def _tell_what_is_gone(self, position: TopicPartition) -> None:
+        """Compare a position with what exists: messages that were deleted before they were read are lost."""
+        if position.offset < 0 or (position.topic, position.partition) in self._told:
+            return
+        first, following = self.consumer.get_watermark_offsets(position, self._timeout)
+        if position.offset < first:
+            _log.warning(
+                "%s: %d messages from offset %d on are gone, deleted by retention or by hand before they were read "
+                "here; reading begins at %d; raise the topic's retention.ms if this is not wanted",
+                _names([position]),
+                first - position.offset,
+                position.offset,
+                first,
+            )
+        elif position.offset > following:
+            _log.warning(
+                "%s ends at %d, before the position %d: it was made anew or cut; reading begins at %d",
+                _names([position]),
+                following,
+                position.offset,
+                first,
+            )
+        self._told.add((position.topic, position.partition))
+
     def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._told.clear()
         _log.info("assigned %s", _names(partitions))
         self._stale = True
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -11,6 +12,7 @@ from contract.kafka.clients import build_client, client_config
 from contract.settings import Settings
 
 _POLL_SECONDS = 0.1
+_SPAN = 1_000
 _LAST = 8  # offsets in which a partition's last message is looked for: ends of transactions take some, too
 # what a broker answers of a topic that was made a moment ago
 _NOT_YET = (
@@ -18,6 +20,9 @@ _NOT_YET = (
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
+
+
+Value = TypeVar("Value")
 
 
 def _any(_message: Message) -> bool:
@@ -108,6 +113,49 @@ class Peek:
                     waiting.discard(partition)
         finally:
             # or the client would go on reading
+            self._consumer.unassign()
+
+    def search_back(self, topic: str, partition: int, read: Callable[[Message], Value | None]) -> Value | None:
+        """What ``read`` makes of the last message of a partition of which it makes anything; None if there is none.
+
+        Looks further and further back, at the worst through all of the partition.
+        """
+        first, end = self.offsets(topic, partition)
+        span = _SPAN
+        while first < end:
+            begin = max(first, end - span)
+            found = self._read(topic, partition, begin, end, read)
+            if found is not None:
+                return found
+            end, span = begin, span * 4
+        return None
+
+    def _read(
+        self, topic: str, partition: int, begin: int, end: int, read: Callable[[Message], Value | None]
+    ) -> Value | None:
+        """What ``read`` makes of the last message from ``begin`` to ``end`` of which it makes anything."""
+        self._consumer.assign([TopicPartition(topic, partition, begin)])
+        deadline = time.monotonic() + self._timeout
+        found = None
+        try:
+            while True:
+                message = self._consumer.poll(_POLL_SECONDS)
+                if message is None:
+                    if time.monotonic() > deadline:
+                        raise UserError(f"no messages of {topic} came within {self._timeout:.0f} s; check the broker")
+                    continue
+                deadline = time.monotonic() + self._timeout
+                if message.error() is not None:
+                    if message.error().code() == KafkaError._PARTITION_EOF:  # type: ignore[union-attr]
+                        return found
+                    continue
+                offset = message.offset() or 0
+                if offset < end:
+                    value = read(message)
+                    found = found if value is None else value
+                if offset + 1 >= end:
+                    return found
+        finally:
             self._consumer.unassign()
 
 

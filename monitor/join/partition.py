@@ -127,6 +127,9 @@ class PartitionJoin:
             label_watermark=state.labels.watermark(self._rules),
             ended=state.predictions.ended and state.labels.ended,
             idle=idle,
+            next_prediction=state.predictions.offset,
+            next_label=state.labels.offset,
+            forgotten=state.predictions.forgotten,
             **msgspec.structs.asdict(state.counters),
         )
 

@@ -20,8 +20,9 @@ from contract.errors import UserError
 from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.dead_letters import produce_dead_letter
+from contract.kafka.forgotten import joined_until
 from contract.kafka.stream_identity import stream_identity
-from contract.kafka.transactions import Checkpoint, Transactions, no_checkpoint, produce_all
+from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint, produce_all
 from contract.messages import JoinProgress, encode
 from contract.schema import Schema
 from contract.settings import Settings
@@ -35,7 +36,7 @@ from monitor.join.incoming import Incoming, IncomingReader
 from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin
 from monitor.join.rules import JoinRules, TopicProgress
-from monitor.join.store import JoinStore, PaneId
+from monitor.join.store import JoinStore, PaneId, PartitionState
 from monitor.slot import Slot
 
 GROUP = "join"
@@ -56,12 +57,16 @@ class JoinStats:
 
 @dataclass
 class _Part:
-    """One assigned partition: its join, its way to the published offsets, when it last had a message (wall ms)."""
+    """One assigned partition: its join, its way to the published offsets, when it last had a message (wall ms).
+
+    ``uncommitted``: Kafka does not know these offsets, and is to be told.
+    """
 
     join: PartitionJoin
     catch_up: CatchUp
     last_message: int
     progress: JoinProgress | None = None
+    uncommitted: bool = False
 
 
 class _Encoded(NamedTuple):
@@ -178,6 +183,10 @@ class JoinWorker:
                 part.join.commit()
             if split.predictions or split.labels:
                 touched[partition] = part.join.absorb(split.predictions, split.labels)
+        for partition, part in self._parts.items():
+            if part.uncommitted and part.catch_up.done:
+                touched.setdefault(partition, Effects())
+                part.uncommitted = False
         if messages:
             self._checkpoint("after-absorbing")
         more = True
@@ -302,7 +311,6 @@ class JoinWorker:
         return positions
 
     def _open(self, partition: int, predictions: TopicPartition, labels: TopicPartition, panes_topic: str) -> _Part:
-        published = max(predictions.offset, 0), max(labels.offset, 0)
         self._close_parts([partition])
         # a file whose partition went to another worker and came back is the one that was checked before
         identity, trusted = f"{self._identity} {partition}", partition in self._checked
@@ -310,19 +318,57 @@ class JoinWorker:
         self._checked.add(partition)
         try:
             state = store.state()
+            published = max(predictions.offset, 0), max(labels.offset, 0)
+            origins = _origin(predictions), _origin(labels)
+            if predictions.offset < 0 and labels.offset < 0:
+                last = self._recovered(partition, state)
+                published = last[0].offset, last[1].offset
+                origins = TopicProgress(forgotten=last[0].forgotten), TopicProgress()
             if state.predictions.offset > published[0] or state.labels.offset > published[1]:
                 _log.warning("partition %d: the store is ahead of Kafka; it is rebuilt from the log", partition)
                 store.reset()
             join = PartitionJoin(partition, store, self._rules, self._schema, self._limits)
             if join.state.predictions.offset == 0 and join.state.labels.offset == 0:
-                join.begin_at(_origin(predictions), _origin(labels))
+                join.begin_at(*origins)
             if join.publish_on(panes_topic):
                 _log.warning("partition %d: topic %s is new; every pane is published again", partition, self._panes)
         except BaseException:
             store.close()
             raise
         absorbed = join.state.predictions.offset, join.state.labels.offset
-        return _Part(join, CatchUp(absorbed, published), self._clock.now())
+        uncommitted = predictions.offset < 0 and labels.offset < 0 and published != (0, 0)
+        return _Part(join, CatchUp(absorbed, published), self._clock.now(), uncommitted=uncommitted)
+
+    def _recovered(self, partition: int, absorbed: PartitionState) -> tuple[TopicProgress, TopicProgress]:
+        """Up to where everything was published, for a group whose offsets Kafka has forgotten.
+
+        Raises:
+            BatchAbortedError: the broker does not answer.
+            UserError: it cannot be known.
+        """
+        try:
+            progress = joined_until(self._settings, partition, self._timeout)
+        except UserError as error:
+            raise BatchAbortedError(str(error)) from error
+        predictions, labels = absorbed.predictions.offset, absorbed.labels.offset
+        if progress is not None and progress.next_prediction is not None and progress.next_label is not None:
+            predictions, labels = max(predictions, progress.next_prediction), max(labels, progress.next_label)
+        elif progress is not None and (predictions, labels) == (0, 0):
+            raise UserError(
+                f"Kafka has forgotten the offsets of group {self._settings.topic(GROUP)}, and what was published of "
+                f"partition {partition} does not tell how far it came; put its store back into {self._slot.path}, set "
+                f"the offsets with kafka-consumer-groups, or begin anew with `churnstream reset`"
+            )
+        if (predictions, labels) != (0, 0):
+            _log.warning(
+                "Kafka has forgotten the committed offsets of partition %d; going on at %d of predictions and %d of "
+                "labels, after what was published last",
+                partition,
+                predictions,
+                labels,
+            )
+        forgotten = progress.forgotten if progress is not None else None
+        return TopicProgress(predictions, forgotten=forgotten), TopicProgress(labels)
 
     def _store_identity(self) -> str:
         """What a store belongs to: another stream, other topics, another schema or pane length make another state."""

@@ -19,6 +19,7 @@ from contract.kafka.clients import committed_consumer, transactional_id, transac
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.control import END_OF_STREAM, HEADER, is_control
 from contract.kafka.dead_letters import produce_dead_letter
+from contract.kafka.forgotten import scored_until
 from contract.kafka.log_throttle import LogThrottle
 from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint, produce_all
 from contract.rejection import Reason
@@ -106,6 +107,7 @@ class ScorerWorker:
             batch_size=settings.batch_size,
             linger=settings.linger_ms / 1_000,
             timeout=timeout,
+            recover=lambda found: scored_until(settings, found.partition, timeout),
         )
         self._loop = WorkerLoop(self._transactions, self._reader, Heartbeat(settings.heartbeat), _log)
 

@@ -74,8 +74,13 @@ def values_of(kind: inspect.Type) -> st.SearchStrategy[Any]:
 def test_every_message_is_read_back_as_it_was_written(kind: type[msgspec.Struct], data: st.DataObject) -> None:
     message = data.draw(values_of(inspect.type_info(kind)))
     assert msgspec.json.decode(encode(message), type=kind) == message
-    with pytest.raises(msgspec.ValidationError, match="unknown field `surplus`"):
-        msgspec.json.decode(encode(message)[:-1] + b',"surplus":1}', type=kind)
+    later = encode(message)[:-1] + b',"surplus":1}'
+    if issubclass(kind, Record | Label):
+        with pytest.raises(msgspec.ValidationError, match="unknown field `surplus`"):
+            msgspec.json.decode(later, type=kind)
+    else:
+        # what a release after this one writes
+        assert msgspec.json.decode(later, type=kind) == message
 
 
 @pytest.mark.parametrize(
