@@ -14,11 +14,11 @@ from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PANES, PREDICTIONS
 
 
-class _Scored(msgspec.Struct):
+class _WithSource(msgspec.Struct):
     source: RecordPosition | None = None
 
 
-_decode_scored = msgspec.json.Decoder(_Scored).decode
+_decode_scored = msgspec.json.Decoder(_WithSource).decode
 _decode_progress = msgspec.json.Decoder(PaneMessage).decode
 
 
