@@ -4,6 +4,8 @@ State that is kept of a stream (stores, tables, spools) carries its identity. St
 its offsets, records and windows are those of topics that are gone.
 """
 
+import time
+
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
@@ -13,18 +15,31 @@ from contract.kafka.topic_format import read_record
 from contract.settings import Settings
 from contract.topics import FORMAT
 
+_RETRY_SECONDS = 0.2
+
 
 def stream_identity(settings: Settings, *topics: str, timeout: float | None = None) -> str:
     """The stream's name from the record in ``format``, and the ids of ``topics`` (``contract.topics``) if any.
 
     State that rests on the offsets of a topic names it here, so that one that is made anew alone is noticed, too. Where
-    the record is from before streams had names, the ids of the cluster and of ``format`` stand for it. ``timeout`` in
-    seconds bounds each call; by default it is the settings' ``request_timeout_ms``.
+    the record is from before streams had names, the ids of the cluster and of ``format`` stand for it. A broker
+    that is away is asked again for ``timeout`` seconds, by default the settings' ``request_timeout_ms``.
 
     Raises:
         UserError: the broker does not answer, or the stream has not been made yet (``ensure_topics`` makes it).
     """
     timeout = settings.request_timeout_ms / 1_000 if timeout is None else timeout
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return _identity(settings, topics, timeout)
+        except UserError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+
+
+def _identity(settings: Settings, topics: tuple[str, ...], timeout: float) -> str:
     admin = admin_client(settings)
     record = read_record(settings, timeout)
     if record is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from churnstream.local_kafka.broker import LocalKafka
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
@@ -88,3 +89,16 @@ def test_a_record_from_before_streams_had_names_is_known_by_its_topic(admin: Adm
 def test_a_stream_that_has_no_topics_is_told(settings: Settings) -> None:
     with pytest.raises(UserError, match=r"format cannot be read: .*; "):
         stream_identity(settings, timeout=0.5)
+
+
+def test_a_broker_that_is_away_for_a_moment_is_waited_for(own_broker: LocalKafka, tmp_path: Path) -> None:
+    settings = load_settings(kafka={"bootstrap.servers": own_broker.bootstrap_servers}, state_dir=tmp_path)
+    ensure_topics(admin_client(settings), settings)
+    before = stream_identity(settings, PREDICTIONS)
+    own_broker.kill()
+    with pytest.raises(UserError, match="; check KAFKA_BOOTSTRAP_SERVERS"):
+        stream_identity(settings, timeout=0.5)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(stream_identity, settings, PREDICTIONS)
+        own_broker.start()
+        assert asked.result(TIMEOUT) == before
