@@ -1,10 +1,12 @@
 """The join's worker: reads predictions and labels, publishes outcomes, panes and dead letters.
 
-Guarantees, for every crash, rebalance and lost reply: each labelled record leads to one outcome per revision of its
-label, each label to an outcome or a dead letter, as a ``read_committed`` reader sees it. Outcomes, dead letters, panes
+Guarantees, for every crash, rebalance and lost reply: each labelled record leads to an outcome with the newest revision
+of its label, no revision comes twice, and each label leads to an outcome or a dead letter, as a ``read_committed``
+reader sees it. An earlier revision may be left out, where two labels are read together. Outcomes, dead letters, panes
 and the consumer group's offsets (*published*) are one Kafka transaction; after it, state and offsets (*absorbed*) are
 one transaction of the store. So the store is never ahead of Kafka. Where it is behind, the worker reads what is between
-again, in silence. A lost store is rebuilt from the log, from the origin in the metadata of the committed offsets.
+again, in silence. A store that is lost or damaged is rebuilt from the log, from the origin in the metadata of the
+committed offsets. Where Kafka has forgotten these, the store or the last progress on ``panes`` says where to go on.
 """
 
 import logging
