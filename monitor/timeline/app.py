@@ -9,6 +9,7 @@ others stand by.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 import faust
 import msgspec
 from aiokafka.errors import KafkaError
+from faust.tables.recovery import ServiceStopped
 
 from contract.errors import UserError
 from contract.kafka.rereading import NothingCameError
@@ -26,7 +28,7 @@ from contract.worker.outage import Outage
 from contract.worker.room import NoRoomError
 from monitor.naming import iso_time, model_title
 from monitor.timeline.alerts import alert_for
-from monitor.timeline.faust_app import CommittedConsumer
+from monitor.timeline.faust_app import CommittedConsumer, InterruptedWaitError
 from monitor.timeline.own_messages import PaneMessages
 from monitor.timeline.state import STREAM_HEADER, TimelineState, read_state
 from monitor.timeline.windows import Due, WindowBook
@@ -101,7 +103,11 @@ class Timeline:
             _log.info("another monitor is at work; standing by")
             return
         async with self._working:
-            await self._take_up()
+            try:
+                await self._take_up()
+            except InterruptedWaitError:
+                # ends Faust's recovery, which would begin to fetch again
+                raise ServiceStopped from None
             consumer.begin_at = dict.fromkeys(ours, self._state.position)
 
     async def _take_up(self) -> None:
@@ -112,7 +118,7 @@ class Timeline:
                 break
             except NothingCameError as error:
                 outage.begin("the topics cannot be read yet (%s); trying again", error)
-                await asyncio.sleep(_RETRY_SECONDS)
+                await self._pause()
         outage.end("the topics can be read again")
         for model in sorted(self._state.models):
             await self._prepare_model(model)
@@ -121,8 +127,11 @@ class Timeline:
 
     async def _follow(self, stream: "faust.StreamT[Any]") -> None:
         async for event in stream.events():
-            async with self._working:
-                await self._take(event.message.offset, event.value)
+            # what a worker that stops leaves undone, the next one takes up from the topics
+            with contextlib.suppress(InterruptedWaitError):
+                async with self._working:
+                    if not self._app.should_stop:
+                        await self._take(event.message.offset, event.value)
 
     async def _take(self, offset: int, value: bytes | None) -> None:
         if offset < self._state.position:
@@ -170,7 +179,7 @@ class Timeline:
             except NoRoomError as error:
                 outage.begin("%s", error)
             self.waits_for_room = True
-            await asyncio.sleep(_RETRY_SECONDS)
+            await self._pause()
         self.waits_for_room = False
         outage.end("there is room for windows again")
 
@@ -192,15 +201,13 @@ class Timeline:
                 await sent
                 break
             except KafkaError as error:
-                if self._app.should_stop:
-                    raise
                 if not error.retriable:
                     raise UserError(
                         f"topic {topic.get_topic_name()} takes no message ({error}); check its access and "
                         f"max.message.bytes"
                     ) from None
                 outage.begin("topic %s takes no message yet (%s); trying again", topic.get_topic_name(), error)
-                await asyncio.sleep(_RETRY_SECONDS)
+                await self._pause()
         outage.end(f"topic {topic.get_topic_name()} takes messages again")
 
     def _tell_of_loss(self) -> None:
@@ -221,13 +228,25 @@ class Timeline:
                 )
 
     async def _prepare_model(self, model: ModelRef) -> None:
+        outage = Outage(_log)
         while model not in self._prepared:
             try:
                 await asyncio.to_thread(self._prepare, model)
                 self._prepared.add(model)
             except Exception as error:  # whatever keeps MLflow from answering may pass
-                _log.warning("no reference of %s v%d yet (%s); trying again", model.name, model.version, error)
-                await asyncio.sleep(_RETRY_SECONDS)
+                outage.begin("no reference of %s v%d yet (%s); trying again", model.name, model.version, error)
+                await self._pause()
+        outage.end(f"the reference of {model_title(model)} is there")
+
+    async def _pause(self) -> None:
+        """Wait before a further attempt.
+
+        Raises:
+            InterruptedWaitError: the worker has been told to stop.
+        """
+        await asyncio.sleep(_RETRY_SECONDS)
+        if self._app.should_stop:
+            raise InterruptedWaitError
 
     def _topic(self, name: str) -> Any:
         return self._app.topic(

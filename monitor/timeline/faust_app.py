@@ -7,6 +7,8 @@ tables, because their changelogs would be a second copy of our topics; no web se
 own.
 """
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,16 @@ from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from contract.errors import UserError
+from contract.errors import ChurnstreamError, UserError
 from contract.settings import Settings
 from contract.topics import MAX_MESSAGE_BYTES
 from monitor.timeline.kafka_properties import broker_urls, credentials, tuning
 
 GROUP = "timeline"
+
+
+class InterruptedWaitError(ChurnstreamError):
+    """The application stops while an agent waits for something; the wait is given up."""
 
 
 _ISOLATION = "_isolation_level"
@@ -46,6 +52,15 @@ class CommittedConsumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        try:
+            return await super()._commit(offsets)
+        except asyncio.CancelledError:
+            # the thread of a worker that has failed ends first; the worker must still end in order
+            if not self._thread.should_stop:
+                raise
+            return False
 
     async def perform_seek(self) -> None:
         """Go to ``begin_at``; Faust calls this before the first message after each rebalance."""

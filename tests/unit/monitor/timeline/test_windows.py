@@ -448,3 +448,50 @@ def test_a_restored_book_emits_nothing_twice_and_goes_on_the_same(
     if reread:
         assert run(second, batches[:crash]) == []
     assert first + run(second, batches[crash:]) == undisturbed
+
+
+def test_a_restored_book_keeps_what_its_panes_do_not_know() -> None:
+    a, b, c = (PredictedRow(name, 0, time, 0.8, label=1) for name, time in (("a", 5), ("b", 6), ("c", 65)))
+    whole = book(1)
+    for one in (pane(0, [a, b]), pane(60, [c]), progress(None, ended=True)):
+        whole.update(one)
+    emitted = [due.window for due in whole.due()]
+    short = book(1)
+    short.restore(emitted, [pane(0, [a]), pane(60, [c])], [progress(None, ended=True)])
+    assert short.due() == [], "nothing wrong over what is right, and no cumulative part without the lost panes"
+    assert {model: (lost.start, lost.end, lost.windows) for model, lost in short.lost.items()} == {MODEL: (-20, 30, 3)}
+    short.update(pane(60, [c._replace(label=0)]))
+    revised = short.due()
+    assert statuses(revised) == [(40, "final", 1), (50, "final", 1), (60, "final", 1)]
+    before = {window.start: window for window in emitted}
+    assert all(due.window.cumulative == before[due.window.start].cumulative for due in revised)
+
+
+def test_nothing_is_judged_before_every_partition_has_reported_again() -> None:
+    a, b = PredictedRow("a", 0, 5, 0.8, label=1), PredictedRow("b", 1, 6, 0.8, label=1)
+    whole = book(2)
+    ends = [progress(None, ended=True), progress(None, partition=1, ended=True)]
+    for one in (pane(0, [a]), pane(0, [b], partition=1), *ends):
+        whole.update(one)
+    emitted = [due.window for due in whole.due()]
+    again = book(2)
+    again.restore(emitted, [pane(0, [a])], ends[:1])
+    assert again.due() == []
+    again.update(pane(0, [b], partition=1))
+    again.update(ends[1])
+    assert again.due() == []
+    assert not again.lost
+
+
+def test_windows_of_another_stream_or_size_are_forgotten_but_for_their_revisions() -> None:
+    a = PredictedRow("a", 0, 5, 0.8, label=1)
+    whole = book(1)
+    for one in (pane(0, [a]), progress(None, ended=True)):
+        whole.update(one)
+    emitted = [due.window for due in whole.due()]
+    others = [msgspec.structs.replace(window, revision=4) for window in emitted]
+    for windows, earlier in (([], others), ([msgspec.structs.replace(w, end=w.end + 10) for w in others], [])):
+        again = book(1)
+        again.restore(windows, [pane(0, [a])], [progress(None, ended=True)], earlier=earlier)
+        assert statuses(again.due()) == [(-20, "final", 5), (-10, "final", 5), (0, "final", 5)]
+        assert not again.lost
