@@ -56,7 +56,7 @@ class Slot:
     def adopt(self, stream: str, prefix: str, waiting: str) -> None:
         """Forget what the folder holds of another stream than ``stream`` (``contract.kafka.stream_identity``).
 
-        What says of no stream counts as this one's. Files in the folder ``waiting`` are still to be delivered: they go
+        What says of no stream counts as this one's. Files of the pattern ``waiting`` are still to be delivered: they go
         with a stream whose topics were made anew under the same ``prefix``, but not because another one is started.
 
         Raises:
@@ -66,7 +66,7 @@ class Slot:
         found = record.read_text(encoding="utf-8", errors="replace") if record.exists() else ""
         known = f"{prefix}\n{stream}\n"
         if found and found != known:
-            waits = sum(1 for path in (self.path / waiting).glob("*") if path.is_file())
+            waits = sum(1 for path in self.path.glob(waiting) if path.is_file())
             before = found.partition("\n")[0]
             if waits and before != prefix:
                 raise UserError(

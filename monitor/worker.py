@@ -34,7 +34,7 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
     slot = Slot(settings.state_dir, "monitor")
     try:
         stream = stream_identity(settings)
-        slot.adopt(stream, settings.topic_prefix, waiting="spool")
+        slot.adopt(stream, settings.topic_prefix, waiting="spool/*.json")
     except UserError:
         slot.close()
         raise

@@ -15,17 +15,15 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.errors import UserError
 from contract.messages import ModelRef, Window
-from contract.models.experiments import check_stream, stream_tag
+from contract.models.experiments import check_stream
 from contract.models.mlflow_access import mlflow_client
 from contract.settings import Settings
 from contract.worker.clock import Clock
-from contract.worker.room import NoRoomError, needing_room
-from monitor.files import write_durably
+from contract.worker.room import NoRoomError
 from monitor.mlflow_sink.logged import Logged, LoggedStore, addition
 from monitor.mlflow_sink.points import RunKind, Values, values_by_run
 from monitor.mlflow_sink.refusals import first_line, is_refusal
@@ -53,13 +51,8 @@ class MlflowSink:
     """The adapter itself. ``spool`` takes windows from any thread; ``drain`` and ``finish`` belong to one."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Raises:
-        UserError: windows of another stream wait here.
-        NoRoomError: the disk is full.
-        """
         folder = settings.state_dir / "monitor"
         self.spool = Spool(folder / "spool", settings.spool_limit)
-        self._claim(folder / "stream", stream_tag(settings))
         self._settings = settings
         self._clock = clock
         self._logged = LoggedStore(folder / "logged.sqlite")
@@ -71,18 +64,6 @@ class MlflowSink:
         """MLflow's id of the experiment, for ``chart_link``; None until a window has been logged."""
         self.refused = 0
         """Windows that MLflow refused and that were set aside."""
-
-    def _claim(self, record: Path, stream: str) -> None:
-        """Windows that wait carry no stream's name; so the folder does, and changes hands only when none waits."""
-        found = record.read_text(encoding="utf-8") if record.exists() else stream
-        if found != stream and len(self.spool):
-            raise UserError(
-                f"{record.parent} holds {len(self.spool)} windows of the stream with topic prefix {found!r} that "
-                f"MLflow has not got yet; let that stream's monitor log them, or set CHURNSTREAM_STATE_DIR to another "
-                f"folder"
-            )
-        with needing_room(record.parent):
-            write_durably(record, stream.encode())
 
     def check(self) -> None:
         """Refuse to begin with an experiment that cannot take our windows.

@@ -111,27 +111,27 @@ def test_state_of_topics_that_were_made_anew_is_forgotten_and_said(
     filled(slot.path, "logged.sqlite", "spool/1.json", "spool/2.json")
     for _ in range(2):
         # what says of no stream, as an earlier version left it, counts as this one's
-        slot.adopt("first", "a.", "spool")
+        slot.adopt("first", "a.", "spool/*.json")
         assert contents(slot.path) == sorted([*KEPT, "logged.sqlite", "spool/1.json", "spool/2.json"])
-    slot.adopt("second", "a.", "spool")
+    slot.adopt("second", "a.", "spool/*.json")
     assert contents(slot.path) == KEPT
     (line,) = caplog.messages
     assert "made anew since; it is forgotten, and so are 2 windows in it that waited for MLflow" in line
-    slot.adopt("second", "a.", "spool")
+    slot.adopt("second", "a.", "spool/*.json")
     assert len(caplog.messages) == 1
 
 
 def test_what_waits_of_a_stream_with_another_prefix_is_not_lost(tmp_path: Path) -> None:
     slot = Slot(tmp_path, "monitor")
-    slot.adopt("first", "a.", "spool")
+    slot.adopt("first", "a.", "spool/*.json")
     filled(slot.path, "logged.sqlite", "spool/1.json")
     with pytest.raises(
         UserError, match=r"holds windows that wait for MLflow \(1\), of the stream with prefix 'a\.'; start"
     ):
-        slot.adopt("other", "b.", "spool")
+        slot.adopt("other", "b.", "spool/*.json")
     assert contents(slot.path) == sorted([*KEPT, "logged.sqlite", "spool/1.json"])
-    (slot.path / "spool" / "1.json").unlink()
-    slot.adopt("other", "b.", "spool")
+    (slot.path / "spool" / "1.json").rename(slot.path / "spool" / "1.refused")
+    slot.adopt("other", "b.", "spool/*.json")
     assert contents(slot.path) == KEPT
 
 
@@ -139,7 +139,7 @@ def test_a_monitor_that_starts_again_keeps_what_waits(tmp_path: Path) -> None:
     settings = load_settings(state_dir=tmp_path, mlflow_tracking_uri="http://127.0.0.1:9", topic_prefix="a.")
     for start in range(3):
         slot = Slot(tmp_path, "monitor")
-        slot.adopt("first", settings.topic_prefix, "spool")
+        slot.adopt("first", settings.topic_prefix, "spool/*.json")
         sink = MlflowSink(settings, ManualClock())
         assert len(sink.spool) == start
         sink.spool.append(window(start))
