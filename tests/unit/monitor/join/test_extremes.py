@@ -1,16 +1,20 @@
 """The largest numbers that a schema admits, from the topic through store and panes: exact in any order."""
 
+import tempfile
 from pathlib import Path
 from random import Random
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contract.bounds import LARGEST_INTEGER, LARGEST_NUMBER
-from contract.messages import FEATURE_UNIT, ModelRef, Pane, Prediction, encode, prediction_type
+from contract.messages import FEATURE_UNIT, Drift, ModelRef, Pane, Prediction, encode, prediction_type
 from contract.schema import parse_schema
 from monitor import panes
-from tests.support.join.log import LoggedWorker, Partition
+from monitor.timeline.windows import WindowBook, WindowSpec
+from tests.support.join.log import RULES, LoggedWorker, Partition
 from tests.support.messages import START
 
 SCHEMA = parse_schema(
@@ -22,6 +26,8 @@ SCHEMA = parse_schema(
         "features": {"amount": {"kind": "numeric"}, "signup_ms": {"kind": "ordinal"}, "active": {"kind": "flag"}},
     }
 )
+# makes many stores, and is not about what a disk does
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 _decode = msgspec.json.Decoder(prediction_type(SCHEMA)).decode
 
 
@@ -89,3 +95,46 @@ def test_a_version_that_mlflow_cannot_give_is_refused(version: int) -> None:
     sent["model"]["version"] = version
     with pytest.raises(msgspec.ValidationError, match=r"\$\.model\.version"):
         _decode(msgspec.json.encode(sent))
+
+
+_amounts = st.one_of(
+    st.sampled_from([LARGEST_NUMBER, -LARGEST_NUMBER, 5e-324, -0.0, 1e14, 1.7e12, 0.1]),
+    st.floats(-LARGEST_NUMBER, LARGEST_NUMBER),
+)
+_signups = st.one_of(st.sampled_from([LARGEST_INTEGER, -LARGEST_INTEGER]), st.integers(-(2**53), 2**53))
+
+
+@given(st.lists(st.tuples(_amounts, _signups, st.integers(0, 1)), min_size=1, max_size=20), st.randoms())
+def test_any_numbers_of_a_schema_come_exact_from_topic_through_store_and_panes_into_windows(
+    values: list[tuple[float, int, int]], random: Random
+) -> None:
+    predictions = [_prediction(number, amount, signup) for number, (amount, signup, _) in enumerate(values)]
+    book = WindowBook(
+        WindowSpec(RULES.slide, RULES.slide),
+        partitions=2,
+        label_lateness=RULES.lateness,
+        sample_size=100,
+        judge=lambda _model, _summary: Drift(judged=False, drifted=False, share=0.0),
+    )
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        for number in range(2):
+            partition = Partition(number)
+            chosen = [made for made, (_, _, where) in zip(predictions, values, strict=True) if where == number]
+            random.shuffle(chosen)
+            for made in chosen:
+                partition.predictions.append(made)
+            partition.end()
+            worker = LoggedWorker(partition, Path(folder), schema=SCHEMA)
+            worker.drain()
+            worker.close()
+            for pane in partition.panes.values():
+                book.update(pane)
+            assert partition.progress is not None
+            book.update(partition.progress)
+    (due,) = book.due()
+    assert due.window.records == len(values)
+    summary = due.summary.numeric
+    assert summary["amount"].total == sum(round(amount * FEATURE_UNIT) for amount, _, _ in values)
+    assert summary["signup_ms"].total == sum(signup for _, signup, _ in values) * FEATURE_UNIT
+    assert summary["amount"].minimum == min(amount for amount, _, _ in values)
+    assert summary["amount"].maximum == max(amount for amount, _, _ in values)
