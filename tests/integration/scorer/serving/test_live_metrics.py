@@ -213,3 +213,14 @@ def test_another_process_begins_runs_of_its_own(settings: Settings, client: Mlfl
     assert experiment is not None
     found = client.search_runs([experiment.experiment_id])
     assert [run.info.run_name for run in found] == ["v3 live", "v3 live"]
+
+
+def test_an_experiment_of_another_stream_gets_none_of_ours(
+    settings: Settings, client: MlflowClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.create_experiment(settings.experiment, tags={"churnstream.topic_prefix": "other."})
+    live = LiveMetrics(settings)
+    with running(live):
+        label(live, range(30))
+        eventually(lambda: "topic prefix 'other.', not of 'none'" in caplog.text, timeout=60)
+    assert runs(settings, client) == {}
