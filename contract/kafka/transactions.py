@@ -22,6 +22,7 @@ Operating rules
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -193,8 +194,9 @@ class Transactions:
     def _stop_if_lasting(self, error: KafkaException, producer: Producer | None) -> None:
         """Raise ``UserError`` for an error that has come often enough to know that it will not pass."""
         if producer is not None:
-            # hear of the messages that were not delivered
-            producer.poll(0)
+            # hear of the messages that were not delivered; a producer with a fatal error raises that again
+            with suppress(KafkaException):
+                producer.poll(0)
         refused = error if isinstance(error, RefusedError) else self._failed
         cause: KafkaError = refused.args[0] if refused is not None else error.args[0]
         found = remedy(cause)

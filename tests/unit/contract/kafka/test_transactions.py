@@ -1,11 +1,12 @@
 """What a worker makes of calls into librdkafka that fail or never return. (A real broker's part is tested on one.)"""
 
 import pytest
-from confluent_kafka import KafkaError, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from contract.kafka import transactions
 from contract.kafka.transactions import BatchAbortedError, FencedError, Transactions
 from contract.testing import MemoryLog
+from contract.testing.producer import MemoryProducer
 
 NAME = "scorer-one"
 OFFSETS = [TopicPartition("customers", 0, 7)]
@@ -111,3 +112,19 @@ def test_a_batch_that_is_given_up_while_it_is_filled_says_why(log: MemoryLog) ->
 
     with pytest.raises(BatchAbortedError, match="the producer's queue is full"):
         worker(log).run(fill, OFFSETS, log.consumer("scorer"))
+
+
+def test_a_fatal_error_that_the_producer_raises_at_each_call_is_dealt_with_as_ever(
+    log: MemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> int:
+        raise KafkaException(KafkaError(KafkaError._FENCED))
+
+    subject = worker(log)
+    log.fail("commit_transaction", KafkaError._FENCED)
+    monkeypatch.setattr(MemoryProducer, "poll", broken)
+    with pytest.raises(BatchAbortedError):
+        publish(log, subject)
+    monkeypatch.undo()
+    publish(log, subject)
+    assert published(log) == (1, 7)
