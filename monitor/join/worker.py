@@ -296,7 +296,12 @@ class JoinWorker:
         committed = {
             (found.topic, found.partition): found for found in self._reader.consumer.committed(assigned, self._timeout)
         }
-        panes_topic = stream_identity(self._settings, PANES)
+        try:
+            panes_topic = stream_identity(self._settings, PANES)
+        except UserError as error:
+            # a broker that is away comes back; one that goes on failing is told of every request_timeout_ms
+            _log.warning("no partition can be joined yet: %s", error)
+            raise BatchAbortedError(str(error)) from error
         positions = []
         for partition in sorted({found.partition for found in assigned}):
             try:

@@ -27,7 +27,7 @@ class Half:
 
 
 @dataclass
-class Subject:
+class RegistrySubject:
     """A registry with the versions of ``FIVE``, the first with the alias, and what is done to it."""
 
     source: ModelSource
@@ -41,15 +41,15 @@ class Subject:
         return None if found is None else found.version
 
 
-def in_memory() -> Subject:
+def in_memory() -> RegistrySubject:
     memory = MemoryRegistry(load_schema("bank_churn"), Half())
     for _ in VERSIONS[1:]:
         memory.register(Half())
     memory.damaged = set(DAMAGED)
-    return Subject(memory, lambda: memory.register(Half()), memory.move_alias, memory.delete, memory.delete_all)
+    return RegistrySubject(memory, lambda: memory.register(Half()), memory.move_alias, memory.delete, memory.delete_all)
 
 
-def in_mlflow(folder: Path) -> Subject:
+def in_mlflow(folder: Path) -> RegistrySubject:
     settings = store_with(folder, FIVE)
     client, name, alias = registry_client(settings), settings.model_name, settings.model_alias
 
@@ -64,7 +64,7 @@ def in_mlflow(folder: Path) -> Subject:
         else:
             client.set_registered_model_alias(name, alias, str(version))
 
-    return Subject(
+    return RegistrySubject(
         ModelRegistry(settings),
         register,
         move_alias,
@@ -74,11 +74,11 @@ def in_mlflow(folder: Path) -> Subject:
 
 
 @pytest.fixture(params=["memory", "mlflow"])
-def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
+def registry(request: pytest.FixtureRequest, tmp_path: Path) -> RegistrySubject:
     return in_memory() if request.param == "memory" else in_mlflow(tmp_path)
 
 
-def test_versions_are_found_by_number_and_by_the_alias(registry: Subject) -> None:
+def test_versions_are_found_by_number_and_by_the_alias(registry: RegistrySubject) -> None:
     assert (registry.found(), registry.found(3), registry.found(99)) == (1, 3, None)
     registry.move_alias(3)
     assert registry.found() == 3
@@ -88,7 +88,7 @@ def test_versions_are_found_by_number_and_by_the_alias(registry: Subject) -> Non
         registry.move_alias(99)
 
 
-def test_a_deleted_version_takes_the_alias_with_it_and_its_number_is_not_given_again(registry: Subject) -> None:
+def test_a_deleted_version_takes_the_alias_with_it_and_its_number_is_not_given_again(registry: RegistrySubject) -> None:
     newest = VERSIONS[-1]
     registry.move_alias(newest)
     registry.delete(newest)
@@ -98,7 +98,7 @@ def test_a_deleted_version_takes_the_alias_with_it_and_its_number_is_not_given_a
     assert registry.register() == newest + 1
 
 
-def test_a_model_made_again_has_the_same_number_and_is_another(registry: Subject) -> None:
+def test_a_model_made_again_has_the_same_number_and_is_another(registry: RegistrySubject) -> None:
     before = registry.source.find(1)
     registry.delete_all()
     assert (registry.found(), registry.found(1)) == (None, None)
@@ -110,7 +110,7 @@ def test_a_model_made_again_has_the_same_number_and_is_another(registry: Subject
     assert (after.version, after == before) == (1, False)
 
 
-def test_a_good_version_is_loaded_under_its_name_and_a_damaged_one_refused(registry: Subject) -> None:
+def test_a_good_version_is_loaded_under_its_name_and_a_damaged_one_refused(registry: RegistrySubject) -> None:
     for number in VERSIONS:
         if number in DAMAGED:
             with pytest.raises(UserError, match=f"churn v{number} "):

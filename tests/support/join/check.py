@@ -4,11 +4,11 @@ from collections import Counter
 
 from contract.messages import ModelRef, Summary
 from monitor import panes
-from tests.support.join.log import SAMPLE_SIZE, Partition
+from tests.support.join.log import SAMPLE_SIZE, PartitionLog
 from tests.support.join.oracle import Truth, group_by, summaries, truth
 
 
-def check(partitions: list[Partition]) -> None:
+def check(partitions: list[PartitionLog]) -> None:
     """Compare everything that was published with the truth."""
     truths = [truth(partition) for partition in partitions]
     for partition, true in zip(partitions, truths, strict=True):
@@ -23,7 +23,7 @@ def check(partitions: list[Partition]) -> None:
     assert counts == group_by(rows)
 
 
-def merged(partitions: list[Partition]) -> dict[tuple[int, ModelRef], Summary]:
+def merged(partitions: list[PartitionLog]) -> dict[tuple[int, ModelRef], Summary]:
     """The newest pane of each key, merged over the partitions."""
     found: dict[tuple[int, ModelRef], list[Summary]] = {}
     for partition in partitions:
@@ -32,7 +32,7 @@ def merged(partitions: list[Partition]) -> dict[tuple[int, ModelRef], Summary]:
     return {key: panes.merge(parts, SAMPLE_SIZE) for key, parts in found.items()}
 
 
-def _check_outcomes(partition: Partition, true: Truth) -> None:
+def _check_outcomes(partition: PartitionLog, true: Truth) -> None:
     published = Counter((o.record_id, o.model.role, o.revision) for o in partition.outcomes)
     assert not [key for key, count in published.items() if count > 1], "an outcome was published twice"
     said = {(o.record_id, o.model.role, o.revision): (o.label, o.label_time) for o in partition.outcomes}
@@ -49,7 +49,7 @@ def _check_outcomes(partition: Partition, true: Truth) -> None:
     assert latest <= said.keys()
 
 
-def _check_dead_letters(partition: Partition, true: Truth) -> None:
+def _check_dead_letters(partition: PartitionLog, true: Truth) -> None:
     found = [(letter.topic, letter.offset, letter.rejection.reason) for letter in partition.dead_letters]
     assert sorted(found) == sorted(true.dead_letters)
     sent = {"predictions": partition.predictions.messages, "labels": partition.labels.messages}

@@ -100,7 +100,7 @@ class Committed:
 
 
 @dataclass
-class Partition:
+class PartitionLog:
     """One partition at the broker: both topics, the join group's offsets, and what it has published."""
 
     number: int = 0
@@ -142,7 +142,7 @@ class LoggedWorker:
 
     def __init__(
         self,
-        partition: Partition,
+        partition: PartitionLog,
         folder: Path,
         *,
         schema: Schema = SCHEMA,

@@ -11,7 +11,7 @@ from contract.messages import Label, ModelRef, Prediction, SampleRow, Summary
 from contract.rejection import Reason, RejectionError
 from monitor import panes
 from monitor.join.incoming import EndOfStream, Incoming
-from tests.support.join.log import RULES, SAMPLE_SIZE, SCHEMA, Partition, Topic
+from tests.support.join.log import RULES, SAMPLE_SIZE, SCHEMA, PartitionLog, Topic
 
 LATENESS = RULES.lateness
 
@@ -49,7 +49,7 @@ class Truth:
     contradicting_labels: int = 0
 
 
-def truth(partition: Partition) -> Truth:
+def truth(partition: PartitionLog) -> Truth:
     """The truth of a partition whose stream has ended."""
     found = Truth()
     in_time, late = _accept(partition.predictions)

@@ -49,7 +49,7 @@ def test_no_module_is_too_long_to_have_one_reason_to_exist() -> None:
 
 def test_no_class_name_stands_twice() -> None:
     places: dict[str, list[str]] = {}
-    for file, node in _classes("benchmarks", "scripts", *PRODUCT):
+    for file, node in _classes(*FOLDERS):
         places.setdefault(node.name.removeprefix("_"), []).append(str(file))
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
 

@@ -11,21 +11,21 @@ import pytest
 
 from monitor.join.store import DamagedStoreError
 from tests.support.join.check import check
-from tests.support.join.log import LoggedWorker, Partition, label, prediction
+from tests.support.join.log import LoggedWorker, PartitionLog, label, prediction
 from tests.support.sizes import size
 
 SEEDS = range(size(ci=3, full=20))
 RECORDS = 250
 
 
-def fill(partition: Partition, random: Random, first: int, last: int) -> None:
+def fill(partition: PartitionLog, random: Random, first: int, last: int) -> None:
     for number in range(first, last):
         partition.predictions.append(prediction(number, number / 20))
         for _ in range(random.choice([0, 1, 1, 1, 2])):
             partition.labels.append(label(number, number / 20 + random.randrange(9), random.randrange(2)))
 
 
-def work(partition: Partition, folder: Path) -> int:
+def work(partition: PartitionLog, folder: Path) -> int:
     """Join all that is there, as the worker does: a store that shows damage is closed and opened anew."""
     for damages in range(3):
         worker = None
@@ -100,7 +100,7 @@ def test_a_damaged_store_is_rebuilt_and_exact(
     damage: Callable[[Path, Random], None], seed: int, tmp_path: Path
 ) -> None:
     random = Random(f"{damage.__name__} {seed}")
-    partition = Partition()
+    partition = PartitionLog()
     for part in range(2):
         fill(partition, random, part * RECORDS, (part + 1) * RECORDS)
         work(partition, tmp_path)
@@ -114,7 +114,7 @@ def test_a_damaged_store_is_rebuilt_and_exact(
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_old_copy_of_a_store_catches_up(seed: int, tmp_path: Path) -> None:
     random = Random(seed)
-    partition = Partition()
+    partition = PartitionLog()
     fill(partition, random, 0, RECORDS)
     work(partition, tmp_path)
     shutil.copytree(tmp_path, tmp_path / "old")
@@ -127,7 +127,7 @@ def test_an_old_copy_of_a_store_catches_up(seed: int, tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_kept_once_and_told_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    partition = Partition()
+    partition = PartitionLog()
     fill(partition, Random(1), 0, RECORDS)
     work(partition, tmp_path)
     for _ in range(3):
@@ -152,7 +152,7 @@ def test_a_damaged_file_is_kept_once_and_told_in_one_line(tmp_path: Path, caplog
     ],
 )
 def test_rows_that_sqlite_calls_sound_are_checked(statement: str, tmp_path: Path) -> None:
-    partition = Partition()
+    partition = PartitionLog()
     fill(partition, Random(3), 0, RECORDS)
     work(partition, tmp_path)
     connection = sqlite3.connect(tmp_path / "0.sqlite", isolation_level=None)
@@ -166,7 +166,7 @@ def test_rows_that_sqlite_calls_sound_are_checked(statement: str, tmp_path: Path
 
 
 def test_a_row_that_is_damaged_while_the_join_runs_is_noticed_when_it_is_read(tmp_path: Path) -> None:
-    partition = Partition()
+    partition = PartitionLog()
     fill(partition, Random(4), 0, 50)
     worker = LoggedWorker(partition, tmp_path)
     worker.drain()

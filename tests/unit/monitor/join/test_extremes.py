@@ -14,7 +14,7 @@ from contract.messages import FEATURE_UNIT, Drift, ModelRef, Pane, Prediction, e
 from contract.schema import parse_schema
 from monitor import panes
 from monitor.timeline.windows import WindowBook, WindowSpec
-from tests.support.join.log import RULES, LoggedWorker, Partition
+from tests.support.join.log import RULES, LoggedWorker, PartitionLog
 from tests.support.messages import START
 
 SCHEMA = parse_schema(
@@ -61,7 +61,7 @@ VALUES = [
 def test_sums_of_the_largest_numbers_are_exact_in_any_order_and_outlast_a_restart(seed: int, tmp_path: Path) -> None:
     shuffled = list(VALUES)
     Random(seed).shuffle(shuffled)
-    partition = Partition()
+    partition = PartitionLog()
     for value in shuffled:
         partition.predictions.append(_prediction(*value))
     worker = LoggedWorker(partition, tmp_path, schema=SCHEMA)
@@ -118,7 +118,7 @@ def test_any_numbers_of_a_schema_come_exact_from_topic_through_store_and_panes_i
     )
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         for number in range(2):
-            partition = Partition(number)
+            partition = PartitionLog(number)
             chosen = [made for made, (_, _, where) in zip(predictions, values, strict=True) if where == number]
             random.shuffle(chosen)
             for made in chosen:

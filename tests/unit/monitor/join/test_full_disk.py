@@ -6,12 +6,12 @@ import pytest
 
 from contract.worker.room import NoRoomError
 from tests.support.join.check import check
-from tests.support.join.log import LoggedWorker, Partition, label, prediction
+from tests.support.join.log import LoggedWorker, PartitionLog, label, prediction
 from tests.support.small_disk import fill_disk, small_disk
 
 
 def test_a_join_on_a_full_disk_goes_on_when_there_is_room_and_is_exact(tmp_path: Path) -> None:
-    partition = Partition()
+    partition = PartitionLog()
     for number in range(600):
         partition.predictions.append(prediction(number, number / 100))
         partition.labels.append(label(number, number / 100 + 1, number % 2))
@@ -30,7 +30,7 @@ def test_a_join_on_a_full_disk_goes_on_when_there_is_room_and_is_exact(tmp_path:
     check([partition])
 
 
-def again(partition: Partition, disk: Path) -> None:
+def again(partition: PartitionLog, disk: Path) -> None:
     worker = LoggedWorker(partition, disk)
     try:
         work(worker)

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from contract.messages import ModelRef
 from tests.support.join.check import check
-from tests.support.join.log import CHALLENGER, CHAMPION, CrashedError, LoggedWorker, Partition, label, prediction
+from tests.support.join.log import CHALLENGER, CHAMPION, CrashedError, LoggedWorker, PartitionLog, label, prediction
 from tests.support.sizes import size
 
 PROFILE = settings(
@@ -58,7 +58,7 @@ class LogMachine:
     """Appends events to the logs of some partitions."""
 
     def __init__(self, partitions: int) -> None:
-        self.partitions = [Partition(number) for number in range(partitions)]
+        self.partitions = [PartitionLog(number) for number in range(partitions)]
         self._now = 0
         self._times: list[int] = []
 

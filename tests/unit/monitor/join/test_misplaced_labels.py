@@ -10,7 +10,7 @@ from contract.kafka.partitioner import belongs_to
 from contract.rejection import Reason
 from monitor.join.rules import JoinRules
 from tests.support.join.check import check
-from tests.support.join.log import HOUR, RULES, LoggedWorker, Partition, label, prediction
+from tests.support.join.log import HOUR, RULES, LoggedWorker, PartitionLog, label, prediction
 from tests.support.messages import START
 
 DAY = 24 * HOUR
@@ -18,13 +18,13 @@ LENIENT = msgspec.structs.replace(RULES, tolerance=DAY)
 FOUR = msgspec.structs.replace(RULES, partitions=4)
 
 
-def dead(partition: Partition) -> list[tuple[int, Reason]]:
+def dead(partition: PartitionLog) -> list[tuple[int, Reason]]:
     return [(letter.offset, letter.rejection.reason) for letter in partition.dead_letters]
 
 
 @pytest.mark.parametrize("label_first", [False, True])
 def test_a_label_dated_before_its_record_is_told_at_once_with_both_times(label_first: bool, tmp_path: Path) -> None:
-    partition = Partition()
+    partition = PartitionLog()
     worker = LoggedWorker(partition, tmp_path)
     topics = [
         lambda: partition.predictions.append(prediction(1, 10)),
@@ -44,7 +44,7 @@ def test_a_label_dated_before_its_record_is_told_at_once_with_both_times(label_f
 
 
 def test_labels_dated_by_day_join_within_the_tolerance(tmp_path: Path) -> None:
-    partition = Partition()
+    partition = PartitionLog()
     for number in range(100):
         hours = 20 + number / 2
         partition.predictions.append(prediction(number, hours))
@@ -61,7 +61,7 @@ def test_labels_dated_by_day_join_within_the_tolerance(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_rebuilt_store_judges_coarse_times_as_the_lost_one_did(seed: int, tmp_path: Path) -> None:
     random = Random(seed)
-    partition = Partition()
+    partition = PartitionLog()
     for part in range(4):
         worker = LoggedWorker(partition, tmp_path / str(part), rules=LENIENT)
         for number in range(part * 40, part * 40 + 40):
@@ -89,7 +89,7 @@ def numbers(partition: int, count: int, *, elsewhere: bool = False) -> list[int]
     return found
 
 
-def run(partition: Partition, folder: Path, *, rules: JoinRules = FOUR, step: int = 7) -> None:
+def run(partition: PartitionLog, folder: Path, *, rules: JoinRules = FOUR, step: int = 7) -> None:
     worker = LoggedWorker(partition, folder, rules=rules)
     while worker.lag:
         worker.step(step, step)
@@ -100,7 +100,7 @@ def run(partition: Partition, folder: Path, *, rules: JoinRules = FOUR, step: in
 def test_a_label_by_another_partitioner_is_told_at_once_with_both_partitions(
     labels_first: bool, tmp_path: Path
 ) -> None:
-    partition = Partition(2)
+    partition = PartitionLog(2)
     strangers = numbers(2, 10, elsewhere=True)
     for append in (True, False) if labels_first else (False, True):
         if append:
@@ -118,7 +118,7 @@ def test_a_label_by_another_partitioner_is_told_at_once_with_both_partitions(
 
 
 def test_labels_and_records_that_agree_on_another_partitioner_join_as_ever(tmp_path: Path) -> None:
-    partition = Partition(2)
+    partition = PartitionLog(2)
     for number in range(60):
         partition.predictions.append(prediction(number, 4))
         partition.labels.append(label(number, 5))
@@ -134,7 +134,7 @@ def test_labels_and_records_that_agree_on_another_partitioner_join_as_ever(tmp_p
 
 
 def test_what_is_known_of_the_partitioner_outlasts_a_lost_store(tmp_path: Path) -> None:
-    partition = Partition(2)
+    partition = PartitionLog(2)
     for number in numbers(2, 40):
         partition.predictions.append(prediction(number, number / 10))
     for number in numbers(2, 5, elsewhere=True):

@@ -16,7 +16,7 @@ from contract.records import features_type
 from contract.schema import Schema, parse_schema
 from monitor import panes
 from monitor.join.pane_limits import MAX_PANE_BYTES, PaneLimits
-from tests.support.join.log import CHAMPION, RULES, LoggedWorker, Partition
+from tests.support.join.log import CHAMPION, RULES, LoggedWorker, PartitionLog
 from tests.support.messages import START
 
 DAY = 86_400_000
@@ -40,7 +40,7 @@ def categorical(count: int, categories: list[str]) -> dict[str, dict[str, object
 def largest_pane(schema: Schema, records: int, values: list[list[float | str | None]], tmp_path: Path) -> Pane:
     """Of a join that has taken in ``records`` records, with the features of ``values`` in turn."""
     features = features_type(schema)
-    partition = Partition()
+    partition = PartitionLog()
     for number in range(records):
         made = Prediction(
             record_id=f"{number:06}{LONGEST_ID}",

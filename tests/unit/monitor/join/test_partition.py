@@ -13,7 +13,7 @@ from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin
 from monitor.join.store import JoinStore
 from tests.support.join.check import check
-from tests.support.join.log import CHALLENGER, HOUR, RULES, SAMPLE_SIZE, SCHEMA, LoggedWorker, Partition, label
+from tests.support.join.log import CHALLENGER, HOUR, RULES, SAMPLE_SIZE, SCHEMA, LoggedWorker, PartitionLog, label
 from tests.support.join.log import prediction as predicted
 from tests.support.messages import START
 
@@ -21,25 +21,25 @@ from tests.support.messages import START
 
 
 @pytest.fixture
-def partition() -> Partition:
-    return Partition()
+def partition() -> PartitionLog:
+    return PartitionLog()
 
 
 @pytest.fixture
-def worker(partition: Partition, tmp_path: Path) -> LoggedWorker:
+def worker(partition: PartitionLog, tmp_path: Path) -> LoggedWorker:
     return LoggedWorker(partition, tmp_path / "a")
 
 
-def outcomes(partition: Partition) -> list[tuple[str, str, int, int]]:
+def outcomes(partition: PartitionLog) -> list[tuple[str, str, int, int]]:
     """Record, role, label and revision of each outcome, in order."""
     return [(o.record_id, o.model.role, o.label, o.revision) for o in partition.outcomes]
 
 
-def reasons(partition: Partition) -> list[tuple[str, int, Reason]]:
+def reasons(partition: PartitionLog) -> list[tuple[str, int, Reason]]:
     return [(letter.topic, letter.offset, letter.rejection.reason) for letter in partition.dead_letters]
 
 
-def test_an_outcome_is_the_prediction_with_its_label(partition: Partition, worker: LoggedWorker) -> None:
+def test_an_outcome_is_the_prediction_with_its_label(partition: PartitionLog, worker: LoggedWorker) -> None:
     made = predicted(1, 3)
     partition.predictions.append(made)
     partition.labels.append(label(1, 5, 1))
@@ -63,7 +63,7 @@ def test_an_outcome_is_the_prediction_with_its_label(partition: Partition, worke
     assert (pane.summary.records, pane.summary.labelled, pane.summary.delay_hours) == (1, 1, {2: 1})
 
 
-def test_a_label_that_is_read_before_its_prediction_waits_for_it(partition: Partition, worker: LoggedWorker) -> None:
+def test_a_label_that_is_read_before_its_prediction_waits_for_it(partition: PartitionLog, worker: LoggedWorker) -> None:
     partition.labels.append(label(1, 5))
     worker.drain()
     assert not partition.outcomes
@@ -73,7 +73,9 @@ def test_a_label_that_is_read_before_its_prediction_waits_for_it(partition: Part
 
 
 @pytest.mark.parametrize("labels_first", [False, True])
-def test_a_label_that_comes_twice_counts_once(partition: Partition, worker: LoggedWorker, labels_first: bool) -> None:
+def test_a_label_that_comes_twice_counts_once(
+    partition: PartitionLog, worker: LoggedWorker, labels_first: bool
+) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.labels.append(label(1, 5))
     partition.labels.append(label(1, 6))
@@ -87,7 +89,7 @@ def test_a_label_that_comes_twice_counts_once(partition: Partition, worker: Logg
 
 
 def test_a_contradicting_label_replaces_the_first_and_raises_the_revision(
-    partition: Partition, worker: LoggedWorker
+    partition: PartitionLog, worker: LoggedWorker
 ) -> None:
     partition.predictions.append(predicted(2, 3))
     for hours, value in ((4, 0), (5, 1), (6, 1), (7, 0)):
@@ -104,7 +106,7 @@ def test_a_contradicting_label_replaces_the_first_and_raises_the_revision(
 
 
 def test_labels_that_contradict_each_other_before_the_prediction_lead_to_one_outcome(
-    partition: Partition, worker: LoggedWorker
+    partition: PartitionLog, worker: LoggedWorker
 ) -> None:
     partition.labels.append(label(1, 4, 0))
     partition.labels.append(label(1, 5, 1))
@@ -119,7 +121,7 @@ def test_labels_that_contradict_each_other_before_the_prediction_lead_to_one_out
 )
 @pytest.mark.parametrize("labels_first", [False, True])
 def test_a_label_joins_from_the_event_to_the_lateness_after_it(
-    partition: Partition, worker: LoggedWorker, delay: float, joined: bool, labels_first: bool
+    partition: PartitionLog, worker: LoggedWorker, delay: float, joined: bool, labels_first: bool
 ) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.labels.append(label(1, 3 + delay))
@@ -143,7 +145,7 @@ def test_a_label_joins_from_the_event_to_the_lateness_after_it(
     ],
 )
 def test_a_label_too_late_for_its_record_is_a_dead_letter_whatever_comes_first(
-    partition: Partition, worker: LoggedWorker, delay: float, reason: Reason, labels_first: bool
+    partition: PartitionLog, worker: LoggedWorker, delay: float, reason: Reason, labels_first: bool
 ) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.labels.append(label(1, 3 + delay))
@@ -154,7 +156,7 @@ def test_a_label_too_late_for_its_record_is_a_dead_letter_whatever_comes_first(
     assert reasons(partition) == [("labels", 0, reason)]
 
 
-def test_a_label_without_record_is_given_up_when_its_time_is_up(partition: Partition, worker: LoggedWorker) -> None:
+def test_a_label_without_record_is_given_up_when_its_time_is_up(partition: PartitionLog, worker: LoggedWorker) -> None:
     partition.labels.append(label(1, 3))
     partition.predictions.append(predicted(8, 15))  # the watermark is at 13 h, 10 h after the label
     worker.drain()
@@ -164,7 +166,7 @@ def test_a_label_without_record_is_given_up_when_its_time_is_up(partition: Parti
     assert reasons(partition) == [("labels", 0, Reason.LABEL_WITHOUT_RECORD)]
 
 
-def test_a_label_without_record_is_given_up_when_the_stream_ends(partition: Partition, worker: LoggedWorker) -> None:
+def test_a_label_without_record_is_given_up_when_the_stream_ends(partition: PartitionLog, worker: LoggedWorker) -> None:
     partition.labels.append(label(1, 3))
     partition.labels.end()
     worker.drain()
@@ -175,7 +177,7 @@ def test_a_label_without_record_is_given_up_when_the_stream_ends(partition: Part
 
 
 def test_a_label_from_before_the_end_does_not_join_a_prediction_from_after_it(
-    partition: Partition, worker: LoggedWorker
+    partition: PartitionLog, worker: LoggedWorker
 ) -> None:
     partition.labels.append(label(1, 3))
     partition.end()
@@ -187,7 +189,7 @@ def test_a_label_from_before_the_end_does_not_join_a_prediction_from_after_it(
 
 
 def test_a_label_from_after_the_end_joins_a_prediction_from_before_it(
-    partition: Partition, worker: LoggedWorker
+    partition: PartitionLog, worker: LoggedWorker
 ) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.end()
@@ -196,7 +198,7 @@ def test_a_label_from_after_the_end_joins_a_prediction_from_before_it(
     assert outcomes(partition) == [("r1", "champion", 1, 1)]
 
 
-def test_a_label_of_another_customer_does_not_join(partition: Partition, worker: LoggedWorker) -> None:
+def test_a_label_of_another_customer_does_not_join(partition: PartitionLog, worker: LoggedWorker) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.labels.append(label(1, 4, customer="stranger"))
     partition.end()
@@ -205,7 +207,7 @@ def test_a_label_of_another_customer_does_not_join(partition: Partition, worker:
     assert reasons(partition) == [("labels", 0, Reason.LABEL_WITHOUT_RECORD)]
 
 
-def test_a_label_far_behind_its_topic_is_refused(partition: Partition, worker: LoggedWorker) -> None:
+def test_a_label_far_behind_its_topic_is_refused(partition: PartitionLog, worker: LoggedWorker) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.predictions.append(predicted(2, 15))
     partition.labels.append(label(2, 17))  # watermark 15 h
@@ -216,7 +218,7 @@ def test_a_label_far_behind_its_topic_is_refused(partition: Partition, worker: L
     assert reasons(partition) == [("labels", 3, Reason.LABEL_TOO_LATE)]
 
 
-def test_a_record_far_behind_its_topic_is_refused_and_in_no_pane(partition: Partition, worker: LoggedWorker) -> None:
+def test_a_record_far_behind_its_topic_is_refused_and_in_no_pane(partition: PartitionLog, worker: LoggedWorker) -> None:
     partition.predictions.append(predicted(2, 17))
     partition.predictions.append(predicted(1, 5))
     late = partition.predictions.append(predicted(3, 4.999))
@@ -226,7 +228,7 @@ def test_a_record_far_behind_its_topic_is_refused_and_in_no_pane(partition: Part
 
 
 def test_a_second_prediction_of_a_record_and_role_is_counted_and_dropped(
-    partition: Partition, worker: LoggedWorker
+    partition: PartitionLog, worker: LoggedWorker
 ) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.predictions.append(predicted(1, 3))
@@ -238,7 +240,7 @@ def test_a_second_prediction_of_a_record_and_role_is_counted_and_dropped(
     assert not partition.dead_letters
 
 
-def test_champion_and_challenger_each_have_outcomes_and_panes(partition: Partition, worker: LoggedWorker) -> None:
+def test_champion_and_challenger_each_have_outcomes_and_panes(partition: PartitionLog, worker: LoggedWorker) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.predictions.append(predicted(1, 3, model=CHALLENGER))
     partition.labels.append(label(1, 5))
@@ -250,7 +252,7 @@ def test_champion_and_challenger_each_have_outcomes_and_panes(partition: Partiti
 
 
 def test_a_label_too_late_for_champion_and_challenger_is_one_dead_letter(
-    partition: Partition, worker: LoggedWorker
+    partition: PartitionLog, worker: LoggedWorker
 ) -> None:
     partition.labels.append(label(1, 15))
     worker.drain()
@@ -260,7 +262,7 @@ def test_a_label_too_late_for_champion_and_challenger_is_one_dead_letter(
     assert reasons(partition) == [("labels", 0, Reason.LABEL_TOO_LATE)]
 
 
-def test_dead_letters_keep_the_original_bytes(partition: Partition, worker: LoggedWorker, tmp_path: Path) -> None:
+def test_dead_letters_keep_the_original_bytes(partition: PartitionLog, worker: LoggedWorker, tmp_path: Path) -> None:
     spaced = json.dumps(msgspec.to_builtins(label(1, 3)), indent=3).encode()
     partition.labels.messages.append(Incoming(0, b"c1", spaced, label(1, 3)))
     partition.labels.messages.append(partition.predictions.append_bad()._replace(offset=1))
@@ -276,7 +278,7 @@ def test_dead_letters_keep_the_original_bytes(partition: Partition, worker: Logg
     assert partition.progress.dead_letters == 2
 
 
-def test_panes_are_forgotten_when_nothing_can_change_them(partition: Partition, worker: LoggedWorker) -> None:
+def test_panes_are_forgotten_when_nothing_can_change_them(partition: PartitionLog, worker: LoggedWorker) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.labels.append(label(1, 5))
     partition.predictions.append(predicted(2, 36))  # the watermark is at 34 h, 30 h after the pane's end
@@ -294,7 +296,7 @@ def test_panes_are_forgotten_when_nothing_can_change_them(partition: Partition, 
     assert len(partition.panes) == 2
 
 
-def test_only_changed_panes_are_published(partition: Partition, worker: LoggedWorker) -> None:
+def test_only_changed_panes_are_published(partition: PartitionLog, worker: LoggedWorker) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.predictions.append(predicted(2, 7))
     worker.drain()
@@ -305,7 +307,7 @@ def test_only_changed_panes_are_published(partition: Partition, worker: LoggedWo
     assert pane.start == START
 
 
-def test_progress_tells_watermarks_and_the_end(partition: Partition, worker: LoggedWorker) -> None:
+def test_progress_tells_watermarks_and_the_end(partition: PartitionLog, worker: LoggedWorker) -> None:
     assert worker.join.progress(idle=True).watermark is None
     partition.predictions.append(predicted(1, 5))
     partition.predictions.append(predicted(2, 3))
@@ -323,7 +325,7 @@ def test_progress_tells_watermarks_and_the_end(partition: Partition, worker: Log
     assert not worker.join.progress(idle=False).ended
 
 
-def test_rollback_takes_back_what_was_absorbed(partition: Partition, tmp_path: Path) -> None:
+def test_rollback_takes_back_what_was_absorbed(partition: PartitionLog, tmp_path: Path) -> None:
     join = PartitionJoin(
         0, JoinStore(tmp_path / "0.sqlite", "test"), RULES, SCHEMA, PaneLimits.of(SCHEMA, SAMPLE_SIZE, RULES.lateness)
     )
@@ -338,7 +340,7 @@ def test_rollback_takes_back_what_was_absorbed(partition: Partition, tmp_path: P
 
 @pytest.mark.parametrize("hours", range(4, 48, 4))
 def test_a_waiting_label_outlives_the_pane_of_a_record_that_it_does_not_join(
-    partition: Partition, worker: LoggedWorker, hours: int
+    partition: PartitionLog, worker: LoggedWorker, hours: int
 ) -> None:
     partition.predictions.append(predicted(1, 1))
     partition.predictions.append(predicted(2, hours))
@@ -351,7 +353,7 @@ def test_a_waiting_label_outlives_the_pane_of_a_record_that_it_does_not_join(
 
 @pytest.mark.parametrize("labels_first", [False, True])
 def test_counters_do_not_depend_on_which_topic_is_read_first(
-    partition: Partition, worker: LoggedWorker, labels_first: bool
+    partition: PartitionLog, worker: LoggedWorker, labels_first: bool
 ) -> None:
     partition.predictions.append(predicted(1, 1))
     partition.predictions.append(predicted(2, 16))
@@ -372,7 +374,7 @@ def test_counters_do_not_depend_on_which_topic_is_read_first(
     assert outcomes(partition) == [("r2", "champion", 1, 1)]
 
 
-def test_any_record_id_that_json_can_say(partition: Partition, worker: LoggedWorker) -> None:
+def test_any_record_id_that_json_can_say(partition: PartitionLog, worker: LoggedWorker) -> None:
     for number, record_id in enumerate(("a", "a\0", "a\0b", "ä", "'\"\\", "\U0001f600")):
         made = msgspec.structs.replace(predicted(number, 3), record_id=record_id)
         partition.predictions.append(made)

@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 
 from tests.support.join.check import check
-from tests.support.join.log import CrashedError, LoggedWorker, Partition, label
+from tests.support.join.log import CrashedError, LoggedWorker, PartitionLog, label
 from tests.support.join.log import prediction as predicted
 
 # RULES: panes of 4 h, out-of-orderness 2 h, lateness 10 h
 
 
 @pytest.fixture
-def partition() -> Partition:
-    return Partition()
+def partition() -> PartitionLog:
+    return PartitionLog()
 
 
 @pytest.fixture
-def worker(partition: Partition, tmp_path: Path) -> LoggedWorker:
+def worker(partition: PartitionLog, tmp_path: Path) -> LoggedWorker:
     return LoggedWorker(partition, tmp_path / "a")
 
 
@@ -29,7 +29,7 @@ def lose_store(worker: LoggedWorker, folder: Path) -> LoggedWorker:
 
 @pytest.mark.parametrize("crash", ["before-publish", "before-store-commit"])
 def test_a_crash_neither_loses_nor_doubles_an_outcome(
-    partition: Partition, worker: LoggedWorker, tmp_path: Path, crash: str
+    partition: PartitionLog, worker: LoggedWorker, tmp_path: Path, crash: str
 ) -> None:
     partition.predictions.append(predicted(1, 3))
     partition.labels.append(label(1, 5))
@@ -42,7 +42,7 @@ def test_a_crash_neither_loses_nor_doubles_an_outcome(
     check([partition])
 
 
-def test_a_stale_store_catches_up_in_silence(partition: Partition, worker: LoggedWorker, tmp_path: Path) -> None:
+def test_a_stale_store_catches_up_in_silence(partition: PartitionLog, worker: LoggedWorker, tmp_path: Path) -> None:
     partition.predictions.append(predicted(1, 3))
     worker.drain()
     worker.close()
@@ -67,7 +67,7 @@ def test_a_stale_store_catches_up_in_silence(partition: Partition, worker: Logge
 
 @pytest.mark.parametrize("hours", range(26, 40))
 def test_a_rebuilt_state_does_not_publish_half_of_a_forgotten_pane(
-    partition: Partition, worker: LoggedWorker, tmp_path: Path, hours: int
+    partition: PartitionLog, worker: LoggedWorker, tmp_path: Path, hours: int
 ) -> None:
     # the pane from 0 h has a record before, and one behind, the oldest one that is kept when it is forgotten
     for number, time in enumerate((0.5, 4.5, 3.5, hours)):
@@ -88,7 +88,7 @@ def test_a_rebuilt_state_does_not_publish_half_of_a_forgotten_pane(
 )
 @pytest.mark.parametrize("delay", [8, 13, 19])
 def test_a_rebuilt_state_does_not_give_up_on_labels_of_forgotten_records(
-    partition: Partition, worker: LoggedWorker, tmp_path: Path, delay: int, hours: int, label_hours: int
+    partition: PartitionLog, worker: LoggedWorker, tmp_path: Path, delay: int, hours: int, label_hours: int
 ) -> None:
     # the label of record 0 stands behind one that is still kept when record 0 is forgotten
     for number, time in enumerate((1, 5, hours)):
@@ -105,7 +105,9 @@ def test_a_rebuilt_state_does_not_give_up_on_labels_of_forgotten_records(
     check([partition])
 
 
-def test_a_rebuilt_state_refuses_what_was_refused(partition: Partition, worker: LoggedWorker, tmp_path: Path) -> None:
+def test_a_rebuilt_state_refuses_what_was_refused(
+    partition: PartitionLog, worker: LoggedWorker, tmp_path: Path
+) -> None:
     for number, hours in ((2, 80), (0, 85), (1, 94)):
         partition.predictions.append(predicted(number, hours))
     # the first is too late for its record and dropped, but the last is refused because of it
@@ -121,7 +123,7 @@ def test_a_rebuilt_state_refuses_what_was_refused(partition: Partition, worker: 
 
 
 def test_a_rebuilt_state_knows_which_end_of_the_stream_came_before(
-    partition: Partition, worker: LoggedWorker, tmp_path: Path
+    partition: PartitionLog, worker: LoggedWorker, tmp_path: Path
 ) -> None:
     partition.end()
     partition.labels.append(label(1, 5))
