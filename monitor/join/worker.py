@@ -15,16 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import msgspec
 from confluent_kafka import Message, Producer, TopicPartition
 
 from contract.errors import UserError
 from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.dead_letters import produce_dead_letter
-from contract.kafka.forgotten import joined_until
-from contract.kafka.stream_identity import stream_identity
-from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint, produce_all
+from contract.kafka.transactions import Checkpoint, Transactions, no_checkpoint, produce_all
 from contract.messages import JoinProgress, encode
 from contract.schema import Schema
 from contract.settings import Settings
@@ -35,13 +32,12 @@ from contract.worker.loop import POLL_SECONDS, WorkerLoop
 from monitor.join.catch_up import CatchUp
 from monitor.join.effects import Effects
 from monitor.join.incoming import Incoming, IncomingReader
+from monitor.join.opening import GROUP, PartitionOpener, store_identity
 from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin
-from monitor.join.rules import JoinRules, TopicProgress
-from monitor.join.store import JoinStore, PaneId, PartitionState
+from monitor.join.store import PaneId
 from monitor.slot import Slot
 
-GROUP = "join"
 _PANE_BYTES_AT_ONCE = 100_000_000
 """Of changed panes in one transaction, which the producer's queue holds; what is left follows in the next one."""
 _log = logging.getLogger("churnstream.join")
@@ -104,14 +100,6 @@ class JoinWorker:
         self.stats = JoinStats()
         self._settings = settings
         self._schema = schema
-        self._rules = JoinRules(
-            settings.slide,
-            settings.out_of_orderness,
-            settings.label_lateness,
-            settings.label_tolerance,
-            settings.partitions,
-        )
-        self._limits = PaneLimits.of(schema, settings.sample_size, settings.label_lateness)
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         self._incoming = IncomingReader(schema)
@@ -119,16 +107,17 @@ class JoinWorker:
         self._labels = settings.topic(LABELS)
         self._panes = settings.topic(PANES)
         self._parts: dict[int, _Part] = {}
-        self._checked: set[int] = set()
         self._last_flush = 0
-        self._identity = self._store_identity()
+        limits = PaneLimits.of(schema, settings.sample_size, settings.label_lateness)
+        identity = store_identity(settings, schema)
         self._slot = Slot(settings.state_dir / "join", settings.instance)
-        if self._limits.most_rows < settings.sample_size:
+        self._opener = PartitionOpener(settings, schema, limits, self._slot.path, identity)
+        if limits.most_rows < settings.sample_size:
             _log.warning(
                 "schema %s is wide: the sample of a pane, on which drift is judged, holds about %d records of the "
                 "%d of CHURNSTREAM_SAMPLE_SIZE, so that it fits into a Kafka message",
                 schema.name,
-                self._limits.most_rows,
+                limits.most_rows,
                 settings.sample_size,
             )
         self._transactions = Transactions(
@@ -296,12 +285,7 @@ class JoinWorker:
         committed = {
             (found.topic, found.partition): found for found in self._reader.consumer.committed(assigned, self._timeout)
         }
-        try:
-            panes_topic = stream_identity(self._settings, PANES)
-        except UserError as error:
-            # a broker that is away comes back; one that goes on failing is told of every request_timeout_ms
-            _log.warning("no partition can be joined yet: %s", error)
-            raise BatchAbortedError(str(error)) from error
+        panes_topic = self._opener.panes_topic()
         positions = []
         for partition in sorted({found.partition for found in assigned}):
             try:
@@ -311,77 +295,15 @@ class JoinWorker:
                     f"partition {partition} of {self._predictions} and {self._labels} went to different workers; "
                     f"both topics need the same number of partitions"
                 ) from None
-            part = self._parts[partition] = self._open(partition, *pair, panes_topic)
-            state = part.join.state
+            self._close_parts([partition])
+            opened = self._opener.open(partition, *pair, panes_topic)
+            self._parts[partition] = _Part(
+                opened.join, opened.catch_up, self._clock.now(), uncommitted=opened.uncommitted
+            )
+            state = opened.join.state
             positions.append(TopicPartition(self._predictions, partition, state.predictions.offset))
             positions.append(TopicPartition(self._labels, partition, state.labels.offset))
         return positions
-
-    def _open(self, partition: int, predictions: TopicPartition, labels: TopicPartition, panes_topic: str) -> _Part:
-        self._close_parts([partition])
-        # a file whose partition went to another worker and came back is the one that was checked before
-        identity, trusted = f"{self._identity} {partition}", partition in self._checked
-        store = JoinStore(self._slot.path / f"{partition}.sqlite", identity, trusted=trusted)
-        self._checked.add(partition)
-        try:
-            state = store.state()
-            published = max(predictions.offset, 0), max(labels.offset, 0)
-            origins = _origin(predictions), _origin(labels)
-            if predictions.offset < 0 and labels.offset < 0:
-                last = self._recovered(partition, state)
-                published = last[0].offset, last[1].offset
-                origins = TopicProgress(forgotten=last[0].forgotten), TopicProgress()
-            if state.predictions.offset > published[0] or state.labels.offset > published[1]:
-                _log.warning("partition %d: the store is ahead of Kafka; it is rebuilt from the log", partition)
-                store.reset()
-            join = PartitionJoin(partition, store, self._rules, self._schema, self._limits)
-            if join.state.predictions.offset == 0 and join.state.labels.offset == 0:
-                join.begin_at(*origins)
-            if join.publish_on(panes_topic):
-                _log.warning("partition %d: topic %s is new; every pane is published again", partition, self._panes)
-        except BaseException:
-            store.close()
-            raise
-        absorbed = join.state.predictions.offset, join.state.labels.offset
-        uncommitted = predictions.offset < 0 and labels.offset < 0 and published != (0, 0)
-        return _Part(join, CatchUp(absorbed, published), self._clock.now(), uncommitted=uncommitted)
-
-    def _recovered(self, partition: int, absorbed: PartitionState) -> tuple[TopicProgress, TopicProgress]:
-        """Up to where everything was published, for a group whose offsets Kafka has forgotten.
-
-        Raises:
-            BatchAbortedError: the broker does not answer.
-            UserError: it cannot be known.
-        """
-        try:
-            progress = joined_until(self._settings, partition, self._timeout)
-        except UserError as error:
-            raise BatchAbortedError(str(error)) from error
-        predictions, labels = absorbed.predictions.offset, absorbed.labels.offset
-        if progress is not None and progress.next_prediction is not None and progress.next_label is not None:
-            predictions, labels = max(predictions, progress.next_prediction), max(labels, progress.next_label)
-        elif progress is not None and (predictions, labels) == (0, 0):
-            raise UserError(
-                f"Kafka has forgotten the offsets of group {self._settings.topic(GROUP)}, and what was published of "
-                f"partition {partition} does not tell how far it came; put its store back into {self._slot.path}, set "
-                f"the offsets with kafka-consumer-groups, or begin anew with `churnstream reset`"
-            )
-        if (predictions, labels) != (0, 0):
-            _log.warning(
-                "Kafka has forgotten the committed offsets of partition %d; going on at %d of predictions and %d of "
-                "labels, after what was published last",
-                partition,
-                predictions,
-                labels,
-            )
-        forgotten = progress.forgotten if progress is not None else None
-        return TopicProgress(predictions, forgotten=forgotten), TopicProgress(labels)
-
-    def _store_identity(self) -> str:
-        """What a store belongs to: another stream, other topics, another schema or pane length make another state."""
-        stream = stream_identity(self._settings, PREDICTIONS, LABELS)
-        rules = msgspec.json.encode(self._rules).decode()
-        return f"{stream} {self._predictions} {self._schema.fingerprint} {rules}"
 
     def _revoked(self, partitions: list[TopicPartition]) -> None:
         self._close_parts({found.partition for found in partitions})
@@ -392,9 +314,3 @@ class JoinWorker:
             part = self._parts.pop(partition, None)
             if part is not None:
                 part.join.close()
-
-
-def _origin(committed: TopicPartition) -> TopicProgress:
-    if committed.offset < 0 or not committed.metadata:
-        return TopicProgress()
-    return msgspec.json.decode(committed.metadata, type=TopicProgress)

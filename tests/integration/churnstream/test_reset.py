@@ -15,7 +15,7 @@ from contract.kafka.provision import ensure_topics
 from contract.kafka.stream_identity import stream_identity
 from contract.settings import Settings
 from contract.topics import GROUPS, LABELS, PREDICTIONS, topic_specs
-from monitor.join.worker import GROUP as JOIN
+from monitor.join.opening import GROUP as JOIN
 from monitor.slot import Slot
 from monitor.timeline.faust_app import GROUP as TIMELINE
 from scorer.stream.worker import GROUP as SCORER

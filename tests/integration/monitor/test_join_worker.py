@@ -14,7 +14,8 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from contract.testing import ManualClock
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
-from monitor.join.worker import GROUP, JoinWorker
+from monitor.join.opening import GROUP
+from monitor.join.worker import JoinWorker
 from tests.support.kafka.topics import (
     committed,
     delete_topics,
