@@ -119,8 +119,10 @@ def test_a_reader_that_goes_is_no_traceback() -> None:
 def test_ctrl_c_while_a_command_is_imported_is_no_traceback(tmp_path: Path) -> None:
     # a module that takes long to import, in the place of one that does
     (tmp_path / "typer.py").write_text("import sys, time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    # a test run in the background is started deaf to Ctrl-C, and hands that down
+    hearing = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     process = subprocess.Popen(
-        [sys.executable, "-c", "from churnstream.start import main; main()"],
+        [sys.executable, "-c", f"{hearing}; from churnstream.start import main; main()"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
