@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import faust
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -29,7 +30,9 @@ async def run_timeline(
     heartbeat: Heartbeat,
     is_stuck: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Run the application until ``stop`` is set, then let it commit and go. While it is stuck it has no heartbeat.
+    """Run the application until ``stop`` is set, then let it commit and go.
+
+    It has no heartbeat before it has taken up what is on the topics, and while it is stuck.
 
     Raises:
         UserError: the broker cannot be reached, or one of the timeline's topics was deleted or made anew.
@@ -39,8 +42,8 @@ async def run_timeline(
     failure: BaseException | None = None
     try:
         await asyncio.to_thread(watch.look)
-        await app.start()
-        await app.wait(_until(stop, heartbeat, is_stuck, watch))
+        at_work = asyncio.Event()
+        await _run(app, at_work, _until(stop, heartbeat, lambda: is_stuck() or not at_work.is_set(), watch))
     except (UserError, KafkaError) as error:
         failure = error
     finally:
@@ -54,6 +57,27 @@ async def run_timeline(
         raise UserError(f"the monitor cannot go on at this Kafka ({failure}); check the KAFKA_… settings")
     if failure is not None:
         raise failure
+
+
+async def _run(app: faust.App, at_work: asyncio.Event, until: Coroutine[Any, Any, None]) -> None:
+    """Start the application and let it work ``until`` its end has come; ``at_work`` when its topics are taken up."""
+    ending = asyncio.create_task(until)
+    starting = asyncio.create_task(app.start())
+    try:
+        await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if not ending.done():
+            await starting
+            at_work.set()
+            await app.wait(ending)
+        else:
+            ending.result()
+    finally:
+        ending.cancel()
+        if not starting.done():
+            # it waits for something that may not come; an application that stops gives that up
+            with contextlib.suppress(asyncio.CancelledError):
+                await app.stop()
+            await asyncio.wait({starting})
 
 
 class TopicWatch:
