@@ -3,6 +3,7 @@
 from itertools import islice
 from pathlib import Path
 
+import psutil
 import pytest
 
 from contract.messages import encode
@@ -23,6 +24,8 @@ from tests.support.sizes import size
 SCHEMA = load_schema("bank_churn")
 MESSAGES = size(ci=10_000, full=1_000_000)
 BATCH = 1_000
+MOST_GROWTH = 200_000_000
+"""Bytes of memory, once a tenth of the messages has gone; the test itself remembers each dead letter."""
 RULES = JoinRules(slide=DAY, out_of_orderness=3_600_000, lateness=60 * DAY)
 
 
@@ -36,6 +39,7 @@ def test_each_message_is_an_outcome_state_or_a_dead_letter_with_its_reason(tmp_p
     reasons: dict[str, dict[int, Reason]] = {PREDICTIONS: {}, LABELS: {}}
     ends = {PREDICTIONS: 0, LABELS: 0}
     outcomes = 0
+    process, before = psutil.Process(), 0
     for first in range(0, MESSAGES // 2, BATCH):
         read: list[list[Incoming]] = []
         for topic, stream, take in zip(reasons, streams, (reader.prediction, reader.label), strict=True):
@@ -51,6 +55,8 @@ def test_each_message_is_an_outcome_state_or_a_dead_letter_with_its_reason(tmp_p
         for letter in effects.dead_letters:
             assert letter.offset not in reasons[letter.topic], "one message became two dead letters"
             reasons[letter.topic][letter.offset] = letter.rejection.reason
+        before = before or (process.memory_info().rss if first >= MESSAGES // 20 else 0)
+    assert process.memory_info().rss - before < MOST_GROWTH
     panes = list(join.dirty_panes())
     assert max(len(encode(pane)) for pane in panes) <= MAX_PANE_BYTES
     counted = sum(pane.summary.records for pane in panes)
