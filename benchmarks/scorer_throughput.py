@@ -143,8 +143,12 @@ def _worker(settings: Settings, schema: Schema, model: Model, records: int) -> f
     """The product's own worker, from its first batch to its last commit."""
     marks: list[float] = []
     fresh = settings.model_copy(update={"instance": uuid.uuid4().hex})
-    # a group of its own reads the topic from the beginning again
-    worker = ScorerWorker(fresh, schema, lambda: [model], group=f"bench-{uuid.uuid4().hex}", checkpoint=_mark(marks))
+    # a group of its own reads the topic again; without an offset it would go on after the predictions that are there
+    group = f"bench-{uuid.uuid4().hex}"
+    consumer = committed_consumer(settings, group)
+    consumer.commit(offsets=[TopicPartition(settings.topic(CUSTOMERS), 0, 0)], asynchronous=False)
+    consumer.close()
+    worker = ScorerWorker(fresh, schema, lambda: [model], group=group, checkpoint=_mark(marks))
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()

@@ -25,6 +25,7 @@ class _PaneHead(msgspec.Struct):
     """Of a pane, what is looked at here."""
 
     model: ModelRef
+    start: int
     summary: _PaneSummary
 
 
@@ -33,7 +34,8 @@ class Snapshot:
     """The stream as it stands. ``records`` and ``labels`` are on their topics, ``scored`` and ``joined`` done with.
 
     ``ended``: the join has met the end of the stream in every partition. ``panes`` are the champion's records in each
-    pane, every record counted once however often it was sent.
+    pane, every record counted once however often it was sent; ``newest`` is the start of its last pane (event time in
+    ms).
     """
 
     records: int = 0
@@ -43,6 +45,7 @@ class Snapshot:
     dead_records: int = 0
     dead_labels: int = 0
     ended: bool = False
+    newest: int | None = None
     panes: dict[bytes, int] = field(default_factory=dict)
     windows: dict[str, Window] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
@@ -83,8 +86,19 @@ class Snapshot:
 
     @property
     def complete(self) -> bool:
-        """Whether the stream has ended, and everything on it has been scored, joined and measured in final windows."""
-        return self.ended and self.lag == 0 and 0 < self.distinct == self.measured
+        """Whether the stream has ended, and everything on it has been scored, joined and measured in final windows.
+
+        Windows come in order of their ends, so the one that begins with the newest pane is the last.
+        """
+        measured = 0 < self.distinct == self.measured
+        return self.ended and self.lag == 0 and measured and self._last_is_final
+
+    @property
+    def _last_is_final(self) -> bool:
+        return any(
+            window.start == self.newest and window.status == "final" and window.model.role == "champion"
+            for window in self.windows.values()
+        )
 
 
 class StreamWatch:
@@ -170,3 +184,4 @@ class StreamWatch:
         pane = self._decode_pane(value)
         if pane.model.role == "champion":
             self.snapshot.panes[key] = pane.summary.records
+            self.snapshot.newest = max(pane.start, self.snapshot.newest or 0)

@@ -139,7 +139,7 @@ def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
             return sum(w.records for w in windows if w.status == "final" and w.start % (w.end - w.start) == 0)
 
         eventually(lambda: finals() == 2_000, timeout=120, interval=0.5)
-    assert MlflowClient(env["MLFLOW_TRACKING_URI"]).get_experiment_by_name("churn monitor") is not None
+    assert MlflowClient(env["MLFLOW_TRACKING_URI"]).get_experiment_by_name(settings.experiment) is not None
 
 
 @pytest.mark.timeout(180)
