@@ -161,7 +161,9 @@ class LocalKafka:
             self._guard = None
         state = self._read_state()
         if state and state.pid is not None:
-            self._write_state(_State(state.port))
+            # a process that is gone is known by its number and its start, so a full disk keeps nobody from stopping
+            with contextlib.suppress(OSError):
+                self._write_state(_State(state.port))
 
     def __enter__(self) -> Self:
         self.start()

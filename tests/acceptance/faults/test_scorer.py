@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from churnstream.local_kafka.broker import LocalKafka
+from churnstream.local_kafka.broker import FREE_BYTES_TO_START, LocalKafka
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
@@ -20,8 +20,10 @@ from scorer.testing import LogisticModel
 from tests.support.kafka.proxy import END_TXN, Loss, lossy_network
 from tests.support.kafka.topics import committed, group_lag, headers, send, shortest_session_timeout, stream_settings
 from tests.support.messages import customer, encode, key
+from tests.support.polling import eventually
 from tests.support.service.bad_input import BAD_RECORDS, NOW
 from tests.support.sizes import size
+from tests.support.small_disk import fill_disk, small_disk
 from tests.support.worker_process import InjectedFault, Workers, worker_processes
 
 SCHEMA = load_schema("bank_churn")
@@ -135,6 +137,26 @@ def test_the_scorer_outlives_the_death_of_the_broker(own_broker: LocalKafka, top
         wait_until_scored(workers, settings)
         worker.finish()
     check_scored_once(settings, 2_000)
+
+
+def test_the_scorer_goes_on_when_the_broker_s_full_disk_has_room_again(topic_prefix: str, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", FREE_BYTES_TO_START + 100_000_000) as disk, LocalKafka(disk / "kafka") as broker:
+        settings = stream_settings(broker.bootstrap_servers, topic_prefix, tmp_path, **SMALL)
+        send_customers(settings, 0, 1_000)
+        with worker_processes(tmp_path) as workers:
+            worker = workers.start("score", settings, InjectedFault("after-offsets", 3, signal.SIGSTOP))
+            worker.wait_until_stopped()
+            ballast = fill_disk(disk)
+            worker.send(signal.SIGCONT)
+            eventually(lambda: not broker.answers(), timeout=60, message="the broker ends on its full disk")
+            broker.kill()
+            ballast.unlink()
+            broker.start()
+            send_customers(settings, 1_000, 2_000)
+            wait_until_scored(workers, settings)
+            worker.finish()
+            assert "Traceback" not in worker.log
+        check_scored_once(settings, 2_000)
 
 
 @pytest.mark.parametrize("partitions", [2, 6])
