@@ -18,6 +18,7 @@ from contract.schema import load_schema
 from scorer.serving.failures import MOST_NAMED, not_scorable
 from scorer.testing import LogisticModel
 from tests.support.messages import customer, features
+from tests.support.polling import eventually
 from tests.support.service.alone import probabilities_of_age, service
 
 FEATURES = features_type(load_schema("bank_churn"))
@@ -122,6 +123,7 @@ def test_other_requests_are_answered_meanwhile_and_the_log_stays_short(caplog: p
         for thread in spoilers:
             thread.start()
         try:
+            eventually(lambda: statuses, timeout=60, message="a spoiled request has been answered")
             answers = [running.client.post("/predict", json=customer(i, Age=40)) for i in range(20)]
         finally:
             stop.set()
