@@ -327,10 +327,9 @@ class SinkThread:
         waiting = len(self._sink.spool)
         if isinstance(error, NoRoomError):
             _log.warning("%s; %d windows wait for MLflow on disk", error, waiting)
-            self._warned_of, self._next_warning = kind, time.monotonic() + _SECONDS_BETWEEN_WARNINGS
-            return
-        room = "; the monitor waits until there is room for more" if self.full else ""
-        _log.warning("MLflow takes no windows (%s); %d wait on disk%s", first_line(error), waiting, room)
+        else:
+            room = "; the monitor waits until there is room for more" if self.full else ""
+            _log.warning("MLflow takes no windows (%s); %d wait on disk%s", first_line(error), waiting, room)
         self._warned_of, self._next_warning = kind, time.monotonic() + _SECONDS_BETWEEN_WARNINGS
 
     def _finish(self) -> None:
