@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from contract.errors import ChurnstreamError, UserError
-    from contract.messages import Alert, Label, ModelRef, Outcome, Prediction, Window, prediction_type
+    from contract.messages import Label, ModelRef, Outcome, Prediction, prediction_type
     from contract.records import Record, record_type
     from contract.schema import Feature, FeatureKind, LabelColumn, Schema, load_schema
     from contract.settings import Settings, load_settings
+    from contract.windows import Alert, Window
 
 __all__ = [
     "Alert",
@@ -49,7 +50,8 @@ __version__ = version("churnstream")
 
 _HOMES = {
     "contract.errors": ("ChurnstreamError", "UserError"),
-    "contract.messages": ("Alert", "Label", "ModelRef", "Outcome", "Prediction", "Window", "prediction_type"),
+    "contract.messages": ("Label", "ModelRef", "Outcome", "Prediction", "prediction_type"),
+    "contract.windows": ("Alert", "Window"),
     "contract.records": ("Record", "record_type"),
     "contract.schema": ("Feature", "FeatureKind", "LabelColumn", "Schema", "load_schema"),
     "contract.settings": ("Settings", "load_settings"),

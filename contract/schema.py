@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from contract.bounds import LARGEST_INTEGER, LARGEST_NUMBER, LONGEST_CATEGORY, LONGEST_NAME, MOST_COLUMNS, MOST_FEATURES
+from contract.durations import parse_duration
 from contract.errors import UserError
 
 
@@ -72,11 +73,22 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
 
 
 class LabelColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The table's label column and the values that mean 1 (churned) and 0."""
+    """The table's label column and the values that mean 1 (churned) and 0.
+
+    ``absent`` says what it means when no label comes: nothing is known, or, where 0 is told by silence, 0. Then
+    ``horizon`` is the time from a record after which silence counts, such as ``30d``.
+    """
 
     column: str
     positive: int | str = 1
     negative: int | str = 0
+    absent: Literal["unknown", "negative"] = "unknown"
+    horizon: str | None = None
+
+    @property
+    def horizon_ms(self) -> int | None:
+        """ms of event time after which silence counts as 0; None where it never does."""
+        return None if self.horizon is None else parse_duration(self.horizon)
 
 
 class _SchemaFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -121,13 +133,13 @@ class Schema:
     def fingerprint(self) -> str:
         """First 16 hex digits of the SHA-256 of the schema's canonical JSON: equal iff the schemas are.
 
-        What a table calls a feature's column is left out: it changes neither messages nor models.
+        What a table calls a feature's column and what silence means is left out: neither changes messages or models.
         """
         parts = (
             self.name,
             self.version,
             self.id_column,
-            self.label,
+            {"column": self.label.column, "positive": self.label.positive, "negative": self.label.negative},
             self.private,
             self.ignored,
             [_without_column(feature) for feature in self.features],
@@ -184,6 +196,7 @@ def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
         raise UserError(
             f"schema {origin}: label positive and negative are both {file.label.positive!r}; tell them apart"
         )
+    _refuse_horizon(file.label, origin)
     return Schema(file.name, file.version, file.id, file.label, file.private, file.ignored, features)
 
 
@@ -244,6 +257,25 @@ def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Fe
     _refuse_range(feature.kind, minimum, maximum, where)
     on_violation = feature.on_violation or file.on_violation
     return msgspec.structs.replace(feature, name=name, minimum=minimum, maximum=maximum, on_violation=on_violation)
+
+
+def _refuse_horizon(label: LabelColumn, origin: str) -> None:
+    where = f"schema {origin}, label"
+    if label.absent == "negative" and label.horizon is None:
+        raise UserError(
+            f'{where}: absent = "negative" needs a horizon, the time after which silence counts as {label.negative!r}; '
+            f'say for example horizon = "30d"'
+        )
+    if label.absent == "unknown" and label.horizon is not None:
+        raise UserError(f'{where}: a horizon means something with absent = "negative" only; add that, or remove it')
+    if label.horizon is None:
+        return
+    try:
+        horizon = parse_duration(label.horizon)
+    except ValueError as error:
+        raise UserError(f"{where}, horizon: {error}") from None
+    if horizon <= 0:
+        raise UserError(f"{where}: horizon {label.horizon!r} must be longer than nothing; say for example 30d")
 
 
 def _refuse_range(kind: FeatureKind, minimum: float | None, maximum: float | None, where: str) -> None:

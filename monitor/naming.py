@@ -4,7 +4,8 @@ import hashlib
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from contract.messages import Drift, ModelRef
+from contract.messages import ModelRef
+from contract.windows import Drift
 
 _MOST_IN_FILE = 120
 

@@ -16,7 +16,7 @@ from heapq import merge as merge_sorted
 from itertools import islice, takewhile
 from typing import TypeVar, cast
 
-from contract.messages import (
+from contract.panes import (
     FEATURE_UNIT,
     SCORE_BINS,
     UNIT,

@@ -1,6 +1,7 @@
 """Where closed windows go besides Kafka: the spool for MLflow, and the report process."""
 
-from contract.messages import Summary, Window
+from contract.panes import Summary
+from contract.windows import Window
 from monitor.mlflow_sink.sink import SinkThread
 from monitor.reports.files import ReportChoice
 from monitor.reports.process import ReportProcess

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from churnstream.live.watch import Snapshot
-from contract.messages import Window
+from contract.windows import Window
 
 _SHOWN = 12
 

@@ -8,9 +8,11 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from contract.kafka.clients import client_config
 from contract.kafka.dead_letters import ORIGIN_TOPIC
-from contract.messages import Alert, JoinProgress, ModelRef, Window
+from contract.messages import ModelRef
+from contract.panes import JoinProgress
 from contract.settings import Settings
 from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, PANES, WINDOWS
+from contract.windows import Alert, Window
 
 _TIMEOUT = 10.0
 _REFRESH_SECONDS = 1.0

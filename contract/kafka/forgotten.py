@@ -9,7 +9,8 @@ from confluent_kafka import Message
 
 from contract.kafka.dead_letters import ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC
 from contract.kafka.peeking import peeking
-from contract.messages import JoinProgress, PaneMessage, RecordPosition
+from contract.messages import RecordPosition
+from contract.panes import JoinProgress, PaneMessage
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PANES, PREDICTIONS
 

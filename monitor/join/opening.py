@@ -46,18 +46,29 @@ def store_identity(settings: Settings, schema: Schema) -> str:
         UserError: the broker does not answer.
     """
     stream = stream_identity(settings, PREDICTIONS, LABELS)
-    rules = msgspec.json.encode(join_rules(settings)).decode()
+    rules = msgspec.json.encode(join_rules(settings, schema)).decode()
     return f"{stream} {settings.topic(PREDICTIONS)} {schema.fingerprint} {rules}"
 
 
-def join_rules(settings: Settings) -> JoinRules:
-    """The rules that a stream's settings make."""
+def join_rules(settings: Settings, schema: Schema) -> JoinRules:
+    """The rules that a stream's settings and schema make.
+
+    Raises:
+        UserError: silence would count before labels are still taken.
+    """
+    horizon = schema.label.horizon_ms
+    if horizon is not None and horizon > settings.label_lateness:
+        raise UserError(
+            f"schema {schema.name}: the label's horizon {schema.label.horizon!r} is longer than labels are taken "
+            f"(CHURNSTREAM_LABEL_LATENESS); raise that, or shorten the horizon"
+        )
     return JoinRules(
         settings.slide,
         settings.out_of_orderness,
         settings.label_lateness,
         settings.label_tolerance,
         settings.partitions,
+        horizon,
     )
 
 
@@ -70,7 +81,7 @@ class PartitionOpener:
         self._limits = limits
         self._folder = folder
         self._identity = identity
-        self._rules = join_rules(settings)
+        self._rules = join_rules(settings, schema)
         self._timeout = settings.request_timeout_ms / 1_000
         self._checked: set[int] = set()
 

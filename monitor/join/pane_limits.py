@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from contract.errors import UserError
-from contract.messages import SCORE_BINS
+from contract.panes import SCORE_BINS
 from contract.schema import Feature, Schema
 from contract.topics import MAX_MESSAGE_BYTES
 from monitor.panes import HOUR, LONGEST_TEXT, MOST_UNLISTED, short_text

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from contract.kafka.partitioner import belongs_to
-from contract.messages import JoinProgress, Label, Pane, Prediction
+from contract.messages import Label, Prediction
+from contract.panes import JoinProgress, Pane
 from contract.rejection import Reason, RejectionError
 from contract.schema import Schema
 from contract.topics import LABELS, PREDICTIONS
@@ -167,10 +168,10 @@ class PartitionJoin:
             elif not self._is_forgotten(panes.pane_start(content.event_time, self._rules.slide)):
                 self._keep_prediction(message.offset, content, found, changed, effects)
             self._see_key(content.customer_id)
-            progress.advance(message.offset, content.event_time)
+            progress.advance(message.offset, content.event_time, self._rules)
         elif isinstance(content, RejectionError):
             effects.dead_letters.append(dead_letter(PREDICTIONS, message, content))
-            progress.advance(message.offset, None)
+            progress.advance(message.offset, None, self._rules)
 
     def _keep_prediction(
         self, offset: int, content: Prediction, found: KeptMessages, changed: "Changes", effects: Effects
@@ -190,6 +191,7 @@ class PartitionJoin:
             features=msgspec.structs.astuple(content.features),
             offset=offset,
             latest=self.state.predictions.latest,
+            recent=self.state.predictions.recent,
             epoch=self.state.predictions.epoch,
         )
         siblings.append(kept)
@@ -214,10 +216,10 @@ class PartitionJoin:
                 self._keep_label(message, content, found, changed, effects)
             else:
                 effects.dead_letters.append(dead_letter(LABELS, message, refusal))
-            progress.advance(message.offset, content.event_time)
+            progress.advance(message.offset, content.event_time, self._rules)
         elif isinstance(content, RejectionError):
             effects.dead_letters.append(dead_letter(LABELS, message, content))
-            progress.advance(message.offset, None)
+            progress.advance(message.offset, None, self._rules)
 
     def _keep_label(
         self, message: Incoming, content: Label, found: KeptMessages, changed: "Changes", effects: Effects
@@ -230,6 +232,7 @@ class PartitionJoin:
             label=content.label,
             offset=message.offset,
             latest=self.state.labels.latest,
+            recent=self.state.labels.recent,
             epoch=self.state.labels.epoch,
             raw=message.value or b"",
         )
@@ -360,6 +363,7 @@ def _origin(oldest: KeptPrediction | KeptLabel | None, progress: TopicProgress) 
         forgotten=progress.forgotten,
         obeying=progress.obeying,
         foreign=progress.foreign,
+        recent=oldest.recent,
     )
 
 

@@ -5,7 +5,7 @@ how the two topics interleave. So a worker that reads them again after a crash, 
 state, and one that is asked what it has published can tell from offsets alone.
 
 With ``lateness`` the allowed time from a record to its label, ``tolerance`` how far a label's time may be rounded down,
-and a topic's watermark the largest event time before a message less the out-of-orderness:
+and a topic's watermark what several of its messages have reached (``TopicProgress.latest``) less the out-of-orderness:
 
 - a label joins a prediction iff ``-tolerance <= label_time - event_time <= lateness`` and it was not sent before an end
   of the stream that the prediction came after (``epoch`` counts these ends);
@@ -33,6 +33,10 @@ import msgspec
 from contract.messages import Label, ModelRef, Prediction
 from contract.rejection import Reason, RejectionError
 
+CONFIRMATIONS = 6
+"""Messages that must have reached an event time, of the last eleven, before the watermark follows. Up to five wrong
+clocks among any eleven messages of a partition move nothing, and a jump of the whole stream counts from its sixth
+message on."""
 _ENOUGH_KEYS = 20
 
 
@@ -40,7 +44,8 @@ class JoinRules(msgspec.Struct, frozen=True):
     """Durations in ms of event time, and the number of ``partitions`` of both topics.
 
     A pane's length, out-of-orderness, the longest time from record to label, and how long before it a label may be
-    dated.
+    dated. ``horizon``: the time from a record after which silence counts as 0; None where it never does.
+    ``confirmations``: how many of the last messages must have reached a time before the watermark follows.
     """
 
     slide: int
@@ -48,11 +53,15 @@ class JoinRules(msgspec.Struct, frozen=True):
     lateness: int
     tolerance: int = 0
     partitions: int = 1
+    horizon: int | None = None
+    confirmations: int = CONFIRMATIONS
 
 
 class TopicProgress(msgspec.Struct):
-    """What one topic of a partition has shown: next offset, largest event time, ends of the stream.
+    """What one topic of a partition has shown: next offset, event time, ends of the stream.
 
+    ``recent``: event times of its last messages, at most ``2 * confirmations - 1``. ``latest``: the largest event time
+    that ``confirmations`` of them have reached at any moment; None before there are so many messages.
     ``ended``: the last message was such an end. ``forgotten`` (of ``predictions``): panes that end before this event
     time have been forgotten, so that a state that is rebuilt from a later origin does not begin them anew.
     ``obeying`` (of ``predictions``): those whose key belongs in this partition by Kafka's own partitioner, up to the
@@ -66,17 +75,24 @@ class TopicProgress(msgspec.Struct):
     forgotten: int | None = None
     obeying: int = 0
     foreign: bool = False
+    recent: tuple[int, ...] = ()
 
     def watermark(self, rules: JoinRules) -> int | None:
         """No message earlier than this is expected; None before the first one."""
         return None if self.latest is None else self.latest - rules.out_of_orderness
 
-    def advance(self, offset: int, event_time: int | None) -> None:
+    def advance(self, offset: int, event_time: int | None, rules: JoinRules) -> None:
         """Count a message in; ``event_time`` is None for one that could not be read."""
         self.offset = offset + 1
         self.ended = False
-        if event_time is not None and (self.latest is None or event_time > self.latest):
-            self.latest = event_time
+        if event_time is None:
+            return
+        confirmations = rules.confirmations
+        self.recent = (*self.recent, event_time)[1 - 2 * confirmations :]
+        if len(self.recent) >= confirmations:
+            confirmed = sorted(self.recent)[-confirmations]
+            if self.latest is None or confirmed > self.latest:
+                self.latest = confirmed
 
     def see_key(self, belongs_here: bool) -> None:
         """Count in where the partitioner of Kafka sends a prediction's key."""
@@ -105,8 +121,8 @@ class PredictionKey(NamedTuple):
 class KeptPrediction(msgspec.Struct):
     """A prediction that may still get a label, or another one.
 
-    ``latest`` and ``epoch`` are those of ``predictions`` before it. ``label``, ``label_time`` and ``revision`` are what
-    has been counted for it so far (revision 0: none).
+    ``latest``, ``recent`` and ``epoch`` are those of ``predictions`` before it. ``label``, ``label_time`` and
+    ``revision`` are what has been counted for it so far (revision 0: none).
     """
 
     record_id: str
@@ -123,6 +139,7 @@ class KeptPrediction(msgspec.Struct):
     label: int | None = None
     label_time: int | None = None
     revision: int = 0
+    recent: tuple[int, ...] = ()
 
     @property
     def key(self) -> PredictionKey:
@@ -130,7 +147,7 @@ class KeptPrediction(msgspec.Struct):
 
 
 class KeptLabel(msgspec.Struct):
-    """A label that may still join a prediction. ``latest`` and ``epoch`` are those of ``labels`` before it.
+    """A label that may still join a prediction. ``latest``, ``recent`` and ``epoch`` are those of ``labels`` before it.
 
     ``raw`` is the message's value, unchanged, for the dead letter that it becomes unless ``joined`` a prediction.
     """
@@ -144,6 +161,7 @@ class KeptLabel(msgspec.Struct):
     epoch: int
     raw: bytes
     joined: bool = False
+    recent: tuple[int, ...] = ()
 
 
 class Joined(NamedTuple):

@@ -17,7 +17,8 @@ import msgspec
 
 from contract.errors import ChurnstreamError, UserError
 from contract.kafka.transactions import BatchAbortedError
-from contract.messages import ModelRef, SampleRow, Summary
+from contract.messages import ModelRef
+from contract.panes import SampleRow, Summary
 from contract.worker.room import NoRoomError, has_room, is_no_room
 from monitor.join.pane_limits import PaneLimits
 from monitor.join.rules import KeptLabel, KeptPrediction, TopicProgress

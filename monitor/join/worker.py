@@ -22,7 +22,8 @@ from contract.kafka.clients import committed_consumer, transactional_id, transac
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.dead_letters import produce_dead_letter
 from contract.kafka.transactions import Checkpoint, Transactions, no_checkpoint, produce_all
-from contract.messages import JoinProgress, encode
+from contract.messages import encode
+from contract.panes import JoinProgress
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from contract.messages import Window
+from contract.windows import Window
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
 from monitor.mlflow_sink.points import Values

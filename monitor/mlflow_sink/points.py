@@ -7,7 +7,7 @@ An undefined metric (None, NaN, infinite) is left out; the counts beside it say 
 import math
 from typing import Literal
 
-from contract.messages import Estimate, Estimated, Performance, Window
+from contract.windows import Estimate, Estimated, Performance, Window
 from monitor.mlflow_sink.metric_names import drift_name, missing_name, violations_name
 
 RunKind = Literal["realised", "provisional", "estimated", "inputs"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from contract.durations import format_duration
 from contract.errors import UserError
-from contract.messages import ModelRef, Window
+from contract.messages import ModelRef
 from contract.models.experiments import (
     STREAM_TAG,
     check_stream,
@@ -19,6 +19,7 @@ from contract.models.experiments import (
     stream_tag,
 )
 from contract.settings import Settings
+from contract.windows import Window
 from monitor.mlflow_sink.points import RunKind
 from monitor.naming import version_title
 

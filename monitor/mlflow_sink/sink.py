@@ -18,10 +18,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from contract.errors import UserError
-from contract.messages import ModelRef, Window
+from contract.messages import ModelRef
 from contract.models.experiments import check_stream
 from contract.models.mlflow_access import mlflow_client
 from contract.settings import Settings
+from contract.windows import Window
 from contract.worker.clock import Clock
 from contract.worker.room import NoRoomError
 from monitor.mlflow_sink.logged import Logged, LoggedStore, addition

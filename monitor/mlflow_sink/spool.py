@@ -16,7 +16,8 @@ from pathlib import Path
 import msgspec
 
 from contract.errors import ChurnstreamError
-from contract.messages import Window, encode
+from contract.messages import encode
+from contract.windows import Window
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
 from monitor.files import UNFINISHED, write_durably

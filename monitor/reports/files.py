@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from contract.messages import ModelRef, Window, encode
+from contract.messages import ModelRef, encode
+from contract.windows import Window
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
 from monitor.files import write_durably

@@ -21,9 +21,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from contract.errors import ChurnstreamError
-from contract.messages import SampleRow, Window
 from contract.models.bundle import LABEL_COLUMN
+from contract.panes import SampleRow
 from contract.settings import Settings
+from contract.windows import Window
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
 from monitor.reports.files import WORKSPACE, ReportFolder

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from contract.errors import UserError
-from contract.messages import Drift, ModelRef, Summary
+from contract.messages import ModelRef
 from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
 from contract.models.mlflow_access import mlflow_client
+from contract.panes import Summary
 from contract.schema import Schema
 from contract.settings import Settings
+from contract.windows import Drift
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
 from monitor.naming import file_title

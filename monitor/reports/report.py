@@ -23,9 +23,9 @@ from evidently.sdk.models import ProjectModel
 from evidently.ui.workspace import Workspace
 
 from contract.errors import ChurnstreamError
-from contract.messages import FeatureDrift, Window
 from contract.models.bundle import SCORE_COLUMN
 from contract.schema import Schema
+from contract.windows import FeatureDrift, Window
 from monitor.naming import iso_time, model_title, verdict
 from monitor.reports.files import project_id, report_name, workspace_id
 from monitor.reports.shown import MAX_COLUMNS, as_shown, plain, rows_of, screen

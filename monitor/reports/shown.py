@@ -10,9 +10,9 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from contract.messages import FeatureDrift
 from contract.models.bundle import SCORE_COLUMN
 from contract.schema import Schema
+from contract.windows import FeatureDrift
 
 MAX_ROWS = 5_000
 """Most rows of either side in a report."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from contract.messages import Alert, Window
+from contract.windows import Alert, Window
 from monitor.naming import iso_time, model_title
 
 

@@ -21,9 +21,11 @@ from faust.tables.recovery import ServiceStopped
 
 from contract.errors import UserError
 from contract.kafka.rereading import NothingCameError
-from contract.messages import JoinProgress, ModelRef, Pane, Summary, Window, encode
+from contract.messages import ModelRef, encode
+from contract.panes import JoinProgress, Pane, Summary
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
+from contract.windows import Window
 from contract.worker.outage import Outage
 from contract.worker.room import NoRoomError
 from monitor.naming import iso_time, model_title
@@ -138,7 +140,7 @@ class Timeline:
             return
         self._state.position = offset + 1
         message = self._messages.read(value, offset)
-        if message is None:
+        if not isinstance(message, Pane | JoinProgress):
             return
         if isinstance(message, Pane):
             await self._prepare_model(message.model)

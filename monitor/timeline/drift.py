@@ -24,9 +24,10 @@ from scipy import stats
 
 from contract.arrays import Floats
 from contract.errors import UserError
-from contract.messages import Drift, FeatureDrift, SampleRow
+from contract.panes import SampleRow
 from contract.records import columns_frame
 from contract.schema import FeatureKind, Schema
+from contract.windows import Drift, FeatureDrift
 
 SCORE = "score"
 """The column of the model's probability, beside the schema's."""

@@ -15,7 +15,8 @@ import math
 import numpy as np
 
 from contract.arrays import Floats
-from contract.messages import SCORE_BINS, UNIT, Estimate, Estimated, Summary
+from contract.panes import SCORE_BINS, UNIT, Summary
+from contract.windows import Estimate, Estimated
 
 _Z95 = 1.959963984540054
 

@@ -7,7 +7,8 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from contract.confusion import Confusion, ratio
-from contract.messages import UNIT, Performance, SampleRow, ScoreBin, Summary
+from contract.panes import UNIT, SampleRow, ScoreBin, Summary
+from contract.windows import Performance
 
 
 def performance(summary: Summary) -> Performance:

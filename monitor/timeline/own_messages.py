@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from contract.messages import Pane, PaneMessage
+from contract.panes import Pane, PaneMessage
 
 Own = TypeVar("Own")
 _log = logging.getLogger("churnstream.timeline")

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from confluent_kafka import Message
 
 from contract.kafka.rereading import read_whole
-from contract.messages import Alert, JoinProgress, ModelRef, Pane, Window
+from contract.messages import ModelRef
+from contract.panes import JoinProgress, Pane
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
+from contract.windows import Alert, Window
 from monitor.timeline.own_messages import OwnMessages, PaneMessages
 from monitor.timeline.windows import WindowBook
 
@@ -98,7 +100,7 @@ class _StateReader:
             self._pane_keys.add(message.key)
             self._state.models.add(message.model)
             self._state.book.update(message)
-        elif message is not None:
+        elif isinstance(message, JoinProgress):
             # the newest alone: what compaction has removed must make no difference
             self._progress[message.partition] = message
 

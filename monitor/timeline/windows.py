@@ -13,7 +13,9 @@ from typing import NamedTuple
 import msgspec
 
 from contract.errors import UserError
-from contract.messages import Drift, JoinProgress, ModelRef, Pane, Performance, Status, Summary, Window
+from contract.messages import ModelRef
+from contract.panes import JoinProgress, Pane, Summary
+from contract.windows import Drift, Performance, Status, Window
 from monitor.panes import median_delay_hours, merge, missing, violations
 from monitor.timeline.estimate import estimate
 from monitor.timeline.metrics import performance

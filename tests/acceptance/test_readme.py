@@ -18,8 +18,8 @@ import pytest
 from mlflow import MlflowClient
 
 from churnstream.local_kafka.broker import free_port
-from contract.messages import Window
 from contract.topics import LABELS
+from contract.windows import Window
 from tests.support.kafka.topics import committed, stream_settings
 from tests.support.paths import ROOT
 from tests.support.polling import eventually

@@ -6,9 +6,9 @@ import pytest
 
 from churnstream.live.watch import StreamWatch
 from churnstream.processes.children import Children
-from contract.messages import Window
 from contract.settings import Settings
 from contract.topics import LABELS, PREDICTIONS
+from contract.windows import Window
 from producer.synthetic import write_csv
 from tests.support.kafka.topics import environment, stream_settings
 from tests.support.oracle import assert_windows_are_one_group_by, topic_frame

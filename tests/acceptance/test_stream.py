@@ -15,9 +15,10 @@ from sklearn import metrics
 
 from churnstream.live.watch import Snapshot, StreamWatch
 from churnstream.processes.children import Children
-from contract.messages import Outcome, Window
+from contract.messages import Outcome
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, LABELS, OUTCOMES, PREDICTIONS
+from contract.windows import Window
 from producer.synthetic import write_csv
 from tests.support.kafka.topics import TIMEOUT, committed, environment, stream_settings
 from tests.support.oracle import assert_windows_are_one_group_by, topic_frame

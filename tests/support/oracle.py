@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from contract.messages import Window
 from contract.settings import Settings
+from contract.windows import Window
 from tests.support.kafka.topics import committed
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from contract.messages import Drift, Estimate, Estimated, FeatureDrift, ModelRef, Performance, Window
+from contract.messages import ModelRef
+from contract.windows import Drift, Estimate, Estimated, FeatureDrift, Performance, Window
 from tests.support.messages import DAY, START
 
 MODEL = ModelRef("churn", 3)

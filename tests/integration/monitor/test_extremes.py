@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from contract.messages import Drift, SampleRow, Window
+from contract.panes import SampleRow
 from contract.records import LARGEST_INTEGER, LARGEST_NUMBER
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from contract.testing import ManualClock
+from contract.windows import Drift, Window
 from monitor.mlflow_sink.sink import MlflowSink
 from monitor.reports.process import ReportProcess
 from monitor.timeline.drift import judge, sample_frame

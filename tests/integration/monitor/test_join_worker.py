@@ -9,7 +9,7 @@ import pytest
 
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
-from contract.messages import JoinProgress, Pane, PaneMessage
+from contract.panes import JoinProgress, Pane, PaneMessage
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.testing import ManualClock

@@ -18,8 +18,8 @@ from mlflow.protos.databricks_pb2 import (
 )
 
 from contract.errors import UserError
-from contract.messages import Window
 from contract.settings import Settings, load_settings
+from contract.windows import Window
 from contract.worker.room import NoRoomError
 from monitor.mlflow_sink import sink as sink_module
 from monitor.mlflow_sink.sink import MlflowSink, SinkThread

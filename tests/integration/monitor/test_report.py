@@ -17,9 +17,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contract.messages import Drift, ModelRef, SampleRow, Window
+from contract.messages import ModelRef
+from contract.panes import SampleRow
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
+from contract.windows import Drift, Window
 from monitor.reports.process import ReportProcess
 from monitor.reports.shown import MAX_COLUMNS
 from monitor.timeline.drift import judge

@@ -12,7 +12,8 @@ from contract.errors import UserError
 from contract.kafka.clients import admin_client, transactional_id, transactional_producer
 from contract.kafka.provision import ensure_topics
 from contract.kafka.topic_format import write_format
-from contract.messages import PaneMessage, encode
+from contract.messages import encode
+from contract.panes import PaneMessage
 from contract.settings import Settings
 from contract.topics import ALERTS, FORMAT, PANES, WINDOWS
 from monitor.panes import merge

@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from contract.messages import ModelRef, Summary
+from contract.messages import ModelRef
+from contract.panes import Summary
 from monitor import panes
 from tests.support.join.log import SAMPLE_SIZE, PartitionLog
 from tests.support.join.oracle import Truth, group_by, summaries, truth

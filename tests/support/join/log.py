@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from contract.messages import JoinProgress, Label, ModelRef, Outcome, Pane, Prediction, RecordPosition, encode
+from contract.messages import Label, ModelRef, Outcome, Prediction, RecordPosition, encode
+from contract.panes import JoinProgress, Pane
 from contract.records import features_type
 from contract.rejection import Reason, RejectionError
 from contract.schema import Schema, parse_schema
@@ -20,7 +21,7 @@ from monitor.join.store import JoinStore, PaneId
 from tests.support.messages import START
 
 HOUR = 3_600_000
-RULES = JoinRules(slide=4 * HOUR, out_of_orderness=2 * HOUR, lateness=10 * HOUR)
+RULES = JoinRules(slide=4 * HOUR, out_of_orderness=2 * HOUR, lateness=10 * HOUR, confirmations=1)
 SAMPLE_SIZE = 3
 CHAMPION = ModelRef("churn", 1)
 CHALLENGER = ModelRef("churn", 2, "challenger")

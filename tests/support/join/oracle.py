@@ -7,7 +7,8 @@ from typing import NamedTuple
 import msgspec
 import pandas as pd
 
-from contract.messages import Label, ModelRef, Prediction, SampleRow, Summary
+from contract.messages import Label, ModelRef, Prediction
+from contract.panes import SampleRow, Summary
 from contract.rejection import Reason, RejectionError
 from monitor import panes
 from monitor.join.incoming import EndOfStream, Incoming

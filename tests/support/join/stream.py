@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 
 from contract.kafka.control import end_of_stream_message
-from contract.messages import Drift, JoinProgress, Outcome, Pane, PaneMessage, Summary, Window
+from contract.messages import Outcome
+from contract.panes import JoinProgress, Pane, PaneMessage, Summary
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
+from contract.windows import Drift, Window
 from monitor.panes import merge
 from monitor.timeline.windows import WindowBook, WindowSpec
 from scorer.stream.batch import BatchScorer, Raw
@@ -181,7 +183,7 @@ def _windows(settings: Settings, panes: list[Pane], progress: list[JoinProgress]
         sample_size=settings.sample_size,
         judge=lambda _model, _summary: Drift(judged=False, drifted=False, share=0.0),
     )
-    messages: list[PaneMessage] = [*panes, *progress]
+    messages: list[Pane | JoinProgress] = [*panes, *progress]
     for message in messages:
         book.update(message)
     return [due.window for due in book.due()]

@@ -4,9 +4,9 @@ import msgspec
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from contract.messages import Window
 from contract.settings import Settings
 from contract.testing import ManualClock
+from contract.windows import Window
 from monitor.mlflow_sink.sink import MlflowSink
 from tests.support.messages import DAY, START
 from tests.support.windows import performance

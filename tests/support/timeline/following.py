@@ -10,9 +10,11 @@ from pathlib import Path
 import msgspec
 
 from contract.kafka.stream_identity import stream_identity
-from contract.messages import Alert, Drift, ModelRef, Summary, Window
+from contract.messages import ModelRef
+from contract.panes import Summary
 from contract.settings import Settings
 from contract.topics import ALERTS, WINDOWS
+from contract.windows import Alert, Drift, Window
 from contract.worker.heartbeat import Heartbeat
 from monitor.timeline.app import Timeline
 from monitor.timeline.faust_app import create_app

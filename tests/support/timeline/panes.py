@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from contract.messages import JoinProgress, ModelRef, Pane, PaneMessage, SampleRow, encode
+from contract.messages import ModelRef, encode
+from contract.panes import JoinProgress, Pane, PaneMessage, SampleRow
 from contract.schema import Schema, parse_schema
 from contract.settings import Settings
 from contract.topics import PANES

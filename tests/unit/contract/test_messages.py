@@ -8,23 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from contract.messages import (
-    Alert,
-    FeatureDrift,
-    JoinProgress,
-    Label,
-    ModelRef,
-    Outcome,
-    Pane,
-    PaneMessage,
-    Prediction,
-    Summary,
-    Window,
-    encode,
-    prediction_type,
-)
+from contract.messages import Label, ModelRef, Outcome, Prediction, encode, prediction_type
+from contract.panes import JoinProgress, Pane, PaneMessage, Summary
 from contract.records import Record, record_type
 from contract.schema import load_schema
+from contract.windows import Alert, FeatureDrift, Window
 from tests.support.windows import drift, final, window
 
 SCHEMA = load_schema("bank_churn")

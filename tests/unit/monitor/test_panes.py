@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, confusion_matrix, log_loss
 
-from contract.messages import FEATURE_UNIT, UNIT, NumericSummary, SampleRow, Summary
+from contract.panes import FEATURE_UNIT, UNIT, NumericSummary, SampleRow, Summary
 from contract.schema import parse_schema
 from monitor import panes
 

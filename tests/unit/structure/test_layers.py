@@ -16,6 +16,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "schema settings",
         "records tables topics",
         "messages rejection",
+        "panes windows",
         "confusion kafka models",
         "worker",
         "testing",

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.bounds import LARGEST_INTEGER, LARGEST_NUMBER
-from contract.messages import FEATURE_UNIT, Drift, ModelRef, Pane, Prediction, encode, prediction_type
+from contract.messages import ModelRef, Prediction, encode, prediction_type
+from contract.panes import FEATURE_UNIT, Pane
 from contract.schema import parse_schema
+from contract.windows import Drift
 from monitor import panes
 from monitor.timeline.windows import WindowBook, WindowSpec
 from tests.support.join.log import RULES, LoggedWorker, PartitionLog

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from contract.bounds import LARGEST_NUMBER
 from contract.errors import UserError
-from contract.messages import CategorySummary, Pane, Prediction, RecordPosition, SampleRow, Summary, encode
+from contract.messages import Prediction, RecordPosition, encode
+from contract.panes import CategorySummary, Pane, SampleRow, Summary
 from contract.records import features_type
 from contract.schema import Schema, parse_schema
 from monitor import panes

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contract.rejection import Reason
 from monitor.join.rules import (
@@ -52,13 +54,13 @@ def at(hours: float, epoch: int = 0) -> TopicProgress:
 def test_progress_follows_offsets_and_the_largest_event_time() -> None:
     progress = TopicProgress()
     assert progress.watermark(RULES) is None
-    progress.advance(3, START)
-    progress.advance(5, START - HOUR)
-    progress.advance(6, None)
+    progress.advance(3, START, RULES)
+    progress.advance(5, START - HOUR, RULES)
+    progress.advance(6, None, RULES)
     assert (progress.offset, progress.latest, progress.watermark(RULES)) == (7, START, START - 2 * HOUR)
     progress.end(8)
     assert (progress.offset, progress.epoch, progress.ended, progress.latest) == (9, 1, True, START)
-    progress.advance(9, None)
+    progress.advance(9, None, RULES)
     assert (progress.epoch, progress.ended) == (1, False)
 
 
@@ -158,3 +160,37 @@ def test_nothing_accepted_concerns_what_was_forgotten() -> None:
     up = time_is_up_before(at(42), RULES)
     assert up is not None
     assert latest.event_time < up
+
+
+def latest_of(times: list[int], confirmations: int = 6) -> list[int | None]:
+    """What has been reached after each of the event times."""
+    rules = msgspec.structs.replace(RULES, confirmations=confirmations)
+    progress = TopicProgress()
+    found = []
+    for offset, time in enumerate(times):
+        progress.advance(offset, time, rules)
+        found.append(progress.latest)
+    return found
+
+
+def test_a_topic_has_reached_what_six_of_its_last_eleven_messages_have() -> None:
+    assert latest_of(list(range(8))) == [None] * 5 + [0, 1, 2]
+    assert latest_of([9] * 6 + [0] * 20)[-1] == 9, "it never goes back"
+
+
+@given(st.lists(st.lists(st.integers(0, 10**12), max_size=5), max_size=20))
+def test_five_wrong_clocks_among_any_eleven_messages_move_it_no_further_than_the_others_have_gone(
+    wrong: list[list[int]],
+) -> None:
+    good = iter(range(1_000, 10_000))
+    times: list[tuple[int, bool]] = [(next(good), True) for _ in range(11)]
+    for clocks in wrong:
+        times += [(time, False) for time in clocks] + [(next(good), True) for _ in range(11)]
+    furthest = 0
+    for (time, right), reached in zip(times, latest_of([time for time, _ in times]), strict=True):
+        furthest = max(furthest, time) if right else furthest
+        assert reached is None or reached <= furthest
+
+
+def test_a_jump_of_the_whole_stream_is_followed_from_its_sixth_message_on() -> None:
+    assert latest_of([0] * 20 + [1_000] * 6)[-2:] == [0, 1_000]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from contract.messages import FEATURE_UNIT, Expected, NumericSummary, Summary
+from contract.panes import FEATURE_UNIT, Expected, NumericSummary, Summary
 from monitor.join.pane_limits import PaneLimits
 from monitor.join.rules import KeptLabel, KeptPrediction, TopicProgress
 from monitor.join.store import Counters, JoinStore, KeptPane, PaneId, PartitionState

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from contract.messages import Drift, JoinProgress, Outcome, Window, encode
+from contract.messages import Outcome, encode
+from contract.panes import JoinProgress
 from contract.schema import load_schema
+from contract.windows import Drift, Window
 from monitor.join.incoming import IncomingReader
 from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin

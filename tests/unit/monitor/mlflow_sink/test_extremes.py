@@ -12,7 +12,7 @@ from mlflow.utils.validation import (
     _validate_metric,
 )
 
-from contract.messages import Drift, FeatureDrift, Performance, Window
+from contract.windows import Drift, FeatureDrift, Performance, Window
 from monitor.mlflow_sink.points import values_by_run
 from monitor.mlflow_sink.sink import _calls
 from tests.support.windows import window

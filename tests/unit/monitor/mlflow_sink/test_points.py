@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, _validate_metric_name
 
-from contract.messages import Drift, Estimated, Performance
+from contract.windows import Drift, Estimated, Performance
 from monitor.mlflow_sink.logged import addition
 from monitor.mlflow_sink.metric_names import MOST_CHARACTERS, drift_name, missing_name, violations_name
 from monitor.mlflow_sink.points import values_by_run

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.messages import Window
+from contract.windows import Window
 from monitor.mlflow_sink.spool import Spool, SpoolFullError
 from tests.support.windows import final, window
 

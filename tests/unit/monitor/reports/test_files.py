@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from contract.messages import Drift, ModelRef
+from contract.messages import ModelRef
+from contract.windows import Drift
 from monitor.reports.files import ReportChoice, ReportFolder, report_name, wants_report, workspace_id
 from tests.support.windows import drift, final, window
 

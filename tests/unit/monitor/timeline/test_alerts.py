@@ -1,6 +1,6 @@
 import pytest
 
-from contract.messages import Alert, Drift, Window
+from contract.windows import Alert, Drift, Window
 from monitor.timeline.alerts import alert_for
 from tests.support.windows import drift, final, window
 

@@ -9,8 +9,9 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from contract.errors import UserError
-from contract.messages import Drift, SampleRow
+from contract.panes import SampleRow
 from contract.schema import load_schema, parse_schema
+from contract.windows import Drift
 from monitor.timeline.drift import judge, sample_frame
 
 SCHEMA = load_schema("bank_churn")

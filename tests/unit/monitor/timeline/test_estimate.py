@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
-from contract.messages import Estimate
+from contract.windows import Estimate
 from monitor import panes
 from monitor.timeline.estimate import estimate
 from tests.support.sizes import size

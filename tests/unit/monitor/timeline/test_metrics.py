@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from contract.messages import SampleRow, Summary
+from contract.panes import SampleRow, Summary
 from contract.schema import parse_schema
 from monitor import panes
 from monitor.timeline.metrics import performance

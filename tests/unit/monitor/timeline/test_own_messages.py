@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from contract.messages import Alert, JoinProgress, ModelRef, Pane, Window, encode
+from contract.messages import ModelRef, encode
+from contract.panes import JoinProgress, Pane
+from contract.windows import Alert, Window
 from monitor.timeline.own_messages import OwnMessages, PaneMessages
 from tests.support.messages import DAY, START
 from tests.support.timeline.panes import numeric_schema, pane_of, progress, scored

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from contract.messages import Summary, Window
+from contract.panes import Summary
 from contract.settings import load_settings
+from contract.windows import Window
 from contract.worker.heartbeat import Heartbeat
 from contract.worker.room import NoRoomError
 from monitor.timeline import app as timeline_module

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.errors import UserError
-from contract.messages import Drift, JoinProgress, ModelRef, Pane, SampleRow, Summary, Window
+from contract.messages import ModelRef
+from contract.panes import JoinProgress, Pane, SampleRow, Summary
 from contract.schema import parse_schema
+from contract.windows import Drift, Window
 from monitor import panes
 from monitor.timeline.metrics import performance
 from monitor.timeline.windows import Due, Watermarks, WindowBook, WindowSpec, effective_watermark

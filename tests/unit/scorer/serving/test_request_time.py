@@ -69,7 +69,7 @@ def test_wall_time_still_bounds_what_the_stream_would_allow() -> None:
 @pytest.mark.parametrize("out_of_orderness", [0, HOUR, 2 * DAY])
 def test_no_record_or_label_that_is_taken_makes_the_newest_too_late(lateness: int, out_of_orderness: int) -> None:
     bounds = TimeBounds(load_settings(label_lateness=lateness, out_of_orderness=out_of_orderness))
-    rules = JoinRules(DAY, out_of_orderness, lateness)
+    rules = JoinRules(DAY, out_of_orderness, lateness, confirmations=1)
     furthest = {"record": 0, "label": 0}
     for kind, check in (("record", bounds.check_record), ("label", bounds.check_label)):
         for time in range(NEWEST, NEWEST + 70 * DAY, HOUR):
@@ -79,8 +79,8 @@ def test_no_record_or_label_that_is_taken_makes_the_newest_too_late(lateness: in
                 break
             furthest[kind] = time
     predictions, labels = TopicProgress(), TopicProgress()
-    predictions.advance(0, furthest["record"])
-    labels.advance(0, furthest["label"])
+    predictions.advance(0, furthest["record"], rules)
+    labels.advance(0, furthest["label"], rules)
     newest: Any = SimpleNamespace(event_time=NEWEST)
     assert refuse_prediction(newest, predictions, rules) is None
     assert refuse_label(newest, labels, rules) is None

@@ -1,0 +1,175 @@
+"""The messages on ``windows`` and ``alerts``: metrics, drift and what is to be told of it.
+
+All times are event time in milliseconds since the epoch, UTC.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from contract.messages import ModelRef
+
+CUMULATIVE = "cumulative"
+"""Last part of the keys of cumulative metrics on ``windows``, where a window's key has its start."""
+
+
+class Performance(msgspec.Struct, frozen=True, kw_only=True):
+    """Classification metrics over labelled predictions; one is None where it is undefined (e.g. one class only)."""
+
+    labelled: int
+    tn: int
+    fp: int
+    fn: int
+    tp: int
+    accuracy: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    roc_auc: float | None = None
+    brier: float | None = None
+    log_loss: float | None = None
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """An estimated metric with its interval: value, low, high."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Estimated(msgspec.Struct, frozen=True, kw_only=True):
+    """Label-free performance: expected confusion counts and metrics with intervals, over ``records`` predictions."""
+
+    records: int
+    tn: float
+    fp: float
+    fn: float
+    tp: float
+    accuracy: Estimate | None = None
+    precision: Estimate | None = None
+    recall: Estimate | None = None
+    f1: Estimate | None = None
+    roc_auc: Estimate | None = None
+    brier: Estimate | None = None
+
+
+class Nowcast(msgspec.Struct, frozen=True, kw_only=True):
+    """What a window's metrics will be when all of its labels are in, told from those that have come.
+
+    ``coverage_negative`` and ``coverage_positive`` are the shares of the labels of either class that have come, of
+    those expected; None where none is expected. ``silent`` names the classes of which none can have come yet, because
+    it is too early.
+    """
+
+    performance: Estimated
+    coverage_negative: float | None = None
+    coverage_positive: float | None = None
+    silent: tuple[Literal["negative", "positive"], ...] = ()
+
+
+class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """One column's drift against the reference.
+
+    ``distance`` in [0, 1] (Kolmogorov-Smirnov statistic, or total variation distance for categories), ``p_value`` raw,
+    ``p_adjusted`` after Holm's correction, ``drifted`` iff adjusted p < alpha and distance >= the smallest that counts.
+    """
+
+    test: Literal["ks", "chi2"]
+    distance: float
+    p_value: float
+    p_adjusted: float
+    drifted: bool
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """A window's verdict. ``judged`` is False below ``min_records``; then nothing is called drifted.
+
+    ``features`` maps each feature, and ``score`` for the model's output, to its drift; ``share`` is the share of the
+    features (not the score) that drifted.
+    """
+
+    judged: bool
+    drifted: bool
+    share: float
+    features: dict[str, FeatureDrift] = {}
+
+    @property
+    def drifted_columns(self) -> list[str]:
+        return [name for name, feature in self.features.items() if feature.drifted]
+
+
+Status = Literal["provisional", "final"]
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """On ``windows``: one model's metrics and drift over records with ``start <= event_time < end``.
+
+    ``revision`` starts at 0 and rises through the window's whole life, provisional and final, with each change of a
+    published value. ``nowcast`` is there in provisional windows only, and not before delays are known. ``inferred`` of
+    the labels are silence that counts as 0.
+    """
+
+    model: ModelRef
+    start: int
+    end: int
+    status: Status
+    revision: int
+    records: int
+    labelled: int
+    threshold: float
+    performance: Performance
+    estimated: Estimated
+    drift: Drift
+    cumulative: Performance | None = None
+    nowcast: Nowcast | None = None
+    inferred: int = 0
+    delay_p50_hours: float | None = None
+    violations: dict[str, int] = {}
+    missing: dict[str, int] = {}
+
+    @property
+    def key(self) -> str:
+        return f"{self.model.key}/{self.start}"
+
+    @property
+    def coverage(self) -> float:
+        """Share of the window's predictions that have their label."""
+        return self.labelled / self.records if self.records else 0.0
+
+
+class Cumulative(msgspec.Struct, frozen=True, kw_only=True):
+    """On ``windows``: one model's metrics over all records before ``end`` since its first, once all of these are final.
+
+    There is one for each slide; the newest alone is revised, and the topic keeps the newest alone.
+    """
+
+    model: ModelRef
+    end: int
+    revision: int
+    performance: Performance
+
+    @property
+    def key(self) -> str:
+        return f"{self.model.key}/{CUMULATIVE}"
+
+
+WindowMessage = Window | Cumulative
+
+
+def window_message_type(key: bytes | None) -> type[Window] | type[Cumulative]:
+    """Which of the two kinds of messages on ``windows`` stands under a key."""
+    return Cumulative if key is not None and key.endswith(f"/{CUMULATIVE}".encode()) else Window
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """On ``alerts``, under one key through its life: raised, updated when what it says changes, or retracted."""
+
+    key: str
+    state: Literal["raised", "updated", "retracted"]
+    kind: Literal["drift"]
+    model: ModelRef
+    start: int
+    end: int
+    features: list[str]
+    message: str
