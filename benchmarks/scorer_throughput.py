@@ -30,12 +30,12 @@ from producer.replay import replay
 from producer.scenario_options import ScenarioOptions
 from producer.synthetic import SyntheticBank, write_csv
 from scorer.models.loaded import Model, load_model
-from scorer.stream.batch import BatchScorer, Raw
-from scorer.stream.worker import ScorerWorker
+from scorer.stream.batch import BatchScorer
+from scorer.stream.worker import ScorerWorker, split_controls
 from training.train import train
 
 _TIMEOUT = 60.0
-Transform = Callable[[list[Message], int], list[tuple[bytes | None, bytes | None]]]
+Transform = Callable[[list[Message]], list[tuple[bytes | None, bytes | None]]]
 
 
 def main() -> None:
@@ -64,12 +64,12 @@ def main() -> None:
 def _report(settings: Settings, schema: Schema, model: Model, records: int, repeats: int) -> None:
     batch_scorer = BatchScorer(schema)
 
-    def copy(messages: list[Message], _now: int) -> list[tuple[bytes | None, bytes | None]]:
+    def copy(messages: list[Message]) -> list[tuple[bytes | None, bytes | None]]:
         return [(message.key(), message.value()) for message in messages]
 
-    def score(messages: list[Message], now: int) -> list[tuple[bytes | None, bytes | None]]:
-        raw = [Raw(message.offset() or 0, message.key(), message.value()) for message in messages]
-        return list(batch_scorer.score(raw, 0, [model], now).predictions)
+    def score(messages: list[Message]) -> list[tuple[bytes | None, bytes | None]]:
+        records, _ = split_controls(messages)
+        return list(batch_scorer.score(records, 0, [model]).predictions)
 
     workers: dict[str, Callable[[], float]] = {
         "pass-through, plain": lambda: _plain(settings, copy, records),
@@ -130,7 +130,7 @@ def _copy_loop(
             continue
         began = began or time.perf_counter()
         begin()
-        batch = [{"key": k, "value": v} for k, v in transform(messages, time.time_ns() // 1_000_000)]
+        batch = [{"key": k, "value": v} for k, v in transform(messages)]
         producer.produce_batch(settings.topic(PREDICTIONS), batch, partition=0)
         commit(consumer, TopicPartition(settings.topic(CUSTOMERS), 0, (messages[-1].offset() or 0) + 1))
         done += len(messages)

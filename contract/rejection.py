@@ -15,8 +15,10 @@ from contract.topics import MAX_VALUE_BYTES
 
 EARLIEST_EVENT_TIME = 946_684_800_000
 """2000-01-01T00:00:00Z; an earlier event time is a mistake of units or a default."""
+LATEST_EVENT_TIME = 7_258_118_400_000
+"""2200-01-01T00:00:00Z; a later event time is a mistake of units, whenever it was sent."""
 FUTURE_TOLERANCE_MS = DAY
-"""How far ahead of wall time an event time may be."""
+"""How far an event time may be ahead of when its message was sent."""
 
 
 class Reason(StrEnum):
@@ -96,17 +98,30 @@ def check_key(key: bytes | None, customer_id: str) -> None:
         raise RejectionError(Reason.KEY_MISMATCH, "key", "the key is not the value's customer_id")
 
 
-def check_event_time(event_time: int, now: int) -> None:
-    """Refuse an event time before 2000 or more than a day after ``now`` (both in ms since the epoch)."""
+def check_event_time(event_time: int, sent: int | None) -> None:
+    """Refuse an event time before 2000, after 2200, or more than a day after ``sent`` (ms since the epoch).
+
+    ``sent`` belongs to the message, as ``contract.kafka.timestamps`` reads it, so that whoever reads it, whenever,
+    comes to the same answer; it is wall time only for a request that is answered now. None: not known.
+
+    Raises:
+        RejectionError: the event time is one of these.
+    """
     if event_time < EARLIEST_EVENT_TIME:
         raise RejectionError(
             Reason.IMPLAUSIBLE_EVENT_TIME,
             "event_time",
             f"{event_time} is before 2000; give milliseconds since 1970",
         )
-    if event_time > now + FUTURE_TOLERANCE_MS:
+    if event_time > LATEST_EVENT_TIME:
         raise RejectionError(
-            Reason.IMPLAUSIBLE_EVENT_TIME, "event_time", f"{event_time} is more than a day ahead of now"
+            Reason.IMPLAUSIBLE_EVENT_TIME,
+            "event_time",
+            f"{event_time} is after 2200; give milliseconds since 1970",
+        )
+    if sent is not None and event_time > sent + FUTURE_TOLERANCE_MS:
+        raise RejectionError(
+            Reason.IMPLAUSIBLE_EVENT_TIME, "event_time", f"{event_time} is more than a day after it was sent, at {sent}"
         )
 
 

@@ -44,12 +44,14 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     ``windows`` and ``alerts`` have one: a window needs the panes of all partitions in one place. ``format`` holds one
     message for good (``contract.kafka.topic_format``).
     """
-    size = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
-    stream = {"cleanup.policy": "delete", **size}
+    # by the broker's clock: an event time is judged by it, and no client's clock must have a say in what is kept, nor
+    # in what is taken (a broker refuses a create time more than an hour ahead)
+    common = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "message.timestamp.type": "LogAppendTime"}
+    stream = {"cleanup.policy": "delete", **common}
     # a join that lost its store reads back three times the label lateness (monitor.join.rules)
     joined = {**stream, "retention.ms": str(3 * settings.label_lateness + settings.label_tolerance + 7 * DAY)}
     long = {**stream, "retention.ms": str(365 * DAY), "max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
-    compact = {"cleanup.policy": "compact", **size}
+    compact = {"cleanup.policy": "compact", **common}
     kept = {**stream, "retention.ms": "-1"}
     many = settings.partitions
     plan = [

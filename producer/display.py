@@ -43,8 +43,8 @@ def warnings(scenario: Scenario, rows: int, label_lateness: int, now: int) -> It
     latest = scenario.last_event_time(rows)
     if latest > now + FUTURE_TOLERANCE_MS:
         yield (
-            f"event times may reach {format_time(latest)}; those more than a day ahead of now are dead-lettered, "
-            "so choose an earlier --start or a shorter --period"
+            f"event times may reach {format_time(latest)}; those more than a day after they are sent are "
+            "dead-lettered, so choose an earlier --start or a shorter --period"
         )
     if scenario.label_delay.maximum > label_lateness:
         yield (

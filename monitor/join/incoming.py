@@ -6,6 +6,7 @@ import msgspec
 from confluent_kafka import Message
 
 from contract.kafka.control import is_control
+from contract.kafka.timestamps import sent_at
 from contract.messages import Label, Prediction, prediction_type
 from contract.rejection import RejectionError, check_event_time, check_key, decode
 from contract.schema import Schema
@@ -32,23 +33,29 @@ class IncomingReader:
         self._prediction: msgspec.json.Decoder[Prediction | Label] = msgspec.json.Decoder(prediction_type(schema))
         self._label: msgspec.json.Decoder[Prediction | Label] = msgspec.json.Decoder(Label)
 
-    def prediction(self, message: Message, now: int) -> Incoming:
-        """A message of ``predictions``; ``now`` is wall time in ms, for plausibility only."""
-        return _read(message, self._prediction, now, MAX_PREDICTION_BYTES)
+    def prediction(self, message: Message) -> Incoming:
+        """A message of ``predictions``.
 
-    def label(self, message: Message, now: int) -> Incoming:
-        """A message of ``labels``; ``now`` is wall time in ms, for plausibility only."""
-        return _read(message, self._label, now, MAX_VALUE_BYTES)
+        Its future was judged when it was scored, by when its record was sent. The prediction's own timestamp would say
+        nothing of the record, but of the scorer's clock.
+        """
+        return _read(message, self._prediction, None, MAX_PREDICTION_BYTES)
+
+    def label(self, message: Message) -> Incoming:
+        """A message of ``labels``."""
+        return _read(message, self._label, sent_at(message), MAX_VALUE_BYTES)
 
 
-def _read(message: Message, decoder: "msgspec.json.Decoder[Prediction | Label]", now: int, max_bytes: int) -> Incoming:
+def _read(
+    message: Message, decoder: "msgspec.json.Decoder[Prediction | Label]", sent: int | None, max_bytes: int
+) -> Incoming:
     offset, key, value = message.offset() or 0, message.key(), message.value()
     if is_control(message):
         return Incoming(offset, key, value, EndOfStream())
     try:
         content = decode(decoder, value, max_bytes)
         check_key(key, content.customer_id)
-        check_event_time(content.event_time, now)
+        check_event_time(content.event_time, sent)
     except RejectionError as rejection:
         return Incoming(offset, key, value, rejection)
     return Incoming(offset, key, value, content)

@@ -166,7 +166,7 @@ class JoinWorker:
             self._checkpoint("after-poll")
         flush = flush or now - self._last_flush >= self._settings.publish_interval_ms
         touched: dict[int, Effects] = {}
-        for partition, (predictions, labels) in self._by_partition(messages, now).items():
+        for partition, (predictions, labels) in self._by_partition(messages).items():
             part = self._parts[partition]
             part.last_message = now
             split = part.catch_up.split(predictions, labels)
@@ -272,14 +272,14 @@ class JoinWorker:
             )
         ]
 
-    def _by_partition(self, messages: Sequence[Message], now: int) -> dict[int, tuple[list[Incoming], list[Incoming]]]:
+    def _by_partition(self, messages: Sequence[Message]) -> dict[int, tuple[list[Incoming], list[Incoming]]]:
         parts: dict[int, tuple[list[Incoming], list[Incoming]]] = {}
         for message in messages:
             predictions, labels = parts.setdefault(message.partition() or 0, ([], []))
             if message.topic() == self._predictions:
-                predictions.append(self._incoming.prediction(message, now))
+                predictions.append(self._incoming.prediction(message))
             else:
-                labels.append(self._incoming.label(message, now))
+                labels.append(self._incoming.label(message))
         return parts
 
     def _positions(self, assigned: list[TopicPartition]) -> list[TopicPartition]:

@@ -15,6 +15,7 @@ from confluent_kafka import KafkaException, Message
 from contract.errors import UserError
 from contract.kafka.control import is_control
 from contract.kafka.peeking import Peek, peeking
+from contract.kafka.timestamps import sent_at
 from contract.records import record_type
 from contract.rejection import RejectionError, check_event_time, check_key, decode
 from contract.schema import load_schema
@@ -94,7 +95,7 @@ class StreamTime:
         try:
             record = decode(self._decoder, message.value())
             check_key(message.key(), record.customer_id)
-            check_event_time(record.event_time, self._clock.now())
+            check_event_time(record.event_time, sent_at(message))
         except RejectionError:
             return None
         return record.event_time

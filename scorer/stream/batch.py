@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,6 +10,7 @@ from contract.records import Record, record_type
 from contract.rejection import (
     EARLIEST_EVENT_TIME,
     FUTURE_TOLERANCE_MS,
+    LATEST_EVENT_TIME,
     Reason,
     RejectionError,
     check_event_time,
@@ -26,13 +28,13 @@ MOST_FAILED_IN_A_ROW = 10
 _OPEN, _CLOSE = ord("{"), ord("}")
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """One message as it was read: where it stands in its partition, and its bytes."""
+class Raw(NamedTuple):
+    """One message as it was read: where it stands in its partition, its bytes, and when it was sent (ms), if known."""
 
     offset: int
     key: bytes | None
     value: bytes | None
+    sent: int | None = None
 
 
 @dataclass(slots=True)
@@ -66,10 +68,9 @@ class BatchScorer:
         messages: Sequence[Raw],
         partition: int,
         models: Sequence[Scores],
-        now: int,
         most_failed: int | None = MOST_FAILED_IN_A_ROW,
     ) -> ScoredBatch:
-        """Score ``messages`` with each of ``models``; ``now`` is wall time in ms, for plausibility only.
+        """Score ``messages`` with each of ``models``.
 
         A record on which a model fails is rejected. ``most_failed`` is how many such are taken for the records' own
         fault where a model scores no other; None: any number, because the models are known to work.
@@ -77,7 +78,7 @@ class BatchScorer:
         Raises:
             BrokenModelError: a model scores nothing, and more than ``most_failed`` records have failed.
         """
-        records = self._decode_together(messages, now)
+        records = self._decode_together(messages)
         if records is not None:
             return _scored(messages, records, partition, models, most_failed)
         good: list[Raw] = []
@@ -85,7 +86,7 @@ class BatchScorer:
         rejected = []
         for message in messages:
             try:
-                records.append(self._decode_one(message, now))
+                records.append(self._decode_one(message))
                 good.append(message)
             except RejectionError as rejection:
                 rejected.append((message, rejection))
@@ -93,13 +94,13 @@ class BatchScorer:
         rejected = sorted(rejected + scored.rejected, key=lambda pair: pair[0].offset)
         return ScoredBatch(scored.predictions, rejected)
 
-    def _decode_one(self, message: Raw, now: int) -> Record:
+    def _decode_one(self, message: Raw) -> Record:
         record = decode(self._decoder, message.value)
         check_key(message.key, record.customer_id)
-        check_event_time(record.event_time, now)
+        check_event_time(record.event_time, message.sent)
         return record
 
-    def _decode_together(self, messages: Sequence[Raw], now: int) -> list[Record] | None:
+    def _decode_together(self, messages: Sequence[Raw]) -> list[Record] | None:
         """All records of ``messages``, or None if any of them may be invalid.
 
         The values are decoded as lines. No value can hide in another's line: each opens and closes with a brace, a
@@ -117,9 +118,13 @@ class BatchScorer:
             return None
         if len(records) != len(messages):
             return None
-        latest = now + FUTURE_TOLERANCE_MS
-        for message, record in zip(messages, records, strict=True):
-            if message.key != record.customer_id.encode() or not EARLIEST_EVENT_TIME <= record.event_time <= latest:
+        for (_, key, _, sent), record in zip(messages, records, strict=True):
+            event_time = record.event_time
+            if (
+                key != record.customer_id.encode()
+                or not EARLIEST_EVENT_TIME <= event_time <= LATEST_EVENT_TIME
+                or (sent is not None and event_time - sent > FUTURE_TOLERANCE_MS)
+            ):
                 return None
         return records
 

@@ -21,6 +21,7 @@ from contract.kafka.control import END_OF_STREAM, HEADER, is_control
 from contract.kafka.dead_letters import produce_dead_letter
 from contract.kafka.forgotten import scored_until
 from contract.kafka.log_throttle import LogThrottle
+from contract.kafka.timestamps import sent_at
 from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint, produce_all
 from contract.rejection import Reason
 from contract.schema import Schema
@@ -132,7 +133,7 @@ class ScorerWorker:
         now = self._clock.now()
         models = self._models()
         try:
-            shares = self._score(_by_partition(messages), models, now)
+            shares = self._score(_by_partition(messages), models)
         except BrokenModelError as error:
             self._broken.begin(
                 "%s. The model is taken to be broken, so no record becomes a dead letter for it: the scorer waits, and "
@@ -153,7 +154,7 @@ class ScorerWorker:
         self._broken.end("the model scores again")
         self._count_failures(shares)
 
-    def _score(self, parts: Mapping[int, Sequence[Message]], models: Sequence[Scores], now: int) -> list[_Share]:
+    def _score(self, parts: Mapping[int, Sequence[Message]], models: Sequence[Scores]) -> list[_Share]:
         """Raises:
         BrokenModelError: no record of any partition can be scored, and these are too many to be at fault themselves.
         """
@@ -162,7 +163,7 @@ class ScorerWorker:
         broken: BrokenModelError | None = None
         for partition, messages in parts.items():
             try:
-                shares[partition] = self._share(partition, messages, models, now, allowed)
+                shares[partition] = self._share(partition, messages, models, allowed)
             except BrokenModelError as error:
                 broken = error
         if not any(share.scored.predictions for share in shares.values()):
@@ -171,15 +172,15 @@ class ScorerWorker:
                 raise broken or BrokenModelError(f"the models have scored none of the last {failures:,} records")
         # a model that scores some records works, whatever it makes of the others
         return [
-            shares.get(partition) or self._share(partition, messages, models, now, None)
+            shares.get(partition) or self._share(partition, messages, models, None)
             for partition, messages in parts.items()
         ]
 
     def _share(
-        self, partition: int, messages: Sequence[Message], models: Sequence[Scores], now: int, most_failed: int | None
+        self, partition: int, messages: Sequence[Message], models: Sequence[Scores], most_failed: int | None
     ) -> _Share:
         records, controls = split_controls(messages)
-        scored = self._batch.score(records, partition, models, now, most_failed)
+        scored = self._batch.score(records, partition, models, most_failed)
         rejected = {raw.offset for raw, _ in scored.rejected}
         offsets = [raw.offset for raw in records if raw.offset not in rejected] if controls else []
         return _Share(partition, _offset(messages[-1]) + 1, scored, controls, offsets)
@@ -224,7 +225,7 @@ def split_controls(messages: Sequence[Message]) -> tuple[list[Raw], list[Message
         if is_control(message):
             controls.append(message)
         else:
-            records.append(Raw(_offset(message), message.key(), message.value()))
+            records.append(Raw(_offset(message), message.key(), message.value(), sent_at(message)))
     return records, controls
 
 

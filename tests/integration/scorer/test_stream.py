@@ -6,7 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
+from contract.kafka.clients import idempotent_producer
 from contract.kafka.control import MAX_CONTROL_BYTES, end_of_stream_message, is_end_of_stream
 from contract.messages import ModelRef, Prediction
 from contract.schema import load_schema
@@ -20,13 +22,14 @@ from contract.topics import (
     MAX_VALUE_BYTES,
     PREDICTIONS,
 )
+from contract.worker.clock import SystemClock
 from monitor.join.incoming import IncomingReader
 from monitor.join.worker import JoinWorker
 from scorer.stream.batch import MOST_FAILED_IN_A_ROW
 from scorer.stream.worker import ScorerWorker
 from scorer.testing import FaultyModel, LogisticModel
 from tests.support.kafka.topics import allow_messages_of, committed, end_stream, headers, send, stream_settings
-from tests.support.messages import START, customer, encode, key, label
+from tests.support.messages import DAY, START, customer, encode, key, label
 from tests.support.polling import eventually
 from tests.support.running import running
 from tests.support.service.bad_input import BAD_RECORDS, NOW
@@ -64,6 +67,49 @@ def test_bad_input_goes_to_dead_letters_and_the_stream_goes_on(broker: str, topi
     assert sorted(found, key=repr) == sorted(
         ((bad.key, bad.value, str(bad.reason), bad.field) for bad in BAD_RECORDS), key=repr
     )
+
+
+HOUR = 3_600_000
+
+
+@pytest.mark.parametrize("wrong", [-HOUR, HOUR, -365 * DAY, 365 * DAY], ids=["-1h", "+1h", "-1y", "+1y"])
+def test_with_the_clock_set_back_or_forward_the_scorer_gives_the_same_answers(
+    broker: str, topic_prefix: str, tmp_path: Path, wrong: int
+) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1)
+    now = SystemClock().now()
+    # plausible by the broker's clock up to a day from now, whatever the reader's shows
+    times = [now - 400 * DAY, now, now + DAY - HOUR, now + DAY + HOUR, now + 300 * DAY]
+    records = [customer(i, event_time=time) for i, time in enumerate(times)]
+    send(settings, CUSTOMERS, [(key(record), encode(record)) for record in records])
+    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()], clock=ManualClock(now + wrong))
+    with running(worker):
+        eventually(lambda: worker.stats.predictions + worker.stats.dead_letters == len(times))
+    found = [json.loads(message.value() or b"")["event_time"] for message in committed(settings, PREDICTIONS)]
+    assert found == times[:3]
+    assert [headers(letter)["reason"] for letter in committed(settings, DEAD_LETTERS)] == ["implausible-event-time"] * 2
+
+
+def test_what_a_machine_with_a_wrong_clock_writes_is_taken_and_has_the_brokers_time(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1)
+    before = SystemClock().now()
+    producer = idempotent_producer(settings)
+    errors: list[object] = []
+    for wrong in (-400 * DAY, -2 * HOUR, 2 * HOUR, 400 * DAY):
+        producer.produce(
+            settings.topic(PREDICTIONS),
+            b"{}",
+            timestamp=before + wrong,
+            on_delivery=lambda error, _message: errors.append(error),
+        )
+    assert producer.flush(30) == 0
+    assert errors == [None] * 4
+    for message in committed(settings, PREDICTIONS):
+        kind, time = message.timestamp()
+        assert kind == TIMESTAMP_LOG_APPEND_TIME
+        assert abs(time - before) < HOUR
 
 
 def test_end_of_stream_is_passed_on_behind_the_last_prediction(broker: str, topic_prefix: str, tmp_path: Path) -> None:
@@ -187,7 +233,7 @@ def test_what_is_accepted_at_the_bound_can_be_read_where_it_is_published(
         eventually(lambda: (worker.stats.predictions, worker.stats.dead_letters) == (1, 1))
     (prediction,) = committed(settings, PREDICTIONS)
     assert MAX_VALUE_BYTES < len(prediction.value() or b"") <= MAX_PREDICTION_BYTES
-    assert isinstance(IncomingReader(SCHEMA).prediction(prediction, NOW).content, Prediction)
+    assert isinstance(IncomingReader(SCHEMA).prediction(prediction).content, Prediction)
     (letter,) = committed(settings, DEAD_LETTERS)
     assert letter.value() == records[1]
     assert headers(letter)["reason"] == "too-large"

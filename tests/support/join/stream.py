@@ -25,7 +25,6 @@ from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
 from tests.support.kafka.topics import committed, headers, send, stream_settings
 from tests.support.messages import DAY, START, customer, encode, key, label
-from tests.support.service.bad_input import NOW
 
 RECORDS = 1_500
 SCHEMA = load_schema("bank_churn")
@@ -143,7 +142,7 @@ def _predictions() -> Iterator[Pair]:
         if special == _SPOILED:
             yield key(record), b"no prediction"
         if special != _UNSCORED:
-            made = scorer.score([Raw(i, key(record), encode(record))], 0, models, NOW).predictions
+            made = scorer.score([Raw(i, key(record), encode(record))], 0, models).predictions
             yield from made * (2 if special == _SCORED_TWICE else 1)
 
 

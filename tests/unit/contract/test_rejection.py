@@ -188,3 +188,9 @@ def test_a_rejection_reads_as_a_sentence() -> None:
     assert str(RejectionError(Reason.WRONG_TYPE, "features.Age", "Expected `int`")) == (
         "wrong-type at features.Age: Expected `int`"
     )
+
+
+@pytest.mark.parametrize("event_time", [7_258_118_400_001, START * 1_000, 2**80])
+def test_an_event_time_in_other_units_is_refused_also_where_nobody_knows_when_it_was_sent(event_time: int) -> None:
+    with pytest.raises(RejectionError, match="is after 2200; give milliseconds since 1970"):
+        check_event_time(event_time, None)

@@ -56,7 +56,7 @@ def test_replay_refuses_a_mistake_before_it_looks_for_kafka() -> None:
     [
         (ScenarioOptions(), []),
         (ScenarioOptions(period="90d", label_delay="5d"), []),
-        (ScenarioOptions(period="200d"), ["more than a day ahead of now are dead-lettered"]),
+        (ScenarioOptions(period="200d"), ["more than a day after they are sent are dead-lettered"]),
         (ScenarioOptions(label_delay="exponential:mean=1d,max=70d"), ["labels may come 70d after their record"]),
     ],
 )

@@ -45,10 +45,10 @@ def test_each_message_is_an_outcome_state_or_a_dead_letter_with_its_reason(tmp_p
         read: list[list[Incoming]] = []
         for topic, stream, take in zip(reasons, streams, (reader.prediction, reader.label), strict=True):
             messages = [
-                sent(message.key, message.value, offset=first + at, headers=message.headers)
+                sent(message.key, message.value, offset=first + at, headers=message.headers, time=NOW)
                 for at, message in enumerate(islice(stream, BATCH))
             ]
-            read.append([take(message, NOW) for message in messages])
+            read.append([take(message) for message in messages])
             ends[topic] += sum(isinstance(message.content, EndOfStream) for message in read[-1])
         effects = join.absorb(*read)
         join.commit()

@@ -31,11 +31,11 @@ def written(message: dict[str, Any], floats: bool) -> bytes:
 def flow(folder: Path, floats: bool) -> tuple[list[Outcome], list[bytes], list[Window]]:
     """Outcomes, panes without their samples, and windows of a small stream that ends."""
     records = [Raw(i, key(customer(i)), written(customer(i), floats)) for i in range(RECORDS)]
-    scored = BatchScorer(SCHEMA).score(records, 0, [LogisticModel()], NOW)
+    scored = BatchScorer(SCHEMA).score(records, 0, [LogisticModel()])
     assert not scored.rejected
     reader = IncomingReader(SCHEMA)
-    predictions = [reader.prediction(sent(*pair, offset=i), NOW) for i, pair in enumerate(scored.predictions)]
-    labels = [reader.label(sent(key(label(i)), written(label(i), floats), offset=i), NOW) for i in range(RECORDS)]
+    predictions = [reader.prediction(sent(*pair, offset=i)) for i, pair in enumerate(scored.predictions)]
+    labels = [reader.label(sent(key(label(i)), written(label(i), floats), offset=i)) for i in range(RECORDS)]
     rules = JoinRules(slide=DAY, out_of_orderness=DAY // 24, lateness=30 * DAY)
     store = JoinStore(folder / "0.sqlite", "test")
     join = PartitionJoin(0, store, rules, SCHEMA, PaneLimits.of(SCHEMA, 100, rules.lateness))

@@ -67,7 +67,7 @@ def readers(schema: Schema, settings: Settings = SETTINGS) -> dict[str, RequestR
 
 def takes(reader: RequestReader[Any], body: Any) -> bool:
     try:
-        check_requests(reader.read(json.dumps(body).encode()).items, partial(check_event_time, now=NOW))
+        check_requests(reader.read(json.dumps(body).encode()).items, partial(check_event_time, sent=NOW))
     except (ProblemError, InvalidRequestError):
         return False
     return True

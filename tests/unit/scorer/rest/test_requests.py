@@ -27,7 +27,7 @@ def read(body: Any, reader: RequestReader[Any] = RECORDS) -> Read[Any]:
     """What the service makes of a body: read by its types, then checked for what these cannot say."""
     found = reader.read(body if isinstance(body, bytes) else encode(body))
     with told_over_http(found.many):
-        check_requests(found.items, partial(check_event_time, now=NOW))
+        check_requests(found.items, partial(check_event_time, sent=NOW))
     return found
 
 
