@@ -16,6 +16,8 @@ from heapq import merge as merge_sorted
 from itertools import islice, takewhile
 from typing import TypeVar, cast
 
+from xxhash import xxh3_64_intdigest
+
 from contract.panes import (
     FEATURE_UNIT,
     SCORE_BINS,
@@ -40,10 +42,9 @@ _Key = TypeVar("_Key", int, str)
 
 
 def record_hash(record_id: str) -> int:
-    """53 bits of the BLAKE2b hash of ``record_id``: the same in every process and on every machine."""
+    """53 bits of the XXH3 hash of ``record_id``: the same in every process and on every machine."""
     # surrogatepass: JSON can carry a lone surrogate, which plain UTF-8 refuses
-    digest = blake2b(record_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 11
+    return xxh3_64_intdigest(record_id.encode("utf-8", "surrogatepass")) >> 11
 
 
 def short_text(value: str) -> str:
@@ -93,14 +94,23 @@ def add_prediction(
             _add_number(summary.numeric, feature, cast("float | None", value))
 
 
-def add_label(summary: Summary, probability: float, predicted: int, label: int, delay: int) -> None:
-    """Add the label of a prediction that the summary holds; ``delay`` is label time − event time in ms."""
+def add_label(
+    summary: Summary, probability: float, predicted: int, label: int, delay: int, inferred: bool = False
+) -> None:
+    """Add the label of a prediction that the summary holds; ``delay`` is label time − event time in ms.
+
+    ``inferred``: the label is silence that counts as 0.
+    """
     _count_label(summary, probability, predicted, label, delay, 1)
+    summary.inferred += inferred
 
 
-def remove_label(summary: Summary, probability: float, predicted: int, label: int, delay: int) -> None:
+def remove_label(
+    summary: Summary, probability: float, predicted: int, label: int, delay: int, inferred: bool = False
+) -> None:
     """Undo ``add_label`` with the same arguments, exactly."""
     _count_label(summary, probability, predicted, label, delay, -1)
+    summary.inferred -= inferred
 
 
 def merge(summaries: Iterable[Summary], sample_size: int) -> Summary:
@@ -122,6 +132,7 @@ def merge(summaries: Iterable[Summary], sample_size: int) -> Summary:
             total.negatives += counted.negatives
             total.positives += counted.positives
         _add_dict(merged.delay_hours, summary.delay_hours)
+        _add_dict(merged.delay_hours_positive, summary.delay_hours_positive)
         for name, numbers in summary.numeric.items():
             _merge_numbers(merged.numeric, name, numbers)
         for name, categories in summary.categorical.items():
@@ -131,6 +142,7 @@ def merge(summaries: Iterable[Summary], sample_size: int) -> Summary:
             known_until = min(known_until, _rank(summary.sample[-1]) if summary.sample else _NOTHING)
     merged.scores = dict(sorted(merged.scores.items()))
     merged.delay_hours = dict(sorted(merged.delay_hours.items()))
+    merged.delay_hours_positive = dict(sorted(merged.delay_hours_positive.items()))
     merged.numeric = dict(sorted(merged.numeric.items()))
     merged.categorical = dict(sorted(merged.categorical.items()))
     for categories in merged.categorical.values():
@@ -180,7 +192,9 @@ def _rank(row: SampleRow) -> tuple[int, str]:
 
 @lru_cache(maxsize=10_000)
 def _text_rank(value: str) -> tuple[int, str]:
-    return record_hash(value), value
+    # as in every release so far, because lists that are cut by different ranks cannot be merged
+    digest = blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 11, value
 
 
 def _bin(scores: dict[int, ScoreBin], index: int) -> ScoreBin:
@@ -266,12 +280,17 @@ def _count_label(summary: Summary, probability: float, predicted: int, label: in
             summary.tn += sign
     summary.squared_error += sign * round((probability - label) ** 2 * UNIT)
     summary.log_loss += sign * round(-math.log(likelihood) * UNIT)
-    hours = delay // HOUR
-    labels = summary.delay_hours.get(hours, 0) + sign
+    _count_delay(summary.delay_hours, delay // HOUR, sign)
+    if label:
+        _count_delay(summary.delay_hours_positive, delay // HOUR, sign)
+
+
+def _count_delay(delays: dict[int, int], hours: int, sign: int) -> None:
+    labels = delays.get(hours, 0) + sign
     if labels:
-        summary.delay_hours[hours] = labels
+        delays[hours] = labels
     else:
-        del summary.delay_hours[hours]
+        del delays[hours]
 
 
 def _add_counts(merged: Summary, summary: Summary) -> None:
@@ -283,6 +302,7 @@ def _add_counts(merged: Summary, summary: Summary) -> None:
     merged.tp += summary.tp
     merged.squared_error += summary.squared_error
     merged.log_loss += summary.log_loss
+    merged.inferred += summary.inferred
 
 
 def _add_expected(merged: Expected, part: Expected) -> None:

@@ -91,7 +91,7 @@ def _summary(cases: list[Case], sample_size: int = 1_000) -> Summary:
 
 
 def test_record_hash_is_stable_and_has_53_bits() -> None:
-    assert panes.record_hash("bank/0/replay") == 6505948569693657
+    assert panes.record_hash("bank/0/replay") == 8929018451699688
     hashes = [panes.record_hash(str(number)) for number in range(2_000)]
     assert len(set(hashes)) == 2_000
     assert 2**52 < max(hashes) < 2**53
@@ -235,3 +235,16 @@ def test_missing_counts_name_only_features_that_miss_values() -> None:
     panes.add_prediction(summary, SCHEMA, 0.5, 1, ("FR", None, 2, 1))
     assert panes.missing(summary) == {"Age": 2, "Country": 1}
     assert panes.violations(summary) == {}
+
+
+def test_delays_of_positive_labels_and_silence_are_counted_apart_and_merge() -> None:
+    parts = []
+    for label, hours, inferred in ((1, 2, False), (0, 2, False), (0, 30, True)):
+        summary = panes.empty()
+        panes.add_prediction(summary, SCHEMA, 0.5, 0, (None,) * len(SCHEMA.features))
+        panes.add_label(summary, 0.5, 0, label, hours * HOUR, inferred)
+        parts.append(summary)
+    merged = panes.merge(parts, 0)
+    assert (merged.delay_hours, merged.delay_hours_positive, merged.inferred) == ({2: 2, 30: 1}, {2: 1}, 1)
+    panes.remove_label(parts[2], 0.5, 0, 0, 30 * HOUR, True)
+    assert (parts[2].labelled, parts[2].inferred, parts[2].delay_hours) == (0, 0, {})
