@@ -28,5 +28,6 @@ class WindowSink:
     def put(self, window: Window, summary: Summary) -> None:
         """Take a window and the merged summary that it was computed from."""
         self._sink.submit(window)
-        if self._choice.wants(window):
-            self._reports.request(window, summary.sample, self._references.path(window.model))
+        reference = self._references.path(window.model)
+        if reference is not None and self._choice.wants(window):
+            self._reports.request(window, summary.sample, reference)

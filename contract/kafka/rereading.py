@@ -1,7 +1,8 @@
-"""Topics of ours read from their beginning to their end, outside any consumer group."""
+"""Topics of ours read to their end, outside any consumer group."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
@@ -19,10 +20,16 @@ class NothingCameError(ChurnstreamError):
     """The broker has not answered in time; it may later."""
 
 
-def read_whole(settings: Settings, topics: Sequence[str], take: Callable[[Message], None]) -> dict[str, int]:
+def read_whole(
+    settings: Settings,
+    topics: Sequence[str],
+    take: Callable[[Message], None],
+    begin: Mapping[str, int] = MappingProxyType({}),
+) -> dict[str, int]:
     """Give ``take`` each committed message of topics of one partition, in the order of each topic.
 
-    ``topics`` are full names. Returns by topic the offset after the last message that was there: reading on from it
+    ``topics`` are full names; one is read from the offset that ``begin`` gives for it, or else, or where it has no such
+    offset, from its beginning. Returns by topic the offset after the last message that was there: reading on from it
     misses nothing and reads nothing twice.
 
     Raises:
@@ -43,7 +50,7 @@ def read_whole(settings: Settings, topics: Sequence[str], take: Callable[[Messag
     defaults = {"fetch.max.bytes": 2 * MAX_MESSAGE_BYTES, "queued.max.messages.kbytes": 32_768}
     consumer = build_client(Consumer, defaults | client_config(settings) | guarantees)
     try:
-        consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING) for topic in topics])
+        consumer.assign([TopicPartition(topic, 0, begin.get(topic, OFFSET_BEGINNING)) for topic in topics])
         return _read(consumer, topics, take, timeout)
     finally:
         consumer.close()

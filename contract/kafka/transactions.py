@@ -115,8 +115,20 @@ class Transactions:
         """
         self._current()
 
-    def run(self, fill: Callable[[Producer], None], offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+    @property
+    def prepared(self) -> bool:
+        """Whether the producer is still the one of the last ``prepare``; a new one would fence whoever came between."""
+        return self._producer is not None
+
+    def run(
+        self,
+        fill: Callable[[Producer], None],
+        offsets: Sequence[TopicPartition] = (),
+        consumer: Consumer | None = None,
+    ) -> None:
         """Publish what ``fill`` produces together with ``offsets`` (the next to read, with metadata if any).
+
+        Without a ``consumer`` there are no offsets to publish.
 
         Raises:
             BatchAbortedError: nothing was published, or it is unknown whether; see the operating rules.
@@ -129,7 +141,8 @@ class Transactions:
             producer.begin_transaction()
             fill(producer)
             self._checkpoint("after-producing")
-            self._send_offsets(producer, list(offsets), consumer.consumer_group_metadata())
+            if consumer is not None:
+                self._send_offsets(producer, list(offsets), consumer.consumer_group_metadata())
             self._checkpoint("after-offsets")
         except KafkaException as error:
             self._abandon(error)

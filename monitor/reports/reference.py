@@ -1,11 +1,14 @@
 """A model version's reference sample: fetched once from MLflow, kept on disk, and there when MLflow is not.
 
 A file in the cache is whole (downloaded beside, then renamed) and named by the training run it belongs to, so that a
-registry set up anew under the same address is not mistaken for the old one.
+registry set up anew under the same address is not mistaken for the old one. A version that was deleted from the
+registry has its file still; without one, the drift of its windows is not judged.
 """
 
 import logging
 import tempfile
+import threading
+from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +24,26 @@ from contract.settings import Settings
 from contract.windows import Drift
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
-from monitor.naming import file_title
+from monitor.naming import file_title, model_title
 from monitor.timeline.drift import judge, sample_frame
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _log = logging.getLogger("churnstream.reference")
+_MOST_FRAMES = 8
+"""Samples in memory, those used last; of the others there is the file."""
+_MOST_MODELS = 1_000
+"""Models whose file is known; of others MLflow is asked again."""
+_GONE = "RESOURCE_DOES_NOT_EXIST"
+
+
+class NoReferenceError(UserError):
+    """A model version has no sample that can be used, and asking again will give none."""
+
+
+class _DamagedError(NoReferenceError):
+    """A file is no readable sample."""
 
 
 class ReferenceCache:
@@ -43,7 +59,8 @@ class ReferenceCache:
         """The Parquet file of a model version's reference sample. Asks MLflow; if it is away, takes what is cached.
 
         Raises:
-            UserError: MLflow does not know the version or its sample, or is away and nothing is cached.
+            NoReferenceError: MLflow does not know the version or its sample, and nothing is cached.
+            UserError: MLflow is away and nothing is cached.
             NoRoomError: the disk is full.
         """
         from mlflow.exceptions import MlflowException
@@ -51,8 +68,15 @@ class ReferenceCache:
         try:
             return self._fetch(model)
         except (MlflowException, OSError) as error:
+            gone = isinstance(error, MlflowException) and error.error_code == _GONE
             reason = str(error).partition("\n")[0]
             cached = self._cached(model)
+            if cached is None and gone:
+                raise NoReferenceError(
+                    f"MLflow at {self._tracking_uri} has no model {model.name} v{model.version} (or no longer "
+                    f"its training run), and no reference sample of it is cached in {self._folder}; register one with "
+                    f"`churnstream train`, or check MLFLOW_TRACKING_URI"
+                ) from None
             if cached is None:
                 raise UserError(
                     f"the reference sample of model {model.name} v{model.version} cannot be read from MLflow at "
@@ -60,48 +84,61 @@ class ReferenceCache:
                     f"MLFLOW_TRACKING_URI"
                 ) from None
             _log.warning(
-                "MLflow does not answer (%s); the cached reference of %s v%s is used", reason, model.name, model.version
+                "%s (%s); the cached reference of %s v%s is used",
+                "the model is no longer registered" if gone else "MLflow does not answer",
+                reason,
+                model.name,
+                model.version,
             )
             return cached
 
-    def load(self, model: ModelRef) -> pd.DataFrame:
-        """The reference sample: the schema's columns (float64, categorical ones object), ``score`` and ``label``.
+    def load(self, model: ModelRef) -> tuple[Path, pd.DataFrame]:
+        """The sample's file and its table.
+
+        It has the schema's columns (float64, categorical ones object), ``score`` and ``label``. A cached file that is
+        damaged is fetched anew.
 
         Raises:
-            UserError: as ``path``, or the sample is damaged or lacks a column.
+            NoReferenceError: as ``path``, or the sample is damaged in MLflow, too, or does not fit the schema.
+            UserError, NoRoomError: as ``path``.
         """
         path = self.path(model)
+        try:
+            return path, self.read(model, path)
+        except _DamagedError:
+            path.unlink(missing_ok=True)
+        path = self.path(model)
+        return path, self.read(model, path)
+
+    def read(self, model: ModelRef, path: Path) -> pd.DataFrame:
+        """The table in a file that ``path`` has given for a model.
+
+        Raises:
+            NoReferenceError: the file is damaged, or does not fit the schema.
+        """
         named = f"the reference sample of model {model.name} v{model.version}"
         remedy = "train and register the model again with `churnstream train`"
         try:
             frame = pd.read_parquet(path)
         except (OSError, ValueError) as error:
-            raise UserError(f"{named} ({path}) is no readable Parquet file ({error}); {remedy}") from None
+            raise _DamagedError(f"{named} ({path}) is no readable Parquet file ({error}); {remedy}") from None
         columns = [*self._schema.names, SCORE_COLUMN, LABEL_COLUMN]
         lacking = [name for name in columns if name not in frame.columns]
         if lacking:
-            raise UserError(f"{named} has no column {', '.join(lacking)}, which the schema asks for; {remedy}")
+            raise NoReferenceError(f"{named} has no column {', '.join(lacking)}, which the schema asks for; {remedy}")
         types = {name: object if name in self._schema.categorical else "float64" for name in columns}
         try:
             return frame[columns].astype(types | {LABEL_COLUMN: "int64"})
         except (TypeError, ValueError) as error:
-            raise UserError(f"{named} has a column of another kind than the schema's ({error}); {remedy}") from None
+            raise NoReferenceError(
+                f"{named} has a column of another kind than the schema's ({error}); {remedy}"
+            ) from None
 
     def _fetch(self, model: ModelRef) -> Path:
-        from mlflow.exceptions import MlflowException
-
         client = self._client = self._client or mlflow_client(self._tracking_uri)
-        try:
-            run_id = client.get_model_version(model.name, str(model.version)).run_id
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                raise UserError(
-                    f"MLflow at {self._tracking_uri} has no model {model.name} v{model.version}; register one with "
-                    f"`churnstream train`, or check MLFLOW_TRACKING_URI"
-                ) from None
-            raise
+        run_id = client.get_model_version(model.name, str(model.version)).run_id
         if not run_id:
-            raise UserError(
+            raise NoReferenceError(
                 f"model {model.name} v{model.version} belongs to no training run and so has no reference sample; "
                 f"register one with `churnstream train`"
             )
@@ -113,7 +150,7 @@ class ReferenceCache:
     def _download(self, client: "MlflowClient", run_id: str, path: Path, model: ModelRef) -> None:
         folder, _, name = REFERENCE_ARTIFACT.rpartition("/")
         if REFERENCE_ARTIFACT not in {artifact.path for artifact in client.list_artifacts(run_id, folder)}:
-            raise UserError(
+            raise NoReferenceError(
                 f"the training run {run_id} of model {model.name} v{model.version} has no artifact "
                 f"{REFERENCE_ARTIFACT}; train and register the model again with `churnstream train`"
             )
@@ -129,34 +166,81 @@ class ReferenceCache:
 
 
 class References:
-    """The reference samples of the models on the stream, in memory and as files."""
+    """The reference samples of the models on the stream, in memory and as files. Safe between threads."""
 
     def __init__(self, cache: ReferenceCache, settings: Settings, schema: Schema) -> None:
         self._cache = cache
         self._settings = settings
         self._schema = schema
-        self._frames: dict[ModelRef, pd.DataFrame] = {}
-        self._paths: dict[ModelRef, Path] = {}
+        self._lock = threading.Lock()
+        self._frames: OrderedDict[ModelRef, pd.DataFrame] = OrderedDict()
+        self._paths: OrderedDict[ModelRef, Path | None] = OrderedDict()
+
+    def is_ready(self, model: ModelRef) -> bool:
+        """Whether the windows of a model can be judged, or it is known that they cannot."""
+        return model in self._paths
 
     def prepare(self, model: ModelRef) -> None:
-        """Fetch a model's sample; see ``ReferenceCache.load`` for what it raises."""
-        self._paths[model] = self._cache.path(model)
-        self._frames[model] = self._cache.load(model)
+        """Get a model ready; blocks. One that has no sample, for good, is left unjudged with one warning.
 
-    def path(self, model: ModelRef) -> Path:
-        """The file of a prepared model's sample."""
-        return self._paths[model]
+        Raises:
+            UserError: MLflow is away and nothing is cached; try again.
+            Exception: whatever else MLflow's transport raises.
+        """
+        try:
+            path, frame = self._cache.load(model)
+        except NoReferenceError as error:
+            _log.warning("drift of %s is not judged until the monitor starts again: %s", model_title(model), error)
+            self._keep(model, None, None)
+        else:
+            self._keep(model, path, frame)
+
+    def path(self, model: ModelRef) -> Path | None:
+        """The file of a model's sample; None if it has none."""
+        return self._paths.get(model)
 
     def judge(self, model: ModelRef, summary: Summary) -> Drift:
-        """The drift of a window's sample against the sample of its (prepared) model."""
+        """The drift of a window's sample against the sample of its model, which is ready."""
+        frame = self._frame(model)
+        if frame is None:
+            return Drift(judged=False, drifted=False, share=0.0)
         return judge(
             sample_frame(self._schema, summary.sample),
-            self._frames[model],
+            frame,
             self._schema,
             alpha=self._settings.alpha,
             min_distance=self._settings.min_distance,
             min_records=self._settings.min_records,
         )
+
+    def _frame(self, model: ModelRef) -> pd.DataFrame | None:
+        with self._lock:
+            if model in self._frames:
+                self._frames.move_to_end(model)
+                return self._frames[model]
+        path = self._paths.get(model)
+        if path is None:
+            return None
+        try:
+            frame = self._cache.read(model, path)
+        except NoReferenceError as error:
+            _log.warning("drift of %s is not judged until the monitor starts again: %s", model_title(model), error)
+            self._keep(model, None, None)
+            return None
+        self._keep(model, path, frame)
+        return frame
+
+    def _keep(self, model: ModelRef, path: Path | None, frame: pd.DataFrame | None) -> None:
+        with self._lock:
+            self._paths[model] = path
+            self._paths.move_to_end(model)
+            self._frames.pop(model, None)
+            if frame is not None:
+                self._frames[model] = frame
+            while len(self._frames) > _MOST_FRAMES:
+                self._frames.popitem(last=False)
+            while len(self._paths) > _MOST_MODELS:
+                self._paths.popitem(last=False)
 
 
 def _stem(model: ModelRef) -> str:

@@ -1,43 +1,83 @@
 """What is on the monitor's own topics, decoded; what is not ours is skipped, counted and named in the log.
 
-One message that cannot be used must not stop all windows. Fields that a later release adds are passed over.
+One message that cannot be used must not stop all windows. Fields that a later release adds are passed over, and so are
+the kinds of messages that it adds, with one line for each kind. A message without a value says that its key is gone,
+and is no garbage.
 """
 
 import logging
+import re
 import time
+from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 import msgspec
 
-from contract.panes import Pane, PaneMessage
+from contract.panes import Fold, Pane, PaneMessage, PaneSample, Summary
+from contract.windows import Alert, Cumulative, Window, WindowMessage, window_message_type
 
 Own = TypeVar("Own")
 _log = logging.getLogger("churnstream.timeline")
 _SECONDS_BETWEEN_LINES = 10.0
 _LONGEST_FLAW = 200
+_MOST_KINDS = 100
+_WINDOW_KEY = re.compile(rb".*/-?\d+")
 
 
-class OwnMessages(Generic[Own]):
+class OwnMessages(ABC, Generic[Own]):
     """The messages of one topic that have one partition. ``skipped`` counts those that could not be used."""
 
-    def __init__(self, topic: str, kind: type[Own]) -> None:
+    def __init__(self, topic: str) -> None:
         """``topic`` is the full name, for the log."""
         self.skipped = 0
         self._quiet_until = 0.0
         self._topic = topic
-        self._decode = msgspec.json.Decoder(kind).decode
+        self._later_kinds: set[str] = set()
 
-    def read(self, value: bytes | None, offset: int) -> Own | None:
-        """The message with this value; None if it is none of ours."""
+    def read(self, value: bytes | None, offset: int, key: bytes | None = None) -> Own | None:
+        """The message with this value under this key; None if it has no value, or is none that we know."""
+        if value is None:
+            return None
         try:
-            message = self._decode(value or b"")
-            flaw = _flaw(message)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            flaw = str(error) if value else "it has no value"
-        if flaw is None:
+            later = self._later_kind(key)
+            message = None if later else self._decode(value, key)
+            flaw = None if message is None else _flaw(message)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            message, flaw = None, str(error) if value else "it is empty"
+            later = self._later_kind_of(value)
+        if later:
+            self._pass_over(later, offset)
+        elif flaw is not None:
+            self._skip(offset, flaw)
+        else:
             return message
-        self._skip(offset, flaw)
         return None
+
+    @abstractmethod
+    def _decode(self, value: bytes, key: bytes | None) -> Own:
+        """Decode a value; raises ``msgspec.DecodeError``."""
+
+    def _later_kind(self, key: bytes | None) -> str | None:
+        """The kind that a key stands for, if it is none of this release's."""
+        del key
+        return None
+
+    def _later_kind_of(self, value: bytes) -> str | None:
+        """The kind of a message that could not be decoded, if it names one that is none of this release's."""
+        del value
+        return None
+
+    def _pass_over(self, kind: str, offset: int) -> None:
+        if kind in self._later_kinds or len(self._later_kinds) >= _MOST_KINDS:
+            return
+        self._later_kinds.add(kind)
+        _log.warning(
+            "topic %s, partition 0, offset %d: messages of the kind %r, which this release does not know, are passed "
+            "over; a later release has written them",
+            self._topic,
+            offset,
+            kind[:_LONGEST_FLAW],
+        )
 
     def _skip(self, offset: int, flaw: str) -> None:
         self.skipped += 1
@@ -53,23 +93,88 @@ class OwnMessages(Generic[Own]):
             )
 
 
+class _Tagged(msgspec.Struct):
+    type: str
+
+
 class PaneMessages(OwnMessages[PaneMessage]):
-    """The messages on ``panes``."""
+    """The messages on ``panes``, told apart by their field ``type``."""
 
     def __init__(self, topic: str) -> None:
-        super().__init__(topic, PaneMessage)  # type: ignore[arg-type]
+        super().__init__(topic)
+        self._decoder: msgspec.json.Decoder[PaneMessage] = msgspec.json.Decoder(PaneMessage)
+        self._kinds = {str(kind.__struct_config__.tag) for kind in PaneMessage.__args__}
+
+    def _decode(self, value: bytes, _key: bytes | None) -> PaneMessage:
+        return self._decoder.decode(value)
+
+    def _later_kind_of(self, value: bytes) -> str | None:
+        return _unknown(_Tagged, value, "type", self._kinds)
+
+
+class WindowMessages(OwnMessages[WindowMessage]):
+    """The messages on ``windows``, told apart by the last part of their key."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(topic)
+        self._decoders: dict[type[WindowMessage], msgspec.json.Decoder[WindowMessage]] = {
+            kind: msgspec.json.Decoder(kind) for kind in (Window, Cumulative)
+        }
+
+    def _decode(self, value: bytes, key: bytes | None) -> WindowMessage:
+        return self._decoders[window_message_type(key)].decode(value)
+
+    def _later_kind(self, key: bytes | None) -> str | None:
+        # a key without a model's name, version and role is no message of ours at all
+        if key is None or key.count(b"/") < 3 or window_message_type(key) is Cumulative or _WINDOW_KEY.fullmatch(key):
+            return None
+        return key.rpartition(b"/")[2].decode(errors="replace")
+
+
+class _Alerting(msgspec.Struct):
+    kind: str
+
+
+class AlertMessages(OwnMessages[Alert]):
+    """The messages on ``alerts``, told apart by their field ``kind``."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(topic)
+        self._decoder = msgspec.json.Decoder(Alert)
+
+    def _decode(self, value: bytes, _key: bytes | None) -> Alert:
+        return self._decoder.decode(value)
+
+    def _later_kind_of(self, value: bytes) -> str | None:
+        return _unknown(_Alerting, value, "kind", {"drift"})
+
+
+def _unknown(shape: type[msgspec.Struct], value: bytes, field: str, known: set[str]) -> str | None:
+    """What a message says in ``field``, the one of ``shape``, if that is none of those known."""
+    try:
+        said = str(getattr(msgspec.json.decode(value, type=shape), field))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if said in known else said
 
 
 def _flaw(message: object) -> str | None:
     """Why a message of the right shape cannot be true; None if it can."""
     if getattr(message, "partition", 0) < 0:
         return "its partition is negative"
-    if not isinstance(message, Pane):
-        return None
-    summary = message.summary
-    counted = (summary.tn, summary.fp, summary.fn, summary.tp)
-    if message.slide <= 0 or message.start % message.slide:
+    if isinstance(message, Pane | PaneSample) and (message.slide <= 0 or message.start % message.slide):
         return "its start is no multiple of its slide"
+    if isinstance(message, PaneSample):
+        lengths = {len(message.hashes), len(message.probabilities), *map(len, message.columns)}
+        if len(lengths) > 1 or len(message.hashes) > message.records:
+            return "its sample contradicts its counts"
+    if not isinstance(message, Pane | Fold):
+        return None
+    return _summary_flaw(message.summary)
+
+
+def _summary_flaw(summary: Summary) -> str | None:
+    counted = (summary.tn, summary.fp, summary.fn, summary.tp)
     if not 0 <= summary.labelled <= summary.records or min(counted) < 0 or sum(counted) != summary.labelled:
         return "its counts contradict each other"
     if len(summary.sample) > summary.records or len({len(row.features) for row in summary.sample}) > 1:

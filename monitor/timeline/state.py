@@ -17,7 +17,7 @@ from contract.panes import JoinProgress, Pane
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
 from contract.windows import Alert, Window
-from monitor.timeline.own_messages import OwnMessages, PaneMessages
+from monitor.timeline.own_messages import AlertMessages, PaneMessages, WindowMessages
 from monitor.timeline.windows import WindowBook
 
 STREAM_HEADER = "churnstream-stream"
@@ -53,8 +53,8 @@ class _StateReader:
         self._state = TimelineState(book)
         self._panes, self._windows, self._alerts = (settings.topic(name) for name in (PANES, WINDOWS, ALERTS))
         self._pane_messages = PaneMessages(self._panes)
-        self._window_messages = OwnMessages(self._windows, Window)
-        self._alert_messages = OwnMessages(self._alerts, Alert)
+        self._window_messages = WindowMessages(self._windows)
+        self._alert_messages = AlertMessages(self._alerts)
         self._progress: dict[int, JoinProgress] = {}
         self._emitted: dict[str, Window] = {}
         self._earlier: dict[str, Window] = {}
@@ -85,8 +85,8 @@ class _StateReader:
         if topic == self._panes:
             self._take_pane(value, offset)
         elif topic == self._windows:
-            window = self._window_messages.read(value, offset)
-            if window is not None:
+            window = self._window_messages.read(value, offset, message.key())
+            if isinstance(window, Window):
                 kept = self._emitted if self._is_ours(message) else self._earlier
                 kept[window.key] = _newer(kept.get(window.key), window)
         else:

@@ -38,9 +38,7 @@ def test_a_deleted_topic_ends_the_process_with_exit_code_2_and_one_line(
 def test_a_monitor_that_waits_for_a_model_before_it_begins_ends_when_it_is_told_to(
     broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    settings = stream_settings(
-        broker, topic_prefix, tmp_path / "state", mlflow_tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}"
-    )
+    settings = stream_settings(broker, topic_prefix, tmp_path / "state", mlflow_tracking_uri="http://127.0.0.1:9")
     publish(settings, [pane_of(scored(0, 3), numeric_schema(1)), progress(0)])
     monitor = Child("monitor", ["monitor", "-v"], environment(settings), tmp_path)
     try:

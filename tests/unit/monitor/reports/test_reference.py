@@ -8,8 +8,11 @@ from mlflow import MlflowClient
 from contract.errors import UserError
 from contract.messages import ModelRef
 from contract.models.bundle import REFERENCE_ARTIFACT
+from contract.panes import SampleRow, Summary
 from contract.schema import load_schema
-from monitor.reports.reference import ReferenceCache
+from contract.settings import Settings, load_settings
+from monitor.reports import reference
+from monitor.reports.reference import NoReferenceError, ReferenceCache, References
 from tests.support.messages import features
 from tests.support.mlflow.store import store_in
 
@@ -44,7 +47,7 @@ def register(uri: str, frame: pd.DataFrame | None, tmp_path: Path) -> str:
 
 def test_a_reference_has_the_schemas_columns_and_types(uri: str, tmp_path: Path) -> None:
     register(uri, reference_frame().assign(Surname="x"), tmp_path)
-    frame = ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)
+    _, frame = ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)
     assert list(frame.columns) == [*SCHEMA.names, "score", "label"]
     assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
         **dict.fromkeys(SCHEMA.numeric, "float64"),
@@ -63,18 +66,18 @@ def test_a_restart_while_mlflow_is_away_finds_the_reference(
     assert run_id in path.name
     restarted = ReferenceCache(AWAY, tmp_path / "cache", SCHEMA)
     assert restarted.path(MODEL) == path
-    assert len(restarted.load(MODEL)) == 30
+    assert len(restarted.load(MODEL)[1]) == 30
     assert "MLflow does not answer" in caplog.text
     assert [file.name for file in (tmp_path / "cache").iterdir()] == [path.name]
 
 
 def test_another_registry_with_the_same_version_is_not_mistaken(uri: str, tmp_path: Path) -> None:
     register(uri, reference_frame(30), tmp_path)
-    assert len(ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)) == 30
+    assert len(ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)[1]) == 30
     (tmp_path / "other").mkdir()
     other = store_in(tmp_path / "other").mlflow_tracking_uri
     register(other, reference_frame(40), tmp_path)
-    assert len(ReferenceCache(other, tmp_path / "cache", SCHEMA).load(MODEL)) == 40
+    assert len(ReferenceCache(other, tmp_path / "cache", SCHEMA).load(MODEL)[1]) == 40
 
 
 def test_mlflow_away_and_nothing_cached_is_the_users_to_mend(tmp_path: Path) -> None:
@@ -90,7 +93,7 @@ def test_a_run_without_a_reference_says_what_to_do(uri: str, tmp_path: Path) -> 
 
 def test_an_unknown_version_says_what_to_do(uri: str, tmp_path: Path) -> None:
     register(uri, reference_frame(), tmp_path)
-    with pytest.raises(UserError, match="has no model churn & bank v7; register"):
+    with pytest.raises(UserError, match=r"has no model churn & bank v7 .*; register"):
         ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(ModelRef(MODEL.name, 7))
 
 
@@ -108,3 +111,87 @@ def test_a_reference_that_does_not_fit_the_schema_is_refused(
     register(uri, frame, tmp_path)
     with pytest.raises(UserError, match=complaint):
         ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)
+
+
+def test_the_file_of_a_version_that_was_deleted_is_used(
+    uri: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    register(uri, reference_frame(), tmp_path)
+    path, _ = ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)
+    MlflowClient(uri).delete_model_version(MODEL.name, "1")
+    references = references_at(uri, tmp_path)
+    references.prepare(MODEL)
+    assert references.path(MODEL) == path
+    assert references.judge(MODEL, summary(30)).judged
+    (line,) = caplog.messages
+    assert line.startswith("the model is no longer registered")
+
+
+def test_a_version_that_was_deleted_and_has_no_file_is_not_judged_and_told_once(
+    uri: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    register(uri, reference_frame(), tmp_path)
+    MlflowClient(uri).delete_model_version(MODEL.name, "1")
+    references = references_at(uri, tmp_path)
+    assert not references.is_ready(MODEL)
+    references.prepare(MODEL)
+    assert references.is_ready(MODEL)
+    assert references.path(MODEL) is None
+    assert not references.judge(MODEL, summary(30)).judged
+    (line,) = caplog.messages
+    assert line.startswith("drift of churn & bank v1 is not judged until the monitor starts again: MLflow at")
+
+
+def test_a_registry_that_is_away_is_asked_again(uri: str, tmp_path: Path) -> None:
+    references = references_at(AWAY, tmp_path)
+    with pytest.raises(UserError, match="start MLflow") as raised:
+        references.prepare(MODEL)
+    assert not isinstance(raised.value, NoReferenceError)
+    assert not references.is_ready(MODEL)
+    register(uri, reference_frame(), tmp_path)
+    references = references_at(uri, tmp_path)
+    references.prepare(MODEL)
+    assert references.is_ready(MODEL)
+
+
+def test_a_damaged_file_is_fetched_anew(uri: str, tmp_path: Path) -> None:
+    register(uri, reference_frame(), tmp_path)
+    cache = ReferenceCache(uri, tmp_path / "cache", SCHEMA)
+    path, frame = cache.load(MODEL)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert cache.load(MODEL)[1].equals(frame)
+
+
+def test_a_sample_that_fits_no_schema_is_not_judged(uri: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    register(uri, reference_frame().drop(columns=["Age"]), tmp_path)
+    references = references_at(uri, tmp_path)
+    references.prepare(MODEL)
+    assert not references.judge(MODEL, summary(30)).judged
+    assert "has no column Age" in caplog.text
+
+
+def test_samples_in_memory_are_bounded_and_read_again_from_their_files(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference, "_MOST_FRAMES", 1)
+    monkeypatch.setattr(reference, "_MOST_MODELS", 2)
+    register(uri, reference_frame(), tmp_path)
+    other, third = ModelRef(MODEL.name, 1, "challenger"), ModelRef(MODEL.name, 9)
+    references = references_at(uri, tmp_path)
+    references.prepare(MODEL)
+    references.prepare(other)
+    assert references.judge(MODEL, summary(30)) == references.judge(other, summary(30))
+    references.prepare(third)
+    assert [references.is_ready(model) for model in (MODEL, other, third)] == [False, True, True]
+
+
+def references_at(uri: str, tmp_path: Path) -> References:
+    settings: Settings = load_settings(min_records=10)
+    return References(ReferenceCache(uri, tmp_path / "cache", SCHEMA), settings, SCHEMA)
+
+
+def summary(rows: int) -> Summary:
+    sample = [
+        SampleRow(i, str(i), 0.25, 0, None, tuple(features(i)[name] for name in SCHEMA.names)) for i in range(rows)
+    ]
+    return Summary(records=rows, sample=sample)

@@ -6,15 +6,27 @@ from typing import Any
 import pytest
 
 from contract.messages import ModelRef, encode
-from contract.panes import JoinProgress, Pane
-from contract.windows import Alert, Window
-from monitor.timeline.own_messages import OwnMessages, PaneMessages
+from contract.panes import Fold, PaneMessage, PaneSample, Summary, TimelineProgress
+from contract.windows import Alert, Cumulative
+from monitor.timeline.own_messages import AlertMessages, OwnMessages, PaneMessages, WindowMessages
 from tests.support.messages import DAY, START
 from tests.support.timeline.panes import numeric_schema, pane_of, progress, scored
 from tests.support.windows import window
 
 SCHEMA = numeric_schema(2)
 PANE = pane_of(scored(0, 5), SCHEMA)
+SAMPLE = PaneSample(
+    partition=0,
+    start=START,
+    slide=DAY,
+    model=PANE.model,
+    records=5,
+    hashes=[1, 2],
+    probabilities=[0.25, 0.5],
+    columns=[[1.0, 2.0], [None, 3.0]],
+)
+FOLD = Fold(model=PANE.model, until=START, summary=Summary())
+POINT = Cumulative(model=PANE.model, end=START, revision=0, performance=window().performance)
 ALERT = Alert(
     key="drift/churn/3/champion/0",
     state="raised",
@@ -39,7 +51,6 @@ def with_summary(**values: Any) -> bytes:
 @pytest.mark.parametrize(
     "value",
     [
-        None,
         b"",
         b"{}",
         b"[]",
@@ -47,7 +58,8 @@ def with_summary(**values: Any) -> bytes:
         b"\xff\xfe\x00",
         b"{" * 100_000,
         b'{"type":"pane"}',
-        b'{"type":"weather","degrees":3}',
+        b'{"type":3}',
+        b'{"x":' + b"[" * 100_000,
         b'{"type":"progress","partition":"0"}',
         encode(PANE)[:-20],
         changed(progress(1), partition=-1),
@@ -60,9 +72,14 @@ def with_summary(**values: Any) -> bytes:
         with_summary(tp=17),
         with_summary(records=3, labelled=0, tn=0, fp=0, fn=0, tp=0),
         with_summary(sample=[[1, "a", 0.5, 1, None, [1.0]], [2, "b", 0.5, 1, None, [1.0, 2.0]]]),
+        changed(SAMPLE, hashes=[1]),
+        changed(SAMPLE, columns=[[1.0], [1.0]]),
+        changed(SAMPLE, records=1),
+        changed(SAMPLE, start=START + 1),
+        changed(FOLD, summary={"records": 3, "labelled": 4}),
     ],
 )
-def test_garbage_is_skipped_and_counted(value: bytes | None) -> None:
+def test_garbage_is_skipped_and_counted(value: bytes) -> None:
     messages = PaneMessages("t.panes")
     assert messages.read(value, 7) is None
     assert messages.skipped == 1
@@ -71,7 +88,7 @@ def test_garbage_is_skipped_and_counted(value: bytes | None) -> None:
 
 
 def test_the_log_names_topic_partition_and_offset_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
-    messages = OwnMessages("once.in.a.while", Window)
+    messages = WindowMessages("once.in.a.while")
     for offset in range(1_000):
         messages.read(b"{}", offset)
     assert messages.skipped == 1_000
@@ -79,17 +96,56 @@ def test_the_log_names_topic_partition_and_offset_once_in_a_while(caplog: pytest
     assert line.startswith("topic once.in.a.while, partition 0, offset 0: no message of ours, skipped")
 
 
-@pytest.mark.parametrize("kind", [Pane, JoinProgress, Window, Alert])
-def test_fields_of_a_later_release_are_passed_over(kind: type) -> None:
-    if kind is Window:
-        one = window()
-        value = changed(one, next_release={"a": 1}, model={"name": "churn", "version": 3, "role": "champion", "x": 1})
-        assert OwnMessages("t.windows", Window).read(value, 0) == one
-    elif kind is Alert:
-        assert OwnMessages("t.alerts", Alert).read(changed(ALERT, next_release=1), 0) == ALERT
-    elif kind is Pane:
-        row = [*json.loads(encode(PANE))["summary"]["sample"][0], "more"]
-        sample = [row, *json.loads(encode(PANE))["summary"]["sample"][1:]]
-        assert PaneMessages("t.panes").read(with_summary(sample=sample, next_release=1), 0) == PANE
-    else:
-        assert PaneMessages("t.panes").read(changed(progress(1), next_release=1), 0) == progress(1)
+@pytest.mark.parametrize("message", [PANE, SAMPLE, progress(1), FOLD, TimelineProgress(windows_from=3)])
+def test_every_kind_on_panes_is_read_and_fields_of_a_later_release_are_passed_over(message: PaneMessage) -> None:
+    assert PaneMessages("t.panes").read(changed(message, next_release={"a": 1}), 0) == message
+
+
+def test_fields_of_a_later_release_are_passed_over_deep_inside_too() -> None:
+    row = [*json.loads(encode(PANE))["summary"]["sample"][0], "more"]
+    sample = [row, *json.loads(encode(PANE))["summary"]["sample"][1:]]
+    assert PaneMessages("t.panes").read(with_summary(sample=sample, next_release=1), 0) == PANE
+    one = window()
+    value = changed(one, next_release={"a": 1}, model={"name": "churn", "version": 3, "role": "champion", "x": 1})
+    assert WindowMessages("t.windows").read(value, 0, one.key.encode()) == one
+    assert AlertMessages("t.alerts").read(changed(ALERT, next_release=1), 0) == ALERT
+
+
+def test_the_kinds_on_windows_are_told_apart_by_their_keys() -> None:
+    messages = WindowMessages("t.windows")
+    assert messages.read(encode(window()), 0, window().key.encode()) == window()
+    assert messages.read(encode(POINT), 1, POINT.key.encode()) == POINT
+    assert messages.read(encode(POINT), 2, window().key.encode()) is None
+    assert messages.skipped == 1
+
+
+@pytest.mark.parametrize(
+    ("messages", "key", "value", "kind"),
+    [
+        (PaneMessages("t.panes"), b"weather/3", b'{"type":"weather","degrees":3}', "weather"),
+        (WindowMessages("t.windows"), b"churn/3/champion/segments", b'{"segments":[]}', "segments"),
+        (AlertMessages("t.alerts"), b"f1/churn/3/champion/0", changed(ALERT, kind="performance"), "performance"),
+    ],
+)
+def test_kinds_of_a_later_release_are_passed_over_with_one_line_each(
+    messages: OwnMessages[Any], key: bytes, value: bytes, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for offset in range(100):
+        assert messages.read(value, offset, key) is None
+    assert messages.skipped == 0
+    (line,) = caplog.messages
+    assert f"offset 0: messages of the kind '{kind}', which this release does not know" in line
+
+
+def test_lines_about_kinds_of_a_later_release_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    messages = PaneMessages("t.panes")
+    for number in range(1_000):
+        assert messages.read(b'{"type":"%d"}' % number, number) is None
+    assert len(caplog.messages) == 100
+
+
+@pytest.mark.parametrize("messages", [PaneMessages("t"), WindowMessages("t"), AlertMessages("t")])
+def test_a_message_without_a_value_is_no_garbage(messages: OwnMessages[Any], caplog: pytest.LogCaptureFixture) -> None:
+    assert messages.read(None, 0, b"churn/3/champion/0/0") is None
+    assert messages.skipped == 0
+    assert not caplog.messages
