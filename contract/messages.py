@@ -1,7 +1,9 @@
 """The messages on ``labels``, ``predictions`` and ``outcomes``, and how all messages are encoded.
 
 The type of those on ``customers`` is made from the schema (``contract.records``); ``contract.panes`` and
-``contract.windows`` have the monitor's. All times are event time in milliseconds since the epoch, UTC.
+``contract.windows`` have the monitor's. What others write (records, labels) is read strictly. In what we write
+ourselves a reader passes over fields that it does not know, so that it can read what the next release writes. All times
+are event time in milliseconds since the epoch, UTC.
 """
 
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -35,7 +37,7 @@ class ModelRef(msgspec.Struct, frozen=True, order=True):
         return f"{self.name}/{self.version}/{self.role}"
 
 
-class RecordPosition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RecordPosition(msgspec.Struct, frozen=True):
     """Where the scored record stands on ``customers``."""
 
     partition: int
@@ -55,7 +57,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         make_whole(self, "label")
 
 
-class Prediction(Record, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Prediction(Record, frozen=True, forbid_unknown_fields=False, kw_only=True):
     """On ``predictions``: the record with the model's answer. ``predicted`` is 1 iff ``probability >= threshold``.
 
     ``source`` is null where the record came over HTTP and stands on no topic.
@@ -90,14 +92,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prediction_type(schema: Schema) -> type[Prediction]:
-    """``Prediction`` with ``features`` typed by the schema."""
+    """``Prediction`` with ``features`` typed by the schema; fields that a later release adds are passed over."""
     made = msgspec.defstruct(
         "Prediction",
-        [("features", features_type(schema))],
+        [("features", features_type(schema, strict=False))],
         bases=(Prediction,),
         frozen=True,
         gc=False,  # a tree, and frozen
-        forbid_unknown_fields=True,
+        forbid_unknown_fields=False,
         kw_only=True,
     )
     return cast(type[Prediction], made)

@@ -46,14 +46,17 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             make_whole(self, "event_time")
 
 
-def features_type(schema: Schema) -> type[msgspec.Struct]:
-    """The struct of a schema's features, bounds included where a violation is rejected."""
+def features_type(schema: Schema, *, strict: bool = True) -> type[msgspec.Struct]:
+    """The struct of a schema's features, bounds included where a violation is rejected.
+
+    ``strict``: a field that is none of them is refused, as in what others write; otherwise it is passed over.
+    """
     return msgspec.defstruct(
         "Features",
         # keyword-only, so that a feature that may be missing can stand before one that may not
         [_field(feature) for feature in schema.features],
         frozen=True,
-        forbid_unknown_fields=True,
+        forbid_unknown_fields=strict,
         kw_only=True,
         gc=False,  # plain values, of which no cycle can be made
     )

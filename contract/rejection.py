@@ -48,7 +48,8 @@ class Reason(StrEnum):
     WRONG_PARTITION = "wrong-partition"
 
 
-@dataclass(frozen=True)
+# not frozen, because Python sets the traceback of what passes through a context manager
+@dataclass(unsafe_hash=True)
 class RejectionError(ChurnstreamError):
     """A message is unusable: reason code, the field where it shows (empty if none), and what was found."""
 

@@ -63,7 +63,7 @@ def test_every_message_is_read_back_as_it_was_written(kind: type[msgspec.Struct]
     message = data.draw(values_of(inspect.type_info(kind)))
     assert msgspec.json.decode(encode(message), type=kind) == message
     later = encode(message)[:-1] + b',"surplus":1}'
-    if issubclass(kind, Record | Label):
+    if issubclass(kind, Record | Label) and not issubclass(kind, Prediction):
         with pytest.raises(msgspec.ValidationError, match="unknown field `surplus`"):
             msgspec.json.decode(later, type=kind)
     else:
