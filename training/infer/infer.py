@@ -113,10 +113,25 @@ def _guess_label(columns: Sequence[Column], doubts: list[str]) -> LabelGuess | N
         third = sum(text is not None for text in nearly[0].texts) - sum(_counts(nearly[0]).values())
         doubts.append(f"{third:,} rows have a third value in {nearly[0].name!r}, and will be left out")
         return _label(nearly[0], doubts)
+    doubts.extend(_about_one_value(column) for column in columns if _may_be_a_label_of_one_value(column))
     doubts.append(
         "no column is named as a label is (churn, exited, attrition …) and has two values: say which one tells who left"
     )
     return None
+
+
+def _may_be_a_label_of_one_value(column: Column) -> bool:
+    return len(column.distinct) == 1 and names_label(column.name) == 2
+
+
+def _about_one_value(column: Column) -> str:
+    """What to do where those who stayed are not told: a model is trained on both kinds."""
+    if column.missing:
+        return (
+            f"{column.name!r} has one value or nothing, in {column.missing:,} rows: if an empty cell means that a "
+            f"customer stayed, write that into the table, because training needs both values"
+        )
+    return f"{column.name!r} is the same in every row: training needs rows of customers who stayed, too"
 
 
 def _label(column: Column, doubts: list[str]) -> LabelGuess:
@@ -191,6 +206,8 @@ def _useless(column: Column, rows: int, y: Floats | None, label: LabelGuess | No
         return "it is empty"
     if len(column.distinct) == 1 and not column.missing:
         return "it is the same in every row"
+    if _may_be_a_label_of_one_value(column):
+        return "it is named as a label is, and has one value only"
     if column.are_dates:
         return "dates: make numbers of them (days since then), if they are known when a customer is scored"
     if column.is_running:

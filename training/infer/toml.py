@@ -5,6 +5,12 @@ import json
 from contract.schema import Feature, FeatureKind
 from training.infer.infer import Draft, DraftFeature, LabelGuess
 
+_SILENCE = (
+    "# What it means on the stream when no label comes for a customer who was scored: nothing (unknown), so the record",
+    '# counts in no realised metric. Where only those who leave are reported, write absent = "negative", and after what',
+    '# time silence means that the customer stayed, such as horizon = "30d".',
+)
+
 
 def draft_toml(draft: Draft, name: str, origin: str) -> str:
     """The draft of the data set ``name``, made from the table ``origin``; what must be decided is a comment.
@@ -40,12 +46,16 @@ def _label(label: LabelGuess | None) -> list[str]:
             "# column = ",
             "# positive = 1",
             "# negative = 0",
+            *_SILENCE,
+            '# absent = "unknown"',
         ]
     return [
         "[label]",
         f"column = {_text(label.column)}",
         f"positive = {_value(label.positive)}",
         f"negative = {_value(label.negative)}",
+        *_SILENCE,
+        'absent = "unknown"',
     ]
 
 

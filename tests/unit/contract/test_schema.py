@@ -97,6 +97,14 @@ def test_defaults_are_the_same_schema_as_what_they_stand_for() -> None:
     assert parse_schema(short).fingerprint == parse_schema(RAW).fingerprint
 
 
+def test_silence_means_nothing_unless_the_schema_says_after_what_time_it_means_no() -> None:
+    assert (parse_schema(RAW).label.absent, parse_schema(RAW).label.horizon_ms) == ("unknown", None)
+    silent = parse_schema(changed(label__absent="negative", label__horizon="1d12h"))
+    assert (silent.label.absent, silent.label.horizon_ms) == ("negative", 36 * 3_600_000)
+    # it changes no message and no model: a champion that is registered goes on
+    assert silent.fingerprint == parse_schema(RAW).fingerprint
+
+
 def test_the_fingerprint_is_the_same_in_every_process() -> None:
     assert parse_schema(RAW).fingerprint == "69b732f11ab821c3"
 
@@ -159,6 +167,19 @@ def test_the_fingerprint_changes_with_the_order_of_the_matrix() -> None:
         ({"features__Age__min": math.nan}, "feature 'Age': .* finite"),
         ({"features__Age__max": math.inf}, "feature 'Age': .* finite"),
         ({"label__negative": 1}, "label .* both 1"),
+        ({"label__absent": "no"}, r"Invalid enum value 'no' - at `\$.label.absent`"),
+        (
+            {"label__absent": "negative"},
+            'label: absent = "negative" needs a horizon, .* counts as 0; .* horizon = "30d"',
+        ),
+        ({"label__horizon": "30d"}, 'label: a horizon means something with absent = "negative" only; add that, or'),
+        (
+            {"label__absent": "unknown", "label__horizon": "30d"},
+            'label: a horizon means something with absent = "negative" only; add that, or remove it',
+        ),
+        ({"label__absent": "negative", "label__horizon": "soon"}, "label, horizon: 'soon' is not a duration; write a"),
+        ({"label__absent": "negative", "label__horizon": "0s"}, "label: horizon '0s' must be longer than nothing; say"),
+        ({"label__absent": "negative", "label__horizon": 30}, r"Expected `str.*`, got `int` - at `\$.label.horizon`"),
         ({"private": ["Age"]}, "column 'Age' has two roles"),
         ({"ignored": ["Id"]}, "column 'Id' has two roles"),
         ({"label__column": "Surname"}, "column 'Surname' has two roles"),

@@ -172,6 +172,37 @@ def test_a_label_with_a_third_value_by_mistake_is_a_label(tmp_path: Path) -> Non
     assert read_table(tmp_path / "table.csv", schema_of(toml)).excluded == {"Churn": 4}
 
 
+def test_the_draft_says_what_silence_means_and_how_it_means_no(tmp_path: Path) -> None:
+    toml = drafted(written(telco(), tmp_path))
+    assert schema_of(toml).label.absent == "unknown"
+    comment = toml[toml.index("# What it means on the stream when no label comes") : toml.index('absent = "unknown"')]
+    assert 'absent = "negative"' in comment
+    # what the comment says to write is a schema
+    chosen = schema_of(toml.replace('\nabsent = "unknown"', '\nabsent = "negative"\nhorizon = "30d"'))
+    assert (chosen.label.absent, chosen.label.horizon_ms) == ("negative", 30 * 86_400_000)
+
+
+@pytest.mark.parametrize(
+    ("stayed", "expected"),
+    [
+        (None, "'Exited' has one value or nothing, in 300 rows: if an empty cell means that a customer stayed"),
+        ("yes", "'Exited' is the same in every row: training needs rows of customers who stayed, too"),
+    ],
+    ids=["empty cells", "positives only"],
+)
+def test_a_label_that_tells_only_who_left_gets_a_hint_and_is_no_feature(
+    stayed: str | None, expected: str, tmp_path: Path
+) -> None:
+    table = toy_table().drop(columns=["HasCrCard", "IsActiveMember", "Gender"])
+    table["Exited"] = ["yes", stayed] * 300
+
+    toml = drafted(written(table, tmp_path))
+
+    assert any(expected in doubt for doubt in doubts(toml))
+    assert "# DECIDE: which column tells who left, and by which of its values?" in doubts(toml)
+    assert "[features.Exited]" not in toml
+
+
 def test_other_doubts_are_said(tmp_path: Path) -> None:
     table = toy_table().astype({"Balance": object})
     table.loc[:4, "Balance"] = "unknown"
