@@ -10,15 +10,12 @@ method (first order). They do not cover probabilities that are wrong, which is w
 metrics shows.
 """
 
-import math
-
 import numpy as np
 
 from contract.arrays import Floats
 from contract.panes import SCORE_BINS, UNIT, Summary
 from contract.windows import Estimate, Estimated
-
-_Z95 = 1.959963984540054
+from monitor.nowcast.intervals import interval
 
 
 def estimate(summary: Summary) -> Estimated:
@@ -40,11 +37,11 @@ def estimate(summary: Summary) -> Estimated:
         fp=fp,
         fn=fn,
         tp=tp,
-        accuracy=_interval((tn + tp) / records, (variance_fn + variance_tp) / records**2) if records else None,
-        precision=_interval(tp / positive.records, variance_tp / positive.records**2) if positive.records else None,
+        accuracy=interval((tn + tp) / records, (variance_fn + variance_tp) / records**2) if records else None,
+        precision=interval(tp / positive.records, variance_tp / positive.records**2) if positive.records else None,
         # recall = TP / (TP + FN) and F1 = 2 TP / (TP + FN + predicted positives), by their derivatives in TP and FN
-        recall=_interval(tp / actual, (fn**2 * variance_tp + tp**2 * variance_fn) / actual**4) if actual else None,
-        f1=_interval(
+        recall=interval(tp / actual, (fn**2 * variance_tp + tp**2 * variance_fn) / actual**4) if actual else None,
+        f1=interval(
             2 * tp / f1_total,
             4 * ((fn + positive.records) ** 2 * variance_tp + tp**2 * variance_fn) / f1_total**4,
         )
@@ -61,7 +58,7 @@ def _brier(summary: Summary, variance: float) -> Estimate | None:
         return None
     records, probability = _histogram(summary)
     spread = records * probability * (1 - probability) * (1 - 2 * probability) ** 2
-    return _interval(variance / summary.records, float(spread.sum()) / summary.records**2)
+    return interval(variance / summary.records, float(spread.sum()) / summary.records**2)
 
 
 def _roc_auc(summary: Summary) -> Estimate | None:
@@ -77,7 +74,7 @@ def _roc_auc(summary: Summary) -> Estimate | None:
     auc = (float((positives * negatives_below).sum()) - self_pairs / 2) / pairs
     # what one more positive at a score changes: pairs won as a positive, less those lost as a negative
     slope = negatives_below - positives_above - auc * (negatives.sum() - positives.sum())
-    return _interval(auc, float((records * probability * (1 - probability) * slope**2).sum()) / pairs**2)
+    return interval(auc, float((records * probability * (1 - probability) * slope**2).sum()) / pairs**2)
 
 
 def _histogram(summary: Summary) -> tuple[Floats, Floats]:
@@ -85,9 +82,3 @@ def _histogram(summary: Summary) -> tuple[Floats, Floats]:
     bins = sorted(summary.scores)
     records = np.array([summary.scores[index].records for index in bins], dtype=np.float64)
     return records, (np.array(bins, dtype=np.float64) + 0.5) / SCORE_BINS
-
-
-def _interval(value: float, variance: float) -> Estimate:
-    value = min(max(value, 0.0), 1.0)
-    margin = _Z95 * math.sqrt(variance)
-    return Estimate(value, max(value - margin, 0.0), min(value + margin, 1.0))

@@ -46,6 +46,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "monitor": (
         "files naming panes slot",
+        "nowcast",
         "join timeline",
         "reports",
         "mlflow_sink",
