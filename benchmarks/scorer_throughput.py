@@ -177,7 +177,7 @@ def _model(settings: Settings, folder: Path) -> Model:
 def _fill(settings: Settings, schema: Schema, records: int) -> None:
     ensure_topics(admin_client(settings), settings)
     source = SyntheticBank(records, 42, schema=schema)
-    scenario = ScenarioOptions(None, None, None, None, 0.0, ()).build(schema)
+    scenario = ScenarioOptions(label_share=0.0).build(schema)
     replay(settings, source, scenario, "bench", stop=threading.Event(), end=False)
 
 

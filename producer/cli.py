@@ -49,17 +49,23 @@ def replay(
             help="How long after its record a label comes.",
         ),
     ] = None,
+    positive_label_delay: Annotated[
+        str | None,
+        typer.Option(show_default="as the others", help="How long after its record a label of 1 comes."),
+    ] = None,
     label_share: Annotated[
         float | None, typer.Option(show_default="1.0", help="Share of the records that ever get a label.")
+    ] = None,
+    negative_label_share: Annotated[
+        float | None,
+        typer.Option(show_default="as the others", help="Share of those who stay that ever get one; 0: silence."),
     ] = None,
     drift: Annotated[
         list[str] | None, typer.Option(help="Drift to inject, see below. May be given several times.")
     ] = None,
     scenario_file: Annotated[
         Path | None,
-        typer.Option(
-            "--scenario", help="TOML file with start, period, rate, label_delay, label_share, drift; flags win."
-        ),
+        typer.Option("--scenario", help="TOML file with these (label_delay = …) and drift; flags win."),
     ] = None,
     end: Annotated[
         bool, typer.Option("--end/--no-end", help="Say at the end that nothing follows, so that all windows close.")
@@ -83,7 +89,7 @@ def replay(
       churnstream replay --rows 20000
       churnstream replay --data customers.csv --period 90d --rate 500
       churnstream replay --rows 20000 --drift Age:shift=8,from=20d
-      churnstream replay --label-delay 5d --label-share 0.9
+      churnstream replay --label-delay 5d --positive-label-delay 2d --label-share 0.9
       churnstream replay --start next --drift Age:shift=8
 
     \b
@@ -126,7 +132,16 @@ def replay(
     )
     schema = load_schema(settings.dataset)
     follows = next_start(settings) if start == NEXT else None
-    given = ScenarioOptions(follows or start, period, rate, label_delay, label_share, tuple(drift or ()))
+    given = ScenarioOptions(
+        follows or start,
+        period,
+        rate,
+        label_delay,
+        positive_label_delay,
+        label_share,
+        negative_label_share,
+        tuple(drift or ()),
+    )
     scenario = given.over(read_scenario(scenario_file) if scenario_file else ScenarioOptions()).build(schema)
     opened = open_source(table, rows or DEFAULT_ROWS, DEFAULT_SEED if seed is None else seed, schema)
     source = opened.source

@@ -46,9 +46,9 @@ def warnings(scenario: Scenario, rows: int, label_lateness: int, now: int) -> It
             f"event times may reach {format_time(latest)}; those more than a day after they are sent are "
             "dead-lettered, so choose an earlier --start or a shorter --period"
         )
-    if scenario.label_delay.maximum > label_lateness:
+    if scenario.longest_label_delay > label_lateness:
         yield (
-            f"labels may come {format_duration(scenario.label_delay.maximum)} after their record; those later than "
+            f"labels may come {format_duration(scenario.longest_label_delay)} after their record; those later than "
             f"{format_duration(label_lateness)} (CHURNSTREAM_LABEL_LATENESS) are dead-lettered"
         )
 

@@ -21,12 +21,17 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     period: str | None = None
     rate: float | None = None
     label_delay: str | None = None
+    positive_label_delay: str | None = None
     label_share: float | None = None
+    negative_label_share: float | None = None
     drift: list[dict[str, Any] | str] = []
 
 
+_SINGLE = ("start", "period", "rate", "label_delay", "positive_label_delay", "label_share", "negative_label_share")
+
+
 def read_scenario(path: Path) -> "ScenarioOptions":
-    """The options in a scenario file: ``start``, ``period``, ``rate``, ``label_delay``, ``label_share`` and ``drift``.
+    """The options in a scenario file: the fields of ``ScenarioOptions``, with ``drift`` for ``drifts``.
 
     ``drift`` is a list of texts as on the command line, or of tables: ``[[drift]]`` with ``kind``, ``amount``,
     ``feature``, ``to``, ``from``, ``until``, ``where``.
@@ -43,12 +48,9 @@ def read_scenario(path: Path) -> "ScenarioOptions":
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{where} is not TOML: {error}; correct the line it names") from None
     except msgspec.ValidationError as error:
-        raise UserError(
-            f"{where}: {error}; there are start, period, rate, label_delay, label_share and drift"
-        ) from None
-    return ScenarioOptions(
-        file.start, file.period, file.rate, file.label_delay, file.label_share, tuple(file.drift), where
-    )
+        raise UserError(f"{where}: {error}; there are {', '.join(_SINGLE)} and drift") from None
+    given = {name: getattr(file, name) for name in _SINGLE}
+    return ScenarioOptions(**given, drifts=tuple(file.drift), origin=where)
 
 
 @dataclass(frozen=True)
@@ -59,17 +61,15 @@ class ScenarioOptions:
     period: str | None = None
     rate: float | None = None
     label_delay: str | None = None
+    positive_label_delay: str | None = None
     label_share: float | None = None
+    negative_label_share: float | None = None
     drifts: tuple[str | dict[str, Any], ...] = ()
     origin: str = "scenario"
 
     def over(self, base: "ScenarioOptions") -> "ScenarioOptions":
         """These options, with ``base``'s where none is given here; drifts add up, those of ``base`` first."""
-        given = {
-            field: getattr(self, field)
-            for field in ("start", "period", "rate", "label_delay", "label_share")
-            if getattr(self, field) is not None
-        }
+        given = {field: getattr(self, field) for field in _SINGLE if getattr(self, field) is not None}
         return replace(base, **given, drifts=base.drifts + self.drifts)
 
     def build(self, schema: Schema) -> Scenario:
@@ -87,8 +87,12 @@ class ScenarioOptions:
             scenario = replace(scenario, rate=self.rate)
         if self.label_delay is not None:
             scenario = replace(scenario, label_delay=parse_delay(self.label_delay))
+        if self.positive_label_delay is not None:
+            scenario = replace(scenario, positive_label_delay=parse_delay(self.positive_label_delay))
         if self.label_share is not None:
             scenario = replace(scenario, label_share=self.label_share)
+        if self.negative_label_share is not None:
+            scenario = replace(scenario, negative_label_share=self.negative_label_share)
         drifts = [self._drift(drift, schema, scenario.start) for drift in self.drifts]
         return replace(scenario, drifts=tuple(drifts))
 

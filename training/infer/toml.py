@@ -7,8 +7,8 @@ from training.infer.infer import Draft, DraftFeature, LabelGuess
 
 _SILENCE = (
     "# What it means on the stream when no label comes for a customer who was scored: nothing (unknown), so the record",
-    '# counts in no realised metric. Where only those who leave are reported, write absent = "negative", and after what',
-    '# time silence means that the customer stayed, such as horizon = "30d".',
+    '# counts in no realised metric. Where only those who leave are reported, write absent = "negative", and after',
+    '# what time silence means that the customer stayed, such as horizon = "30d".',
 )
 
 

@@ -34,7 +34,7 @@ def test_the_default_is_the_same_on_any_day() -> None:
 
 
 def test_options_as_given_on_the_command_line() -> None:
-    options = ScenarioOptions("2024-06-01", "90d", 500.0, "3d", 0.5, ("Age:shift=8,from=1d",))
+    options = ScenarioOptions("2024-06-01", "90d", 500.0, "3d", label_share=0.5, drifts=("Age:shift=8,from=1d",))
 
     scenario = options.build(SCHEMA)
 
@@ -62,7 +62,7 @@ def test_a_file_gives_the_same_scenario_and_flags_win(tmp_path: Path) -> None:
     scenario = ScenarioOptions(label_share=0.5, drifts=("flip=0.1",)).over(read_scenario(path)).build(SCHEMA)
 
     texts = ("Age:shift=8,from=1d", "Geography:mix=0.5,to=Spain,from=30d,until=60d", "flip=0.1")
-    assert scenario == ScenarioOptions("2024-06-01", "90d", 500.0, "3d", 0.5, texts).build(SCHEMA)
+    assert scenario == ScenarioOptions("2024-06-01", "90d", 500.0, "3d", label_share=0.5, drifts=texts).build(SCHEMA)
 
 
 def test_drift_tables_of_toml(tmp_path: Path) -> None:
@@ -88,6 +88,8 @@ def test_drift_tables_of_toml(tmp_path: Path) -> None:
         ('period = "0d"', "period got 0"),
         ("rate = 0", "rate got 0"),
         ("label_share = 1.5", "label share got 1.5"),
+        ("negative_label_share = -0.5", "label share, negative got -0.5"),
+        ('positive_label_delay = "late"', "label delay 'late'"),
         ('label_delay = "late"', "label delay 'late'"),
         ('drift = ["Age:shift"]', "drift 'Age:shift'"),
     ],

@@ -99,6 +99,23 @@ def test_the_given_share_of_records_gets_a_label(share: float) -> None:
     assert len(labels(replayed(2_000, Scenario(label_share=share)))) == pytest.approx(2_000 * share, abs=60)
 
 
+def test_labels_of_those_who_leave_may_come_sooner_and_those_of_others_never() -> None:
+    plain = labels(replayed(2_000, Scenario()))
+    options = ScenarioOptions(label_delay="5d", positive_label_delay="1d", label_share=0.9, negative_label_share=0.5)
+    scenario = options.build(SCHEMA)
+    messages = replayed(2_000, scenario)
+    times = {record.record_id: record.event_time for record in records(messages)}
+    found = labels(messages)
+    for value, delay, share in ((1, DAY, 0.9), (0, 5 * DAY, 0.5)):
+        of_value = [label for label in found.values() if label.label == value]
+        assert {label.event_time - times[label.record_id] for label in of_value} == {delay}
+        assert len(of_value) == pytest.approx(share * sum(each.label == value for each in plain.values()), rel=0.1)
+    # what became of a customer is the same, and so is the stream when it is sent again
+    assert all(label.label == plain[name].label for name, label in found.items())
+    assert replayed(2_000, scenario, chunk_rows=77) == messages
+    assert scenario.last_event_time(2_000) == max(times.values()) + 5 * DAY
+
+
 def test_covariate_drift_moves_synthetic_labels_and_flips_turn_them() -> None:
     calm = labels(replayed(5_000, Scenario()))
     older = labels(replayed(5_000, ScenarioOptions(drifts=("Age:shift=8",)).build(SCHEMA)))
