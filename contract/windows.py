@@ -162,6 +162,32 @@ def window_message_type(key: bytes | None) -> type[Window] | type[Cumulative]:
     return Cumulative if key is not None and key.endswith(f"/{CUMULATIVE}".encode()) else Window
 
 
+class _Told(msgspec.Struct):
+    inferred: int | msgspec.UnsetType = msgspec.UNSET
+
+
+def is_of_release_before(value: bytes) -> bool:
+    """Whether a window's message is of the release whose final windows were numbered anew, from their first revision.
+
+    Raises:
+        msgspec.DecodeError: it is no window.
+    """
+    return msgspec.json.decode(value, type=_Told).inferred is msgspec.UNSET
+
+
+def decode_window(value: bytes) -> Window:
+    """A window from its message. One of the release before gets the revision that this release would have given it.
+
+    Raises:
+        msgspec.DecodeError: it is no window.
+    """
+    window = msgspec.json.decode(value, type=Window)
+    if window.status == "final" and is_of_release_before(value):
+        # there it was provisional once, under the number that its final revisions began with
+        return msgspec.structs.replace(window, revision=window.revision + 1)
+    return window
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """On ``alerts``, under one key through its life: raised, updated when what it says changes, or retracted."""
 

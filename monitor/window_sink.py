@@ -1,8 +1,10 @@
 """Where closed windows go besides Kafka: the spool for MLflow, and the report process."""
 
+import msgspec
+
 from contract.panes import Summary
 from contract.windows import Window
-from monitor.mlflow_sink.sink import SinkThread
+from monitor.mlflow_sink.thread import SinkThread
 from monitor.reports.files import ReportChoice
 from monitor.reports.process import ReportProcess
 from monitor.reports.reference import References
@@ -27,7 +29,9 @@ class WindowSink:
 
     def put(self, window: Window, summary: Summary) -> None:
         """Take a window and the merged summary that it was computed from."""
-        self._sink.submit(window)
+        # final windows are numbered anew yet, and the timeline does not know the offset yet
+        life = msgspec.structs.replace(window, revision=window.revision + (window.status == "final"))
+        self._sink.submit(life, 0)
         reference = self._references.path(window.model)
         if reference is not None and self._choice.wants(window):
             self._reports.request(window, summary.sample, reference)

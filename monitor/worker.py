@@ -10,7 +10,8 @@ from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import SystemClock
 from contract.worker.heartbeat import Heartbeat
-from monitor.mlflow_sink.sink import MlflowSink, SinkThread
+from monitor.mlflow_sink.sink import MlflowSink
+from monitor.mlflow_sink.thread import SinkThread
 from monitor.reports.process import ReportProcess
 from monitor.reports.reference import ReferenceCache, References
 from monitor.slot import Slot

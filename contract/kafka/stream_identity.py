@@ -6,7 +6,7 @@ its offsets, records and windows are those of topics that are gone.
 
 import time
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaException, Message, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from contract.errors import UserError
@@ -15,6 +15,8 @@ from contract.kafka.topic_format import read_record
 from contract.settings import Settings
 from contract.topics import FORMAT
 
+STREAM_HEADER = "churnstream-stream"
+"""On ``windows`` and ``alerts``: the stream that they were computed from, by its name."""
 _RETRY_SECONDS = 0.2
 
 
@@ -37,6 +39,14 @@ def stream_identity(settings: Settings, *topics: str, timeout: float | None = No
             if time.monotonic() > deadline:
                 raise
             time.sleep(_RETRY_SECONDS)
+
+
+def is_of_stream(message: Message, stream: str) -> bool:
+    """Whether a message says that it is of this stream, or says nothing, as an earlier release's does."""
+    headers = message.headers() or []
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    found = [value for name, value in pairs if name == STREAM_HEADER]
+    return not found or found[-1] == stream.encode()
 
 
 def _identity(settings: Settings, topics: tuple[str, ...], timeout: float) -> str:

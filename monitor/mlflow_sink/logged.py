@@ -1,91 +1,86 @@
-"""What MLflow was last given of each window's estimated and inputs run, so that a revision adds only what changed.
+"""What MLflow was last given of a window, so that a revision need not repeat what has stayed as it was.
 
-An SQLite file: an entry is there whole or not at all after a crash. It is written after MLflow has the points, so a
-crash in between makes the next drain compute, and log, the very same points. A lost file costs no point: the next
-state of a window is logged whole, where it is unchanged as the points that MLflow has already.
+An optimisation and nothing else: what is not known here is logged, under the revision's own timestamp. So nothing need
+be kept on disk, and a monitor that starts with an empty memory can only repeat values, never contradict any.
 """
 
-import sqlite3
-from collections.abc import Mapping
-from pathlib import Path
+import hashlib
+from collections import OrderedDict
 
 import msgspec
 
 from contract.windows import Window
-from contract.worker.private import private_folder
-from contract.worker.room import needing_room
 from monitor.mlflow_sink.points import Values
 
-_KEPT = 20_000
+MOST_ENTRIES = 20_000
+"""Of one run and one window each, some 600 bytes: the hourly windows of 60 days of two models are 6,000."""
 
 
-class Logged(msgspec.Struct, frozen=True):
-    """``values`` in force, ``additions`` logged so far, and the window's status and revision that they come from."""
-
-    values: Values
-    additions: int
-    final: bool
+class _Entry(msgspec.Struct, frozen=True):
     revision: int
-
-    def is_older_than(self, window: Window) -> bool:
-        return (self.final, self.revision) < (window.status == "final", window.revision)
+    digests: dict[str, bytes]
 
 
-class Addition(msgspec.Struct, frozen=True):
-    """Values to log now, ``number`` additions of the window's coming before them, and what to remember afterwards."""
+class Logged:
+    """By run and window: the newest revision that MLflow has, and a digest of each group of its values.
 
-    values: Values
-    number: int
-    remembered: Logged
-
-
-def addition(window: Window, values: Values, before: Logged | None) -> Addition | None:
-    """What a window adds to a run that earlier states of it may have written to. None: nothing.
-
-    Pure. A state that is not newer than the one remembered adds nothing.
+    A group is what metric names have before their slash, such as ``drift``: its values change together. What ``news``
+    has given out counts as logged from ``commit`` on; ``discard`` takes it back. One thread at a time.
     """
-    final = window.status == "final"
-    if before is None:
-        return Addition(values, 0, Logged(values, 1, final, window.revision))
-    if not before.is_older_than(window):
-        return None
-    changed = {name: value for name, value in values.items() if before.values.get(name) != value}
-    additions = before.additions + bool(changed)
-    remembered = Logged(before.values | changed, additions, final, window.revision)
-    return Addition(changed, before.additions, remembered)
 
+    def __init__(self, most_entries: int = MOST_ENTRIES) -> None:
+        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
+        self._pending: dict[tuple[str, str], _Entry] = {}
+        self._most_entries = most_entries
 
-class LoggedStore:
-    """``Logged`` by MLflow run id and window key; the newest entries are kept. One thread at a time."""
+    def __len__(self) -> int:
+        return len(self._entries)
 
-    def __init__(self, path: Path) -> None:
-        self._folder = private_folder(path.parent)
-        self._database = sqlite3.connect(path, check_same_thread=False)
-        with needing_room(self._folder):
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS logged "
-                "(sequence INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, entry BLOB NOT NULL)"
-            )
+    def news(self, run_id: str, window: Window, values: Values) -> Values:
+        """Of all values of a window's revision those in groups that differ from the revision before, if it is known.
 
-    def get(self, run_id: str, window_key: str) -> Logged | None:
-        found = self._database.execute("SELECT entry FROM logged WHERE key = ?", (f"{run_id}/{window_key}",)).fetchone()
-        return None if found is None else msgspec.json.decode(found[0], type=Logged)
-
-    def put(self, entries: Mapping[tuple[str, str], Logged]) -> None:
-        """Remember entries by run id and window key, all in one transaction.
-
-        Raises:
-            NoRoomError: the disk is full; none is remembered.
+        Nothing if this revision has been logged already, everything if a later one has.
         """
-        rows = [
-            (f"{run_id}/{window_key}", msgspec.json.encode(entry)) for (run_id, window_key), entry in entries.items()
-        ]
-        with needing_room(self._folder), self._database:
-            self._database.executemany("INSERT OR REPLACE INTO logged (key, entry) VALUES (?, ?)", rows)
-            self._database.execute(
-                "DELETE FROM logged WHERE sequence <= (SELECT max(sequence) FROM logged) - ?", (_KEPT,)
-            )
+        key = run_id, window.key
+        before = self._pending.get(key) or self._entries.get(key)
+        if before is not None and before.revision > window.revision:
+            return values
+        if before is not None and before.revision == window.revision:
+            return {}
+        digests = _digests(values)
+        self._pending[key] = _Entry(window.revision, digests)
+        if before is None:
+            return values
+        changed = {group for group, digest in digests.items() if before.digests.get(group) != digest}
+        return {name: value for name, value in values.items() if _group(name) in changed}
 
-    def close(self) -> None:
-        self._database.close()
+    def commit(self) -> None:
+        """MLflow has what was given out. Beyond the bound, what was given out longest ago is forgotten."""
+        for key, entry in self._pending.items():
+            self._entries[key] = entry
+            self._entries.move_to_end(key)
+        self._pending.clear()
+        while len(self._entries) > self._most_entries:
+            self._entries.popitem(last=False)
+
+    def discard(self) -> None:
+        """It is not known whether MLflow has what was given out."""
+        self._pending.clear()
+
+    def clear(self) -> None:
+        """Forget everything, because MLflow may have lost it."""
+        self._pending.clear()
+        self._entries.clear()
+
+
+def _group(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _digests(values: Values) -> dict[str, bytes]:
+    groups: dict[str, list[tuple[str, float]]] = {}
+    for item in sorted(values.items()):
+        groups.setdefault(_group(item[0]), []).append(item)
+    return {
+        group: hashlib.blake2b(msgspec.json.encode(items), digest_size=16).digest() for group, items in groups.items()
+    }

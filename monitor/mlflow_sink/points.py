@@ -1,31 +1,38 @@
-"""Which metric values a window gives to which of its model's four MLflow runs. Pure.
+"""Which metric values a window, or the cumulative metrics, give to which of their model's five MLflow runs. Pure.
 
-The names are the same in the realised, the provisional and the estimated run, for MLflow draws one chart a name.
-An undefined metric (None, NaN, infinite) is left out; the counts beside it say why.
+The names are the same in the realised, the provisional, the nowcast and the estimated run, for MLflow draws one chart a
+name. An undefined metric (None, NaN, infinite) is left out; the counts beside it say why.
 """
 
 import math
 from typing import Literal
 
-from contract.windows import Estimate, Estimated, Performance, Window
+from contract.windows import Cumulative, Estimate, Estimated, Performance, Window, WindowMessage
 from monitor.mlflow_sink.metric_names import drift_name, missing_name, violations_name
 
-RunKind = Literal["realised", "provisional", "estimated", "inputs"]
+RunKind = Literal["realised", "provisional", "nowcast", "estimated", "inputs"]
 Values = dict[str, float]
+REPEATING: tuple[RunKind, ...] = ("estimated", "inputs")
+"""Runs of which a window's next revision mostly repeats the values: they depend on its predictions."""
 
 _HOUR_MS = 3_600_000
 _COUNTS = ("tn", "fp", "fn", "tp")
 _METRICS = ("f1", "accuracy", "precision", "recall", "roc_auc", "brier")
 
 
-def values_by_run(window: Window) -> dict[RunKind, Values]:
-    """Metric name to value, for each run that the window concerns: realised if it is final, else provisional;
-    estimated and inputs always.
+def values_by_run(message: WindowMessage) -> dict[RunKind, Values]:
+    """Metric name to value, for each run that the message concerns.
+
+    A window: realised if it is final, else provisional; nowcast if it has one; estimated and inputs always. Cumulative
+    metrics: realised, as ``cumulative/…``.
     """
-    estimated_and_inputs: dict[RunKind, Values] = {"estimated": estimated(window), "inputs": inputs(window)}
-    if window.status == "final":
-        return {"realised": realised(window), **estimated_and_inputs}
-    return {"provisional": performance(window.performance, "performance"), **estimated_and_inputs}
+    if isinstance(message, Cumulative):
+        return {"realised": performance(message.performance, "cumulative")}
+    values: dict[RunKind, Values] = {}
+    values["realised" if message.status == "final" else "provisional"] = performance(message.performance, "performance")
+    if message.nowcast is not None:
+        values["nowcast"] = estimated(message.nowcast.performance)
+    return {**values, "estimated": estimated(message.estimated), "inputs": inputs(message)}
 
 
 def performance(measured: Performance, group: str) -> Values:
@@ -36,15 +43,8 @@ def performance(measured: Performance, group: str) -> Values:
     return _defined({f"{group}/{name}": getattr(measured, name) for name in names})
 
 
-def realised(window: Window) -> Values:
-    """A final window's own metrics, and ``cumulative/…`` since the model's first record."""
-    cumulative = performance(window.cumulative, "cumulative") if window.cumulative else {}
-    return performance(window.performance, "performance") | cumulative
-
-
-def estimated(window: Window) -> Values:
-    """Label-free expected counts and metrics, and the interval of F1 as ``f1_low`` and ``f1_high``."""
-    found: Estimated = window.estimated
+def estimated(found: Estimated) -> Values:
+    """Expected counts and metrics, and the interval of F1 as ``f1_low`` and ``f1_high``."""
     if not found.records:
         return {}
     values: dict[str, float | None] = {f"performance/{name}": getattr(found, name) for name in _COUNTS}
@@ -59,6 +59,8 @@ def estimated(window: Window) -> Values:
 def inputs(window: Window) -> Values:
     """Drift distances and share (of a window that was judged), label coverage and median delay in hours, records and
     records per hour of event time, and, where there are any, missing values and violations per feature.
+
+    Beside a nowcast there is the coverage of either class, of the labels expected of it.
     """
     values: dict[str, float | None] = {
         "labels/coverage": window.coverage,
@@ -67,6 +69,9 @@ def inputs(window: Window) -> Values:
         "stream/rate": window.records * _HOUR_MS / (window.end - window.start),
         "drift/share": window.drift.share if window.drift.judged else None,
     }
+    if window.nowcast is not None:
+        values["labels/coverage_negative"] = window.nowcast.coverage_negative
+        values["labels/coverage_positive"] = window.nowcast.coverage_positive
     values |= {drift_name(name): feature.distance for name, feature in window.drift.features.items()}
     values |= {missing_name(name): count for name, count in window.missing.items() if count}
     values |= {violations_name(name): count for name, count in window.violations.items() if count}

@@ -19,7 +19,7 @@ from contract.models.experiments import (
     stream_tag,
 )
 from contract.settings import Settings
-from contract.windows import Window
+from contract.windows import Cumulative, WindowMessage
 from monitor.mlflow_sink.points import RunKind
 from monitor.naming import version_title
 
@@ -34,36 +34,49 @@ RUN_TAG = "churnstream.run"
 
 @dataclass(frozen=True)
 class Axis:
-    """The experiment's step axis: windows are counted in slides from ``origin``; both in ms, from its tags."""
+    """The experiment's step axis: windows are counted in slides from ``origin``; both in ms, from its tags.
+
+    ``window``: their length in ms.
+    """
 
     experiment_id: str
     origin: int
     slide: int
 
-    def step(self, start: int) -> int:
-        """A window's step; negative before the origin."""
-        return (start - self.origin) // self.slide
+    window: int
+
+    def step(self, message: WindowMessage) -> int:
+        """A window's step, negative before the origin; of cumulative metrics that of the window ending at their end."""
+        return (start_of(message, self.window) - self.origin) // self.slide
 
 
-def open_axis(client: "MlflowClient", settings: Settings, first: Window) -> Axis:
-    """The stream's experiment, made if absent; ``first`` sets the origin if no window has been logged before.
+def start_of(message: WindowMessage, window: int) -> int:
+    """Where a window begins, or the one of ``window`` ms with which cumulative metrics end."""
+    return message.end - window if isinstance(message, Cumulative) else message.start
+
+
+def open_axis(client: "MlflowClient", settings: Settings, first: WindowMessage) -> Axis:
+    """The stream's experiment, made if absent; ``first`` sets the origin if nothing has been logged before.
 
     Raises:
         UserError: the experiment was deleted, holds another stream, or counts its steps by another slide.
         mlflow.exceptions.MlflowException: MLflow does not answer.
     """
     slide = settings.slide
-    wanted = {STREAM_TAG: stream_tag(settings), SLIDE_TAG: str(slide), ORIGIN_TAG: str(first.start)}
+    origin = start_of(first, settings.window)
+    wanted = {STREAM_TAG: stream_tag(settings), SLIDE_TAG: str(slide), ORIGIN_TAG: str(origin)}
     found = open_experiment(client, settings.experiment, wanted, setting="CHURNSTREAM_EXPERIMENT")
     check_stream(found, settings)
     # an experiment from before experiments named their stream lacks that tag alone
     for name in wanted if ORIGIN_TAG not in found.tags else {STREAM_TAG} - found.tags.keys():
         client.set_experiment_tag(found.experiment_id, name, wanted[name])  # the origin last: where it is set, all is
-    return _existing_axis(found, slide) if ORIGIN_TAG in found.tags else Axis(found.experiment_id, first.start, slide)
+    if ORIGIN_TAG in found.tags:
+        return _existing_axis(found, settings)
+    return Axis(found.experiment_id, origin, slide, settings.window)
 
 
-def check_experiment(client: "MlflowClient", settings: Settings) -> None:
-    """Refuse an experiment that cannot take the stream's windows; one that is not there yet can. Writes nothing.
+def find_experiment(client: "MlflowClient", settings: Settings) -> "Experiment | None":
+    """The stream's experiment, None if it is not there yet. Writes nothing.
 
     Raises:
         UserError: as ``open_axis``.
@@ -71,16 +84,18 @@ def check_experiment(client: "MlflowClient", settings: Settings) -> None:
     """
     found = client.get_experiment_by_name(settings.experiment)
     if found is None:
-        return
+        return None
     refuse_deleted(found, setting="CHURNSTREAM_EXPERIMENT")
     check_stream(found, settings)
     if ORIGIN_TAG in found.tags:
-        _existing_axis(found, settings.slide)
+        _existing_axis(found, settings)
+    return found
 
 
-def _existing_axis(found: "Experiment", slide: int) -> Axis:
+def _existing_axis(found: "Experiment", settings: Settings) -> Axis:
+    slide = settings.slide
     try:
-        axis = Axis(found.experiment_id, int(found.tags[ORIGIN_TAG]), int(found.tags[SLIDE_TAG]))
+        axis = Axis(found.experiment_id, int(found.tags[ORIGIN_TAG]), int(found.tags[SLIDE_TAG]), settings.window)
     except (KeyError, ValueError):
         raise UserError(
             f"MLflow experiment {found.name!r} has damaged tags {ORIGIN_TAG} and {SLIDE_TAG} (they must be "

@@ -1,35 +1,37 @@
-"""Windows and reports on their way to MLflow: from the spool into four runs a model version, in order, none lost.
+"""Windows and reports on their way to MLflow: from the spool into five runs a model version, none lost.
 
-A window leaves the spool only after MLflow has all of its points. A crash in between logs the same points again, and
-MLflow keeps a point (run, name, step, timestamp, value) once. While MLflow is away the spool keeps everything, and the
-same points follow later, in the same order. A report is uploaded the same way; its marker goes after the upload.
+A window leaves the spool only after MLflow has all of its points. Each point has a place of its own, which the window
+and its revision name: the window's step, and its end plus the revision in ms as timestamp. So logging a window again,
+be it after a crash or by another monitor, gives MLflow the same points, and it keeps each once. While MLflow is away
+the spool keeps everything. A report is uploaded the same way; its marker goes after the upload.
+
+What a monitor has published but not spooled, or has spooled on another machine, is read back from ``windows``: a tag of
+the experiment says up to which offset MLflow has everything.
 
 What MLflow refuses for good, while it takes other things, is set aside: its file stays, the log and a tag of the
 model's inputs run say so, and what is behind it goes on.
 """
 
-import json
 import logging
-import threading
-import time
 from collections import defaultdict
-from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from contract.errors import UserError
 from contract.messages import ModelRef
-from contract.models.experiments import check_stream
 from contract.models.mlflow_access import mlflow_client
 from contract.settings import Settings
-from contract.windows import Window
+from contract.topics import WINDOWS
+from contract.windows import Window, WindowMessage
 from contract.worker.clock import Clock
-from contract.worker.room import NoRoomError
-from monitor.mlflow_sink.logged import Logged, LoggedStore, addition
-from monitor.mlflow_sink.points import RunKind, Values, values_by_run
+from monitor.mlflow_sink.calls import calls_of, metrics_of
+from monitor.mlflow_sink.logged import Logged
+from monitor.mlflow_sink.offsets import PROGRESS_TAG, HandedOver, Progress, WindowsTopic, progress_of
+from monitor.mlflow_sink.points import REPEATING, values_by_run
+from monitor.mlflow_sink.reading_back import read_back
 from monitor.mlflow_sink.refusals import first_line, is_refusal
-from monitor.mlflow_sink.runs import Axis, Runs, check_experiment, open_axis
-from monitor.mlflow_sink.spool import Spool, Spooled
+from monitor.mlflow_sink.runs import Axis, Runs, find_experiment, open_axis
+from monitor.mlflow_sink.spool import Spool, Spooled, SpoolFullError
+from monitor.naming import iso_time
 from monitor.reports.files import ReportFolder
 
 if TYPE_CHECKING:
@@ -38,29 +40,31 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("churnstream.sink")
 _WINDOWS_PER_DRAIN = 200
-_POINTS_PER_CALL, _BYTES_PER_CALL = 1_000, 500_000
-"""MLflow refuses a batch of more points, or of twice the bytes."""
-_BYTES_PER_POINT = 200  # besides its name
 _MOST_TAG_CHARACTERS = 1_000
 REFUSED_TAG = "churnstream.refused"
 """Tag of a model's inputs run: what MLflow refused last, and why."""
-_SECONDS_BETWEEN_WARNINGS = 600.0
-_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
 
 
 class MlflowSink:
-    """The adapter itself. ``spool`` takes windows from any thread; ``drain`` and ``finish`` belong to one."""
+    """The adapter itself. ``spool`` and ``handed_over`` are used by any thread; the rest belongs to one."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, topic: WindowsTopic | None = None) -> None:
+        """``topic`` is what windows are read back from; without one only those given to the spool are logged."""
         folder = settings.state_dir / "monitor"
         self.spool = Spool(folder / "spool", settings.spool_limit)
+        self.handed_over = HandedOver()
+        for leftover in folder.glob("logged.sqlite*"):  # the release before kept there what it had logged
+            leftover.unlink()
         self._settings = settings
         self._clock = clock
-        self._logged = LoggedStore(folder / "logged.sqlite")
+        self._topic = topic
+        self._logged = Logged()
         self._reports = ReportFolder(settings.state_dir, settings.max_reports)
         self._client: MlflowClient | None = None
         self._axis: Axis | None = None
         self._runs: Runs | None = None
+        self._progress: Progress | None = None
+        self._noted = 0
         self.experiment_id: str | None = None
         """MLflow's id of the experiment, for ``chart_link``; None until a window has been logged."""
         self.refused = 0
@@ -73,7 +77,7 @@ class MlflowSink:
             UserError: it was deleted, holds another stream, or counts its steps by another slide.
             Exception: whatever MLflow or its transport raises.
         """
-        check_experiment(self._connected(), self._settings)
+        find_experiment(self._connected(), self._settings)
 
     def drain(self) -> int:
         """Give MLflow all that waits; returns the number of windows that it took.
@@ -82,25 +86,103 @@ class MlflowSink:
             UserError: the experiment cannot take our windows; nothing is lost.
             Exception: whatever MLflow or its transport raises; nothing is lost, call again later.
         """
-        taken = 0
         try:
-            while batch := list(islice(self.spool, _WINDOWS_PER_DRAIN)):
-                taken += self._log_or_set_aside(batch)
+            taken = self._drain_spool()
+            self._note_progress()
             self._upload_reports()
         except Exception:
-            # whatever failed, a run may have been deleted or the server replaced: look everything up again
-            self._axis = self._runs = None
+            self._look_up_again()
             raise
         return taken
+
+    def read_back(self) -> None:
+        """Spool what stands on ``windows`` and was not given to the spool, as far as ``take_up`` has said. Drains it
+        where it is full.
+
+        Raises:
+            NothingCameError: the broker does not answer; call again later.
+            NoRoomError: the disk is full; the same.
+            Exception: as ``drain``.
+        """
+        if self._topic is None:
+            return
+        while self.handed_over.is_behind:
+            try:
+                begin = self.handed_over.begin_at(self._found_progress().offset)
+            except Exception:
+                self._look_up_again()
+                raise
+            self.handed_over.finish(read_back(self._settings, self._topic.stream, begin, self._spool_again))
 
     def finish(self) -> None:
         """Mark the runs as finished. Raises what MLflow raises."""
         if self._runs is not None:
             self._runs.finish()
 
-    def close(self) -> None:
-        """Let go of the local files. What waits is there at the next start."""
-        self._logged.close()
+    def _spool_again(self, message: WindowMessage | None, offset: int) -> None:
+        while message is not None:
+            try:
+                self.spool.append(message, offset)
+                break
+            except SpoolFullError:
+                self.drain()
+        self.handed_over.read(offset + 1)
+
+    def _drain_spool(self) -> int:
+        taken = 0
+        while batch := self._next_batch():
+            taken += self._log_or_set_aside(batch)
+        return taken
+
+    def _next_batch(self) -> list[Spooled]:
+        if len(self.spool):
+            self._found_progress()  # may find that what waits is of no use
+        return list(islice(self.spool, _WINDOWS_PER_DRAIN))
+
+    def _look_up_again(self) -> None:
+        """Whatever has failed, a run may have been deleted or the server replaced."""
+        self._axis = self._runs = self._progress = None
+
+    def _found_progress(self) -> Progress:
+        """What MLflow says of its progress, looked up once and after each failure."""
+        if self._progress is None:
+            if self._topic is None:
+                self._progress = Progress(0, 0, "")
+                return self._progress
+            found = find_experiment(self._connected(), self._settings)
+            tag = None if found is None else found.tags.get(PROGRESS_TAG)
+            progress = progress_of(tag, self._topic.identity)
+            if tag is not None and progress.tag != tag:
+                self._begin_anew()
+            if progress.offset < self._noted:
+                self._logged.clear()
+                self.handed_over.go_back_to(progress.offset)
+            self._progress = progress
+        return self._progress
+
+    def _begin_anew(self) -> None:
+        waited = self.spool.remove_left()
+        _log.warning(
+            "MLflow has windows of an earlier topic %s; those of this one come beside them, and %d that waited here "
+            "are read back from it, if it has them",
+            self._settings.topic(WINDOWS),
+            waited,
+        )
+
+    def _note_progress(self) -> None:
+        """Say in MLflow itself up to which offset it has everything."""
+        until = self.handed_over.until  # before the spool, which is filled first
+        waiting = self.spool.first_offset
+        if self._topic is None or self._axis is None or until is None:
+            return
+        progress = self._found_progress()
+        offset = until if waiting is None else min(until, waiting)
+        if offset > progress.offset:
+            self._note(self._axis.experiment_id, progress._replace(offset=offset))
+
+    def _note(self, experiment_id: str, progress: Progress) -> None:
+        self._connected().set_experiment_tag(experiment_id, PROGRESS_TAG, progress.tag)
+        self._progress, self._noted = progress, progress.offset
 
     def _log_or_set_aside(self, batch: list[Spooled]) -> int:
         """The number of windows that MLflow took."""
@@ -110,7 +192,7 @@ class MlflowSink:
             if not is_refusal(error):
                 raise
             # a run that was deleted is refused as well: with new look-ups, and alone, only what is wrong itself is
-            self._axis = self._runs = None
+            self._look_up_again()
             if len(batch) > 1:
                 return sum(self._log_or_set_aside([each]) for each in batch)
             return self._log_once_more(batch[0])
@@ -127,10 +209,9 @@ class MlflowSink:
         return 1
 
     def _set_aside(self, spooled: Spooled, reason: str, runs: Runs) -> None:
-        window = spooled.window
-        named = f"window {window.key}, {window.status}, revision {window.revision}"
+        named = _named(spooled.message)
         # raises where MLflow takes nothing at all: then it is no fault of the window's
-        self._note_refusal(window.model, f"{named}: {reason}", runs)
+        self._note_refusal(spooled.message.model, f"{named}: {reason}", runs)
         kept = self.spool.set_aside(spooled)
         self.refused += 1
         _log.error(
@@ -147,39 +228,23 @@ class MlflowSink:
         self._connected().set_tag(run_id, REFUSED_TAG, text[:_MOST_TAG_CHARACTERS])
 
     def _log_windows(self, batch: list[Spooled]) -> None:
-        axis, runs = self._open(batch[0].window)
+        axis, runs = self._open(batch[0].message)
+        progress = self._found_progress()
         points: dict[str, list[Metric]] = defaultdict(list)
-        remembered: dict[tuple[str, str], Logged] = {}
-        for spooled in batch:
-            window = spooled.window
-            for kind, values in values_by_run(window).items():
-                run_id = runs.get(window.model, kind, self._clock.now())
-                values, number = self._due(window, kind, values, run_id, remembered)
-                points[run_id] += _metrics(values, window.end + number, axis.step(window.start))
+        self._logged.discard()
+        for message in (spooled.message for spooled in batch):
+            timestamp, step = progress.timestamp(message.end, message.revision), axis.step(message)
+            for kind, values in values_by_run(message).items():
+                run_id = runs.get(message.model, kind, self._clock.now())
+                if kind in REPEATING and isinstance(message, Window):
+                    values = self._logged.news(run_id, message, values)
+                points[run_id] += metrics_of(values, timestamp, step)
         for run_id, metrics in points.items():
-            for call in _calls(metrics):
+            for call in calls_of(metrics):
                 self._connected().log_batch(run_id, call)
-        self._logged.put(remembered)
+        self._logged.commit()
         for spooled in batch:
             self.spool.remove(spooled)
-
-    def _due(
-        self,
-        window: Window,
-        kind: RunKind,
-        values: Values,
-        run_id: str,
-        remembered: dict[tuple[str, str], Logged],
-    ) -> tuple[Values, int]:
-        """The values to log and the revision that they are in their run. ``remembered`` is added to."""
-        if kind in ("realised", "provisional"):
-            return values, window.revision
-        before = remembered.get((run_id, window.key)) or self._logged.get(run_id, window.key)
-        added = addition(window, values, before)
-        if added is None:
-            return {}, 0
-        remembered[run_id, window.key] = added.remembered
-        return added.values, added.number
 
     def _upload_reports(self) -> None:
         for report in self._reports.waiting():
@@ -201,17 +266,20 @@ class MlflowSink:
     def _existing_runs(self) -> Runs | None:
         """The runs, without a window at hand; None if no window has ever made their experiment."""
         if self._runs is None:
-            found = self._connected().get_experiment_by_name(self._settings.experiment)
+            found = find_experiment(self._connected(), self._settings)
             if found is not None:
-                check_stream(found, self._settings)
                 self._runs = Runs(self._connected(), found.experiment_id)
         return self._runs
 
-    def _open(self, first: Window) -> tuple[Axis, Runs]:
+    def _open(self, first: WindowMessage) -> tuple[Axis, Runs]:
         client = self._connected()
         if self._axis is None:
-            self._axis = open_axis(client, self._settings, first)
-            self.experiment_id = self._axis.experiment_id
+            axis = open_axis(client, self._settings, first)
+            if self._topic is not None:
+                # before the first point: whoever comes after a crash must know which topic the points are of
+                self._note(axis.experiment_id, self._found_progress())
+            self._axis = axis
+            self.experiment_id = axis.experiment_id
         if self._runs is None:
             self._runs = Runs(client, self._axis.experiment_id)
         return self._axis, self._runs
@@ -222,124 +290,10 @@ class MlflowSink:
         return self._client
 
 
-class SinkThread:
-    """Drains the sink in the background: at once when there is work, with growing delays while MLflow fails."""
-
-    def __init__(self, sink: MlflowSink) -> None:
-        self._sink = sink
-        self._work = threading.Event()
-        self._stopping = threading.Event()
-        self.last_error: str | None = None
-        """Why the last drain failed; None if it did not."""
-        self._warned_of, self._next_warning = "", 0.0
-        self._misfit: UserError | None = None
-        self._checked = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="mlflow-sink", daemon=True)
-        self._thread.start()
-
-    def check(self, timeout: float) -> None:
-        """Wait for the first look at the experiment, for at most ``timeout`` s: MLflow may be away.
-
-        Raises:
-            UserError: the experiment cannot take our windows.
-        """
-        self._checked.wait(timeout)
-        if self._misfit is not None:
-            raise self._misfit
-
-    def submit(self, window: Window) -> None:
-        """Spool a window (on disk when this returns) and wake the thread.
-
-        Raises:
-            SpoolFullError: as many windows wait for MLflow as may; wait, then submit it again.
-            NoRoomError: the disk is full; the same.
-        """
-        self._sink.spool.append(window)
-        self.wake()
-
-    @property
-    def full(self) -> bool:
-        """Whether as many windows wait for MLflow as may."""
-        return self._sink.spool.full
-
-    def wake(self) -> None:
-        """There is something new, such as a finished report."""
-        self._work.set()
-
-    def close(self, timeout: float = 10.0) -> bool:
-        """Drain a last time, for at most ``timeout`` s; whether nothing waits any longer. What does stays on disk."""
-        self._stopping.set()
-        self._work.set()
-        self._thread.join(timeout)
-        ended = not self._thread.is_alive()
-        if ended:
-            self._sink.close()
-        return ended and len(self._sink.spool) == 0
-
-    def _run(self) -> None:
-        delay: float | None = 0.0
-        failures = 0
-        while True:
-            self._work.wait(delay)
-            self._work.clear()
-            stopping = self._stopping.is_set()  # after the clearing, or a close in between would go unnoticed
-            if self._attempt():
-                delay, failures = None, 0
-            else:
-                delay = min(_FIRST_DELAY_S * 2**failures, _LONGEST_DELAY_S)
-                failures = min(failures + 1, 16)
-            if stopping:
-                self._finish()
-                return
-
-    def _attempt(self) -> bool:
-        started = time.monotonic()
-        try:
-            if not self._checked.is_set():
-                self._check()
-            taken = self._sink.drain()
-        except Exception as error:
-            # MLflow, its transport and its store raise what they like; the windows are safe, and the thread must live
-            self._warn(error)
-            self.last_error = first_line(error)
-            return False
-        if self.last_error is not None:
-            _log.warning("MLflow takes windows again")
-        self.last_error = None
-        if taken:
-            _log.info("%d windows logged in %.1f s", taken, time.monotonic() - started)
-        return True
-
-    def _check(self) -> None:
-        try:
-            self._sink.check()
-        except UserError as error:
-            self._misfit = error
-            raise
-        finally:
-            self._checked.set()
-
-    def _warn(self, error: Exception) -> None:
-        """Once when it begins, when it becomes another failure, and again as long as it lasts."""
-        # the text of a failed connection differs each time, that of a mistake of the user's says what to do
-        kind = str(error) if isinstance(error, UserError) else type(error).__name__
-        if self.last_error is not None and kind == self._warned_of and time.monotonic() < self._next_warning:
-            return
-        waiting = len(self._sink.spool)
-        if isinstance(error, NoRoomError):
-            _log.warning("%s; %d windows wait for MLflow on disk", error, waiting)
-        else:
-            room = "; the monitor waits until there is room for more" if self.full else ""
-            _log.warning("MLflow takes no windows (%s); %d wait on disk%s", first_line(error), waiting, room)
-        self._warned_of, self._next_warning = kind, time.monotonic() + _SECONDS_BETWEEN_WARNINGS
-
-    def _finish(self) -> None:
-        if self.last_error is not None:
-            return
-        try:
-            self._sink.finish()
-        except Exception as error:
-            _log.warning("MLflow's runs could not be marked as finished: %s", error)
+def _named(message: WindowMessage) -> str:
+    if isinstance(message, Window):
+        return f"window {message.key}, {message.status}, revision {message.revision}"
+    return f"{message.key} until {iso_time(message.end)}, revision {message.revision}"
 
 
 def chart_link(base: str, experiment_id: str) -> str:
@@ -348,24 +302,3 @@ def chart_link(base: str, experiment_id: str) -> str:
     ``base`` is the tracking server's address; for a database, the address where ``mlflow server`` will serve it.
     """
     return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART"
-
-
-def _calls(metrics: "list[Metric]") -> "Iterator[list[Metric]]":
-    """The metrics in their order, in parts that MLflow takes in one call."""
-    call: list[Metric] = []
-    size = 0
-    for metric in metrics:
-        more = _BYTES_PER_POINT + len(json.dumps(metric.key))
-        if call and (len(call) == _POINTS_PER_CALL or size + more > _BYTES_PER_CALL):
-            yield call
-            call, size = [], 0
-        call.append(metric)
-        size += more
-    if call:
-        yield call
-
-
-def _metrics(values: Values, timestamp: int, step: int) -> "list[Metric]":
-    from mlflow.entities import Metric
-
-    return [Metric(name, value, timestamp, step) for name, value in values.items()]

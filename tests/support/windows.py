@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from contract.messages import ModelRef
-from contract.windows import Drift, Estimate, Estimated, FeatureDrift, Performance, Window
+from contract.windows import Cumulative, Drift, Estimate, Estimated, FeatureDrift, Nowcast, Performance, Window
 from tests.support.messages import DAY, START
 
 MODEL = ModelRef("churn", 3)
@@ -73,6 +73,27 @@ def window(day: int = 0, **changed: Any) -> Window:
 
 
 def final(day: int = 0, **changed: Any) -> Window:
-    """As ``window``, final: all labelled, with cumulative performance."""
-    settled: dict[str, Any] = {"status": "final", "labelled": 2_000, "cumulative": performance(0.8, 9_000)}
+    """As ``window``, final: its next revision, all labelled."""
+    settled: dict[str, Any] = {"status": "final", "revision": 1, "labelled": 2_000}
     return window(day, **settled | changed)
+
+
+def nowcast(f1: float = 0.72, **changed: Any) -> Nowcast:
+    """The nowcast of a window that has fewer of the labels that are 0 than of those that are 1."""
+    expected = Estimated(
+        records=2_000,
+        tn=1_390.0,
+        fp=210.0,
+        fn=110.0,
+        tp=290.0,
+        accuracy=Estimate(0.84, 0.83, 0.85),
+        f1=Estimate(f1, f1 - 0.03, f1 + 0.03),
+    )
+    return msgspec.structs.replace(
+        Nowcast(performance=expected, coverage_negative=0.4, coverage_positive=0.9), **changed
+    )
+
+
+def cumulative(day: int = 0, f1: float = 0.8, revision: int = 1) -> Cumulative:
+    """Cumulative metrics until the end of ``window(day)``."""
+    return Cumulative(model=MODEL, end=window(day).end, revision=revision, performance=performance(f1, 9_000))

@@ -20,6 +20,7 @@ from contract.windows import Drift, Window
 from monitor.mlflow_sink.sink import MlflowSink
 from monitor.reports.process import ReportProcess
 from monitor.timeline.drift import judge, sample_frame
+from tests.support.mlflow.sinking import fill
 from tests.support.polling import eventually
 from tests.support.sizes import size
 from tests.support.windows import window
@@ -111,7 +112,7 @@ def test_extremes_become_a_report_and_finite_metrics(
         each = window(seed, drift=judged(schema, now, reference), missing=dict.fromkeys(schema.names, LARGEST_INTEGER))
         assert json.loads(json.dumps([feature.distance for feature in each.drift.features.values()]))
         reports.request(each, now, path)
-        sink.spool.append(each)
+        fill(sink, each)
         windows.append(each)
     assert sink.drain() == len(windows)
     assert sink.refused == 0

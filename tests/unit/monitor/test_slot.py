@@ -142,6 +142,5 @@ def test_a_monitor_that_starts_again_keeps_what_waits(tmp_path: Path) -> None:
         slot.adopt("first", settings.topic_prefix, "spool/*.json")
         sink = MlflowSink(settings, ManualClock())
         assert len(sink.spool) == start
-        sink.spool.append(window(start))
-        sink.close()
+        sink.spool.append(window(start), start)
         slot.close()

@@ -11,15 +11,12 @@ from contract.worker.private import keep_files_private
 keep_files_private()
 state = Path(sys.argv[1])
 from monitor.join.store import JoinStore
-from monitor.mlflow_sink.logged import LoggedStore
 from monitor.mlflow_sink.spool import Spool
 from monitor.reports.files import ReportFolder
 from monitor.slot import Slot
 from tests.support.windows import window
 slot = Slot(state, "monitor")
-logged = LoggedStore(state / "monitor" / "logged.sqlite")
-logged.put({})
-Spool(state / "monitor" / "spool", 10).append(window())
+Spool(state / "monitor" / "spool", 10).append(window(), 0)
 ReportFolder(state, 10).save(window(), "page")
 (state / "monitor" / "faust").mkdir()
 """
@@ -44,5 +41,5 @@ def test_nobody_else_can_read_what_a_worker_keeps(tmp_path: Path) -> None:
     state = tmp_path / "state"
     subprocess.run([sys.executable, "-c", WORKER, str(state)], check=True, umask=0o022)
     kept = [state, *state.rglob("*")]
-    assert {path.suffix for path in kept} >= {".sqlite", ".json", ".html"}
+    assert {path.suffix for path in kept} >= {".json", ".html"}
     assert [path for path in kept if mode(path) & 0o077] == []

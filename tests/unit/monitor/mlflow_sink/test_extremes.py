@@ -13,9 +13,9 @@ from mlflow.utils.validation import (
 )
 
 from contract.windows import Drift, FeatureDrift, Performance, Window
+from monitor.mlflow_sink.calls import calls_of
 from monitor.mlflow_sink.points import values_by_run
-from monitor.mlflow_sink.sink import _calls
-from tests.support.windows import window
+from tests.support.windows import nowcast, window
 
 NAMES = st.one_of(
     st.sampled_from(["share", "feature", "missing_x", "x", "X", "A" * 300, "\u5e74" * 250, "e\u0301", "a\u00b7"]),
@@ -47,6 +47,7 @@ def windows(draw: st.DrawFn) -> Window:
         performance=performance,
         drift=Drift(judged=True, drifted=bool(names), share=1.0, features=features),
         delay_p50_hours=draw(NUMBERS),
+        nowcast=nowcast(coverage_negative=draw(NUMBERS), coverage_positive=draw(NUMBERS)),
         missing=dict.fromkeys(names, draw(COUNTS)),
         violations=dict.fromkeys(names, draw(COUNTS)),
     )
@@ -65,7 +66,7 @@ def test_every_value_of_a_window_is_a_metric_that_mlflow_takes(drawn: Window) ->
 @given(st.integers(0, 2_500), st.sampled_from(["a", "\u5e74" * 250, "\U0001f600" * 250]))
 def test_calls_hold_every_point_in_order_within_mlflows_bounds(points: int, name: str) -> None:
     metrics = [Metric(name, float(i), 2**53, i) for i in range(points)]
-    calls = list(_calls(metrics))
+    calls = list(calls_of(metrics))
     assert [metric for call in calls for metric in call] == metrics
     for call in calls:
         assert len(call) <= MAX_METRICS_PER_BATCH

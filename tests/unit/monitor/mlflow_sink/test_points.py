@@ -6,10 +6,9 @@ import pytest
 from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, _validate_metric_name
 
 from contract.windows import Drift, Estimated, Performance
-from monitor.mlflow_sink.logged import addition
 from monitor.mlflow_sink.metric_names import MOST_CHARACTERS, drift_name, missing_name, violations_name
 from monitor.mlflow_sink.points import values_by_run
-from tests.support.windows import drift, final, performance, window
+from tests.support.windows import cumulative, drift, final, nowcast, performance, window
 
 METRICS = {"f1", "accuracy", "precision", "recall", "roc_auc", "brier", "tn", "fp", "fn", "tp"}
 
@@ -39,11 +38,39 @@ def test_a_provisional_window_concerns_provisional_estimated_and_inputs() -> Non
     }
 
 
-def test_a_final_window_concerns_realised_with_cumulative_metrics() -> None:
+def test_a_final_window_concerns_realised() -> None:
     values = values_by_run(final())
     assert list(values) == ["realised", "estimated", "inputs"]
-    assert set(values["realised"]) == {f"{group}/{name}" for group in ("performance", "cumulative") for name in METRICS}
+    assert set(values["realised"]) == {f"performance/{name}" for name in METRICS}
+
+
+def test_cumulative_metrics_concern_realised_alone() -> None:
+    values = values_by_run(cumulative(f1=0.8))
+    assert list(values) == ["realised"]
+    assert set(values["realised"]) == {f"cumulative/{name}" for name in METRICS}
     assert values["realised"]["cumulative/f1"] == 0.8
+
+
+def test_a_nowcast_has_the_names_of_the_realised_metrics_and_its_coverage_stands_with_the_inputs() -> None:
+    values = values_by_run(window(nowcast=nowcast(0.72)))
+    assert list(values) == ["provisional", "nowcast", "estimated", "inputs"]
+    assert set(values["nowcast"]) == set(values["estimated"])
+    assert values["nowcast"]["performance/f1"] == 0.72
+    assert values["nowcast"]["performance/f1_low"] == 0.72 - 0.03
+    assert values["nowcast"]["performance/f1_high"] == 0.72 + 0.03
+    labels = {name: value for name, value in values["inputs"].items() if name.startswith("labels/")}
+    assert labels == {
+        "labels/coverage": 0.5,
+        "labels/delay_p50": 36.0,
+        "labels/coverage_negative": 0.4,
+        "labels/coverage_positive": 0.9,
+    }
+
+
+def test_the_coverage_of_a_class_of_which_nothing_is_expected_is_absent() -> None:
+    values = values_by_run(window(nowcast=nowcast(coverage_negative=None)))["inputs"]
+    assert "labels/coverage_negative" not in values
+    assert values["labels/coverage_positive"] == 0.9
 
 
 def test_an_undefined_metric_is_absent_and_the_counts_that_explain_it_are_there() -> None:
@@ -73,24 +100,6 @@ def test_missing_values_and_violations_are_there_only_where_there_are_any() -> N
         "data/missing_Age": 3.0,
         "data/violations_Tenure": 2.0,
     }
-
-
-def test_a_later_state_adds_only_what_changed_and_an_older_one_nothing() -> None:
-    first = addition(window(), {"a": 1.0, "b": 1.0}, None)
-    assert first is not None
-    assert (first.values, first.number) == ({"a": 1.0, "b": 1.0}, 0)
-    assert addition(window(), {"a": 5.0}, first.remembered) is None
-
-    same = addition(window(revision=1), {"a": 1.0, "b": 1.0}, first.remembered)
-    assert same is not None
-    assert same.values == {}
-    second = addition(final(), {"a": 1.0, "b": 2.0}, same.remembered)
-    assert second is not None
-    assert (second.values, second.number) == ({"b": 2.0}, 1)
-    third = addition(final(revision=1), {"b": 1.0}, second.remembered)
-    assert third is not None
-    assert (third.values, third.number) == ({"b": 1.0}, 2)
-    assert addition(window(revision=7), {"a": 9.0}, third.remembered) is None
 
 
 @pytest.mark.parametrize("name", ["share", "Share", "SHARE"])
