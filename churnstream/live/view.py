@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from churnstream.live.watch import Snapshot
-from contract.windows import Window
+from contract.windows import Estimate, Window
 
 _SHOWN = 12
 
@@ -24,26 +24,42 @@ def dashboard(snapshot: Snapshot, seconds: float, state: str) -> RenderableType:
         f"{snapshot.lag:,}",
         f"{snapshot.dead_records + snapshot.dead_labels:,}",
     )
-    return Group(Text(state, style="bold"), counts, windows_table(snapshot.ordered()[-_SHOWN:]))
+    lines = [Text(line, style="dim") for line in remarks(snapshot)]
+    return Group(Text(state, style="bold"), counts, *lines, windows_table(snapshot.ordered()[-_SHOWN:]))
+
+
+def remarks(snapshot: Snapshot) -> list[str]:
+    """What is to be known of a stream beside its counts."""
+    found = []
+    if snapshot.ahead:
+        found.append(
+            f"{snapshot.ahead:,} records are dated far ahead of their partition; check the clock of whoever sends them"
+        )
+    if snapshot.inferred:
+        found.append(f"{snapshot.inferred:,} records have had no label within the horizon, and count as 0")
+    return found
 
 
 def windows_table(windows: Sequence[Window]) -> Table:
-    """One row per window: its days, status, size, realised and estimated F1, and the columns that drifted."""
-    table = Table(box=None, header_style="dim")
+    """One row per window: its days, status, size, F1 (realised, nowcast, estimated), and the columns that drifted."""
+    caption = "realised, nowcast and estimated are of F1"
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0), caption=caption)
+    table.caption_justify = "left"
     for name in ("window", "status"):
         table.add_column(name, no_wrap=True)
-    for name in ("records", "labelled", "realised F1", "estimated F1"):
+    for name in ("records", "labelled", "realised", "nowcast", "estimated"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("drifted")
     for window in windows:
-        estimate = window.estimated.f1
+        nowcast = None if window.nowcast is None else window.nowcast.performance.f1
         table.add_row(
-            f"{_time(window.start, '%Y-%m-%d')} – {_time(window.end, '%m-%d')}",
+            f"{_time(window.start, '%m-%d')} – {_time(window.end, '%m-%d')}",
             window.status,
             f"{window.records:,}",
             f"{window.coverage:.0%}",
             _number(window.performance.f1),
-            "–" if estimate is None else f"{estimate.value:.3f} ± {(estimate.high - estimate.low) / 2:.3f}",
+            _number(None if nowcast is None else nowcast.value),
+            _with_interval(window.estimated.f1),
             _drifted(window),
         )
     return table
@@ -55,6 +71,10 @@ def _with_rate(count: int, seconds: float) -> str:
 
 def _time(milliseconds: int, form: str) -> str:
     return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime(form)
+
+
+def _with_interval(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else f"{estimate.value:.3f}±{(estimate.high - estimate.low) / 2:.3f}"
 
 
 def _number(value: float | None) -> str:

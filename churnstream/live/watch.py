@@ -1,6 +1,7 @@
 """What a stream shows from outside: counts, lag, panes, windows, alerts and dead letters, read from Kafka alone."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -9,26 +10,30 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from contract.kafka.clients import client_config
 from contract.kafka.dead_letters import ORIGIN_TOPIC
 from contract.messages import ModelRef
-from contract.panes import JoinProgress
 from contract.settings import Settings
 from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, PANES, WINDOWS
-from contract.windows import Alert, Window
+from contract.windows import Alert, Window, window_message_type
 
 _TIMEOUT = 10.0
 _REFRESH_SECONDS = 1.0
 _BATCH = 1_000
 
 
-class _PaneSummary(msgspec.Struct):
+class _Counted(msgspec.Struct):
     records: int
 
 
-class _PaneHead(msgspec.Struct):
-    """Of a pane, what is looked at here."""
+class _PanesMessage(msgspec.Struct):
+    """Of the messages on ``panes``, what is looked at here: of panes and folds, and of the join's progress."""
 
-    model: ModelRef
-    start: int
-    summary: _PaneSummary
+    type: str
+    model: ModelRef | None = None
+    start: int = 0
+    summary: _Counted = msgspec.field(default_factory=lambda: _Counted(0))
+    partition: int = 0
+    ended: bool = False
+    ahead: int = 0
+    inferred: int = 0
 
 
 @dataclass
@@ -36,8 +41,9 @@ class Snapshot:
     """The stream as it stands. ``records`` and ``labels`` are on their topics, ``scored`` and ``joined`` done with.
 
     ``ended``: the join has met the end of the stream in every partition. ``panes`` are the champion's records in each
-    pane, every record counted once however often it was sent; ``newest`` is the start of its last pane (event time in
-    ms).
+    pane, and in those that were folded into one sum, every record counted once however often it was sent; ``newest`` is
+    the start of its last pane (event time in ms). ``ahead`` are records dated far ahead of their partition, and
+    ``inferred`` those whose silence counts as a label of 0.
     """
 
     records: int = 0
@@ -47,6 +53,8 @@ class Snapshot:
     dead_records: int = 0
     dead_labels: int = 0
     ended: bool = False
+    ahead: int = 0
+    inferred: int = 0
     newest: int | None = None
     panes: dict[bytes, int] = field(default_factory=dict)
     windows: dict[str, Window] = field(default_factory=dict)
@@ -90,17 +98,58 @@ class Snapshot:
     def complete(self) -> bool:
         """Whether the stream has ended, and everything on it has been scored, joined and measured in final windows.
 
-        Windows come in order of their ends, so the one that begins with the newest pane is the last.
+        The window that begins with the newest pane is the last; some before it may be final later.
         """
         measured = 0 < self.distinct == self.measured
-        return self.ended and self.lag == 0 and measured and self._last_is_final
+        return self.ended and self.lag == 0 and measured and self._all_are_final
 
     @property
-    def _last_is_final(self) -> bool:
-        return any(
-            window.start == self.newest and window.status == "final" and window.model.role == "champion"
-            for window in self.windows.values()
-        )
+    def _all_are_final(self) -> bool:
+        windows = [window for window in self.windows.values() if window.model.role == "champion"]
+        last_is_there = any(window.start == self.newest for window in windows)
+        return last_is_there and all(window.status == "final" for window in windows)
+
+
+class SnapshotReader:
+    """Takes what is on ``panes``, ``windows`` and ``alerts`` into a snapshot; what it does not know is passed over."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._progress: dict[int, _PanesMessage] = {}
+        self._decode_pane = msgspec.json.Decoder(_PanesMessage).decode
+        self._decode_window = msgspec.json.Decoder(Window).decode
+        self._decode_alert = msgspec.json.Decoder(Alert).decode
+
+    @property
+    def ended(self) -> int:
+        """In how many partitions the stream has ended."""
+        return sum(progress.ended for progress in self._progress.values())
+
+    def take(self, topic: str, key: bytes, value: bytes | None) -> None:
+        """Take a message; ``topic`` is its name without a prefix. One without a value deletes what its key names."""
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            if topic == PANES:
+                self._take_pane(key, value)
+            elif topic == ALERTS and value:
+                alert = self._decode_alert(value)
+                self._snapshot.alerts[alert.key] = alert
+            elif topic == WINDOWS and value and window_message_type(key) is Window:
+                window = self._decode_window(value)
+                self._snapshot.windows[window.key] = window
+
+    def _take_pane(self, key: bytes, value: bytes | None) -> None:
+        now = self._snapshot
+        if not value:
+            now.panes.pop(key, None)
+            return
+        message = self._decode_pane(value)
+        if message.type == "progress":
+            self._progress[message.partition] = message
+            now.ahead = sum(progress.ahead for progress in self._progress.values())
+            now.inferred = sum(progress.inferred for progress in self._progress.values())
+        elif message.type in ("pane", "fold") and message.model is not None and message.model.role == "champion":
+            now.panes[key] = message.summary.records
+            now.newest = max(message.start, now.newest or 0)
 
 
 class StreamWatch:
@@ -123,12 +172,9 @@ class StreamWatch:
             [TopicPartition(settings.topic(topic), 0, 0) for topic in (PANES, WINDOWS, ALERTS)]
             + [TopicPartition(settings.topic(DEAD_LETTERS), partition, 0) for partition in partitions]
         )
-        self._ended: dict[int, bool] = {}
-        self._decode_progress = msgspec.json.Decoder(JoinProgress).decode
-        self._decode_pane = msgspec.json.Decoder(_PaneHead).decode
-        self._decode_window = msgspec.json.Decoder(Window).decode
-        self._decode_alert = msgspec.json.Decoder(Alert).decode
+        self._read = {settings.topic(name): name for name in (PANES, WINDOWS, ALERTS)}
         self.snapshot = Snapshot()
+        self._snapshot_reader = SnapshotReader(self.snapshot)
 
     def refresh(self) -> Snapshot:
         """Read what is new; takes some milliseconds, and a second where much is.
@@ -144,7 +190,7 @@ class StreamWatch:
                     self._take(message)
             if len(messages) < _BATCH or time.monotonic() > deadline:
                 break
-        now.ended = len(self._ended) == self._settings.partitions and all(self._ended.values())
+        now.ended = self._snapshot_reader.ended == self._settings.partitions
         controls = self._settings.partitions if now.ended else 0
         now.records, now.scored = self._position("scorer", self._customers, controls)
         now.labels, now.joined = self._position("join", self._labels, controls)
@@ -164,26 +210,10 @@ class StreamWatch:
         return messages, messages - (sum(ends) - sum(committed))
 
     def _take(self, message: Message) -> None:
-        topic, value = message.topic(), message.value() or b""
-        if topic == self._settings.topic(PANES):
-            self._take_pane(message.key() or b"", value)
-        elif topic == self._settings.topic(WINDOWS):
-            window = self._decode_window(value)
-            self.snapshot.windows[window.key] = window
-        elif topic == self._settings.topic(ALERTS):
-            alert = self._decode_alert(value)
-            self.snapshot.alerts[alert.key] = alert
+        name = self._read.get(message.topic() or "")
+        if name is not None:
+            self._snapshot_reader.take(name, message.key() or b"", message.value())
         elif (ORIGIN_TOPIC, self._settings.topic(CUSTOMERS).encode()) in (message.headers() or ()):
             self.snapshot.dead_records += 1
         else:
             self.snapshot.dead_labels += 1
-
-    def _take_pane(self, key: bytes, value: bytes) -> None:
-        if key.startswith(b"progress/"):
-            progress = self._decode_progress(value)
-            self._ended[progress.partition] = progress.ended
-            return
-        pane = self._decode_pane(value)
-        if pane.model.role == "champion":
-            self.snapshot.panes[key] = pane.summary.records
-            self.snapshot.newest = max(pane.start, self.snapshot.newest or 0)
