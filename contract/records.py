@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from contract.bounds import LARGEST_INTEGER, LARGEST_NUMBER, LARGEST_WHOLE_FLOAT, LONGEST_CATEGORY, LONGEST_IDENTIFIER
 from contract.schema import Feature, FeatureKind, Schema
@@ -78,7 +79,7 @@ def feature_frame(schema: Schema, features: Iterable[msgspec.Struct]) -> "pd.Dat
     return columns_frame(schema, list(zip(*rows, strict=True)) if rows else [()] * len(schema.features))
 
 
-def columns_frame(schema: Schema, columns: Sequence[Sequence[Any]]) -> "pd.DataFrame":
+def columns_frame(schema: Schema, columns: Sequence[Sequence[Any] | npt.NDArray[Any]]) -> "pd.DataFrame":
     """As ``feature_frame``, from one sequence of values per feature, in schema order."""
     import pandas as pd  # most of the time that a worker takes to start; the join needs none
 

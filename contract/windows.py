@@ -86,13 +86,14 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """A window's verdict. ``judged`` is False below ``min_records``; then nothing is called drifted.
 
     ``features`` maps each feature, and ``score`` for the model's output, to its drift; ``share`` is the share of the
-    features (not the score) that drifted.
+    features (not the score) that drifted. ``outdated``: the window has got predictions since, and no sample holds them.
     """
 
     judged: bool
     drifted: bool
     share: float
     features: dict[str, FeatureDrift] = {}
+    outdated: bool = False
 
     @property
     def drifted_columns(self) -> list[str]:
@@ -121,7 +122,6 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     performance: Performance
     estimated: Estimated
     drift: Drift
-    cumulative: Performance | None = None
     nowcast: Nowcast | None = None
     inferred: int = 0
     delay_p50_hours: float | None = None

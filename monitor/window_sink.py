@@ -1,13 +1,13 @@
 """Where closed windows go besides Kafka: the spool for MLflow, and the report process."""
 
-import msgspec
+from collections.abc import Callable
 
-from contract.panes import Summary
 from contract.windows import Window
 from monitor.mlflow_sink.thread import SinkThread
 from monitor.reports.files import ReportChoice
 from monitor.reports.process import ReportProcess
 from monitor.reports.reference import References
+from monitor.timeline.samples import Sample
 
 
 class WindowSink:
@@ -27,11 +27,12 @@ class WindowSink:
         """Whether MLflow has fallen so far behind that no window can be taken."""
         return self._sink.full
 
-    def put(self, window: Window, summary: Summary) -> None:
-        """Take a window and the merged summary that it was computed from."""
-        # final windows are numbered anew yet, and the timeline does not know the offset yet
-        life = msgspec.structs.replace(window, revision=window.revision + (window.status == "final"))
-        self._sink.submit(life, 0)
+    def put(self, window: Window, sample: Callable[[], Sample | None]) -> None:
+        """Take a window and what reads its merged sample; a window whose sample is not there gets no report."""
+        # the timeline does not know the offset yet
+        self._sink.submit(window, 0)
         reference = self._references.path(window.model)
         if reference is not None and self._choice.wants(window):
-            self._reports.request(window, summary.sample, reference)
+            found = sample()
+            if found is not None:
+                self._reports.request(window, found, reference)

@@ -18,7 +18,8 @@ from monitor.slot import Slot
 from monitor.timeline.app import Timeline
 from monitor.timeline.faust_app import create_app
 from monitor.timeline.run import quieten_libraries, run_timeline
-from monitor.timeline.windows import WindowBook, WindowSpec
+from monitor.timeline.spec import WindowSpec
+from monitor.timeline.windows import WindowBook
 from monitor.window_sink import WindowSink
 
 _FIRST_LOOK_SECONDS, _LAST_WRITES_SECONDS = 10.0, 60.0
@@ -56,6 +57,7 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
             WindowSpec(settings.window, settings.slide),
             partitions=settings.partitions,
             label_lateness=settings.label_lateness,
+            label_tolerance=settings.label_tolerance,
             sample_size=settings.sample_size,
             judge=references.judge,
         )

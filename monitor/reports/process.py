@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -22,12 +22,13 @@ from pathlib import Path
 
 from contract.errors import ChurnstreamError
 from contract.models.bundle import LABEL_COLUMN
-from contract.panes import SampleRow
 from contract.settings import Settings
 from contract.windows import Window
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
 from monitor.reports.files import WORKSPACE, ReportFolder
+from monitor.reports.shown import MAX_ROWS
+from monitor.timeline.samples import Sample
 
 _log = logging.getLogger("churnstream.report")
 _REPORT_TIMEOUT_S = 300.0
@@ -38,7 +39,7 @@ class ReportRequest:
     """A window, its sample and the file of its model's reference sample (``monitor.reports.reference``)."""
 
     window: Window
-    sample: tuple[SampleRow, ...]
+    sample: Sample
     reference: Path
 
 
@@ -80,7 +81,7 @@ class ReportProcess:
         with self._changed:
             return len(self._waiting)
 
-    def request(self, window: Window, sample: Sequence[SampleRow], reference: Path) -> None:
+    def request(self, window: Window, sample: Sample, reference: Path) -> None:
         """Ask for the report of a window. With ``max_reports`` 0 nothing is made."""
         if self._settings.max_reports == 0:
             return
@@ -91,7 +92,7 @@ class ReportProcess:
                 oldest = self._waiting.popleft()
                 self.dropped += 1
                 _log.warning("reports are made too slowly: none for window %s", oldest.window.key)
-            self._waiting.append(ReportRequest(window, tuple(sample), reference))
+            self._waiting.append(ReportRequest(window, sample.first(MAX_ROWS), reference))
             self._changed.notify()
 
     def close(self, timeout: float = 30.0) -> bool:
@@ -211,14 +212,13 @@ def _make_report(settings: Settings, request: ReportRequest) -> Path:
     from contract.schema import load_schema
     from monitor.reports.page import report_page
     from monitor.reports.report import add_to_workspace, build_report, remove_from_workspace
-    from monitor.reports.shown import MAX_ROWS
     from monitor.timeline.drift import sample_frame
 
     schema = load_schema(settings.dataset)
     window = request.window
     report = build_report(
         window,
-        sample_frame(schema, request.sample[:MAX_ROWS]),
+        sample_frame(schema, request.sample),
         pd.read_parquet(request.reference).drop(columns=LABEL_COLUMN, errors="ignore"),
         schema,
         alpha=settings.alpha,

@@ -18,7 +18,6 @@ from contract.errors import UserError
 from contract.messages import ModelRef
 from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
 from contract.models.mlflow_access import mlflow_client
-from contract.panes import Summary
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.windows import Drift
@@ -26,6 +25,7 @@ from contract.worker.private import private_folder
 from contract.worker.room import needing_room
 from monitor.naming import file_title, model_title
 from monitor.timeline.drift import judge, sample_frame
+from monitor.timeline.samples import Sample
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -199,13 +199,13 @@ class References:
         """The file of a model's sample; None if it has none."""
         return self._paths.get(model)
 
-    def judge(self, model: ModelRef, summary: Summary) -> Drift:
+    def judge(self, model: ModelRef, sample: Sample) -> Drift:
         """The drift of a window's sample against the sample of its model, which is ready."""
         frame = self._frame(model)
         if frame is None:
             return Drift(judged=False, drifted=False, share=0.0)
         return judge(
-            sample_frame(self._schema, summary.sample),
+            sample_frame(self._schema, sample),
             frame,
             self._schema,
             alpha=self._settings.alpha,

@@ -22,7 +22,7 @@ from faust.tables.recovery import ServiceStopped
 from contract.errors import UserError
 from contract.kafka.rereading import NothingCameError
 from contract.messages import ModelRef, encode
-from contract.panes import JoinProgress, Pane, Summary
+from contract.panes import JoinProgress, Pane, PaneSample
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
 from contract.windows import Window
@@ -32,6 +32,7 @@ from monitor.naming import iso_time, model_title
 from monitor.timeline.alerts import alert_for
 from monitor.timeline.faust_app import CommittedConsumer, InterruptedWaitError
 from monitor.timeline.own_messages import PaneMessages
+from monitor.timeline.samples import Sample
 from monitor.timeline.state import STREAM_HEADER, TimelineState, read_state
 from monitor.timeline.windows import Due, WindowBook
 
@@ -47,8 +48,8 @@ class ClosedWindows(Protocol):
         """Whether no further window can be taken for now."""
         ...
 
-    def put(self, window: Window, summary: Summary) -> None:
-        """Take a window, durably, and the merged summary it was computed from.
+    def put(self, window: Window, sample: Callable[[], Sample | None]) -> None:
+        """Take a window, durably, and what reads its merged sample.
 
         Raises:
             NoRoomError: the disk is full; the window can be put again.
@@ -140,7 +141,7 @@ class Timeline:
             return
         self._state.position = offset + 1
         message = self._messages.read(value, offset)
-        if not isinstance(message, Pane | JoinProgress):
+        if not isinstance(message, Pane | PaneSample | JoinProgress):
             return
         if isinstance(message, Pane):
             await self._prepare_model(message.model)
@@ -154,6 +155,8 @@ class Timeline:
         self._tell_of_loss()
         for one in due:
             await self._emit(one)
+        for point in self._state.book.cumulative_due():
+            await self._publish(self._windows_topic, point.key, point)
 
     async def _emit(self, due: Due) -> None:
         window = due.window
@@ -171,7 +174,7 @@ class Timeline:
         while True:
             try:
                 if not self._sink.full:
-                    self._sink.put(due.window, due.summary)
+                    self._sink.put(due.window, due.sample)
                     break
                 outage.begin(
                     "as many windows wait for MLflow as may (CHURNSTREAM_SPOOL_LIMIT, %d), so the monitor waits, too; "

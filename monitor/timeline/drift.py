@@ -15,7 +15,7 @@ distance is at least ``min_distance``; a window has iff a column has.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -24,10 +24,10 @@ from scipy import stats
 
 from contract.arrays import Floats
 from contract.errors import UserError
-from contract.panes import SampleRow
 from contract.records import columns_frame
 from contract.schema import FeatureKind, Schema
 from contract.windows import Drift, FeatureDrift
+from monitor.timeline.samples import Sample, objects
 
 SCORE = "score"
 """The column of the model's probability, beside the schema's."""
@@ -43,11 +43,15 @@ class _Test(NamedTuple):
     p_value: float
 
 
-def sample_frame(schema: Schema, rows: Sequence[SampleRow]) -> pd.DataFrame:
+def sample_frame(schema: Schema, sample: Sample) -> pd.DataFrame:
     """A sample as a table, one row per record: the schema's columns as ``feature_frame`` has them, and ``score``."""
-    columns = list(zip(*(row.features for row in rows), strict=True)) if rows else [()] * len(schema.features)
-    frame = columns_frame(schema, columns)
-    frame[SCORE] = np.array([row.probability for row in rows], dtype=np.float64)
+    columns = sample.columns if len(sample) else (np.empty(0),) * len(schema.features)
+    typed = [
+        objects(column) if feature.is_categorical else column
+        for feature, column in zip(schema.features, columns, strict=True)
+    ]
+    frame = columns_frame(schema, typed)
+    frame[SCORE] = sample.probabilities
     return frame
 
 

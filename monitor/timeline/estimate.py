@@ -13,23 +13,24 @@ metrics shows.
 import numpy as np
 
 from contract.arrays import Floats
-from contract.panes import SCORE_BINS, UNIT, Summary
+from contract.panes import SCORE_BINS, UNIT
 from contract.windows import Estimate, Estimated
 from monitor.nowcast.intervals import interval
+from monitor.timeline.sums import Sums
 
 
-def estimate(summary: Summary) -> Estimated:
-    """Estimated metrics of all predictions of a summary; None where one is undefined.
+def estimate(sums: Sums) -> Estimated:
+    """Estimated metrics of all predictions of a set; None where one is undefined.
 
     The AUC and the Brier score's interval are read off the score histogram, each record at the middle of its bin;
-    everything else is exact to the summary's unit.
+    everything else is exact to the sums' unit.
     """
-    negative, positive = summary.expected_negative, summary.expected_positive
+    negative, positive = sums.expected_negative, sums.expected_positive
     fn, tp = negative.probability / UNIT, positive.probability / UNIT
     tn, fp = max(negative.records - fn, 0.0), max(positive.records - tp, 0.0)
     variance_fn = max(negative.probability - negative.probability_squared, 0) / UNIT
     variance_tp = max(positive.probability - positive.probability_squared, 0) / UNIT
-    records, actual = summary.records, tp + fn
+    records, actual = sums.records, tp + fn
     f1_total = actual + positive.records
     return Estimated(
         records=records,
@@ -47,23 +48,23 @@ def estimate(summary: Summary) -> Estimated:
         )
         if f1_total
         else None,
-        roc_auc=_roc_auc(summary),
-        brier=_brier(summary, variance_fn + variance_tp),
+        roc_auc=_roc_auc(sums),
+        brier=_brier(sums, variance_fn + variance_tp),
     )
 
 
-def _brier(summary: Summary, variance: float) -> Estimate | None:
+def _brier(sums: Sums, variance: float) -> Estimate | None:
     """``E[(p − y)²] = p(1 − p)``; its variance is ``p(1 − p)(1 − 2p)²``."""
-    if not summary.records:
+    if not sums.records:
         return None
-    records, probability = _histogram(summary)
+    records, probability = _histogram(sums)
     spread = records * probability * (1 - probability) * (1 - 2 * probability) ** 2
-    return interval(variance / summary.records, float(spread.sum()) / summary.records**2)
+    return interval(variance / sums.records, float(spread.sum()) / sums.records**2)
 
 
-def _roc_auc(summary: Summary) -> Estimate | None:
+def _roc_auc(sums: Sums) -> Estimate | None:
     """Expected won pairs over expected pairs, a record making no pair with itself; delta method in each label."""
-    records, probability = _histogram(summary)
+    records, probability = _histogram(sums)
     positives, negatives = records * probability, records * (1 - probability)
     self_pairs = float((records * probability * (1 - probability)).sum())
     pairs = float(positives.sum() * negatives.sum()) - self_pairs
@@ -77,8 +78,8 @@ def _roc_auc(summary: Summary) -> Estimate | None:
     return interval(auc, float((records * probability * (1 - probability) * slope**2).sum()) / pairs**2)
 
 
-def _histogram(summary: Summary) -> tuple[Floats, Floats]:
+def _histogram(sums: Sums) -> tuple[Floats, Floats]:
     """Records and middle of each bin, in ascending order of score."""
-    bins = sorted(summary.scores)
-    records = np.array([summary.scores[index].records for index in bins], dtype=np.float64)
-    return records, (np.array(bins, dtype=np.float64) + 0.5) / SCORE_BINS
+    counted = sums.histogram[0]
+    bins = np.flatnonzero(counted)
+    return counted[bins].astype(np.float64), (bins + 0.5) / SCORE_BINS

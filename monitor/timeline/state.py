@@ -13,10 +13,10 @@ from confluent_kafka import Message
 
 from contract.kafka.rereading import read_whole
 from contract.messages import ModelRef
-from contract.panes import JoinProgress, Pane
+from contract.panes import JoinProgress, Pane, PaneSample
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
-from contract.windows import Alert, Window
+from contract.windows import Alert, Cumulative, Window
 from monitor.timeline.own_messages import AlertMessages, PaneMessages, WindowMessages
 from monitor.timeline.windows import WindowBook
 
@@ -58,6 +58,8 @@ class _StateReader:
         self._progress: dict[int, JoinProgress] = {}
         self._emitted: dict[str, Window] = {}
         self._earlier: dict[str, Window] = {}
+        self._points: dict[str, Cumulative] = {}
+        self._earlier_points: dict[str, Cumulative] = {}
         self._pane_keys: set[str] = set()
 
     def read(self) -> TimelineState:
@@ -71,11 +73,13 @@ class _StateReader:
                 len(self._earlier),
                 self._windows,
             )
+        for progress in self._progress.values():
+            state.book.update(progress)
         state.book.restore(
-            windows=self._emitted.values(),
-            panes=(),
-            progress=self._progress.values(),
+            self._emitted.values(),
+            cumulative=self._points.values(),
             earlier=self._earlier.values(),
+            earlier_cumulative=self._earlier_points.values(),
         )
         _log.info("took up %d panes and %d windows", len(self._pane_keys), len(self._emitted))
         return state
@@ -86,7 +90,10 @@ class _StateReader:
             self._take_pane(value, offset)
         elif topic == self._windows:
             window = self._window_messages.read(value, offset, message.key())
-            if isinstance(window, Window):
+            if isinstance(window, Cumulative):
+                kept_points = self._points if self._is_ours(message) else self._earlier_points
+                kept_points[window.key] = window
+            elif window is not None:
                 kept = self._emitted if self._is_ours(message) else self._earlier
                 kept[window.key] = _newer(kept.get(window.key), window)
         else:
@@ -99,6 +106,8 @@ class _StateReader:
         if isinstance(message, Pane):
             self._pane_keys.add(message.key)
             self._state.models.add(message.model)
+            self._state.book.update(message)
+        elif isinstance(message, PaneSample):
             self._state.book.update(message)
         elif isinstance(message, JoinProgress):
             # the newest alone: what compaction has removed must make no difference

@@ -20,6 +20,7 @@ from contract.windows import Drift, Window
 from monitor.mlflow_sink.sink import MlflowSink
 from monitor.reports.process import ReportProcess
 from monitor.timeline.drift import judge, sample_frame
+from monitor.timeline.samples import Sample
 from tests.support.mlflow.sinking import fill
 from tests.support.polling import eventually
 from tests.support.sizes import size
@@ -64,7 +65,7 @@ def wide_schema(path: Path, columns: int) -> Schema:
     return load_schema(str(path))
 
 
-def rows(schema: Schema, random: np.random.Generator) -> list[SampleRow]:
+def sampled(schema: Schema, random: np.random.Generator) -> Sample:
     """Records whose columns are drawn from one set of extremes each."""
     columns: list[list[Any]] = []
     for feature in schema.features:
@@ -72,12 +73,13 @@ def rows(schema: Schema, random: np.random.Generator) -> list[SampleRow]:
         values = sets[random.integers(len(sets))]
         columns.append([values[i] for i in random.integers(len(values), size=ROWS)])
     scores = random.choice([0.0, 1.0, 5e-324, 0.5], ROWS)
-    return [
+    rows = [
         SampleRow(i, f"r{i}", float(scores[i]), 0, None, values) for i, values in enumerate(zip(*columns, strict=True))
     ]
+    return Sample.of_rows(rows, ROWS)
 
 
-def judged(schema: Schema, current: list[SampleRow], reference: pd.DataFrame) -> Drift:
+def judged(schema: Schema, current: Sample, reference: pd.DataFrame) -> Drift:
     return judge(sample_frame(schema, current), reference, schema, min_records=10)
 
 
@@ -103,7 +105,7 @@ def test_extremes_become_a_report_and_finite_metrics(
     windows: list[Window] = []
     for seed in range(size(ci=2, full=40)):
         random = np.random.default_rng(seed)
-        then, now = rows(schema, random), rows(schema, random)
+        then, now = sampled(schema, random), sampled(schema, random)
         reference = sample_frame(schema, then)
         path = tmp_path / f"{seed}.parquet"
         # Parquet holds no lone surrogate, and no training table either

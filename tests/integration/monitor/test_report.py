@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ import pandas as pd
 import pytest
 
 from contract.messages import ModelRef
-from contract.panes import SampleRow
+from contract.panes import PaneSample
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.windows import Drift, Window
 from monitor.reports.process import ReportProcess
 from monitor.reports.shown import MAX_COLUMNS
 from monitor.timeline.drift import judge
+from monitor.timeline.samples import Sample
 from tests.support.browser import DRAWN_MS, open_browser
 from tests.support.messages import DAY, START
 from tests.support.polling import eventually
@@ -70,14 +71,19 @@ def all_different(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**moved | flags, Geography="Spain", Gender="Male")
 
 
-def rows_of(frame: pd.DataFrame) -> list[SampleRow]:
-    values = frame[list(SCHEMA.names)].astype(object).where(frame[list(SCHEMA.names)].notna(), None)
-    return [
-        SampleRow(i, f"r{i}", float(score), 0, None, tuple(features))
-        for i, (features, score) in enumerate(
-            zip(values.itertuples(index=False, name=None), frame["score"], strict=True)
-        )
-    ]
+def sample_of(frame: pd.DataFrame, names: Sequence[str] = SCHEMA.names) -> Sample:
+    values = frame[list(names)].astype(object).where(frame[list(names)].notna(), None)
+    pane = PaneSample(
+        partition=0,
+        start=START,
+        slide=DAY,
+        model=ModelRef("churn", 3),
+        records=len(frame),
+        hashes=list(range(len(frame))),
+        probabilities=frame["score"].tolist(),
+        columns=[values[name].tolist() for name in names],
+    )
+    return Sample.of(pane)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +109,7 @@ class Reports:
     def wait_for(self, number: int) -> None:
         eventually(lambda: len(self.made) + self.process.failed >= number, timeout=120)
 
-    def one(self, window: Window, sample: list[SampleRow], reference: Path) -> Path:
+    def one(self, window: Window, sample: Sample, reference: Path) -> Path:
         before = len(self.made)
         self.process.request(window, sample, reference)
         self.wait_for(before + self.process.failed + 1)
@@ -187,7 +193,7 @@ def test_a_report_never_contradicts_its_window(
     current = change(bank(2_000, seed=day + 10))
     each = judged(day, current, reference)
     assert set(each.drift.drifted_columns) == drifted
-    html = reports.one(each, rows_of(current), reference).read_text()
+    html = reports.one(each, sample_of(current), reference).read_text()
     snapshot = snapshot_of(reports, each)
 
     expected = {name: feature.drifted for name, feature in each.drift.features.items()}
@@ -212,7 +218,7 @@ def test_the_monitor_decides_and_not_the_size_of_a_distance(reports: Reports, re
     features = far_but_not_significant | {name: near_but_drifted[name] for name in ("Gender", "score", "Age")}
     mixed = Drift(judged=True, drifted=True, share=0.2, features=features)
     each = window(14, drift=mixed)
-    reports.one(each, rows_of(bank(500, seed=21)), reference)
+    reports.one(each, sample_of(bank(500, seed=21)), reference)
     snapshot = snapshot_of(reports, each)
     assert {name for name, is_drifted in flags(snapshot).items() if is_drifted} == {"Gender", "Tenure", "score"}
     assert {name for name, row in table(snapshot).items() if row["data_drift"] == "Detected"} == {
@@ -225,7 +231,7 @@ def test_the_monitor_decides_and_not_the_size_of_a_distance(reports: Reports, re
 def test_a_report_names_its_window_and_can_be_filtered_by_what_drifted(reports: Reports, reference: Path) -> None:
     current = older(bank(1_000, seed=20))
     each = judged(3, current, reference)
-    path = reports.one(each, rows_of(current), reference)
+    path = reports.one(each, sample_of(current), reference)
     assert path.relative_to(reports.settings.state_dir) == Path("reports/churn-v3/20250104T000000Z_drifted.html")
     snapshot = snapshot_of(reports, each)
     assert snapshot["name"] == "churn v3 · 2025-01-04T00:00:00Z to 2025-01-11T00:00:00Z · drifted: Age"
@@ -239,7 +245,7 @@ def test_columns_that_cannot_be_shown_are_screened_out_and_named(reports: Report
     quiet = drift(dict.fromkeys(COLUMNS, 0.01))
     features = {name: feature for name, feature in quiet.features.items() if name != "CreditScore"}
     each = window(4, drift=drift(dict.fromkeys(features, 0.01)))
-    reports.one(each, rows_of(current), reference)
+    reports.one(each, sample_of(current), reference)
     snapshot = snapshot_of(reports, each)
     screened = {"Balance", "Tenure", "Gender", "CreditScore"}
     assert set(flags(snapshot)) == set(table(snapshot)) == set(COLUMNS) - screened
@@ -255,7 +261,7 @@ def test_columns_without_values_in_the_reference_are_screened_out(reports: Repor
     path = tmp_path / "reference.parquet"
     bank(500, seed=1).assign(Age=np.nan, Geography="France").drop(columns="Balance").to_parquet(path)
     each = window(5, drift=drift(dict.fromkeys(COLUMNS, 0.01)))
-    reports.one(each, rows_of(bank(500, seed=31)), path)
+    reports.one(each, sample_of(bank(500, seed=31)), path)
     assert snapshot_of(reports, each)["metadata"]["screened_out"] == (
         "Geography: constant in the reference data; Age: empty in the reference data; "
         "Balance: absent in the reference data"
@@ -276,7 +282,7 @@ def test_screening_never_hides_that_a_column_has_drifted(
     current = change(bank(1_000, seed=32))
     each = judged(day, current, reference)
     assert each.drift.drifted_columns == ["Geography"]
-    reports.one(each, rows_of(current), reference)
+    reports.one(each, sample_of(current), reference)
     snapshot = snapshot_of(reports, each)
     assert headline(snapshot) is True
     assert flags(snapshot).get("Geography", False) is shown
@@ -318,7 +324,7 @@ def page_with_markup(reports: Reports, reference: Path) -> str:
     current = bank(1_000, seed=40).assign(Geography=random.choice(MARKUP, 1_000))
     model = ModelRef("</script><svg/onload=document.title=1337>[x](javascript:document.title=1337)", 3)
     each = msgspec.structs.replace(judged(15, current, reference), model=model)
-    path = reports.one(each, rows_of(current), reference)
+    path = reports.one(each, sample_of(current), reference)
     snapshot = snapshot_of(reports, each)
     plots = json.dumps(snapshot["widgets"]).replace(json.dumps(snapshot["name"]), "")
     assert "&lt;/script&gt;" in plots, "Plotly decodes this into text"
@@ -331,7 +337,7 @@ def test_markup_in_a_category_or_a_models_name_is_text_in_the_page(
     reports: Reports, reference: Path, page_with_markup: str
 ) -> None:
     plain = bank(1_000, seed=41)
-    without = Elements(reports.one(judged(16, plain, reference), rows_of(plain), reference).read_text())
+    without = Elements(reports.one(judged(16, plain, reference), sample_of(plain), reference).read_text())
     found = Elements(page_with_markup)
     assert found.names == without.names
     assert found.comments == without.comments
@@ -353,7 +359,7 @@ def test_a_column_that_cannot_be_drawn_does_not_cost_the_others_theirs(reports: 
     current["Balance"] = np.where(np.arange(1_000) % 2, 0.1 + 0.2, 0.3)
     each = judged(17, current, reference)
     assert "Balance" in each.drift.drifted_columns
-    reports.one(each, rows_of(current), reference)
+    reports.one(each, sample_of(current), reference)
     snapshot = snapshot_of(reports, each)
     assert set(table(snapshot)) == set(COLUMNS) - {"Balance"}
     assert snapshot["metadata"]["screened_out"] == "Balance: too narrow for a histogram in the current data"
@@ -377,13 +383,9 @@ def test_the_widest_and_most_varied_window_has_a_report_within_the_bounds(tmp_pa
     reference = tmp_path / "reference.parquet"
     frame.to_parquet(reference)
     each = window(18, drift=drift(dict.fromkeys((*names, "score"), 0.3), tuple(names)))
-    rows = [
-        SampleRow(i, f"r{i}", i / 5_000, 0, None, values)
-        for i, values in enumerate(frame[names].itertuples(index=False, name=None))
-    ]
     wide = Reports(settings.model_copy(update={"dataset": str(schema), "state_dir": tmp_path}))
     try:
-        path = wide.one(each, rows, reference)
+        path = wide.one(each, sample_of(frame, names), reference)
         spent = process_seconds(wide.process.pid)
     finally:
         wide.process.close()
@@ -410,13 +412,13 @@ def test_a_full_disk_costs_one_report_and_is_named(
         each = judged(20, current, reference)
         ballast = fill_disk(disk)
         try:
-            cramped.process.request(each, rows_of(current), reference)
+            cramped.process.request(each, sample_of(current), reference)
             cramped.wait_for(1)
             left = [path for path in disk.rglob("*") if path.is_file() and path != ballast and path.stat().st_size]
             assert left == []
             assert "is full; make room" in caplog.text
             ballast.unlink()
-            path = cramped.one(each, rows_of(current), reference)
+            path = cramped.one(each, sample_of(current), reference)
             assert path.stat().st_size > 1_000_000
             assert len(cramped.snapshots()) == 1
         finally:
@@ -426,7 +428,7 @@ def test_a_full_disk_costs_one_report_and_is_named(
 def test_a_report_has_at_most_5000_rows_a_side(reports: Reports, reference: Path) -> None:
     current = bank(5_500, seed=33)
     each = judged(8, current, reference)
-    reports.one(each, rows_of(current), reference)
+    reports.one(each, sample_of(current), reference)
     metadata = snapshot_of(reports, each)["metadata"]
     assert (metadata["rows_current"], metadata["rows_reference"]) == ("5000", "5000")
 
@@ -435,9 +437,9 @@ def test_a_later_revision_takes_the_reports_place(reports: Reports, reference: P
     current = bank(500, seed=34)
     each = window(9, drift=drift(dict.fromkeys(COLUMNS, 0.01)))
     before = len(reports.snapshots())
-    reports.one(each, rows_of(current), reference)
+    reports.one(each, sample_of(current), reference)
     drifted = drift(dict.fromkeys(COLUMNS, 0.3), ("Age",))
-    path = reports.one(window(9, drift=drifted, revision=1), rows_of(current), reference)
+    path = reports.one(window(9, drift=drifted, revision=1), sample_of(current), reference)
     assert [file.name for file in path.parent.glob("20250110*.html")] == ["20250110T000000Z_drifted.html"]
     assert len(reports.snapshots()) == before + 1
 
@@ -446,7 +448,7 @@ def test_a_failing_report_is_logged_and_the_process_goes_on(
     reports: Reports, reference: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     each = window(10, drift=drift(dict.fromkeys(COLUMNS, 0.01)))
-    sample = rows_of(bank(300, seed=35))
+    sample = sample_of(bank(300, seed=35))
     reports.one(each, sample, reference)
     pid = reports.process.pid
     (tmp_path / "reference.parquet").write_bytes(b"no Parquet")
@@ -465,7 +467,7 @@ def test_a_killed_process_is_replaced_at_the_next_request(
     reports: Reports, reference: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     each = window(11, drift=drift(dict.fromkeys(COLUMNS, 0.01)))
-    sample = rows_of(bank(300, seed=36))
+    sample = sample_of(bank(300, seed=36))
     reports.one(each, sample, reference)
     pid = reports.process.pid
     assert pid is not None
@@ -481,7 +483,7 @@ def test_a_killed_process_is_replaced_at_the_next_request(
 
 def test_the_process_ignores_ctrl_c(reports: Reports, reference: Path) -> None:
     each = window(12, drift=drift(dict.fromkeys(COLUMNS, 0.01)))
-    sample = rows_of(bank(300, seed=37))
+    sample = sample_of(bank(300, seed=37))
     reports.one(each, sample, reference)
     pid = reports.process.pid
     assert pid is not None
@@ -492,7 +494,7 @@ def test_the_process_ignores_ctrl_c(reports: Reports, reference: Path) -> None:
 
 def test_the_parent_never_imports_evidently(reports: Reports, reference: Path) -> None:
     each = window(13, drift=drift(dict.fromkeys(COLUMNS, 0.01)))
-    reports.one(each, rows_of(bank(300, seed=38)), reference)
+    reports.one(each, sample_of(bank(300, seed=38)), reference)
     assert "evidently" not in sys.modules
 
 
@@ -501,7 +503,7 @@ def test_asking_never_waits_the_oldest_makes_room_and_close_waits_for_the_rest(
 ) -> None:
     settings = load_settings(state_dir=tmp_path, max_reports=2)
     reports = Reports(settings, most_waiting=3)
-    sample = rows_of(bank(300, seed=39))
+    sample = sample_of(bank(300, seed=39))
     quiet = drift(dict.fromkeys(COLUMNS, 0.01))
     eventually(lambda: reports.process.pid is not None, timeout=120)
     pid = reports.process.pid
@@ -527,7 +529,7 @@ def test_asking_never_waits_the_oldest_makes_room_and_close_waits_for_the_rest(
 
 def test_closing_is_bounded(tmp_path: Path, reference: Path) -> None:
     reports = Reports(load_settings(state_dir=tmp_path))
-    sample = rows_of(bank(300, seed=40))
+    sample = sample_of(bank(300, seed=40))
     for day in range(3):
         reports.process.request(window(day, drift=drift(dict.fromkeys(COLUMNS, 0.01))), sample, reference)
     eventually(lambda: reports.process.pid is not None, timeout=120)

@@ -20,7 +20,8 @@ from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from contract.windows import Drift, Window
 from monitor.panes import merge
-from monitor.timeline.windows import WindowBook, WindowSpec
+from monitor.timeline.spec import WindowSpec
+from monitor.timeline.windows import WindowBook
 from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
 from tests.support.kafka.topics import committed, headers, send, stream_settings
@@ -182,7 +183,8 @@ def _windows(settings: Settings, panes: list[Pane], progress: list[JoinProgress]
         sample_size=settings.sample_size,
         judge=lambda _model, _summary: Drift(judged=False, drifted=False, share=0.0),
     )
-    messages: list[Pane | JoinProgress] = [*panes, *progress]
-    for message in messages:
-        book.update(message)
+    for pane in panes:
+        book.update(pane)
+    for one in progress:
+        book.update(one)
     return [due.window for due in book.due()]

@@ -11,7 +11,6 @@ import msgspec
 
 from contract.kafka.stream_identity import stream_identity
 from contract.messages import ModelRef
-from contract.panes import Summary
 from contract.settings import Settings
 from contract.topics import ALERTS, WINDOWS
 from contract.windows import Alert, Drift, Window
@@ -19,7 +18,9 @@ from contract.worker.heartbeat import Heartbeat
 from monitor.timeline.app import Timeline
 from monitor.timeline.faust_app import create_app
 from monitor.timeline.run import run_timeline
-from monitor.timeline.windows import WindowBook, WindowSpec
+from monitor.timeline.samples import Sample
+from monitor.timeline.spec import WindowSpec
+from monitor.timeline.windows import WindowBook
 from tests.support.kafka.topics import committed
 
 
@@ -30,7 +31,7 @@ class RecordingSink:
     taken: list[Window] = field(default_factory=list)
     full: bool = False
 
-    def put(self, window: Window, _summary: Summary) -> None:
+    def put(self, window: Window, _sample: Callable[[], Sample | None]) -> None:
         self.taken.append(window)
 
 
@@ -47,7 +48,7 @@ class FollowedTimeline:
         return not self.thread.is_alive()
 
 
-def unjudged(_model: ModelRef, _summary: Summary) -> Drift:
+def unjudged(_model: ModelRef, _sample: Sample) -> Drift:
     return Drift(judged=False, drifted=False, share=0.0)
 
 
@@ -55,7 +56,7 @@ def unjudged(_model: ModelRef, _summary: Summary) -> Drift:
 def following(
     settings: Settings,
     data_dir: Path,
-    judge: Callable[[ModelRef, Summary], Drift] = unjudged,
+    judge: Callable[[ModelRef, Sample], Drift] = unjudged,
     *,
     sink: RecordingSink | None = None,
     fails: bool = False,

@@ -15,7 +15,8 @@ from contract.panes import FEATURE_UNIT, Pane
 from contract.schema import parse_schema
 from contract.windows import Drift
 from monitor import panes
-from monitor.timeline.windows import WindowBook, WindowSpec
+from monitor.timeline.spec import WindowSpec
+from monitor.timeline.windows import WindowBook
 from tests.support.join.log import RULES, LoggedWorker, PartitionLog
 from tests.support.messages import START
 
@@ -118,6 +119,7 @@ def test_any_numbers_of_a_schema_come_exact_from_topic_through_store_and_panes_i
         sample_size=100,
         judge=lambda _model, _summary: Drift(judged=False, drifted=False, share=0.0),
     )
+    summaries = []
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         for number in range(2):
             partition = PartitionLog(number)
@@ -131,11 +133,12 @@ def test_any_numbers_of_a_schema_come_exact_from_topic_through_store_and_panes_i
             worker.close()
             for pane in partition.panes.values():
                 book.update(pane)
+                summaries.append(pane.summary)
             assert partition.progress is not None
             book.update(partition.progress)
     (due,) = book.due()
     assert due.window.records == len(values)
-    summary = due.summary.numeric
+    summary = panes.merge(summaries, 0).numeric
     assert summary["amount"].total == sum(round(amount * FEATURE_UNIT) for amount, _, _ in values)
     assert summary["signup_ms"].total == sum(signup for _, signup, _ in values) * FEATURE_UNIT
     assert summary["amount"].minimum == min(amount for amount, _, _ in values)

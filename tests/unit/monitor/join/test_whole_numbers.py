@@ -13,7 +13,8 @@ from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin
 from monitor.join.rules import JoinRules
 from monitor.join.store import JoinStore
-from monitor.timeline.windows import WindowBook, WindowSpec
+from monitor.timeline.spec import WindowSpec
+from monitor.timeline.windows import WindowBook
 from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
 from tests.support.kafka.sent import sent
@@ -49,7 +50,7 @@ def flow(folder: Path, floats: bool) -> tuple[list[Outcome], list[bytes], list[W
         partitions=1,
         label_lateness=rules.lateness,
         sample_size=100,
-        judge=lambda _model, summary: Drift(judged=False, drifted=False, share=summary.records),
+        judge=lambda _model, sample: Drift(judged=False, drifted=False, share=sample.records),
     )
     for pane in panes:
         book.update(pane)

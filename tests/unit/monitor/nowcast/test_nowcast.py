@@ -17,6 +17,7 @@ from monitor.nowcast.recalibration import Cells, Recalibrated, recalibrate
 from monitor.panes import HOUR, score_bin
 from monitor.timeline.estimate import estimate
 from monitor.timeline.metrics import performance
+from monitor.timeline.sums import Sums
 from tests.support.sizes import size
 
 DAY = 24 * HOUR
@@ -105,7 +106,7 @@ def test_a_record_without_a_label_counts_with_its_probability_given_that_nothing
 def test_before_the_first_label_it_is_the_label_free_estimate() -> None:
     p, y = churners(np.random.default_rng(1), 2_000)
     seen = see(p, y, np.zeros(2_000, dtype=bool), 0.3137)
-    found, free = told(seen, 0.3137, LATE), estimate(seen.totals)
+    found, free = told(seen, 0.3137, LATE), estimate(Sums.of(seen.totals))
     assert found.silent == ("negative", "positive")
     assert (found.coverage_negative, found.coverage_positive) == (0.0, 0.0)
     for name, metric in values(found.performance).items():
@@ -120,7 +121,7 @@ def test_before_the_first_label_it_is_the_label_free_estimate() -> None:
 def test_when_all_labels_are_in_it_is_what_is_realised() -> None:
     p, y = churners(np.random.default_rng(2), 500)
     seen = see(p, y, np.ones(500, dtype=bool), 0.3137)
-    found, realised = told(seen, 0.3137, LATE), performance(seen.totals)
+    found, realised = told(seen, 0.3137, LATE), performance(Sums.of(seen.totals))
     for name, metric in values(found.performance).items():
         assert metric is not None
         assert (metric.low, metric.value, metric.high) == pytest.approx((getattr(realised, name),) * 3, abs=1e-9)
@@ -138,7 +139,7 @@ def test_labels_that_never_come_are_no_longer_waited_for() -> None:
     found = told(seen, 0.3, DelayCurves.of({24: 60_000}, {48: 20_000}, 100_000), now=100 * DAY)
     for name, metric in values(found.performance).items():
         assert metric is not None
-        assert metric.value == pytest.approx(getattr(performance(seen.totals), name), abs=1e-3)
+        assert metric.value == pytest.approx(getattr(performance(Sums.of(seen.totals)), name), abs=1e-3)
 
 
 def test_nothing_to_tell() -> None:
@@ -158,7 +159,7 @@ def test_silent_negatives_say_nothing_before_their_horizon_and_all_at_it() -> No
     assert found.silent == ("negative",)
     assert found.coverage_negative == 0.0
     assert found.coverage_positive == pytest.approx(0.9, abs=0.03)
-    final = performance(see(p, y, np.ones(4_000, dtype=bool), 0.3).totals)
+    final = performance(Sums.of(see(p, y, np.ones(4_000, dtype=bool), 0.3).totals))
     for name, metric in values(found.performance).items():
         assert metric is not None
         assert metric.value == pytest.approx(getattr(final, name), abs=0.02)
@@ -211,7 +212,7 @@ def test_many_panes_tell_what_few_do() -> None:
     age = generator.uniform(0, 60, 20_000)
     come = generator.random(20_000) < age / np.where(y == 1, 50, 100)
     found = told(see(p, y, come, 0.3, age), 0.3, delays).performance.f1
-    final = performance(see(p, y, np.ones(20_000, dtype=bool), 0.3).totals).f1
+    final = performance(Sums.of(see(p, y, np.ones(20_000, dtype=bool), 0.3).totals)).f1
     assert found is not None
     assert final is not None
     assert found.low - 0.005 < final < found.high + 0.005
@@ -323,7 +324,10 @@ def test_it_comes_near_the_final_f1_where_the_labels_so_far_do_not(medians: tupl
         now = np.quantile(delay - age, 0.3)
         seen = see(p, y, delay <= age + now, 0.31, age)
         found = told(seen, 0.31, DelayCurves.of(negative, positive, 10_000), round(now * DAY)).performance.f1
-        plain, final = performance(seen.totals).f1, performance(see(p, y, np.ones(2_000, dtype=bool), 0.31).totals).f1
+        plain, final = (
+            performance(Sums.of(seen.totals)).f1,
+            performance(Sums.of(see(p, y, np.ones(2_000, dtype=bool), 0.31).totals)).f1,
+        )
         assert found is not None
         assert final is not None
         off.append((abs(found.value - final), abs((plain or 0.0) - final)))

@@ -8,11 +8,12 @@ from mlflow import MlflowClient
 from contract.errors import UserError
 from contract.messages import ModelRef
 from contract.models.bundle import REFERENCE_ARTIFACT
-from contract.panes import SampleRow, Summary
+from contract.panes import SampleRow
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from monitor.reports import reference
 from monitor.reports.reference import NoReferenceError, ReferenceCache, References
+from monitor.timeline.samples import Sample
 from tests.support.messages import features
 from tests.support.mlflow.store import store_in
 
@@ -122,7 +123,7 @@ def test_the_file_of_a_version_that_was_deleted_is_used(
     references = references_at(uri, tmp_path)
     references.prepare(MODEL)
     assert references.path(MODEL) == path
-    assert references.judge(MODEL, summary(30)).judged
+    assert references.judge(MODEL, sample(30)).judged
     (line,) = caplog.messages
     assert line.startswith("the model is no longer registered")
 
@@ -137,7 +138,7 @@ def test_a_version_that_was_deleted_and_has_no_file_is_not_judged_and_told_once(
     references.prepare(MODEL)
     assert references.is_ready(MODEL)
     assert references.path(MODEL) is None
-    assert not references.judge(MODEL, summary(30)).judged
+    assert not references.judge(MODEL, sample(30)).judged
     (line,) = caplog.messages
     assert line.startswith("drift of churn & bank v1 is not judged until the monitor starts again: MLflow at")
 
@@ -166,7 +167,7 @@ def test_a_sample_that_fits_no_schema_is_not_judged(uri: str, tmp_path: Path, ca
     register(uri, reference_frame().drop(columns=["Age"]), tmp_path)
     references = references_at(uri, tmp_path)
     references.prepare(MODEL)
-    assert not references.judge(MODEL, summary(30)).judged
+    assert not references.judge(MODEL, sample(30)).judged
     assert "has no column Age" in caplog.text
 
 
@@ -180,7 +181,7 @@ def test_samples_in_memory_are_bounded_and_read_again_from_their_files(
     references = references_at(uri, tmp_path)
     references.prepare(MODEL)
     references.prepare(other)
-    assert references.judge(MODEL, summary(30)) == references.judge(other, summary(30))
+    assert references.judge(MODEL, sample(30)) == references.judge(other, sample(30))
     references.prepare(third)
     assert [references.is_ready(model) for model in (MODEL, other, third)] == [False, True, True]
 
@@ -190,8 +191,8 @@ def references_at(uri: str, tmp_path: Path) -> References:
     return References(ReferenceCache(uri, tmp_path / "cache", SCHEMA), settings, SCHEMA)
 
 
-def summary(rows: int) -> Summary:
-    sample = [
-        SampleRow(i, str(i), 0.25, 0, None, tuple(features(i)[name] for name in SCHEMA.names)) for i in range(rows)
+def sample(count: int) -> Sample:
+    rows = [
+        SampleRow(i, str(i), 0.25, 0, None, tuple(features(i)[name] for name in SCHEMA.names)) for i in range(count)
     ]
-    return Summary(records=rows, sample=sample)
+    return Sample.of_rows(rows, count)

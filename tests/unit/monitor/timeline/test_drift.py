@@ -13,6 +13,7 @@ from contract.panes import SampleRow
 from contract.schema import load_schema, parse_schema
 from contract.windows import Drift
 from monitor.timeline.drift import judge, sample_frame
+from monitor.timeline.samples import Sample
 
 SCHEMA = load_schema("bank_churn")
 
@@ -255,9 +256,9 @@ def test_a_sample_becomes_a_table_of_the_schemas_columns_and_the_score() -> None
         }
     )
     rows = [SampleRow(1, "x", 0.25, 0, None, ("a", 3)), SampleRow(2, "y", 0.75, 1, 1, (None, None))]
-    frame = sample_frame(schema, rows)
+    frame = sample_frame(schema, Sample.of_rows(rows, 2))
     expected = pd.DataFrame({"C": np.array(["a", None], object), "N": [3.0, np.nan], "score": [0.25, 0.75]})
     pd.testing.assert_frame_equal(frame, expected)
-    empty = sample_frame(schema, [])
+    empty = sample_frame(schema, Sample.of_rows([], 0))
     assert list(empty.columns) == ["C", "N", "score"]
     assert len(empty) == 0

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
+from contract.panes import Summary
 from contract.windows import Estimate
-from monitor import panes
 from monitor.timeline.estimate import estimate
+from monitor.timeline.sums import Sums
 from tests.support.sizes import size
 from tests.unit.monitor.timeline.test_metrics import summarise
 
@@ -86,7 +87,7 @@ def test_auc_of_exact_bins_is_the_expected_share_of_pairs_won() -> None:
 
 
 def test_undefined_estimates_are_none() -> None:
-    nothing = estimate(panes.empty())
+    nothing = estimate(Sums.of(Summary()))
     assert all(getattr(nothing, metric) is None for metric in METRICS)
     none_predicted = estimate(summarise(np.array([0.1, 0.2]), np.zeros(2, dtype=int)))
     assert none_predicted.precision is None

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from contract.panes import Summary
 from contract.settings import load_settings
 from contract.windows import Window
 from contract.worker.heartbeat import Heartbeat
@@ -15,7 +15,9 @@ from monitor.timeline import app as timeline_module
 from monitor.timeline import run
 from monitor.timeline.app import Timeline
 from monitor.timeline.faust_app import create_app
-from monitor.timeline.windows import Due, WindowBook, WindowSpec
+from monitor.timeline.samples import Sample
+from monitor.timeline.spec import WindowSpec
+from monitor.timeline.windows import Due, WindowBook
 from tests.support.messages import DAY
 from tests.support.timeline.following import RecordingSink, unjudged
 from tests.support.windows import window
@@ -26,10 +28,10 @@ class CrampedSink(RecordingSink):
 
     cramped: bool = False
 
-    def put(self, window: Window, summary: Summary) -> None:
+    def put(self, window: Window, sample: Callable[[], Sample | None]) -> None:
         if self.cramped:
             raise NoRoomError(Path("state"))
-        super().put(window, summary)
+        super().put(window, sample)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_a_window_waits_for_room_and_is_handed_on_when_there_is_some(
             await sleep(0)
 
         monkeypatch.setattr(timeline_module.asyncio, "sleep", turn)
-        await timeline._hand_on(Due(window(), Summary()))
+        await timeline._hand_on(Due(window(), lambda: None))
         assert not timeline.waits_for_room
 
     asyncio.run(main())

@@ -1,0 +1,301 @@
+"""One model's windows: the life of each, and which are due."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from contract.messages import ModelRef
+from contract.panes import Fold, Pane, PaneSample
+from contract.windows import Cumulative, Drift, Status, Window
+from monitor.timeline.book.content import SlidingSum, WindowFrame, compose, digest, pack_drift, unpack_drift
+from monitor.timeline.book.cumulative import CumulativeSeries
+from monitor.timeline.book.life import LONG_AGO, WindowState
+from monitor.timeline.book.panes import ModelPanes
+from monitor.timeline.book.rules import BookRules, LostPanes
+from monitor.timeline.samples import Sample
+from monitor.timeline.watermarks import Watermarks, reached
+
+_UNJUDGED = Drift(judged=False, drifted=False, share=0.0)
+
+
+class ModelWindows:
+    """One model's part of the book.
+
+    ``lost``: where panes are missing; None: nowhere.
+    """
+
+    def __init__(self, model: ModelRef, rules: BookRules) -> None:
+        self._model = model
+        self._rules = rules
+        self._spec = rules.spec
+        self._panes = ModelPanes(model, rules)
+        self._series = CumulativeSeries(model, rules.layout)
+        self._states: dict[int, WindowState] = {}
+        self._first_revisions: dict[int, int] = {}
+        # heaps of starts of windows that are not closed, and of those whose time is not up
+        self._open: list[int] = []
+        self._unsettled: list[int] = []
+        # starts of windows to look at, of those that wait for the next slide to be said again, and of those to publish
+        self._touched: set[int] = set()
+        self._held_back: set[int] = set()
+        self._ready: set[int] = set()
+        # starts of buckets all of whose windows are final
+        self._finished: set[int] = set()
+        self._slide = LONG_AGO
+        self.lost: LostPanes | None = None
+
+    def put(self, pane: Pane) -> bool:
+        """Take a pane in; False: it comes after it has been folded."""
+        if self._panes.is_folded(pane.start):
+            return False
+        if not pane.summary.records:
+            return True
+        change = self._panes.put(pane)
+        sampled = bool(pane.summary.sample) and self._panes.put_rows(pane)
+        if change is not None:
+            self._series.replace(pane.start, change.before, change.now)
+            for start in self._spec.windows_of(pane.start):
+                state = self._made(start)
+                state.records += change.records
+                state.labelled += change.labelled
+        if change is not None or sampled:
+            self._touch(pane.start)
+        return True
+
+    def put_sample(self, sample: PaneSample) -> bool:
+        """Take a pane's sample in; False: it comes after the pane has been folded."""
+        if self._panes.is_folded(sample.start):
+            return False
+        if self._panes.put_sample(sample):
+            self._touch(sample.start)
+        return True
+
+    def drop_sample(self, start: int, partition: int) -> None:
+        """Forget a pane's sample, which is no longer on the topic."""
+        self._panes.drop_sample(start, partition)
+
+    def put_fold(self, fold: Fold) -> None:
+        """Take up what has been folded, and forget what concerns it alone."""
+        if not self._panes.is_folded(fold.until - 1):
+            self._series.begin(fold)
+            self.folded(fold)
+
+    def restore(self, window: Window) -> None:
+        """Take up the window that was emitted last under its key."""
+        if not self._panes.is_folded(window.start):
+            state = self._made(window.start)
+            state.restore(window, digest(window), pack_drift(window.drift))
+            self._touched.add(window.start)
+
+    def number_after(self, window: Window) -> None:
+        """Number the window above this one, which stands under its key, but is none of this book's."""
+        self._first_revisions[window.start] = window.revision + 1
+        state = self._states.get(window.start)
+        if state is not None and state.status is None:
+            state.revision = window.revision
+
+    def restore_point(self, point: Cumulative) -> None:
+        """Take up the cumulative metrics that were given last."""
+        self._series.restore(point)
+
+    def number_point_after(self, earlier: Cumulative) -> None:
+        """Number cumulative metrics above those of another stream."""
+        self._series.number_after(earlier)
+
+    def verify(self) -> None:
+        """Find out which panes are lost, and take up the cumulative metrics. Once, when all panes are there."""
+        short = [state.start for state in self._states.values() if state.knows_less]
+        if short:
+            self.lost = LostPanes(min(short), max(short) + self._spec.size, len(short))
+        for state in self._states.values():
+            if state.is_final:
+                self._finish(state.start)
+        self._series.take_up(self._panes.packed)
+
+    def look(self, watermarks: Watermarks) -> None:
+        """Find the windows that are to be published as of these watermarks."""
+        slide = LONG_AGO if watermarks.closing is None else watermarks.closing // self._spec.slide
+        size, lateness = self._spec.size, self._rules.label_lateness
+        while self._open and (watermarks.ended or reached(watermarks.closing, self._open[0] + size)):
+            start = heapq.heappop(self._open)
+            if start in self._states:
+                self._states[start].closed = True
+                self._touched.add(start)
+        while self._unsettled and (
+            watermarks.ended or reached(watermarks.settled, self._unsettled[0] + size + lateness)
+        ):
+            start = heapq.heappop(self._unsettled)
+            if start in self._states:
+                self._states[start].time_up = True
+                self._touched.add(start)
+        if slide > self._slide:
+            self._slide = slide
+            self._touched |= self._held_back
+            self._held_back.clear()
+        for start in self._touched:
+            self._sort(self._states[start])
+        self._touched.clear()
+
+    @property
+    def ready(self) -> Iterable[int]:
+        """The starts of windows to be published, or to be looked at more closely."""
+        return self._ready
+
+    def publish(self, starts: Iterable[int]) -> Iterator[Window]:
+        """The windows of these starts, in ascending order, but those that say what has been said."""
+        sums = SlidingSum(self._rules.layout, self._panes.bucket, self._spec.size, self._spec.slide)
+        for start in starts:
+            self._ready.discard(start)
+            state = self._states[start]
+            status = state.next_status
+            if status is None or self._is_restored_as_it_is(state, status):
+                continue
+            window = self._compute(state, status, sums)
+            found = digest(window)
+            if state.status == status and state.digest == found:
+                continue
+            state.emit(status, found, self._slide)
+            if status == "final":
+                self._finish(start)
+            yield window
+
+    def points(self) -> Iterator[Cumulative]:
+        """The cumulative metrics to publish, each counted as given from here on."""
+        series = self._series
+        while not series.stopped and (end := series.next_end) is not None:
+            state = self._states.get(end - self._spec.size)
+            if state is None or not state.is_final or (self.lost is not None and end > self.lost.start):
+                break
+            point = series.advance(end, self._panes.packed)
+            if point is not None:
+                yield point
+        point = series.revised()
+        if point is not None and self.lost is None:
+            yield point
+
+    def foldable(self, settled: int | None, most: int) -> tuple[Fold, list[str]] | None:
+        """The fold of the panes that nothing can change any more, and their keys; None: there are none."""
+        if settled is None:
+            return None
+        starts: list[int] = []
+        keys: list[str] = []
+        for start in self._panes.oldest(settled - self._rules.keeping + 1):
+            if len(keys) >= most or not self._is_told(start):
+                break
+            starts.append(start)
+            keys += self._panes.keys(start)
+        return (self._panes.fold_with(starts), keys) if starts else None
+
+    def folded(self, fold: Fold) -> None:
+        """Forget what has been folded: its panes, and the windows that hold one of them."""
+        self._panes.put_fold(fold)
+        for start in [start for start in self._states if start < fold.until]:
+            del self._states[start]
+        for found in (self._touched, self._held_back, self._ready, self._finished):
+            found.difference_update([start for start in found if start < fold.until])
+        for start in [start for start in self._first_revisions if start < fold.until]:
+            del self._first_revisions[start]
+
+    def spent_samples(self) -> Iterator[str]:
+        """The keys of the samples that no window needs any more."""
+        for start in sorted(self._finished):
+            windows = self._spec.windows_of(start)
+            if not any(window in self._touched or window in self._ready for window in windows):
+                yield from self._panes.sample_keys(start)
+
+    def sample(self, start: int) -> Sample | None:
+        """The merged sample of a window; None: it is not there."""
+        return self._panes.sample(start)
+
+    def knows(self, start: int) -> bool:
+        """Whether there may still be a revision of the window, or one under its key."""
+        return start in self._states or start in self._first_revisions
+
+    @property
+    def newest_point(self) -> Cumulative | None:
+        """The cumulative metrics that were given last."""
+        return self._series.newest
+
+    def _touch(self, pane: int) -> None:
+        self._touched.update(start for start in self._spec.windows_of(pane) if start in self._states)
+
+    def _made(self, start: int) -> WindowState:
+        state = self._states.get(start)
+        if state is None:
+            state = self._states[start] = WindowState(start, revision=self._first_revisions.get(start, 0) - 1)
+            heapq.heappush(self._open, start)
+            heapq.heappush(self._unsettled, start)
+            self._series.expect(start + self._spec.size)
+        return state
+
+    def _sort(self, state: WindowState) -> None:
+        """Whether a window is to be published now, at the next slide, or not."""
+        status = state.next_status
+        if status is None or (self.lost is not None and self.lost.touches(state.start, state.start + self._spec.size)):
+            return
+        if state.slide is None:
+            # when a restored window was emitted is not known: not before this slide
+            state.slide = self._slide
+        if status == "final" or state.status is None:
+            self._ready.add(state.start)
+        elif state.has_grown or (state.judged != state.records and self._panes.is_sampled(state.start)):
+            (self._ready if state.slide < self._slide else self._held_back).add(state.start)
+
+    def _is_restored_as_it_is(self, state: WindowState, status: Status) -> bool:
+        """Whether a window taken up from the topic says already what its panes do, as far as their counts go.
+
+        So a window of another release, which may have reckoned otherwise, is not said again for that alone.
+        """
+        restored, state.restored = state.restored, None
+        return (
+            restored is not None
+            and status == state.status
+            and restored == self._panes.counts(state.start)
+            and (state.judged == state.records or not self._panes.is_sampled(state.start))
+        )
+
+    def _compute(self, state: WindowState, status: Status, sums: SlidingSum) -> Window:
+        frame = WindowFrame(
+            model=self._model,
+            start=state.start,
+            end=state.start + self._spec.size,
+            status=status,
+            revision=state.revision + 1,
+            threshold=self._panes.threshold(state.start),
+        )
+        return compose(frame, sums.at(state.start), self._drift(state), None)
+
+    def _drift(self, state: WindowState) -> Drift:
+        """The window's verdict; that of fewer predictions, marked so, while the sample of the newest is not there."""
+        known = _UNJUDGED if state.drift is None else unpack_drift(state.drift)
+        if state.judged == state.records:
+            return known
+        sample = self._panes.sample(state.start)
+        if sample is None:
+            return msgspec.structs.replace(known, outdated=True) if known.judged else _UNJUDGED
+        drift = self._rules.judge(self._model, sample)
+        state.drift, state.judged = pack_drift(drift), state.records
+        return drift
+
+    def _finish(self, window: int) -> None:
+        """A window is final: its buckets may be those of final windows only."""
+        for pane in self._spec.panes_of(window):
+            if pane not in self._finished and self._panes.bucket(pane) is not None and self._all_final(pane):
+                self._finished.add(pane)
+
+    def _all_final(self, pane: int) -> bool:
+        return all(start in self._states and self._states[start].is_final for start in self._spec.windows_of(pane))
+
+    def _is_told(self, pane: int) -> bool:
+        """Whether all that there is to be said of a bucket has been said, so that it may be folded."""
+        windows = self._spec.windows_of(pane)
+        if not self._panes.has_records(pane):
+            return True
+        if self.lost is not None and self.lost.touches(windows[0], windows[-1] + self._spec.size):
+            return True
+        return (
+            pane in self._finished
+            and not any(start in self._touched or start in self._ready for start in windows)
+            and (self._series.stopped or self._series.covers(pane))
+        )

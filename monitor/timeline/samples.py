@@ -1,0 +1,205 @@
+"""Samples of panes, as columns: how they lie while a window may need them, and how those of a window become one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from contract.arrays import Floats
+from contract.panes import PaneSample, SampleRow
+
+_MEMORY_BYTES = 64_000_000
+Column = npt.NDArray[Any]
+"""One feature's values: float64 with NaN for a missing one, or object with None for a missing one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A uniform sample of a set of records: those of smallest hash, in ascending order of hash.
+
+    ``records``: the size of the set. ``hashes``: int64 (n,). ``probabilities``: (n,). ``columns``: the features in
+    schema order, each (n,).
+    """
+
+    records: int
+    hashes: npt.NDArray[np.int64]
+    probabilities: Floats
+    columns: tuple[Column, ...]
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def first(self, most: int) -> "Sample":
+        """Its ``most`` records of smallest hash."""
+        return Sample(
+            self.records, self.hashes[:most], self.probabilities[:most], tuple(one[:most] for one in self.columns)
+        )
+
+    @classmethod
+    def of(cls, sample: PaneSample) -> "Sample":
+        """That of one pane."""
+        return cls(
+            sample.records,
+            np.array(sample.hashes, dtype=np.int64),
+            np.array(sample.probabilities, dtype=np.float64),
+            tuple(map(_column, sample.columns)),
+        )
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[SampleRow], records: int) -> "Sample":
+        """That of a pane of the release before, which carries its sample in its summary."""
+        return cls(
+            records,
+            np.array([row.hash for row in rows], dtype=np.int64),
+            np.array([row.probability for row in rows], dtype=np.float64),
+            tuple(map(_column, zip(*(row.features for row in rows), strict=True))),
+        )
+
+
+class SampleStore(Protocol):
+    """Where packed samples lie under the keys of their messages."""
+
+    def put(self, key: str, packed: bytes) -> None:
+        """Keep a sample, in place of the one that is there."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """The sample under a key; None if it is not there, or not any more."""
+        ...
+
+    def drop(self, key: str) -> None:
+        """Forget a sample; one that is not there is no error."""
+        ...
+
+
+class MemorySamples:
+    """Samples in memory, at most ``most_bytes`` of them: the oldest make room."""
+
+    def __init__(self, most_bytes: int = _MEMORY_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._kept: dict[str, bytes] = {}
+
+    def put(self, key: str, packed: bytes) -> None:
+        self.drop(key)
+        self._kept[key] = packed
+        self._bytes += len(packed)
+        while self._bytes > self._most_bytes:
+            self.drop(next(iter(self._kept)))
+
+    def get(self, key: str) -> bytes | None:
+        return self._kept.get(key)
+
+    def drop(self, key: str) -> None:
+        self._bytes -= len(self._kept.pop(key, b""))
+
+
+class _PackedColumn(msgspec.Struct, array_like=True):
+    """Numbers as float64; of texts the different ones, and for each record which it is (-1: missing) as int32."""
+
+    texts: list[str | float] | None
+    values: bytes
+
+
+class _PackedSample(msgspec.Struct, array_like=True):
+    records: int
+    hashes: bytes
+    probabilities: bytes
+    columns: list[_PackedColumn]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_PackedSample)
+
+
+def pack_sample(sample: Sample) -> bytes:
+    """A sample as bytes, for a ``SampleStore``."""
+    return _encoder.encode(
+        _PackedSample(
+            sample.records,
+            sample.hashes.tobytes(),
+            sample.probabilities.tobytes(),
+            [_pack_column(column) for column in sample.columns],
+        )
+    )
+
+
+def unpack_sample(packed: bytes) -> Sample:
+    """The sample that has been packed."""
+    part = _decoder.decode(packed)
+    return Sample(
+        part.records,
+        np.frombuffer(part.hashes, dtype=np.int64),
+        np.frombuffer(part.probabilities, dtype=np.float64),
+        tuple(_unpack_column(column) for column in part.columns),
+    )
+
+
+def merge_samples(samples: Iterable[Sample], most: int) -> Sample:
+    """The sample of the union of disjoint sets of records: the ``most`` of smallest hash.
+
+    Fewer if the sample of one of the sets, which does not hold all of it, ends before: what lies between would be
+    missing. Of records of equal hash the one of the earlier sample comes first.
+    """
+    parts = [sample for sample in samples if sample.records]
+    records = sum(sample.records for sample in parts)
+    known_until = min(
+        (int(part.hashes[-1]) if len(part) else -1 for part in parts if len(part) < part.records), default=None
+    )
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return Sample(records, np.empty(0, np.int64), np.empty(0, np.float64), ())
+    hashes = np.concatenate([part.hashes for part in parts])
+    order = np.argsort(hashes, kind="stable")
+    if known_until is not None:
+        order = order[: int(np.searchsorted(hashes[order], known_until, side="right"))]
+    order = order[:most]
+    width = max(len(part.columns) for part in parts)
+    return Sample(
+        records,
+        hashes[order],
+        np.concatenate([part.probabilities for part in parts])[order],
+        tuple(_joined([part.columns[i] for part in parts], order) for i in range(width)),
+    )
+
+
+def _joined(columns: Sequence[Column], order: npt.NDArray[np.intp]) -> Column:
+    if any(column.dtype == object for column in columns):
+        # of a pane in which no record has a value, a column of texts looks like one of numbers
+        columns = [objects(column) for column in columns]
+    joined: Column = np.concatenate(columns)[order]
+    return joined
+
+
+def objects(column: Column) -> Column:
+    """A column as objects, with None for a missing value."""
+    if column.dtype == object:
+        return column
+    values = column.astype(object)
+    values[np.isnan(column)] = None
+    return values
+
+
+def _column(values: Iterable[float | str | None]) -> Column:
+    listed = list(values)
+    kind = object if any(isinstance(value, str) for value in listed) else np.float64
+    return np.array(listed, dtype=kind)
+
+
+def _pack_column(column: Column) -> _PackedColumn:
+    if column.dtype != object:
+        return _PackedColumn(None, column.tobytes())
+    numbers: dict[str | float, int] = {}
+    codes = [-1 if value is None else numbers.setdefault(value, len(numbers)) for value in column.tolist()]
+    return _PackedColumn(list(numbers), np.array(codes, dtype=np.int32).tobytes())
+
+
+def _unpack_column(column: _PackedColumn) -> Column:
+    if column.texts is None:
+        return np.frombuffer(column.values, dtype=np.float64)
+    texts = np.array([*column.texts, None], dtype=object)
+    unpacked: Column = texts[np.frombuffer(column.values, dtype=np.int32)]
+    return unpacked
