@@ -5,14 +5,18 @@ deleted. To begin again at the beginning would publish everything a second time.
 """
 
 import msgspec
-from confluent_kafka import Message
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
 
+from contract.durations import HOUR
 from contract.kafka.dead_letters import ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC
 from contract.kafka.peeking import peeking
 from contract.messages import RecordPosition
 from contract.panes import JoinProgress, PaneMessage
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PANES, PREDICTIONS
+
+_TRANSACTION_MS = HOUR
+"""What lies further apart by the broker's clock is not in one transaction: a broker ends one after 15 minutes."""
 
 
 class _WithSource(msgspec.Struct):
@@ -33,12 +37,15 @@ def scored_until(settings: Settings, partition: int, timeout: float) -> int | No
     """
     customers = settings.topic(CUSTOMERS)
 
-    def predicted(message: Message) -> int | None:
+    def predicted(message: Message) -> tuple[int, int | None] | None:
         try:
             source = _decode_scored(message.value() or b"").source
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        return source.offset if source is not None and source.partition == partition else None
+        if source is None or source.partition != partition:
+            return None
+        kind, time = message.timestamp()
+        return source.offset, time if kind == TIMESTAMP_LOG_APPEND_TIME else None
 
     def refused(message: Message) -> int | None:
         return _origin_offset(message, customers, partition)
@@ -47,11 +54,11 @@ def scored_until(settings: Settings, partition: int, timeout: float) -> int | No
         first, end = peek.offsets(customers, partition)
         if first == end:
             return None
-        found = [
-            peek.search_back(settings.topic(PREDICTIONS), partition, predicted),
-            peek.search_back(settings.topic(DEAD_LETTERS), partition, refused),
-        ]
-    return max((offset + 1 for offset in found if offset is not None), default=None)
+        prediction, time = peek.search_back(settings.topic(PREDICTIONS), partition, predicted) or (None, None)
+        # a dead letter of a later record is in the same transaction, or in a later one
+        since = None if time is None else time - _TRANSACTION_MS
+        letter = peek.search_back(settings.topic(DEAD_LETTERS), partition, refused, since)
+    return max((offset + 1 for offset in (prediction, letter) if offset is not None), default=None)
 
 
 def joined_until(settings: Settings, partition: int, timeout: float) -> JoinProgress | None:
