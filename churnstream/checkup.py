@@ -9,6 +9,7 @@ from confluent_kafka import Message
 from contract.errors import UserError
 from contract.kafka.control import is_end_of_stream
 from contract.kafka.dead_letters import REASON
+from contract.kafka.forgotten import join_progress
 from contract.kafka.partitioner import belongs_to
 from contract.kafka.peeking import peeking
 from contract.settings import Settings
@@ -70,6 +71,23 @@ def count_dead_letters(settings: Settings, timeout: float) -> str:
     reasons = Counter(_reason(letter) for letter in letters)
     told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
     return f"{told} among the newest {len(letters):,}" if told else "none"
+
+
+def describe_event_times(settings: Settings, timeout: float) -> str:
+    """What the join has found odd about the times of records.
+
+    Raises:
+        UserError: the broker does not answer within ``timeout`` seconds.
+    """
+    progress = join_progress(settings, timeout).values()
+    ahead, inferred = sum(each.ahead for each in progress), sum(each.inferred for each in progress)
+    odd = (
+        f"{ahead:,} records are dated far ahead of their partition; check the clock of whoever sends them"
+        if ahead
+        else "no record is dated far ahead of its partition"
+    )
+    silent = f"; {inferred:,} records have had no label within the horizon, and count as 0" if inferred else ""
+    return odd + silent
 
 
 def _newest(settings: Settings, name: str, timeout: float, *, keyed: bool = True) -> list[Message]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from churnstream.checkup import check_senders, count_dead_letters
+from churnstream.checkup import check_senders, count_dead_letters, describe_event_times
 from contract.errors import UserError
 from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS, admin_client
 from contract.kafka.provision import ensure_topics, misfits
@@ -45,6 +45,7 @@ def examine(settings: Settings, create_topics: bool) -> Iterator[Finding]:
         if topics.well:
             yield _checked("clock", lambda: _clock(settings, admin))
             yield _checked("senders", lambda: check_senders(settings, _TIMEOUT))
+            yield _checked("times", lambda: describe_event_times(settings, _TIMEOUT))
             yield _checked("letters", lambda: f"dead letters: {count_dead_letters(settings, _TIMEOUT)}")
     registry = _checked("registry", lambda: _registry(settings))
     yield registry

@@ -82,6 +82,31 @@ def joined_until(settings: Settings, partition: int, timeout: float) -> JoinProg
         return peek.search_back(settings.topic(PANES), 0, progress)
 
 
+def join_progress(settings: Settings, timeout: float) -> dict[int, JoinProgress]:
+    """The last progress that a join has published of each partition, by its number.
+
+    Raises:
+        UserError: the broker does not answer, or refuses.
+    """
+    found: dict[int, tuple[int, JoinProgress]] = {}
+
+    def progress(message: Message) -> bool | None:
+        if not (message.key() or b"").startswith(b"progress/"):
+            return None
+        try:
+            content = _decode_progress(message.value() or b"")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        offset = message.offset() or 0
+        if isinstance(content, JoinProgress) and offset >= found.get(content.partition, (0,))[0]:
+            found[content.partition] = offset, content
+        return True if len(found) >= settings.partitions else None
+
+    with peeking(settings, timeout) as peek:
+        peek.search_back(settings.topic(PANES), 0, progress)
+    return {partition: content for partition, (_, content) in found.items()}
+
+
 def _origin_offset(message: Message, topic: str, partition: int) -> int | None:
     headers = dict(message.headers() or [])
     try:

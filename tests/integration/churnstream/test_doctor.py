@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from churnstream.checkup import check_senders, count_dead_letters
+from churnstream.checkup import check_senders, count_dead_letters, describe_event_times
 from churnstream.cli import app
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
+from contract.messages import encode as encode_message
+from contract.panes import JoinProgress
 from contract.settings import Settings
-from contract.topics import CUSTOMERS, DEAD_LETTERS, LABELS
+from contract.topics import CUSTOMERS, DEAD_LETTERS, LABELS, PANES
 from tests.support.kafka.topics import end_stream, environment, send, stream_settings
 from tests.support.messages import DAY, START, customer, encode, key, label
 
@@ -40,6 +42,20 @@ def test_a_stream_as_it_should_be_is_well(settings: Settings) -> None:
     send(settings, LABELS, [(b"c", b"no label")])
     end_stream(settings, START)
     assert check_senders(settings, TIMEOUT).startswith("60 records and 6")
+
+
+def test_records_dated_far_ahead_and_silence_are_told(settings: Settings) -> None:
+    assert describe_event_times(settings, TIMEOUT) == "no record is dated far ahead of its partition"
+    for partition, ahead, inferred in ((0, 9, 9), (1, 2, 0), (0, 3, 1_000), (3, 0, 5)):
+        progress = JoinProgress(
+            partition=partition, watermark=1, label_watermark=1, ended=False, ahead=ahead, inferred=inferred
+        )
+        send(settings, PANES, [(progress.key.encode(), encode_message(progress))], partition=0)
+    send(settings, PANES, [(b"progress/0", b"{"), (b"progress/1", None)], partition=0)
+    assert describe_event_times(settings, TIMEOUT) == (
+        "5 records are dated far ahead of their partition; check the clock of whoever sends them; "
+        "1,005 records have had no label within the horizon, and count as 0"
+    )
 
 
 @pytest.mark.parametrize("topic", [CUSTOMERS, LABELS])
@@ -80,6 +96,7 @@ def test_the_doctor_shows_dead_letters_by_reason_makes_no_database_and_exits_wit
     done = CliRunner(env=variables).invoke(app, ["doctor"])
     assert done.exit_code == 1, done.output
     assert "ok   letters   dead letters: key-mismatch 5, not-json 3 among the newest 8\n" in done.output
+    assert "ok   times     no record is dated far ahead of its partition\n" in done.output
     assert "FAIL registry  there is no model registry at mlflow.db" in done.output
     assert not (tmp_path / "mlflow.db").exists()
     groups = admin_client(settings).list_consumer_groups().result(TIMEOUT).valid
