@@ -17,6 +17,8 @@ from contract.windows import Alert, Window, window_message_type
 _TIMEOUT = 10.0
 _REFRESH_SECONDS = 1.0
 _BATCH = 1_000
+MOST_WINDOWS = 2_000
+"""Of all models, that a snapshot keeps; a stream that never ends has ever more. It keeps as many alerts."""
 
 
 class _Counted(msgspec.Struct):
@@ -43,7 +45,8 @@ class Snapshot:
     ``ended``: the join has met the end of the stream in every partition. ``panes`` are the champion's records in each
     pane, and in those that were folded into one sum, every record counted once however often it was sent; ``newest`` is
     the start of its last pane (event time in ms). ``ahead`` are records dated far ahead of their partition, and
-    ``inferred`` those whose silence counts as a label of 0.
+    ``inferred`` those whose silence counts as a label of 0. Of more than ``MOST_WINDOWS`` windows the oldest are
+    let go of; ``settled`` are the records that ``measured`` had counted in them.
     """
 
     records: int = 0
@@ -56,6 +59,7 @@ class Snapshot:
     ahead: int = 0
     inferred: int = 0
     newest: int | None = None
+    settled: int = 0
     panes: dict[bytes, int] = field(default_factory=dict)
     windows: dict[str, Window] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
@@ -78,7 +82,7 @@ class Snapshot:
     @property
     def measured(self) -> int:
         """Records in final windows, each counted once."""
-        return sum(window.records for window in self.tiles())
+        return self.settled + sum(window.records for window in self.tiles())
 
     def ordered(self) -> list[Window]:
         """The windows in order of end."""
@@ -86,13 +90,7 @@ class Snapshot:
 
     def tiles(self) -> list[Window]:
         """Final windows of the champion that do not overlap and leave no gap: every record is in one of them."""
-        return [
-            window
-            for window in self.ordered()
-            if window.status == "final"
-            and window.model.role == "champion"
-            and window.start % (window.end - window.start) == 0
-        ]
+        return [window for window in self.ordered() if _is_tile(window)]
 
     @property
     def complete(self) -> bool:
@@ -110,12 +108,20 @@ class Snapshot:
         return last_is_there and all(window.status == "final" for window in windows)
 
 
+def _is_tile(window: Window) -> bool:
+    """Whether a window is one of the champion's final ones that do not overlap."""
+    length = window.end - window.start
+    return window.status == "final" and window.model.role == "champion" and window.start % length == 0
+
+
 class SnapshotReader:
     """Takes what is on ``panes``, ``windows`` and ``alerts`` into a snapshot; what it does not know is passed over."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, most_windows: int = MOST_WINDOWS) -> None:
         self._snapshot = snapshot
+        self._most_windows = most_windows
         self._progress: dict[int, _PanesMessage] = {}
+        self._let_go: int | None = None
         self._decode_pane = msgspec.json.Decoder(_PanesMessage).decode
         self._decode_window = msgspec.json.Decoder(Window).decode
         self._decode_alert = msgspec.json.Decoder(Alert).decode
@@ -133,9 +139,24 @@ class SnapshotReader:
             elif topic == ALERTS and value:
                 alert = self._decode_alert(value)
                 self._snapshot.alerts[alert.key] = alert
+                if len(self._snapshot.alerts) > self._most_windows:
+                    del self._snapshot.alerts[next(iter(self._snapshot.alerts))]
             elif topic == WINDOWS and value and window_message_type(key) is Window:
                 window = self._decode_window(value)
-                self._snapshot.windows[window.key] = window
+                if self._let_go is None or window.end > self._let_go:
+                    self._snapshot.windows[window.key] = window
+                if len(self._snapshot.windows) > self._most_windows:
+                    self._let_go_of_old()
+
+    def _let_go_of_old(self) -> None:
+        """Keep nine tenths; the records of the others are counted for good."""
+        now = self._snapshot
+        ordered = now.ordered()
+        self._let_go = ordered[len(ordered) - self._most_windows * 9 // 10].end
+        for window in ordered:
+            if window.end <= self._let_go:
+                now.settled += window.records if _is_tile(window) else 0
+                del now.windows[window.key]
 
     def _take_pane(self, key: bytes, value: bytes | None) -> None:
         now = self._snapshot

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from churnstream.live.view import remarks, windows_table
-from churnstream.live.watch import Snapshot, SnapshotReader
+from churnstream.live.watch import MOST_WINDOWS, Snapshot, SnapshotReader
 from contract.messages import ModelRef, Role, encode
 from contract.panes import Fold, JoinProgress, Pane, PaneMessage, PaneSample, Summary, TimelineProgress
 from contract.topics import ALERTS, PANES, WINDOWS
@@ -57,9 +57,11 @@ def pane(start: int, records: int, role: Role = "champion") -> Pane:
     return Pane(partition=0, start=start, slide=10, model=model, threshold=0.5, summary=Summary(records=records))
 
 
-def read(*messages: PaneMessage | Window | Cumulative | tuple[str, bytes, bytes | None]) -> Snapshot:
+def read(
+    *messages: PaneMessage | Window | Cumulative | tuple[str, bytes, bytes | None], most: int = MOST_WINDOWS
+) -> Snapshot:
     snapshot = Snapshot()
-    reader = SnapshotReader(snapshot)
+    reader = SnapshotReader(snapshot, most)
     for message in messages:
         if isinstance(message, tuple):
             reader.take(*message)
@@ -117,3 +119,15 @@ def test_a_row_of_each_kind_of_window_fits_into_80_columns() -> None:
     for word in ("provisional", "realised", "nowcast", "estimated", "drifted", "none"):
         assert word in printed
     assert len(printed.splitlines()) == 4
+
+
+def test_a_stream_that_never_ends_takes_no_more_memory_and_counts_on() -> None:
+    days = range(0, 7 * 150, 7)
+    first = (WEEK_START - START) // DAY
+    snapshot = read(*(final(first + day) for day in days), most=50)
+    assert len(snapshot.windows) <= 50
+    assert snapshot.measured == 2_000 * len(days)
+    # the newest are there, and one that was let go of is not counted again
+    assert snapshot.ordered()[-1].start == WEEK_START + days[-1] * DAY
+    again = read(*(final(first + day) for day in (*days, days[0])), most=50)
+    assert again.measured == snapshot.measured
