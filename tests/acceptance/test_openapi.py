@@ -27,9 +27,9 @@ from tests.support.service.process import Served, served
 from tests.support.sizes import size
 from tests.support.versions import stream_with_champion
 
-EXAMPLES = size(ci=1_500, full=10_000)
-EACH = size(ci=300, full=3_400)
-ACCEPTED = size(ci=80, full=1_000)
+EXAMPLES = size(ci=500, full=10_000)
+EACH = size(ci=100, full=3_400)
+ACCEPTED = size(ci=25, full=1_000)
 TOKEN = "correct-horse-battery-staple"
 POSTS = {"/predict": 200, "/explain": 200, "/labels": 202}
 
