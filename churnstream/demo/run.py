@@ -16,14 +16,17 @@ from rich.live import Live
 from churnstream.demo.scenario import (
     DRIFTS,
     LABEL_DELAY,
+    LABEL_LATENESS,
+    LABEL_SHARE,
     PERIOD,
+    POSITIVE_LABEL_DELAY,
     REPLAY_SECONDS,
     SLIDE,
     TRAINING_ROWS,
     WINDOW,
     rate_of,
 )
-from churnstream.live.view import dashboard, windows_table
+from churnstream.live.view import dashboard, remarks, windows_table
 from churnstream.live.watch import Snapshot, StreamWatch
 from churnstream.local_kafka.broker import LocalKafka
 from churnstream.mlflow_server import newest_report
@@ -39,6 +42,7 @@ from producer.synthetic import write_csv
 
 STALL_SECONDS = 60.0
 _REFRESH_SECONDS = 0.5
+_POLL_SECONDS = 0.1
 _KEPT = {"CHURNSTREAM_KAFKA_LIBS", "CHURNSTREAM_MAVEN_REPOSITORY", "MLFLOW_DISABLE_TELEMETRY"}
 
 
@@ -77,6 +81,15 @@ def new_folder(base: Path) -> Path:
     raise UserError(f"folder {base} is full of runs; remove some")
 
 
+@dataclass(frozen=True)
+class _Followed:
+    """How the stream ended; how many windows were seen provisional, and how many were final while it was replayed."""
+
+    snapshot: Snapshot
+    provisional: int
+    final_during: int
+
+
 def run_demo(demo: Demo, console: Console) -> None:
     """Run the demo to its end and print what it showed.
 
@@ -97,35 +110,49 @@ def run_demo(demo: Demo, console: Console) -> None:
                 children.start("join", "join", "-v")
                 children.start("monitor", "monitor", "-v")
                 training.wait(timeout=300)
-            snapshot = _run(demo, settings, children, console)
+            followed = _run(demo, settings, children, console)
     finally:
         kafka.stop()
         shutil.rmtree(demo.folder / "kafka", ignore_errors=True)
-    _summarise(demo, settings, snapshot, console)
+    _summarise(demo, settings, followed, console)
 
 
-def _run(demo: Demo, settings: Settings, children: Children, console: Console) -> Snapshot:
+def _run(demo: Demo, settings: Settings, children: Children, console: Console) -> _Followed:
+    beat = demo.folder / "scorer.beat"
+    children.environment["CHURNSTREAM_HEARTBEAT"] = str(beat)
     children.start("score", "score", "-v")
+    del children.environment["CHURNSTREAM_HEARTBEAT"]
+    with console.status("waiting for the scorer to load the champion"):
+        # or most of the replay would be over before the first prediction
+        while not beat.exists():
+            children.check()
+            time.sleep(_POLL_SECONDS)
     replay = children.start("replay", "replay", *_replay_arguments(demo))
-    snapshot = _follow(settings, children, replay, console)
+    followed = _follow(settings, children, replay, console)
     with console.status("finishing reports and the last writes to MLflow"):
         children.stop(timeout=120)
-    return snapshot
+    return followed
 
 
-def _follow(settings: Settings, children: Children, replay: Child, console: Console) -> Snapshot:
+def _follow(settings: Settings, children: Children, replay: Child, console: Console) -> _Followed:
     watch = StreamWatch(settings)
     began = moved = time.monotonic()
     seen: tuple[int, ...] = ()
+    provisional: set[str] = set()
+    final_during = 0
     try:
         with Live(console=console, refresh_per_second=4, transient=True) as live:
             while True:
                 snapshot = watch.refresh()
                 now = time.monotonic()
-                state = "replaying" if replay.exit_code is None else "measuring what is left"
+                replaying = replay.exit_code is None
+                state = "replaying" if replaying else "measuring what is left"
+                final = {key for key, window in snapshot.windows.items() if window.status == "final"}
+                provisional |= snapshot.windows.keys() - final
+                final_during = len(final) if replaying else final_during
                 live.update(dashboard(snapshot, now - began, state))
                 if snapshot.complete:
-                    return snapshot
+                    return _Followed(snapshot, len(provisional), final_during)
                 children.check()
                 position = (snapshot.records, snapshot.lag, len(snapshot.windows), snapshot.measured)
                 if position != seen:
@@ -154,6 +181,7 @@ def _settings(demo: Demo, kafka: dict[str, str]) -> Settings:
         state_dir=demo.folder,
         window=parse_duration(WINDOW),
         slide=parse_duration(SLIDE),
+        label_lateness=parse_duration(LABEL_LATENESS),
     )
 
 
@@ -165,6 +193,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "CHURNSTREAM_STATE_DIR": str(settings.state_dir),
         "CHURNSTREAM_WINDOW": WINDOW,
         "CHURNSTREAM_SLIDE": SLIDE,
+        "CHURNSTREAM_LABEL_LATENESS": LABEL_LATENESS,
         "CHURNSTREAM_PARTITIONS": str(settings.partitions),
         "CHURNSTREAM_TOPIC_PREFIX": settings.topic_prefix,
     }
@@ -183,15 +212,23 @@ def _replay_arguments(demo: Demo) -> list[str]:
     rows = len(open_table(demo.data, load_schema("bank_churn"))) if demo.data is not None else demo.rows
     source = ["--data", str(demo.data)] if demo.data is not None else ["--rows", str(rows), "--seed", str(demo.seed)]
     drifts = [argument for drift in DRIFTS for argument in ("--drift", drift)]
-    pace = ["--period", PERIOD, "--label-delay", LABEL_DELAY, "--rate", str(rate_of(rows, REPLAY_SECONDS))]
-    return [*source, *pace, *drifts]
+    pace = ["--period", PERIOD, "--rate", str(rate_of(rows, REPLAY_SECONDS))]
+    delays = ["--label-delay", LABEL_DELAY, "--positive-label-delay", POSITIVE_LABEL_DELAY]
+    return [*source, *pace, *delays, "--label-share", str(LABEL_SHARE), *drifts]
 
 
-def _summarise(demo: Demo, settings: Settings, snapshot: Snapshot, console: Console) -> None:
+def _summarise(demo: Demo, settings: Settings, followed: _Followed, console: Console) -> None:
+    snapshot = followed.snapshot
     console.print(windows_table([window for window in snapshot.ordered() if window.status == "final"]))
+    console.print(
+        f"\n{followed.provisional} windows were provisional first, and {followed.final_during} were final while the "
+        f"replay went on"
+    )
+    for remark in remarks(snapshot):
+        console.print(remark)
     outcomes = sum(window.labelled for window in snapshot.tiles())
     console.print(
-        f"\n{snapshot.records:,} records replayed, {snapshot.predictions:,} predictions, {outcomes:,} outcomes, "
+        f"{snapshot.records:,} records replayed, {snapshot.predictions:,} predictions, {outcomes:,} outcomes, "
         f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} drift alerts"
     )
     standing = sorted((a for a in snapshot.alerts.values() if a.state != "retracted"), key=lambda alert: alert.end)

@@ -1,4 +1,8 @@
-"""The scenario that the demo and the compose stack show: a month of customers, of which the last third drifts."""
+"""The scenario that the demo and the compose stack show: a month of customers, of which the last third drifts.
+
+As in life, one label in ten never comes, and those of customers who leave come sooner than the others. Labels are
+waited for no longer than ``LABEL_LATENESS``, a third of the month, so that windows become final in the middle of it.
+"""
 
 from collections.abc import Sequence
 
@@ -7,7 +11,10 @@ from contract.schema import Schema
 DRIFT_DAY = 20
 DRIFTS = (f"Age:shift=8,from={DRIFT_DAY}d", f"Balance:scale=1.3,from={DRIFT_DAY}d")
 PERIOD = "30d"
-LABEL_DELAY = "lognormal:mean=4d,sigma=0.5,max=12d"
+LABEL_DELAY = "lognormal:mean=4d,sigma=0.5,max=9d"
+POSITIVE_LABEL_DELAY = "lognormal:mean=2d,sigma=0.5,max=9d"
+LABEL_SHARE = 0.9
+LABEL_LATENESS = "10d"
 WINDOW, SLIDE = "3d", "1d"
 REPLAY_SECONDS = 10.0
 """Wall time over which the records are replayed, so that one can watch."""

@@ -12,8 +12,16 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from rich.console import Console
 
-from churnstream.demo.scenario import LABEL_DELAY, PERIOD, SEED, drifts_of, rate_of
-from churnstream.live.view import windows_table
+from churnstream.demo.scenario import (
+    LABEL_DELAY,
+    LABEL_SHARE,
+    PERIOD,
+    POSITIVE_LABEL_DELAY,
+    SEED,
+    drifts_of,
+    rate_of,
+)
+from churnstream.live.view import remarks, windows_table
 from churnstream.live.watch import Snapshot, StreamWatch
 from churnstream.stack.addresses import newest_report_address, timeline_address
 from contract.errors import UserError
@@ -108,6 +116,8 @@ def _replay(
         period=PERIOD,
         rate=rate_of(len(source), showcase.seconds),
         label_delay=LABEL_DELAY,
+        positive_label_delay=POSITIVE_LABEL_DELAY,
+        label_share=LABEL_SHARE,
         drifts=tuple(drifts_of(schema)),
     )
     with progress_shown(len(source)) as show:
@@ -210,6 +220,8 @@ class _Follower:
             f"\n{snapshot.distinct:,} records scored, {labelled:,} of them with their label, "
             f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} drift alerts"
         )
+        for remark in remarks(snapshot):
+            say(remark)
         pages, experiment = self._pages, self._experiment
         report = self._settled_report() or pages.reports_published
         timeline = timeline_address(pages.mlflow, experiment, pages.mlflow_published) or pages.mlflow_published

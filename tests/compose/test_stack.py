@@ -12,6 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from churnstream.demo.scenario import LABEL_SHARE
 from contract.kafka.clients import admin_client
 from contract.topics import CUSTOMERS, LABELS, OUTCOMES, PREDICTIONS, WINDOWS
 from monitor.reports.files import project_id
@@ -78,19 +79,24 @@ def test_every_service_is_healthy_and_init_has_ended(stack: Stack) -> None:
 
 
 def test_each_record_is_scored_and_joined_once(stack: Stack) -> None:
-    assert counts(stack) == dict.fromkeys((CUSTOMERS, LABELS, PREDICTIONS, OUTCOMES), ROWS)
-    assert topic_frame(stack.settings, OUTCOMES).record_id.nunique() == ROWS
-    assert f"{ROWS:,} records scored, {ROWS:,} of them with their label, 0 dead letters" in stack.logs("producer")
+    found = counts(stack)
+    labels = found[LABELS]
+    assert found == dict.fromkeys((CUSTOMERS, PREDICTIONS), ROWS) | dict.fromkeys((LABELS, OUTCOMES), labels)
+    assert labels == pytest.approx(LABEL_SHARE * ROWS, rel=0.02)
+    assert topic_frame(stack.settings, OUTCOMES).record_id.nunique() == labels
+    assert f"{ROWS:,} records scored, {labels:,} of them with their label, 0 dead letters" in stack.logs("producer")
 
 
 def test_mlflow_has_the_timelines_of_every_final_window(stack: Stack) -> None:
     found = runs(stack.mlflow, experiment_id(stack.mlflow, "churn monitor"))
-    assert set(found) == {"v1 realised", "v1 provisional", "v1 estimated", "v1 inputs"}
+    assert set(found) == {"v1 realised", "v1 provisional", "v1 nowcast", "v1 estimated", "v1 inputs"}
     confusion = [history(stack.mlflow, found["v1 realised"], f"performance/{cell}") for cell in CELLS]
     steps = set(confusion[0])
     assert all(set(cell) == steps for cell in confusion)
     # three days long and a day apart: every third window tiles the month
-    assert sum(cell[step] for cell in confusion for step in steps if step % 3 == min(steps) % 3) == ROWS
+    assert (
+        sum(cell[step] for cell in confusion for step in steps if step % 3 == min(steps) % 3) == counts(stack)[LABELS]
+    )
     for name in ("v1 realised", "v1 estimated"):
         assert set(history(stack.mlflow, found[name], "performance/f1")) == steps
     share = history(stack.mlflow, found["v1 inputs"], "drift/share")
@@ -105,7 +111,7 @@ def test_the_printed_timeline_shows_realised_over_estimated_f1(stack: Stack, pag
     for button in ("Toggle sidebar", "Close"):
         page.get_by_role("button", name=button, exact=True).click()
     runs_shown = page.get_by_placeholder(re.compile("metrics.rmse"))
-    runs_shown.fill("attributes.run_name != 'v1 provisional'")
+    runs_shown.fill("attributes.run_name != 'v1 provisional' and attributes.run_name != 'v1 nowcast'")
     runs_shown.press("Enter")
     page.get_by_placeholder(re.compile("Search metric charts")).fill("performance/f1$|drift/(Age|Balance|share)$")
     expect(charts).to_have_count(4, timeout=DRAWN_MS)
@@ -195,7 +201,7 @@ def test_requests_and_their_labels_reach_the_windows_in_mlflow(stack: Stack) -> 
         return {cell: points[max(points)] for cell, points in cells.items()}
 
     before = confusion()
-    assert sum(before.values()) == ROWS
+    assert sum(before.values()) == counts(stack)[LABELS]
     known, later = ([{"features": features(i)} for i in range(n, n + REQUESTS // 2)] for n in (0, REQUESTS // 2))
     with httpx.Client(base_url=stack.api, timeout=30) as client:
         answers = client.post("/predict", json=[record | {"true_value": 1} for record in known]).json()
@@ -218,9 +224,10 @@ def test_requests_and_their_labels_reach_the_windows_in_mlflow(stack: Stack) -> 
 def test_another_replay_goes_on_behind_the_first(stack: Stack) -> None:
     stack.run("run", "--rm", "replay")
     eventually(
-        lambda: f"{ALL:,} records scored, {ALL:,} of them" in stack.logs("producer"),
+        lambda: f"{ALL:,} records scored, {counts(stack)[LABELS]:,} of them" in stack.logs("producer"),
         timeout=FLOWED,
         interval=2,
         message="both replays measured",
     )
-    assert counts(stack) == {CUSTOMERS: 2 * ROWS} | dict.fromkeys((LABELS, PREDICTIONS, OUTCOMES), ALL)
+    found = counts(stack)
+    assert (found[CUSTOMERS], found[PREDICTIONS], found[OUTCOMES]) == (2 * ROWS, ALL, found[LABELS])
