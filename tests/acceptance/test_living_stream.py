@@ -31,7 +31,7 @@ AHEAD = RECORDS // 4
 """The record that is stamped 200 days ahead."""
 
 
-class Scored(NamedTuple):
+class LivingRecord(NamedTuple):
     """A record: when it was sent, how it is stamped, the model's answer, its label and when that comes, if ever."""
 
     i: int
@@ -49,7 +49,7 @@ class Scored(NamedTuple):
         return self.label_time is not None and self.label_time < before
 
 
-def records() -> list[Scored]:
+def records() -> list[LivingRecord]:
     chance = random.Random(11)
     rows = []
     for i in range(RECORDS):
@@ -59,11 +59,11 @@ def records() -> list[Scored]:
         delay = round((CHURNER_DELAY if value else OTHER_DELAY) * chance.uniform(0.8, 1.2))
         stamped = time + 200 * DAY if i == AHEAD else time
         never = chance.random() < 0.1 or i == AHEAD
-        rows.append(Scored(i, time, stamped, probability, value, None if never else time + delay))
+        rows.append(LivingRecord(i, time, stamped, probability, value, None if never else time + delay))
     return rows
 
 
-def send_day(settings: Settings, rows: list[Scored], day: int) -> None:
+def send_day(settings: Settings, rows: list[LivingRecord], day: int) -> None:
     """Send the predictions and labels that one day brings."""
     begin, end = START + day * DAY, START + (day + 1) * DAY
     predictions = []
@@ -86,14 +86,14 @@ class LivingStream:
     """What is there when the last day is over: the stream has not ended, and the newest window of each start."""
 
     settings: Settings
-    rows: list[Scored]
+    rows: list[LivingRecord]
     windows: dict[int, Window]
 
     @property
     def now(self) -> int:
         return START + DAYS * DAY
 
-    def inside(self, window: Window) -> list[Scored]:
+    def inside(self, window: Window) -> list[LivingRecord]:
         return [row for row in self.rows if window.start <= row.stamped < window.end]
 
     def ended(self, ago: int) -> list[Window]:
