@@ -16,7 +16,7 @@ POSITIVE_LABEL_DELAY = "lognormal:mean=2d,sigma=0.5,max=9d"
 LABEL_SHARE = 0.9
 LABEL_LATENESS = "10d"
 WINDOW, SLIDE = "3d", "1d"
-REPLAY_SECONDS = 10.0
+REPLAY_SECONDS = 15.0
 """Wall time over which the records are replayed, so that one can watch."""
 ROWS, SEED = 20_000, 42
 TRAINING_ROWS, TRAINING_SEED = 20_000, SEED + 1
