@@ -58,6 +58,7 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
             partitions=settings.partitions,
             label_lateness=settings.label_lateness,
             label_tolerance=settings.label_tolerance,
+            horizon=schema.label.horizon_ms,
             sample_size=settings.sample_size,
             judge=references.judge,
         )

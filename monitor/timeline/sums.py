@@ -6,7 +6,7 @@ kept, because windows say no more of them.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from operator import attrgetter
 
 import msgspec
 import numpy as np
@@ -17,10 +17,10 @@ from monitor.panes import HOUR
 
 Counts = npt.NDArray[np.int64]
 _TOTALS = ("records", "labelled", "tn", "fp", "fn", "tp", "inferred", "squared_error", "log_loss")
-_EXPECTED = ("expected_negative", "expected_positive")
+_get_totals = attrgetter(*_TOTALS)
 COUNTED = 7
 """How many of the totals, from the first on, tell whether predictions and labels are the same."""
-_NO_TOTALS = (0,) * (len(_TOTALS) + 3 * len(_EXPECTED))
+_NO_TOTALS = (0,) * (len(_TOTALS) + 6)
 _WIDTHS = tuple(np.dtype(name) for name in ("u1", "u2", "u4", "i8"))
 _PLACES = tuple(np.dtype(name) for name in ("u2", "u4"))
 
@@ -113,28 +113,47 @@ def pack_summary(summary: Summary, layout: SumsLayout) -> bytes:
 
     The sum of log losses must stay below 2^64, which a quarter of a thousand million predictions in one pane keep to.
     """
-    counted: dict[int, int] = {}
-    for index, one in summary.scores.items():
-        counted[index] = one.records
-        counted[SCORE_BINS + index] = one.negatives
-        counted[2 * SCORE_BINS + index] = one.positives
-    for hours, labels in summary.delay_hours.items():
-        positives = summary.delay_hours_positive.get(hours, 0)
-        place = layout.delays + layout.hour(hours)
-        counted[place] = counted.get(place, 0) + labels - positives
-        counted[place + layout.hours] = counted.get(place + layout.hours, 0) + positives
-    parts: dict[str, NumericSummary | CategorySummary] = {**summary.numeric, **summary.categorical}
-    for name, part in parts.items():
-        if part.missing or part.violations:
-            place = layout.feature(name)
-            counted[place] = part.missing
-            counted[place + 1] = part.violations
-    places = sorted(place for place, count in counted.items() if count)
-    return _pack(
-        _totals_of(summary),
-        np.array(places, dtype=np.int64),
-        np.array([counted[place] for place in places], dtype=np.int64),
+    bins = summary.scores.values()
+    index = np.fromiter(summary.scores, np.int64, len(bins))
+    hours = layout.delays + np.fromiter(map(layout.hour, summary.delay_hours), np.int64, len(summary.delay_hours))
+    positive_hours = [summary.delay_hours_positive.get(hour, 0) for hour in summary.delay_hours]
+    missing = {layout.feature(name): part for name, part in _parts(summary) if part.missing or part.violations}
+    feature = np.fromiter(missing, np.int64, len(missing))
+    places = np.concatenate(
+        [
+            *(index, index + SCORE_BINS, index + 2 * SCORE_BINS),
+            *(hours, hours + layout.hours),
+            *(feature, feature + 1),
+        ]
     )
+    values = np.array(
+        [
+            *(*(one.records for one in bins), *(one.negatives for one in bins), *(one.positives for one in bins)),
+            *(labels - ones for labels, ones in zip(summary.delay_hours.values(), positive_hours, strict=True)),
+            *positive_hours,
+            *(*(part.missing for part in missing.values()), *(part.violations for part in missing.values())),
+        ],
+        dtype=np.int64,
+    )
+    order = np.argsort(places)
+    order = order[values[order] != 0]
+    places, values = places[order], values[order]
+    if (np.diff(places) == 0).any():
+        # delays beyond the layout's hours share the outermost places
+        places, which = np.unique(places, return_inverse=True)
+        values = np.bincount(which, values).astype(np.int64)
+    return _pack(_totals_of(summary), places, values)
+
+
+def score_bins(packed: bytes) -> Counts:
+    """Records, negatives and positives of each score bin of packed sums: (3, SCORE_BINS)."""
+    part = _decoder.decode(packed)
+    places = np.frombuffer(part.places, dtype=_PLACES[part.place_type])
+    values = np.frombuffer(part.values, dtype=_WIDTHS[part.width])
+    counted = int(np.searchsorted(places, 3 * SCORE_BINS))
+    bins = np.zeros(3 * SCORE_BINS, dtype=np.int64)
+    bins[places[:counted]] = values[:counted]
+    return bins.reshape(3, SCORE_BINS)
 
 
 class Sums:
@@ -244,6 +263,12 @@ class Sums:
         """Labels 0 and labels 1 by whole hours from the record, from the layout's first hour on: (2, hours). A view."""
         return self.counts[self._layout.delays : self._layout.features].reshape(2, self._layout.hours)
 
+    @property
+    def has_delays_by_class(self) -> bool:
+        """Whether each label is counted under its class; a pane of the release before counts all as labels 0."""
+        _, _, fn, tp = self.confusion
+        return int(self.delays[1].sum()) == fn + tp
+
     def delay_hours(self) -> tuple[dict[int, int], dict[int, int]]:
         """Labels 0 and labels 1 by whole hours from the record."""
         negative, positive = (dict(self._hours(part)) for part in self.delays)
@@ -283,8 +308,14 @@ class Sums:
             self.counts = np.concatenate([self.counts, np.zeros(lacking, dtype=np.int64)])
 
 
+def _parts(summary: Summary) -> Iterator[tuple[str, NumericSummary | CategorySummary]]:
+    yield from summary.numeric.items()
+    yield from summary.categorical.items()
+
+
 def _totals_of(summary: Summary) -> tuple[int, ...]:
-    found: list[Any] = [getattr(summary, name) for name in _TOTALS]
-    for name in _EXPECTED:
-        found += msgspec.structs.astuple(getattr(summary, name))
-    return tuple(found)
+    return (
+        *_get_totals(summary),
+        *msgspec.structs.astuple(summary.expected_negative),
+        *msgspec.structs.astuple(summary.expected_positive),
+    )

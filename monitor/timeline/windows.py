@@ -55,6 +55,7 @@ class WindowBook:
         sample_size: most rows in a window's merged sample.
         judge: called once per set of predictions: a window whose number of predictions stays the same keeps its drift,
             for panes only grow.
+        horizon: the time from a record after which silence counts as a label 0, ms; None where it never does.
         samples: where samples lie while a window may need them; in memory, with a bound, unless given.
     """
 
@@ -67,6 +68,7 @@ class WindowBook:
         sample_size: int,
         judge: Judge,
         label_tolerance: int = 0,
+        horizon: int | None = None,
         samples: SampleStore | None = None,
     ) -> None:
         self._partitions = partitions
@@ -78,6 +80,7 @@ class WindowBook:
             sample_size=sample_size,
             judge=judge,
             samples=MemorySamples() if samples is None else samples,
+            horizon=horizon,
         )
         self._models: dict[ModelRef, ModelWindows] = {}
         self._progress: dict[int, JoinProgress] = {}

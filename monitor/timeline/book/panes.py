@@ -4,12 +4,17 @@ import heapq
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from contract.messages import ModelRef
-from contract.panes import Fold, Pane, PaneSample
+from contract.panes import SCORE_BINS, Fold, Pane, PaneSample
+from monitor.nowcast.nowcast import NowcastPane
 from monitor.timeline.book.buckets import Bucket
 from monitor.timeline.book.rules import BookRules
 from monitor.timeline.samples import Sample, merge_samples, pack_sample, unpack_sample
-from monitor.timeline.sums import COUNTED, Sums, pack_summary
+from monitor.timeline.sums import COUNTED, Sums, pack_summary, score_bins
+
+_ALL_BINS = np.arange(SCORE_BINS)
 
 
 class PaneChange(NamedTuple):
@@ -99,6 +104,16 @@ class ModelPanes:
         found = [bucket for bucket in map(self._buckets.get, self._rules.spec.panes_of(window)) if bucket]
         return next((bucket.threshold for bucket in reversed(found) if bucket.counts[0]), 0.0)
 
+    def merged(self, start: int) -> bytes:
+        """The packed sums of a start, of which there are panes."""
+        return self._buckets[start].merged(self._rules.layout)
+
+    def score_bins(self, window: int) -> Iterator[NowcastPane]:
+        """The score histograms of a window's panes, one a start."""
+        for start in self._rules.spec.panes_of(window):
+            if self.has_records(start):
+                yield NowcastPane(start, _ALL_BINS, *score_bins(self.merged(start)))
+
     def packed(self, start: int | None, end: int) -> Iterator[bytes]:
         """The sums of each bucket that begins from ``start`` (None: from the first) to before ``end``."""
         slide = self._rules.spec.slide
@@ -153,11 +168,6 @@ class ModelPanes:
             for key in self.sample_keys(start):
                 self._rules.samples.drop(key)
             del self._buckets[start]
-
-    @property
-    def folded(self) -> bytes:
-        """The sums of what has been folded."""
-        return self._fold.packed()
 
     def _made(self, start: int) -> Bucket:
         bucket = self._buckets.get(start)

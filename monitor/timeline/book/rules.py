@@ -25,6 +25,7 @@ class BookRules:
     sample_size: int
     judge: Judge
     samples: SampleStore
+    horizon: int | None
 
     @property
     def overlap(self) -> int:

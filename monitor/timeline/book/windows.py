@@ -7,13 +7,16 @@ import msgspec
 
 from contract.messages import ModelRef
 from contract.panes import Fold, Pane, PaneSample
-from contract.windows import Cumulative, Drift, Status, Window
+from contract.windows import Cumulative, Drift, Nowcast, Status, Window
+from monitor.nowcast.nowcast import nowcast
 from monitor.timeline.book.content import SlidingSum, WindowFrame, compose, digest, pack_drift, unpack_drift
 from monitor.timeline.book.cumulative import CumulativeSeries
+from monitor.timeline.book.delays import RecentDelays
 from monitor.timeline.book.life import LONG_AGO, WindowState
 from monitor.timeline.book.panes import ModelPanes
 from monitor.timeline.book.rules import BookRules, LostPanes
 from monitor.timeline.samples import Sample
+from monitor.timeline.sums import Sums
 from monitor.timeline.watermarks import Watermarks, reached
 
 _UNJUDGED = Drift(judged=False, drifted=False, share=0.0)
@@ -31,6 +34,7 @@ class ModelWindows:
         self._spec = rules.spec
         self._panes = ModelPanes(model, rules)
         self._series = CumulativeSeries(model, rules.layout)
+        self._delays = RecentDelays(rules.layout, rules.horizon)
         self._states: dict[int, WindowState] = {}
         self._first_revisions: dict[int, int] = {}
         # heaps of starts of windows that are not closed, and of those whose time is not up
@@ -40,9 +44,12 @@ class ModelWindows:
         self._touched: set[int] = set()
         self._held_back: set[int] = set()
         self._ready: set[int] = set()
-        # starts of buckets all of whose windows are final
+        # starts of buckets all of whose windows are final, and of those of them that may have samples
         self._finished: set[int] = set()
+        self._unspent: set[int] = set()
+        # how many slides the closing watermark has passed, and up to where labels have been read
         self._slide = LONG_AGO
+        self._labels_until: int | None = None
         self.lost: LostPanes | None = None
 
     def put(self, pane: Pane) -> bool:
@@ -55,6 +62,8 @@ class ModelWindows:
         sampled = bool(pane.summary.sample) and self._panes.put_rows(pane)
         if change is not None:
             self._series.replace(pane.start, change.before, change.now)
+            if self._delays.holds(pane.start):
+                self._delays.put(pane.start, self._panes.merged(pane.start))
             for start in self._spec.windows_of(pane.start):
                 state = self._made(start)
                 state.records += change.records
@@ -69,6 +78,8 @@ class ModelWindows:
             return False
         if self._panes.put_sample(sample):
             self._touch(sample.start)
+            if sample.start in self._finished:
+                self._unspent.add(sample.start)
         return True
 
     def drop_sample(self, start: int, partition: int) -> None:
@@ -108,14 +119,15 @@ class ModelWindows:
         short = [state.start for state in self._states.values() if state.knows_less]
         if short:
             self.lost = LostPanes(min(short), max(short) + self._spec.size, len(short))
-        for state in self._states.values():
-            if state.is_final:
-                self._finish(state.start)
+        for start in sorted(self._states, reverse=True):
+            if self._states[start].is_final:
+                self._finish(start)
         self._series.take_up(self._panes.packed)
 
     def look(self, watermarks: Watermarks) -> None:
         """Find the windows that are to be published as of these watermarks."""
         slide = LONG_AGO if watermarks.closing is None else watermarks.closing // self._spec.slide
+        self._labels_until = watermarks.labels
         size, lateness = self._spec.size, self._rules.label_lateness
         while self._open and (watermarks.ended or reached(watermarks.closing, self._open[0] + size)):
             start = heapq.heappop(self._open)
@@ -190,19 +202,22 @@ class ModelWindows:
     def folded(self, fold: Fold) -> None:
         """Forget what has been folded: its panes, and the windows that hold one of them."""
         self._panes.put_fold(fold)
+        self._delays.forget_before(fold.until)
         for start in [start for start in self._states if start < fold.until]:
             del self._states[start]
-        for found in (self._touched, self._held_back, self._ready, self._finished):
+        for found in (self._touched, self._held_back, self._ready, self._finished, self._unspent):
             found.difference_update([start for start in found if start < fold.until])
         for start in [start for start in self._first_revisions if start < fold.until]:
             del self._first_revisions[start]
 
     def spent_samples(self) -> Iterator[str]:
         """The keys of the samples that no window needs any more."""
-        for start in sorted(self._finished):
-            windows = self._spec.windows_of(start)
-            if not any(window in self._touched or window in self._ready for window in windows):
-                yield from self._panes.sample_keys(start)
+        for start in sorted(self._unspent):
+            keys = self._panes.sample_keys(start)
+            if not keys:
+                self._unspent.discard(start)
+            elif self._is_said(start):
+                yield from keys
 
     def sample(self, start: int) -> Sample | None:
         """The merged sample of a window; None: it is not there."""
@@ -264,7 +279,24 @@ class ModelWindows:
             revision=state.revision + 1,
             threshold=self._panes.threshold(state.start),
         )
-        return compose(frame, sums.at(state.start), self._drift(state), None)
+        found = sums.at(state.start)
+        coming = self._nowcast(frame, found) if status == "provisional" else None
+        return compose(frame, found, self._drift(state), coming)
+
+    def _nowcast(self, frame: WindowFrame, sums: Sums) -> Nowcast | None:
+        if self._labels_until is None:
+            return None
+        delays = self._delays.curves()
+        if not delays.known:
+            return None
+        return nowcast(
+            list(self._panes.score_bins(frame.start)),
+            sums.headline(),
+            frame.threshold,
+            self._spec.slide,
+            self._labels_until,
+            delays,
+        )
 
     def _drift(self, state: WindowState) -> Drift:
         """The window's verdict; that of fewer predictions, marked so, while the sample of the newest is not there."""
@@ -279,13 +311,20 @@ class ModelWindows:
         return drift
 
     def _finish(self, window: int) -> None:
-        """A window is final: its buckets may be those of final windows only."""
+        """A window is final: its buckets may be those of final windows only, and tell how late labels come."""
         for pane in self._spec.panes_of(window):
-            if pane not in self._finished and self._panes.bucket(pane) is not None and self._all_final(pane):
-                self._finished.add(pane)
+            if self._panes.has_records(pane):
+                if self._delays.wants(pane):
+                    self._delays.put(pane, self._panes.merged(pane))
+                if pane not in self._finished and self._all_final(pane):
+                    self._finished.add(pane)
+                    self._unspent.add(pane)
 
     def _all_final(self, pane: int) -> bool:
         return all(start in self._states and self._states[start].is_final for start in self._spec.windows_of(pane))
+
+    def _is_said(self, pane: int) -> bool:
+        return not any(start in self._touched or start in self._ready for start in self._spec.windows_of(pane))
 
     def _is_told(self, pane: int) -> bool:
         """Whether all that there is to be said of a bucket has been said, so that it may be folded."""
@@ -294,8 +333,4 @@ class ModelWindows:
             return True
         if self.lost is not None and self.lost.touches(windows[0], windows[-1] + self._spec.size):
             return True
-        return (
-            pane in self._finished
-            and not any(start in self._touched or start in self._ready for start in windows)
-            and (self._series.stopped or self._series.covers(pane))
-        )
+        return pane in self._finished and self._is_said(pane) and (self._series.stopped or self._series.covers(pane))

@@ -1,0 +1,142 @@
+"""A book that is taken up from the topics: what is lost is not said wrongly, and revisions go on."""
+
+import msgspec
+
+from contract.messages import ModelRef
+from contract.windows import Drift, Window
+from monitor.timeline.samples import Sample
+from monitor.timeline.spec import WindowSpec
+from monitor.timeline.windows import WindowBook
+from tests.support.timeline.book import (
+    LATENESS,
+    MODEL,
+    PredictedRow,
+    from_topic,
+    new_book,
+    newest,
+    pane,
+    progress,
+    sample,
+    statuses,
+    take,
+)
+
+TUMBLING = WindowSpec(10, 10)
+A, B, C = (PredictedRow(name, 0, time, 0.8, label=1) for name, time in (("a", 5), ("b", 6), ("c", 65)))
+
+
+def test_a_restored_book_keeps_what_its_panes_do_not_know() -> None:
+    whole = new_book(1)
+    emitted = [one.window for one in take(whole, pane(0, [A, B]), pane(60, [C]), progress(None, ended=True))]
+    points = whole.cumulative_due()
+    short = new_book(1)
+    for message in (pane(0, [A]), pane(60, [C]), progress(None, ended=True)):
+        short.update(message)
+    short.restore(emitted, cumulative=from_topic(points))
+    assert short.due() == [], "nothing wrong over what is right"
+    assert {model: (lost.start, lost.end, lost.windows) for model, lost in short.lost.items()} == {MODEL: (-20, 30, 3)}
+    assert statuses(take(short, pane(60, [C._replace(label=0)]))) == [
+        (40, "final", 1),
+        (50, "final", 1),
+        (60, "final", 1),
+    ]
+    assert short.cumulative_due() == [], "no cumulative metrics without the lost panes"
+
+
+def test_nothing_is_judged_lost_before_every_partition_has_reported_again() -> None:
+    b = B._replace(partition=1)
+    whole = new_book(2)
+    ends = [progress(None, ended=True), progress(None, partition=1, ended=True)]
+    emitted = [one.window for one in take(whole, pane(0, [A]), pane(0, [b], partition=1), *ends)]
+    again = new_book(2)
+    for message in (pane(0, [A]), ends[0]):
+        again.update(message)
+    again.restore(emitted)
+    assert again.due() == []
+    assert take(again, pane(0, [b], partition=1), ends[1]) == []
+    assert not again.lost
+
+
+def test_windows_of_another_stream_or_size_are_forgotten_but_for_their_revisions() -> None:
+    whole = new_book(1)
+    emitted = [one.window for one in take(whole, pane(0, [A]), progress(None, ended=True))]
+    others = [msgspec.structs.replace(window, revision=4) for window in emitted]
+    for windows, earlier in (([], others), ([msgspec.structs.replace(w, end=w.end + 10) for w in others], [])):
+        again = new_book(1)
+        for message in (pane(0, [A]), progress(None, ended=True)):
+            again.update(message)
+        again.restore(windows, earlier=earlier)
+        assert statuses(again.due()) == [(-20, "final", 5), (-10, "final", 5), (0, "final", 5)]
+        assert not again.lost
+
+
+def test_cumulative_metrics_of_another_stream_are_forgotten_but_for_their_revisions() -> None:
+    whole = new_book(1, spec=TUMBLING)
+    take(whole, pane(0, [A]), progress(None, ended=True))
+    (point,) = whole.cumulative_due()
+    again = new_book(1, spec=TUMBLING)
+    for message in (pane(0, [A]), pane(60, [C]), progress(None, ended=True)):
+        again.update(message)
+    again.restore([], earlier_cumulative=[msgspec.structs.replace(point, revision=6)])
+    again.due()
+    assert [(one.end, one.revision) for one in again.cumulative_due()] == [(10, 7), (70, 0)]
+
+
+def test_a_window_of_another_release_is_not_said_again_for_having_been_reckoned_otherwise() -> None:
+    whole = new_book(1, spec=TUMBLING)
+    (emitted,) = [one.window for one in take(whole, pane(0, [A]), progress(None, ended=True))]
+    otherwise = msgspec.structs.replace(emitted, delay_p50_hours=0.5)
+    again = new_book(1, spec=TUMBLING)
+    for message in (pane(0, [A]), progress(None, ended=True)):
+        again.update(message)
+    again.restore([otherwise])
+    assert again.due() == []
+    assert statuses(take(again, pane(0, [A, B]))) == [(0, "final", 1)]
+
+
+def test_what_was_read_and_not_said_is_said_by_the_next_book() -> None:
+    unlabelled = [A._replace(label=None), B._replace(label=None)]
+    first = new_book(1, spec=TUMBLING)
+    said = [one.window for one in take(first, pane(0, unlabelled), progress(10))]
+    assert [one.status for one in said] == ["provisional"]
+    second = new_book(1, spec=TUMBLING)
+    for message in (pane(0, [A, B]), progress(20)):
+        second.update(message)
+    second.restore(newest(said).values())
+    assert statuses(second.due()) == [(0, "final", 1)]
+
+
+def test_a_provisional_window_taken_up_is_not_said_again_in_the_same_slide() -> None:
+    unlabelled = [A._replace(label=None), B]
+    first = new_book(1, spec=TUMBLING)
+    said = [one.window for one in take(first, pane(0, [A._replace(label=None), B._replace(label=None)]), progress(10))]
+    second = new_book(1, spec=TUMBLING)
+    for message in (pane(0, unlabelled), progress(15)):
+        second.update(message)
+    second.restore(newest(said).values())
+    assert second.due() == []
+    assert statuses(take(second, progress(20))) == [(0, "provisional", 1)]
+
+
+def judgements(calls: list[int]) -> WindowBook:
+    def counting(_model: ModelRef, drawn: Sample) -> Drift:
+        calls.append(drawn.records)
+        return Drift(judged=True, drifted=False, share=0.0)
+
+    return WindowBook(TUMBLING, partitions=1, label_lateness=LATENESS, sample_size=5, judge=counting)
+
+
+def test_a_verdict_is_taken_up_unless_it_was_outdated() -> None:
+    calls: list[int] = []
+    messages = pane(0, [A, B]), sample(0, [A, B]), progress(10)
+    said: list[Window] = [one.window for one in take(judgements(calls), *messages)]
+    assert calls == [2]
+    for outdated, judged in ((False, []), (True, [2])):
+        calls.clear()
+        again = judgements(calls)
+        for message in messages:
+            again.update(message)
+        drift = msgspec.structs.replace(said[0].drift, outdated=outdated)
+        again.restore([msgspec.structs.replace(said[0], drift=drift)])
+        again.due()
+        assert calls == judged
