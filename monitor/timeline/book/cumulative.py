@@ -31,6 +31,7 @@ class CumulativeSeries:
         self._changed = False
         self._ends: list[int] = []
         self._earlier: Cumulative | None = None
+        self._first_revision = 0
         self.until: int | None = None
         self.newest: Cumulative | None = None
         self.stopped = False
@@ -74,8 +75,13 @@ class CumulativeSeries:
         self._reach(self.newest.end, panes)
         self.stopped = self._sums.labelled < self.newest.performance.labelled
 
-    def advance(self, end: int, panes: PackedPanes) -> Cumulative | None:
-        """The point at ``end``, which counts as given from here on; None if it has been given already."""
+    def advance(self, end: int, panes: PackedPanes, window_revision: int) -> Cumulative | None:
+        """The point at ``end``, which counts as given from here on; None if it has been given already.
+
+        Its revisions begin with that of the window that ends there, under which the release before, and a stream
+        before this one, may have logged cumulative values.
+        """
+        self._first_revision = window_revision
         self._reach(end, panes)
         return self.revised()
 
@@ -95,9 +101,9 @@ class CumulativeSeries:
         found = performance(self._sums)
         newest = self.newest
         if newest is None or newest.end < self.until:
-            revision = 0
+            revision = self._first_revision
             if self._earlier is not None and self._earlier.end >= self.until:
-                revision = self._earlier.revision + 1
+                revision = max(revision, self._earlier.revision + 1)
         elif newest.performance == found:
             return None
         else:

@@ -179,7 +179,7 @@ class ModelWindows:
             state = self._states.get(end - self._spec.size)
             if state is None or not state.is_final or (self.lost is not None and end > self.lost.start):
                 break
-            point = series.advance(end, self._panes.packed)
+            point = series.advance(end, self._panes.packed, state.revision)
             if point is not None:
                 yield point
         point = series.revised()
