@@ -1,4 +1,4 @@
-"""Who may look at the wall clock, which can be set back and forward: those that show it, and nobody who decides by it."""
+"""Who may look at the wall clock, which can be set: those that show it, and nobody who decides by it."""
 
 import ast
 from collections.abc import Iterator
