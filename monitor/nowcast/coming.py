@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from contract.arrays import Floats
-from monitor.nowcast.delays import Arrived
-from monitor.nowcast.recalibration import Cells, Recalibrated, none_yet
+from monitor.nowcast.delays import AtPace
+from monitor.nowcast.recalibration import Cells, Recalibrated, none_yet, relative
+
+_LEAST_SHARE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,7 @@ class Coming:
 
     cells: Cells
     recalibrated: Recalibrated
-    arrived: tuple[Arrived, Arrived]
-    come: float
+    seen: tuple[AtPace, AtPace]
     positives: Floats
     negatives: Floats
     twofold: Floats
@@ -35,22 +36,18 @@ class Coming:
     by_none_twice: Floats
 
     @classmethod
-    def of(cls, cells: Cells, recalibrated: Recalibrated, arrived: tuple[Arrived, Arrived], come: float) -> "Coming":
-        """What the labels so far leave to expect.
-
-        ``arrived``: of the negative and of the positive labels. ``come``: the share of the records whose label ever
-        comes.
-        """
+    def of(cls, cells: Cells, recalibrated: Recalibrated) -> "Coming":
+        """What the labels so far leave to expect."""
         p = recalibrated.probability
-        without = none_yet(p, cells)
+        seen = cells.seen(recalibrated.pace)
+        without = none_yet(p, seen[0].share, seen[1].share)
         by_none = cells.unlabelled / without
         by_none_twice = by_none / without
-        r0, r1 = (come * (1 - one.share) for one in arrived)
+        r0, r1 = (cells.come - one.share for one in seen)
         return cls(
             cells=cells,
             recalibrated=recalibrated,
-            arrived=arrived,
-            come=come,
+            seen=seen,
             positives=p * (r1 @ by_none),
             negatives=(1 - p) * (r0 @ by_none),
             twofold=p * (1 - p) * ((r1 * r0) @ by_none_twice),
@@ -63,46 +60,65 @@ class Coming:
 
         ``by_positive`` and ``by_negative`` (metrics × scores): what one more label of a class at a score adds to each.
         """
-        return self._of_chance(by_positive, by_negative) + self._of_what_was_learned(by_positive, by_negative)
+        return self.of_chance(by_positive, by_negative) + self.of_what_was_learned(by_positive, by_negative)
 
-    def _of_chance(self, by_positive: Floats, by_negative: Floats) -> Floats:
-        """That of the labels themselves, each of which is one, the other, or never comes."""
+    def of_chance(self, by_positive: Floats, by_negative: Floats) -> Floats:
+        """The part of the labels themselves, each of which is one, the other, or never comes."""
         p = self.recalibrated.probability
-        r0, r1 = (self.come * (1 - one.share) for one in self.arrived)
+        r0, r1 = (self.cells.come - one.share for one in self.seen)
         positives = self.positives - p**2 * (r1**2 @ self.by_none_twice)
         negatives = self.negatives - (1 - p) ** 2 * (r0**2 @ self.by_none_twice)
         found = by_positive**2 @ positives + by_negative**2 @ negatives - 2 * (by_positive * by_negative) @ self.twofold
         return np.maximum(found, 0.0)
 
-    def _of_what_was_learned(self, by_positive: Floats, by_negative: Floats) -> Floats:
-        """That of the recalibration, and of the delay curves: these move the odds of what has not come, and through
+    def of_what_was_learned(self, by_positive: Floats, by_negative: Floats) -> Floats:
+        """The part of the recalibration, and of the delay curves: these move the odds of what has not come, and through
         the likelihood the recalibration, too.
         """
-        cells, (_, design, response, covariance) = self.cells, self.recalibrated
-        p, once, twice = self.recalibrated.probability, self.by_none, self.by_none_twice
-        s0, s1 = cells.negative_missing, cells.positive_missing
-        r0, r1 = (self.come * (1 - one.share) for one in self.arrived)
+        cells, recalibrated = self.cells, self.recalibrated
+        p, once, twice = recalibrated.probability, self.by_none, self.by_none_twice
+        negative, positive = self.seen
+        s0, s1 = 1 - negative.share, 1 - positive.share
+        r0, r1 = cells.come - negative.share, cells.come - positive.share
         spread = p * (1 - p)
-        by_log_odds = spread * (by_positive * ((r1 * s0) @ twice) - by_negative * ((r0 * s1) @ twice))
-        by_number = by_log_odds @ design
-        of_recalibration = ((by_number @ covariance) * by_number).sum(axis=1)
-        through = twice @ (spread * (by_number @ response @ design.T)).T
-        by_positive_share = (
+        # what the metrics move by when less of a class has come at an age, all else equal (ages × metrics)
+        less_positive = (
             once @ (p * by_positive).T
             - r1[:, None] * (twice @ (p**2 * by_positive).T)
             - r0[:, None] * (twice @ (spread * by_negative).T)
-            + s0[:, None] * through
         )
-        by_negative_share = (
+        less_negative = (
             once @ ((1 - p) * by_negative).T
             - r0[:, None] * (twice @ ((1 - p) ** 2 * by_negative).T)
             - r1[:, None] * (twice @ (spread * by_positive).T)
-            - s1[:, None] * through
         )
-        negative, positive = (one.covariance for one in self.arrived)
-        of_curves = self.come**2 * (
-            (by_positive_share * (positive @ by_positive_share)).sum(axis=0)
-            + (by_negative_share * (negative @ by_negative_share)).sum(axis=0)
+        by_log_odds = spread * (by_positive * ((r1 * s0) @ twice) - by_negative * ((r0 * s1) @ twice))
+        by_pace = -(positive.slope @ less_positive + negative.slope @ less_negative)
+        by_number = np.column_stack([by_log_odds @ recalibrated.design, by_pace])
+        of_recalibration = ((by_number @ recalibrated.covariance) * by_number).sum(axis=1)
+        # and what by way of the four numbers
+        response = by_number @ recalibrated.response
+        through = twice @ (spread * (response[:, :3] @ recalibrated.design.T)).T
+        pace_positive, pace_negative = self._slope_of_pace()
+        less_positive = less_positive + s0[:, None] * through + np.outer(pace_positive, response[:, 3])
+        less_negative = less_negative - s1[:, None] * through + np.outer(pace_negative, response[:, 3])
+        of_curves = cells.come**2 * (
+            (less_positive * (cells.arrived[1].covariance @ less_positive)).sum(axis=0)
+            + (less_negative * (cells.arrived[0].covariance @ less_negative)).sum(axis=0)
         )
         found: Floats = np.maximum(of_recalibration, 0.0) + np.maximum(of_curves, 0.0)
         return found
+
+    def _slope_of_pace(self) -> tuple[Floats, Floats]:
+        """What the likelihood's slope in the pace moves by when less of the positive, or negative, labels has come."""
+        p, (negative, positive) = self.recalibrated.probability, self.seen
+        both = self.by_none_twice @ np.stack([p * p, p * (1 - p), (1 - p) ** 2], axis=1)
+        of_positive, of_negative = relative(positive), relative(negative)
+        return (
+            self.cells.positives_by_age * of_positive / np.maximum(positive.share, _LEAST_SHARE)
+            + positive.slope * both[:, 0]
+            + negative.slope * both[:, 1],
+            self.cells.negatives_by_age * of_negative / np.maximum(negative.share, _LEAST_SHARE)
+            + positive.slope * both[:, 1]
+            + negative.slope * both[:, 2],
+        )

@@ -13,20 +13,42 @@ _CERTAIN = 1_000_000
 """Labels, from which on a curve is as good as known."""
 
 
+PACES = np.linspace(-0.6, 0.6, 13)
+"""Logarithms of how much sooner labels may come than was learned: from 0.55 to 1.8 times as fast."""
+
+
+class AtPace(NamedTuple):
+    """Of one class, by age: the share of its labels that has come, and the derivative of that in the pace."""
+
+    share: Floats
+    slope: Floats
+
+
 class Arrived(NamedTuple):
     """What is known of one class at each of several ages.
 
-    ``share``: of its labels, how many have come. ``covariance`` (ages × ages): how uncertain the shares are, because
-    they were learned from a finite number of labels.
+    ``shares`` (paces × ages): of its labels, how many have come, for each of ``PACES``; ``slopes``: their derivatives.
+    ``covariance`` (ages × ages): how unsure the shares are, because they were learned from a finite number of labels.
     """
 
-    share: Floats
+    shares: Floats
+    slopes: Floats
     covariance: Floats
+
+    def at(self, pace: float) -> AtPace:
+        """The shares at a pace, which ends where ``PACES`` do; 0 being that of the labels learned from."""
+        place = min(max((pace - PACES[0]) / (PACES[1] - PACES[0]), 0.0), len(PACES) - 1.0)
+        first = min(int(place), len(PACES) - 2)
+        after = place - first
+        share, slope = (
+            (1 - after) * by_pace[first] + after * by_pace[first + 1] for by_pace in (self.shares, self.slopes)
+        )
+        return AtPace(share, slope)
 
     @property
     def too_early(self) -> bool:
         """Whether no label can have come at any of the ages."""
-        return not self.share.any()
+        return not self.shares[len(PACES) // 2].any()
 
 
 @dataclass(frozen=True)
@@ -62,10 +84,16 @@ class _Curve:
         areas = np.concatenate([[0.0], np.cumsum((shares[1:] + shares[:-1]) / 2)])
         return cls(labels, most, shares, areas, most * stepping / labels, 0.0 if step_at is None else step_at / HOUR)
 
-    def mean_share(self, youngest: Floats, oldest: Floats) -> Floats:
-        """Mean share over ages spread evenly from ``youngest`` to ``oldest``, hours."""
-        found = (self._area(oldest) - self._area(youngest)) / (oldest - youngest)
-        return np.clip(found, 0.0, self.most)
+    def mean_shares(self, youngest: Floats, oldest: Floats) -> Floats:
+        """Mean share over ages spread evenly from ``youngest`` to ``oldest``, hours, at each pace (paces × ages).
+
+        The step comes when it comes, whatever the pace.
+        """
+        faster = np.exp(PACES)[:, None]
+        smooth = (self._area(faster * oldest) - self._area(faster * youngest)) / faster
+        stepped = self.step * (np.maximum(oldest - self.step_at, 0.0) - np.maximum(youngest - self.step_at, 0.0))
+        found: Floats = np.clip((smooth + stepped) / (oldest - youngest), 0.0, self.most)
+        return found
 
     def _area(self, age: Floats) -> Floats:
         age = np.maximum(age, 0.0)
@@ -73,8 +101,8 @@ class _Curve:
         hour = np.minimum(age, last).astype(np.int64)
         within = age - hour
         slope = self.shares[np.minimum(hour + 1, last)] - self.shares[hour]
-        smooth = self.areas[hour] + within * self.shares[hour] + slope * within**2 / 2
-        return smooth + self.step * np.maximum(age - self.step_at, 0.0)
+        found: Floats = self.areas[hour] + within * self.shares[hour] + slope * within**2 / 2
+        return found
 
 
 class DelayCurves:
@@ -130,6 +158,7 @@ class DelayCurves:
         curve = self._positive if label else self._negative
         if curve is None:
             raise ValueError("delays are not known: no label was there to learn from")
-        share = curve.mean_share(youngest / HOUR, oldest / HOUR)
-        covariance = (np.minimum.outer(share, share) - np.multiply.outer(share, share)) / curve.labels
-        return Arrived(share, covariance)
+        shares = curve.mean_shares(youngest / HOUR, oldest / HOUR)
+        learned = shares[len(PACES) // 2]
+        covariance = (np.minimum.outer(learned, learned) - np.multiply.outer(learned, learned)) / curve.labels
+        return Arrived(shares, np.gradient(shares, PACES, axis=0), covariance)

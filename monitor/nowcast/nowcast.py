@@ -8,13 +8,12 @@ in display advertising", KDD 2014):
     P(1 | nothing yet) = p (1 − C1) / (p (1 − C1) + (1 − p) (1 − C0))
 
 ``C1`` and ``C0`` are the shares of the positive and the negative labels that have come by that age
-(``monitor.nowcast.delays``), and ``p`` is recalibrated on the labels so far (``monitor.nowcast.recalibration``). What
-never comes is left out, as it is of the final metrics. Each record stands at the middle of its score bin, and is taken
-to be anywhere within its pane.
+(``monitor.nowcast.delays``); ``p``, and the pace at which labels come, are fitted to the labels so far
+(``monitor.nowcast.recalibration``). What never comes is left out, as it is of the final metrics. Each record stands at
+the middle of its score bin, and is taken to be anywhere within its pane.
 
 The 95 % intervals add up, by the delta method: chance of the labels that are still to come, uncertainty of the
-recalibration, and that of the delay curves, which were learned from a finite number of labels. They do not cover delays
-that are no longer what they were.
+recalibration, and that of the delay curves, which were learned from a finite number of labels.
 """
 
 from collections.abc import Sequence
@@ -27,14 +26,14 @@ from contract.arrays import Floats
 from contract.panes import SCORE_BINS, UNIT, Summary
 from contract.windows import Estimate, Estimated, Nowcast
 from monitor.nowcast.coming import Coming
-from monitor.nowcast.delays import Arrived, DelayCurves
+from monitor.nowcast.delays import DelayCurves
 from monitor.nowcast.intervals import interval
 from monitor.nowcast.metrics import Counts, Metric, metrics
 from monitor.nowcast.recalibration import Cells, recalibrate
 from monitor.panes import score_bin
 
 _Counted = npt.NDArray[Any]
-_MOST_AGES = 32
+_MOST_AGES = 16
 _DECIMALS = 9
 """Results are rounded to these: the last bits of a sum depend on the order that a processor adds in."""
 
@@ -53,13 +52,6 @@ class NowcastPane(NamedTuple):
     positives: _Counted
 
 
-class _Tabulated(NamedTuple):
-    cells: Cells
-    negative: Arrived
-    positive: Arrived
-    predicted: Floats
-
-
 def nowcast(
     panes: Sequence[NowcastPane], totals: Summary, threshold: float, slide: int, now: int, delays: DelayCurves
 ) -> Nowcast | None:
@@ -76,13 +68,11 @@ def nowcast(
     """
     if totals.records <= 0 or not panes or not delays.known:
         return None
-    window = _tabulate(panes, totals, threshold, slide, now, delays)
-    return _expected(window, totals, 1 - delays.never)
+    cells = _tabulate(panes, slide, now, delays)
+    return _expected(cells, totals, _predicted(cells, totals, threshold))
 
 
-def _tabulate(
-    panes: Sequence[NowcastPane], totals: Summary, threshold: float, slide: int, now: int, delays: DelayCurves
-) -> _Tabulated:
+def _tabulate(panes: Sequence[NowcastPane], slide: int, now: int, delays: DelayCurves) -> Cells:
     starts = sorted({pane.start for pane in panes})
     ages = min(len(starts), _MOST_AGES)
     # of many panes, neighbours stand together
@@ -103,39 +93,38 @@ def _tabulate(
     bins = np.flatnonzero(records.any(axis=0))
     if len(bins) < SCORE_BINS:
         records, negatives, positives = records[:, bins], negatives[:, bins], positives[:, bins]
-    unlabelled = np.maximum(records - negatives - positives, 0.0)
     youngest, oldest = now - last - slide, now - first
-    negative, positive = (delays.arrived(label, youngest, oldest) for label in (0, 1))
-    come = 1 - delays.never
-    cells = Cells(
+    return Cells(
         score=(bins + 0.5) / SCORE_BINS,
         positives=positives.sum(axis=0),
         negatives=negatives.sum(axis=0),
+        positives_by_age=positives.sum(axis=1),
+        negatives_by_age=negatives.sum(axis=1),
         records=records,
-        unlabelled=unlabelled,
-        positive_missing=1 - come * positive.share,
-        negative_missing=1 - come * negative.share,
+        unlabelled=np.maximum(records - negatives - positives, 0.0),
+        arrived=(delays.arrived(0, youngest, oldest), delays.arrived(1, youngest, oldest)),
+        come=1 - delays.never,
     )
-    return _Tabulated(cells, negative, positive, _predicted(bins, unlabelled.sum(axis=0), totals, threshold))
 
 
-def _predicted(bins: npt.NDArray[np.int64], unlabelled: Floats, totals: Summary, threshold: float) -> Floats:
+def _predicted(cells: Cells, totals: Summary, threshold: float) -> Floats:
     """Share of a bin's unlabelled records that are predicted positive: 0 or 1, but in the threshold's own bin.
 
     There it is what the summary's counts of predictions leave to it.
     """
-    split = score_bin(threshold)
-    predicted = (bins > split).astype(np.float64)
-    positive = totals.expected_positive.records - totals.tp - totals.fp - float(unlabelled[bins > split].sum())
-    negative = totals.expected_negative.records - totals.tn - totals.fn - float(unlabelled[bins < split].sum())
+    split = (score_bin(threshold) + 0.5) / SCORE_BINS
+    above, below = cells.score > split, cells.score < split
+    unlabelled = cells.unlabelled.sum(axis=0)
+    positive = totals.expected_positive.records - totals.tp - totals.fp - float(unlabelled[above].sum())
+    negative = totals.expected_negative.records - totals.tn - totals.fn - float(unlabelled[below].sum())
     positive, negative = max(positive, 0.0), max(negative, 0.0)
-    predicted[bins == split] = positive / (positive + negative) if positive + negative else 0.5
+    predicted = above.astype(np.float64)
+    predicted[~above & ~below] = positive / (positive + negative) if positive + negative else 0.5
     return predicted
 
 
-def _expected(window: _Tabulated, totals: Summary, come: float) -> Nowcast:
-    cells, predicted = window.cells, window.predicted
-    coming = Coming.of(cells, recalibrate(cells), (window.negative, window.positive), come)
+def _expected(cells: Cells, totals: Summary, predicted: Floats) -> Nowcast:
+    coming = Coming.of(cells, recalibrate(cells))
     positives, negatives = coming.positives, coming.negatives
     counts = Counts(
         tn=totals.tn + float(negatives @ (1 - predicted)),
@@ -160,7 +149,7 @@ def _expected(window: _Tabulated, totals: Summary, come: float) -> Nowcast:
         ),
         coverage_negative=_coverage(come_negatives, counts.tn + counts.fp),
         coverage_positive=_coverage(come_positives, counts.fn + counts.tp),
-        silent=_silent(window, come_negatives, come_positives),
+        silent=_silent(cells, come_negatives, come_positives),
     )
 
 
@@ -185,10 +174,11 @@ def _coverage(come: int, expected: float) -> float | None:
     return round(min(come / expected, 1.0), _DECIMALS) if expected > 0 else None
 
 
-def _silent(window: _Tabulated, negatives: int, positives: int) -> tuple[Literal["negative", "positive"], ...]:
+def _silent(cells: Cells, negatives: int, positives: int) -> tuple[Literal["negative", "positive"], ...]:
     found: list[Literal["negative", "positive"]] = []
-    if window.negative.too_early and not negatives:
+    negative, positive = cells.arrived
+    if negative.too_early and not negatives:
         found.append("negative")
-    if window.positive.too_early and not positives:
+    if positive.too_early and not positives:
         found.append("positive")
     return tuple(found)

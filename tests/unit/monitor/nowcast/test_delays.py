@@ -10,7 +10,7 @@ AGES = np.array([0.0, 1.0, 2.0, 3.0, 100.0]) * HOUR
 
 
 def _at(curves: DelayCurves, label: int, ages: np.ndarray) -> np.ndarray:
-    return curves.arrived(label, ages, ages + HOUR / 1_000).share
+    return curves.arrived(label, ages, ages + HOUR / 1_000).at(0.0).share
 
 
 def test_labels_of_an_hour_come_evenly_within_it() -> None:
@@ -22,9 +22,23 @@ def test_labels_of_an_hour_come_evenly_within_it() -> None:
 
 def test_the_mean_over_ages_is_the_integral() -> None:
     curves = DelayCurves.of({0: 1_000}, {2: 1_000}, 2_000)
-    negative, positive = (curves.arrived(label, np.array([0.0]), np.array([4.0 * HOUR])).share[0] for label in (0, 1))
+    negative, positive = (
+        curves.arrived(label, np.array([0.0]), np.array([4.0 * HOUR])).at(0.0).share[0] for label in (0, 1)
+    )
     assert negative == pytest.approx(7 / 8, abs=1e-3)
     assert positive == pytest.approx(3 / 8, abs=1e-3)
+
+
+def test_at_a_pace_labels_come_as_if_their_records_were_older_but_the_horizon_stays() -> None:
+    curves = DelayCurves.of(dict.fromkeys(range(20), 100), dict.fromkeys(range(40), 50), 4_000, 30 * HOUR)
+    ages = np.array([4.0, 11.0]) * HOUR
+    found = curves.arrived(0, ages, ages + HOUR)
+    older = curves.arrived(0, ages * np.exp(0.2), (ages + HOUR) * np.exp(0.2))
+    assert found.at(0.2).share == pytest.approx(older.at(0.0).share, abs=1e-9)
+    assert found.at(0.2).slope == pytest.approx((found.at(0.3).share - found.at(0.1).share) / 0.2, rel=1e-6)
+    assert found.at(-5.0).share.tolist() == found.at(-0.6).share.tolist()
+    silent = DelayCurves.of({30: 100}, {5: 100}, 200, 30 * HOUR).arrived(0, 29 * HOUR + ages * 0, 30 * HOUR + ages * 0)
+    assert silent.at(0.6).share.tolist() == [0.0, 0.0]
 
 
 def test_silence_counts_at_once_at_the_horizon() -> None:
@@ -56,10 +70,10 @@ def test_the_share_is_as_uncertain_as_that_of_a_sample() -> None:
 def test_a_class_that_was_never_seen_comes_like_the_other() -> None:
     curves = DelayCurves.of({1: 500}, {}, 500)
     negative, positive = (curves.arrived(label, AGES, AGES + HOUR) for label in (0, 1))
-    assert positive.share.tolist() == negative.share.tolist()
+    assert positive.shares.tolist() == negative.shares.tolist()
     assert positive.covariance.max() > 100 * negative.covariance.max()
     mirrored = DelayCurves.of({}, {1: 500}, 500)
-    assert mirrored.arrived(0, AGES, AGES + HOUR).share.tolist() == positive.share.tolist()
+    assert mirrored.arrived(0, AGES, AGES + HOUR).shares.tolist() == positive.shares.tolist()
 
 
 def test_under_a_horizon_a_class_that_was_never_seen_follows_from_it() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contract.panes import SCORE_BINS, UNIT, Expected, ScoreBin, Summary
 from contract.windows import Estimate, Estimated, Nowcast
 from monitor.nowcast.coming import Coming
-from monitor.nowcast.delays import Arrived, DelayCurves
+from monitor.nowcast.delays import PACES, Arrived, DelayCurves
 from monitor.nowcast.nowcast import NowcastPane, nowcast
 from monitor.nowcast.recalibration import Cells, Recalibrated, recalibrate
 from monitor.panes import HOUR, score_bin
@@ -72,6 +72,13 @@ def values(performance: Estimated) -> dict[str, Estimate | None]:
     return {name: getattr(performance, name) for name in METRICS}
 
 
+def _arrived(share: list[float], slope: list[float] | None = None) -> Arrived:
+    """These shares by age, moving with the pace at these slopes, and known for sure."""
+    slopes = np.zeros(len(share)) if slope is None else np.array(slope)
+    shares = np.clip(np.array(share) + np.multiply.outer(PACES, slopes), 0.0, 0.999)
+    return Arrived(shares, np.tile(slopes, (len(PACES), 1)), np.zeros((len(share), len(share))))
+
+
 def churners(generator: np.random.Generator, records: int) -> tuple[np.ndarray, np.ndarray]:
     p = generator.beta(0.55, 2.1, records)
     return p, (generator.random(records) < p).astype(int)
@@ -84,14 +91,14 @@ def test_a_record_without_a_label_counts_with_its_probability_given_that_nothing
         score=p,
         positives=np.zeros(1),
         negatives=np.zeros(1),
+        positives_by_age=np.zeros(1),
+        negatives_by_age=np.zeros(1),
         records=np.array([[10.0]]),
         unlabelled=np.array([[10.0]]),
-        positive_missing=np.array([1 - 0.9 * 0.5]),
-        negative_missing=np.array([1 - 0.9 * 0.25]),
+        arrived=(_arrived([0.25]), _arrived([0.5])),
+        come=0.9,
     )
-    as_trained = Recalibrated(p, np.ones((1, 3)), np.zeros((3, 3)), np.zeros((3, 3)))
-    arrived = [Arrived(np.array([share]), np.zeros((1, 1))) for share in (0.25, 0.5)]
-    coming = Coming.of(cells, as_trained, (arrived[0], arrived[1]), 0.9)
+    coming = Coming.of(cells, Recalibrated(p, 0.0, np.ones((1, 3)), np.zeros((4, 4)), np.zeros((4, 4))))
     none_yet = 0.4 * 0.55 + 0.6 * 0.775
     positive, negative = 0.4 * 0.45 / none_yet, 0.6 * 0.675 / none_yet
     assert coming.positives == pytest.approx([10 * positive])
@@ -226,19 +233,24 @@ def test_what_a_wrong_delay_curve_does_is_what_the_interval_allows_for(label: in
     shares = np.array([0.3, 0.6]), np.array([0.5, 0.8])
 
     def positives(moved: float) -> tuple[float, Coming]:
-        moving = np.array([moved, 0.0])
-        used = [shares[0] + moving * (label == 0), shares[1] + moving * (label == 1)]
+        used = [shares[one] + np.array([moved, 0.0]) * (label == one) for one in (0, 1)]
+        unsure = [np.diag([1.0, 0.0]) * (label == one) for one in (0, 1)]
         cells = Cells(
-            score, come[1].sum(0), come[0].sum(0), records, records - come[0] - come[1], 1 - used[1], 1 - used[0]
+            score=score,
+            positives=come[1].sum(axis=0),
+            negatives=come[0].sum(axis=0),
+            positives_by_age=come[1].sum(axis=1),
+            negatives_by_age=come[0].sum(axis=1),
+            records=records,
+            unlabelled=records - come[0] - come[1],
+            arrived=(
+                _arrived(used[0].tolist(), [0.6, 0.2])._replace(covariance=unsure[0]),
+                _arrived(used[1].tolist(), [0.9, 0.4])._replace(covariance=unsure[1]),
+            ),
+            come=1.0,
         )
         fitted = recalibrate(cells)
-        only = [np.diag([1.0, 0.0]) if one == label else np.zeros((2, 2)) for one in (0, 1)]
-        coming = Coming.of(
-            cells,
-            fitted._replace(covariance=np.zeros((3, 3))),
-            (Arrived(used[0], only[0]), Arrived(used[1], only[1])),
-            1.0,
-        )
+        coming = Coming.of(cells, fitted._replace(covariance=np.zeros((4, 4))))
         return float(coming.positives.sum()), coming
 
     records = np.full((2, 19), 40_000.0)
@@ -248,9 +260,8 @@ def test_what_a_wrong_delay_curve_does_is_what_the_interval_allows_for(label: in
     ]
     less, more = positives(-1e-4)[0], positives(1e-4)[0]
     coming = positives(0.0)[1]
-    of_all = coming.variance(np.ones((1, 19)), np.zeros((1, 19)))[0]
-    of_chance = coming._of_chance(np.ones((1, 19)), np.zeros((1, 19)))[0]
-    assert math.sqrt(of_all - of_chance) == pytest.approx(abs(more - less) / 2e-4, rel=0.05)
+    found = math.sqrt(float(coming.of_what_was_learned(np.ones((1, 19)), np.zeros((1, 19)))[0]))
+    assert found == pytest.approx(abs(more - less) / 2e-4, rel=0.1)
 
 
 COUNT = st.one_of(st.integers(0, 30), st.integers(0, 2**60))
