@@ -13,7 +13,7 @@ from contract.windows import Window
 from monitor.mlflow_sink.points import Values
 
 MOST_ENTRIES = 20_000
-"""Of one run and one window each, some 600 bytes: the hourly windows of 60 days of two models are 6,000."""
+"""Of one run and one window each, some 600 bytes: the hourly windows of 60 days of two models are 9,000."""
 
 
 class _Entry(msgspec.Struct, frozen=True):

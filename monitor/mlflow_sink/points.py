@@ -12,8 +12,8 @@ from monitor.mlflow_sink.metric_names import drift_name, missing_name, violation
 
 RunKind = Literal["realised", "provisional", "nowcast", "estimated", "inputs"]
 Values = dict[str, float]
-REPEATING: tuple[RunKind, ...] = ("estimated", "inputs")
-"""Runs of which a window's next revision mostly repeats the values: they depend on its predictions."""
+REPEATING: tuple[RunKind, ...] = ("realised", "estimated", "inputs")
+"""Runs of which a window's next revision mostly repeats the values: it revises something else."""
 
 _HOUR_MS = 3_600_000
 _COUNTS = ("tn", "fp", "fn", "tp")
