@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from contract.windows import Window
+from contract.windows import Cumulative, Window
+from monitor.mlflow_sink.spool import SpoolFullError
 from monitor.mlflow_sink.thread import SinkThread
 from monitor.reports.files import ReportChoice
 from monitor.reports.process import ReportProcess
@@ -11,9 +12,9 @@ from monitor.timeline.samples import Sample
 
 
 class WindowSink:
-    """Spools each window for MLflow, and asks for a report where a window says something new.
+    """Spools what is on ``windows`` for MLflow, and asks for a report where a window says something new.
 
-    A window is on disk when ``put`` returns. Reports are best effort: the topics still hold what they are made of.
+    A message is on disk when ``put`` returns. Reports are best effort: the topics still hold what they are made of.
     """
 
     def __init__(self, sink: SinkThread, reports: ReportProcess, references: References) -> None:
@@ -27,12 +28,30 @@ class WindowSink:
         """Whether MLflow has fallen so far behind that no window can be taken."""
         return self._sink.full
 
-    def put(self, window: Window, sample: Callable[[], Sample | None]) -> None:
-        """Take a window and what reads its merged sample; a window whose sample is not there gets no report."""
-        # the timeline does not know the offset yet
-        self._sink.submit(window, 0)
+    def take_up(self, end: int) -> None:
+        """``windows`` has been read up to the offset ``end``: what MLflow lacks of it is spooled again."""
+        self._sink.take_up(end)
+
+    def put(self, message: Window | Cumulative, offset: int, sample: Callable[[], Sample | None] | None = None) -> bool:
+        """Take a message at an offset of ``windows``, and what reads its window's sample; False if the spool is full.
+
+        A window whose sample is not there gets no report.
+
+        Raises:
+            NoRoomError: the disk is full.
+        """
+        try:
+            self._sink.submit(message, offset)
+        except SpoolFullError:
+            return False
+        if isinstance(message, Window) and sample is not None:
+            self._report(message, sample)
+        return True
+
+    def _report(self, window: Window, sample: Callable[[], Sample | None]) -> None:
         reference = self._references.path(window.model)
-        if reference is not None and self._choice.wants(window):
-            found = sample()
-            if found is not None:
-                self._reports.request(window, found, reference)
+        if reference is None or not self._choice.wants(window):
+            return
+        found = sample()
+        if found is not None:
+            self._reports.request(window, found, reference)

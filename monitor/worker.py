@@ -8,8 +8,10 @@ from contract.errors import UserError
 from contract.kafka.stream_identity import stream_identity
 from contract.schema import Schema
 from contract.settings import Settings
+from contract.topics import WINDOWS
 from contract.worker.clock import SystemClock
 from contract.worker.heartbeat import Heartbeat
+from monitor.mlflow_sink.offsets import WindowsTopic
 from monitor.mlflow_sink.sink import MlflowSink
 from monitor.mlflow_sink.thread import SinkThread
 from monitor.reports.process import ReportProcess
@@ -37,10 +39,11 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
     try:
         stream = stream_identity(settings)
         slot.adopt(stream, settings.topic_prefix, waiting="spool/*.json")
+        windows = WindowsTopic(stream, stream_identity(settings, WINDOWS))
     except UserError:
         slot.close()
         raise
-    sink = MlflowSink(settings, SystemClock())
+    sink = MlflowSink(settings, SystemClock(), windows)
     sink_thread = SinkThread(sink)
     try:
         sink_thread.check(_FIRST_LOOK_SECONDS)
@@ -61,17 +64,21 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
             horizon=schema.label.horizon_ms,
             sample_size=settings.sample_size,
             judge=references.judge,
+            ready=references.is_ready,
         )
 
     async def main() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        app = create_app(settings, settings.state_dir / "monitor" / "faust")
+        app = create_app(settings)
         closed_windows = WindowSink(sink_thread, reports, references)
-        timeline = Timeline(app, settings, stream, make_book, references.prepare, closed_windows)
+        timeline = Timeline(app, settings, stream, make_book, references, closed_windows)
         heartbeat = Heartbeat(settings.heartbeat)
-        await run_timeline(app, settings, stop, heartbeat, lambda: timeline.waits_for_room)
+        try:
+            await run_timeline(app, settings, stop, heartbeat, lambda: timeline.waits_for_room)
+        finally:
+            timeline.close()
 
     quieten_libraries()
     try:

@@ -1,15 +1,14 @@
-"""The Faust application that the timeline runs on: one consumer of ``panes``. It makes no topic.
+"""The Faust application that the timeline runs on: one consumer of ``panes``. It makes no topic, and writes no file.
 
 Where this departs from Faust's defaults, and why: it reads committed messages only (Faust does so only with its own
 ``exactly_once``, which is not used: it crashes and doubles on a rebalance); it begins where the timeline's state ends,
 not where the group last committed; an agent that fails ends the worker instead of leaving it up and doing nothing; no
-tables, because their changelogs would be a second copy of our topics; no web server, no leader topic, no monitor of its
-own.
+tables, because their changelogs would be a second copy of our topics, and so no folder; no web server, no leader topic,
+no monitor of its own.
 """
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import aiokafka
@@ -77,6 +76,11 @@ class _Transport(driver.Transport):
     Consumer = CommittedConsumer
 
 
+class _App(faust.App):
+    def _create_directories(self) -> None:
+        """Make none: tables alone need them, and a full disk must not keep us from starting."""
+
+
 def read_committed_only(consumer: AIOKafkaConsumer) -> None:
     """Let a consumer that has not started yet see no message of an open or aborted transaction.
 
@@ -93,14 +97,14 @@ def read_committed_only(consumer: AIOKafkaConsumer) -> None:
     setattr(consumer, _ISOLATION, "read_committed")
 
 
-def create_app(settings: Settings, data_dir: Path) -> faust.App:
-    """The application, without agents. ``data_dir`` is where Faust keeps what it must.
+def create_app(settings: Settings) -> faust.App:
+    """The application, without agents.
 
     Raises:
         UserError: a Kafka property asks for what Faust's driver cannot do.
     """
     seconds = settings.session_timeout_ms / 1_000
-    app = faust.App(
+    app = _App(
         settings.topic(GROUP),
         broker=broker_urls(settings.kafka),
         broker_credentials=credentials(settings.kafka),
@@ -119,7 +123,6 @@ def create_app(settings: Settings, data_dir: Path) -> faust.App:
         agent_supervisor=mode.CrashingSupervisor,
         web_enabled=False,
         store="memory://",
-        datadir=data_dir,
         autodiscover=False,
         **({"broker_heartbeat_interval": max(seconds / 4, 0.25)} | tuning(settings.kafka)),
     )

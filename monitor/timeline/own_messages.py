@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from contract.panes import Fold, Pane, PaneMessage, PaneSample, Summary
-from contract.windows import Alert, Cumulative, Window, WindowMessage, window_message_type
+from contract.windows import Alert, Cumulative, WindowMessage, decode_window, window_message_type
 
 Own = TypeVar("Own")
 _log = logging.getLogger("churnstream.timeline")
@@ -117,12 +117,10 @@ class WindowMessages(OwnMessages[WindowMessage]):
 
     def __init__(self, topic: str) -> None:
         super().__init__(topic)
-        self._decoders: dict[type[WindowMessage], msgspec.json.Decoder[WindowMessage]] = {
-            kind: msgspec.json.Decoder(kind) for kind in (Window, Cumulative)
-        }
+        self._points = msgspec.json.Decoder(Cumulative)
 
     def _decode(self, value: bytes, key: bytes | None) -> WindowMessage:
-        return self._decoders[window_message_type(key)].decode(value)
+        return self._points.decode(value) if window_message_type(key) is Cumulative else decode_window(value)
 
     def _later_kind(self, key: bytes | None) -> str | None:
         # a key without a model's name, version and role is no message of ours at all

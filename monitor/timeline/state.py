@@ -1,38 +1,53 @@
 """What the timeline knows when it starts: all of it is on ``panes``, ``windows`` and ``alerts``, and nowhere else.
 
-The three are compacted, so they hold the newest message of each key. A monitor reads them from their beginning to the
-end that it finds, and then follows ``panes`` from there. So no copy of them can be lost, be too small, or be of another
-stream: ``windows`` and ``alerts`` say in a header which stream they belong to.
+The three are compacted, so they hold the newest message of each key. A monitor reads ``panes`` from its beginning to
+the end that it finds: only what can still change is there. ``windows`` it reads from where the progress on ``panes``
+says, because all before that is final and folded. Then it follows ``panes``. So no copy of them can be lost, be too
+small, or be of another stream: what the monitor writes says in a header which stream it belongs to.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from confluent_kafka import Message
 
 from contract.kafka.rereading import read_whole
+from contract.kafka.stream_identity import is_of_stream
 from contract.messages import ModelRef
-from contract.panes import JoinProgress, Pane, PaneSample
+from contract.panes import Fold, JoinProgress, Pane, PaneSample, TimelineProgress
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
 from contract.windows import Alert, Cumulative, Window
 from monitor.timeline.own_messages import AlertMessages, PaneMessages, WindowMessages
 from monitor.timeline.windows import WindowBook
 
-STREAM_HEADER = "churnstream-stream"
-"""On ``windows`` and ``alerts``: the stream that they were computed from (``contract.kafka.stream_identity``)."""
 _log = logging.getLogger("churnstream.timeline")
+Wrote = Callable[[Window | Cumulative, int], None]
 
 
 @dataclass
 class TimelineState:
-    """A filled book; ``alerts`` by key, the last of each; the models of all panes; where to read ``panes`` on."""
+    """A filled book, and what goes with it.
+
+    ``alerts``: the last of each key, of windows that can still change. ``models``: those of all panes. ``position``:
+    where to read ``panes`` on. ``windows_end``: the offset behind the last message on ``windows``. ``windows_from``:
+    where the next monitor will begin to read it, as ``panes`` says.
+    """
 
     book: WindowBook
     alerts: dict[str, Alert] = field(default_factory=dict)
     models: set[ModelRef] = field(default_factory=set)
     position: int = 0
+    windows_end: int = 0
+    windows_from: int = 0
+
+    def forget_folded(self, folds: Iterable[Fold]) -> None:
+        """Forget the alerts about windows of which nothing can change any more."""
+        until = {fold.model: fold.until for fold in folds}
+        for key in [key for key, alert in self.alerts.items() if alert.end <= until.get(alert.model, alert.start)]:
+            del self.alerts[key]
 
 
 def read_state(settings: Settings, stream: str, make_book: Callable[[], WindowBook]) -> TimelineState:
@@ -42,8 +57,15 @@ def read_state(settings: Settings, stream: str, make_book: Callable[[], WindowBo
         NothingCameError: the broker has not answered in time; try again.
         UserError: a topic cannot be read, or holds panes of other settings.
     """
-    reader = _StateReader(settings, stream, make_book())
-    return reader.read()
+    return _StateReader(settings, stream, make_book()).read()
+
+
+class _Kept(NamedTuple):
+    """The newest message of a key on ``windows``, not decoded, because there are thousands."""
+
+    rank: tuple[int, int]
+    offset: int
+    value: bytes
 
 
 class _StateReader:
@@ -55,74 +77,123 @@ class _StateReader:
         self._pane_messages = PaneMessages(self._panes)
         self._window_messages = WindowMessages(self._windows)
         self._alert_messages = AlertMessages(self._alerts)
-        self._progress: dict[int, JoinProgress] = {}
-        self._emitted: dict[str, Window] = {}
-        self._earlier: dict[str, Window] = {}
-        self._points: dict[str, Cumulative] = {}
-        self._earlier_points: dict[str, Cumulative] = {}
         self._pane_keys: set[str] = set()
+        self._progress: dict[int, JoinProgress] = {}
+        self._folded_until: dict[ModelRef, int] = {}
+        self._kept = {ours: _KeptWindows() for ours in (True, False)}
 
     def read(self) -> TimelineState:
-        ends = read_whole(self._settings, [self._panes, self._windows, self._alerts], self._take)
         state = self._state
-        state.position = ends[self._panes]
-        if self._earlier:
-            _log.log(
-                logging.INFO if self._emitted else logging.WARNING,
-                "topics were made anew: %d windows on %s are of an earlier stream and are forgotten",
-                len(self._earlier),
-                self._windows,
-            )
+        state.position = read_whole(self._settings, [self._panes], self._take_pane)[self._panes]
+        begin = {self._windows: state.windows_from}
+        ends = read_whole(self._settings, [self._windows, self._alerts], self._take_output, begin)
+        state.windows_end = ends[self._windows]
         for progress in self._progress.values():
             state.book.update(progress)
-        state.book.restore(
-            self._emitted.values(),
-            cumulative=self._points.values(),
-            earlier=self._earlier.values(),
-            earlier_cumulative=self._earlier_points.values(),
-        )
-        _log.info("took up %d panes and %d windows", len(self._pane_keys), len(self._emitted))
+        self._restore()
         return state
 
-    def _take(self, message: Message) -> None:
-        topic, value, offset = message.topic(), message.value(), message.offset() or 0
-        if topic == self._panes:
-            self._take_pane(value, offset)
-        elif topic == self._windows:
-            window = self._window_messages.read(value, offset, message.key())
-            if isinstance(window, Cumulative):
-                kept_points = self._points if self._is_ours(message) else self._earlier_points
-                kept_points[window.key] = window
-            elif window is not None:
-                kept = self._emitted if self._is_ours(message) else self._earlier
-                kept[window.key] = _newer(kept.get(window.key), window)
-        else:
-            alert = self._alert_messages.read(value, offset)
-            if alert is not None and self._is_ours(message):
-                self._state.alerts[alert.key] = alert
+    def _restore(self) -> None:
+        ours, others = self._kept[True], self._kept[False]
+        if others.windows:
+            _log.log(
+                logging.INFO if ours.windows else logging.WARNING,
+                "topics were made anew: %d windows on %s are of an earlier stream and are forgotten",
+                len(others.windows),
+                self._windows,
+            )
+        book = self._state.book
+        book.restore(
+            self._windows_of(ours, book.wrote),
+            cumulative=self._points_of(ours, book.wrote),
+            earlier=self._windows_of(others),
+            earlier_cumulative=self._points_of(others),
+        )
+        _log.info("took up %d panes and %d windows", len(self._pane_keys), len(ours.windows))
 
-    def _take_pane(self, value: bytes | None, offset: int) -> None:
-        message = self._pane_messages.read(value, offset)
-        if isinstance(message, Pane):
-            self._pane_keys.add(message.key)
-            self._state.models.add(message.model)
-            self._state.book.update(message)
-        elif isinstance(message, PaneSample):
-            self._state.book.update(message)
-        elif isinstance(message, JoinProgress):
+    def _take_pane(self, message: Message) -> None:
+        key, value, offset = message.key() or b"", message.value(), message.offset() or 0
+        if value is None:
+            self._pane_keys.discard(key.decode(errors="replace"))
+            self._state.book.tombstone(key.decode(errors="replace"))
+            return
+        read = self._pane_messages.read(value, offset)
+        if isinstance(read, Pane):
+            self._pane_keys.add(read.key)
+            self._state.models.add(read.model)
+            self._state.book.update(read)
+        elif isinstance(read, PaneSample):
+            self._state.book.update(read)
+        elif isinstance(read, JoinProgress):
             # the newest alone: what compaction has removed must make no difference
-            self._progress[message.partition] = message
+            self._progress[read.partition] = read
+        elif isinstance(read, Fold) and is_of_stream(message, self._stream):
+            self._folded_until[read.model] = read.until
+            self._state.book.update(read)
+        elif isinstance(read, TimelineProgress) and is_of_stream(message, self._stream):
+            self._state.windows_from = read.windows_from
 
-    def _is_ours(self, message: Message) -> bool:
-        """Whether a message says that it is of this stream, or says nothing, as an earlier release's does."""
-        headers = message.headers() or []
-        pairs = headers.items() if isinstance(headers, dict) else headers
-        found = [value for name, value in pairs if name == STREAM_HEADER]
-        return not found or found[-1] == self._stream.encode()
+    def _take_output(self, message: Message) -> None:
+        if message.topic() == self._alerts:
+            alert = self._alert_messages.read(message.value(), message.offset() or 0)
+            if (
+                alert is not None
+                and is_of_stream(message, self._stream)
+                and not self._is_folded(alert.model, alert.end)
+            ):
+                self._state.alerts[alert.key] = alert
+            return
+        key, value, offset = message.key(), message.value(), message.offset() or 0
+        read = self._window_messages.read(value, offset, key)
+        if read is None or value is None:
+            return
+        kept = self._kept[is_of_stream(message, self._stream)]
+        if isinstance(read, Cumulative):
+            kept.put_point(read, offset, value)
+        elif not self._is_folded(read.model, read.end):
+            kept.put_window(read, offset, value)
+
+    def _take_alert(self, message: Message) -> None:
+        alert = self._alert_messages.read(message.value(), message.offset() or 0)
+        if alert is not None and is_of_stream(message, self._stream) and not self._is_folded(alert.model, alert.end):
+            self._state.alerts[alert.key] = alert
+
+    def _is_folded(self, model: ModelRef, end: int) -> bool:
+        return end <= self._folded_until.get(model, end - 1)
+
+    def _windows_of(self, kept: "_KeptWindows", wrote: Wrote | None = None) -> Iterator[Window]:
+        for key, one in kept.windows.items():
+            window = self._window_messages.read(one.value, one.offset, key.encode())
+            if isinstance(window, Window):
+                if wrote is not None:
+                    wrote(window, one.offset)
+                yield window
+
+    def _points_of(self, kept: "_KeptWindows", wrote: Wrote | None = None) -> Iterator[Cumulative]:
+        for key, one in kept.points.items():
+            point = self._window_messages.read(one.value, one.offset, key.encode())
+            if isinstance(point, Cumulative):
+                if wrote is not None:
+                    wrote(point, one.offset)
+                yield point
 
 
-def _newer(known: Window | None, window: Window) -> Window:
-    """Of two windows of one key the one that counts: final before provisional, then the higher revision."""
-    if known is None:
-        return window
-    return max(known, window, key=lambda one: (one.status == "final", one.revision))
+class _KeptWindows:
+    """The newest of each key on ``windows``, of one stream."""
+
+    def __init__(self) -> None:
+        self.windows: dict[str, _Kept] = {}
+        self.points: dict[str, _Kept] = {}
+
+    def put_window(self, window: Window, offset: int, value: bytes) -> None:
+        """Of two windows of one key final counts before provisional, then the higher revision."""
+        self._put(self.windows, window.key, _Kept((window.status == "final", window.revision), offset, value))
+
+    def put_point(self, point: Cumulative, offset: int, value: bytes) -> None:
+        """Of two points of one model the later counts, then the higher revision."""
+        self._put(self.points, point.key, _Kept((point.end, point.revision), offset, value))
+
+    def _put(self, kept: dict[str, _Kept], key: str, new: _Kept) -> None:
+        known = kept.get(key)
+        if known is None or new.rank >= known.rank:
+            kept[key] = new

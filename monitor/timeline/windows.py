@@ -57,6 +57,7 @@ class WindowBook:
             for panes only grow.
         horizon: the time from a record after which silence counts as a label 0, ms; None where it never does.
         samples: where samples lie while a window may need them; in memory, with a bound, unless given.
+        ready: whether windows of a model can be judged by now; until they can, they wait, and hold up no other model's.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class WindowBook:
         label_tolerance: int = 0,
         horizon: int | None = None,
         samples: SampleStore | None = None,
+        ready: Callable[[ModelRef], bool] = lambda _model: True,
     ) -> None:
         self._partitions = partitions
+        self._ready = ready
         self._rules = BookRules(
             spec=spec,
             layout=SumsLayout(label_lateness, label_tolerance),
@@ -195,7 +198,12 @@ class WindowBook:
             windows.look(watermarks)
         due: list[Due] = []
         while not due:
-            ready = ((start, model) for model, windows in self._models.items() for start in windows.ready)
+            ready = (
+                (start, model)
+                for model, windows in self._models.items()
+                if windows.ready and self._ready(model)
+                for start in windows.ready
+            )
             chosen = sorted(ready) if most is None else heapq.nsmallest(most, ready)
             if not chosen:
                 break

@@ -1,15 +1,19 @@
-"""The command ``monitor`` as a process: its exit code and what it says when it cannot go on."""
+"""The command ``monitor`` as a process: how it ends, what it says then, and one that takes over from another."""
 
 import signal
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from churnstream.processes.children import Child
 from contract.kafka.clients import admin_client
 from contract.topics import PANES
-from tests.support.kafka.topics import delete_topics, environment, stream_settings
+from tests.support.kafka.topics import delete_topics, environment, shortest_session_timeout, stream_settings
+from tests.support.messages import DAY
+from tests.support.mlflow.store import store_in
 from tests.support.polling import eventually
+from tests.support.timeline.following import newest_windows, windows_on
 from tests.support.timeline.panes import numeric_schema, pane_of, progress, publish, scored
 
 
@@ -49,3 +53,61 @@ def test_a_monitor_that_waits_for_a_model_before_it_begins_ends_when_it_is_told_
         monitor.end(10)
     assert monitor.exit_code == 0
     assert "Traceback" not in monitor.log_path.read_text()
+
+
+@pytest.mark.timeout(300)
+def test_a_monitor_that_stood_still_writes_nothing_over_what_its_stand_by_has_written(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """T10 and M1: nothing older comes over newer on ``windows``, and MLflow has one value at each step and time."""
+    uri = store_in(tmp_path).mlflow_tracking_uri
+    settings = stream_settings(
+        broker,
+        topic_prefix,
+        tmp_path / "first",
+        partitions=1,
+        window=2 * DAY,
+        mlflow_tracking_uri=uri,
+        session_timeout_ms=shortest_session_timeout(broker),
+    )
+    schema = numeric_schema(1)
+    standing_by = settings.model_copy(update={"state_dir": tmp_path / "second"})
+    first = Child("first", ["monitor", "-v"], environment(settings), tmp_path)
+    eventually(lambda: "took up" in first.log_path.read_text(), 120, first.explain())
+    second = Child("second", ["monitor", "-v"], environment(standing_by), tmp_path)
+    try:
+        eventually(lambda: "another monitor is at work" in written(first, second), 120, second.explain())
+        publish(settings, [*(pane_of(scored(day, 20), schema) for day in range(60)), progress(60)])
+        eventually(lambda: windows_on(settings), timeout=60, interval=0.01)
+        at_work = next(each for each in (first, second) if "revision 0" in each.log_path.read_text())
+        other = first if at_work is second else second
+        at_work.signal(signal.SIGSTOP)
+        # labels of them are corrected, so there are further revisions
+        publish(settings, [*(pane_of(scored(day, 21), schema) for day in range(60)), progress(60)])
+        eventually(lambda: "took up" in other.log_path.read_text(), 60, other.explain())
+        eventually(lambda: {one.records for one in newest_windows(settings).values()} == {21, 42}, 60)
+        at_work.signal(signal.SIGCONT)
+        publish(settings, [*(pane_of(scored(day, 22), schema) for day in range(60)), progress(60, ended=True)])
+        eventually(lambda: {one.records for one in newest_windows(settings).values()} == {22, 44}, 60)
+        assert (first.exit_code, second.exit_code) == (None, None), at_work.explain()
+    finally:
+        for each in (first, second):
+            each.end(60)
+    revisions: dict[str, int] = {}
+    for window in windows_on(settings):
+        assert window.revision > revisions.get(window.key, -1)
+        revisions[window.key] = window.revision
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(settings.experiment)
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.run_name for run in runs} >= {"v3 realised", "v3 inputs"}
+    for run in runs:
+        for name in run.data.metrics:
+            points = client.get_metric_history(run.info.run_id, name)
+            places = [(point.step, point.timestamp) for point in points]
+            assert len(places) == len(set(places)), f"{run.info.run_name} {name}"
+
+
+def written(*monitors: Child) -> str:
+    return "".join(monitor.log_path.read_text() for monitor in monitors)

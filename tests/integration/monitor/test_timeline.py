@@ -65,28 +65,28 @@ def wait_for(settings: Settings, *, finals: int) -> None:
     )
 
 
-def test_panes_of_real_size_survive_a_restart(settings: Settings, tmp_path: Path) -> None:
+def test_panes_of_real_size_survive_a_restart(settings: Settings) -> None:
     wide = numeric_schema(40)
     first, second = scored(0, 5_000), scored(1, 1_000)
     pane = pane_of(first, wide)
     assert len(encode(pane)) > 4_000_000
     publish(settings, [pane, progress(1)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         eventually(lambda: newest_windows(settings), timeout=60)
     publish(settings, [pane_of(second, wide), progress(2, ended=True)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         wait_for(settings, finals=3)
     assert_finals_are_one_group_by(settings, first + second)
     assert_each_once(settings)
 
 
-def test_a_monitor_that_starts_again_emits_nothing_twice_and_makes_no_topic(settings: Settings, tmp_path: Path) -> None:
+def test_a_monitor_that_starts_again_emits_nothing_twice_and_makes_no_topic(settings: Settings) -> None:
     records = scored(0, 300) + scored(1, 200)
     publish(settings, [pane_of(records[:300], NARROW), pane_of(records[300:], NARROW), progress(3, ended=True)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         wait_for(settings, finals=3)
     before = windows_on(settings)
-    with following(settings, tmp_path / "faust") as again:
+    with following(settings) as again:
         more = scored(2, 100)
         publish(settings, [pane_of(more, NARROW), progress(5, ended=True)])
         wait_for(settings, finals=4)
@@ -98,29 +98,27 @@ def test_a_monitor_that_starts_again_emits_nothing_twice_and_makes_no_topic(sett
     assert not [name for name in ours if "changelog" in name or "timeline" in name]
 
 
-def test_what_was_read_but_not_emitted_before_the_end_is_emitted_at_the_start(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_what_was_read_but_not_emitted_before_the_end_is_emitted_at_the_start(settings: Settings) -> None:
     records = scored(0, 50)
     publish(settings, [pane_of(records, NARROW), progress(2, ended=True)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         wait_for(settings, finals=2)
     assert_finals_are_one_group_by(settings, records)
     assert not alerts_on(settings)
 
 
 def test_panes_that_were_lost_are_told_and_right_windows_stay(
-    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     records = scored(0, 600) + scored(4, 100)
     publish(settings, [pane_of(records[:600], NARROW), pane_of(records[600:], NARROW), progress(5, ended=True)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         wait_for(settings, finals=4)
     before = windows_on(settings)
     remake(settings, PANES)
     # a join that has lost its own state, too, knows only what comes now
     publish(settings, [pane_of(scored(0, 200, first=600), NARROW), progress(5, ended=True)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         eventually(lambda: "has lost panes" in caplog.text, timeout=60)
         publish(settings, [pane_of(scored(9, 30), NARROW), progress(12, ended=True)])
         wait_for(settings, finals=6)
@@ -132,13 +130,13 @@ def test_panes_that_were_lost_are_told_and_right_windows_stay(
     assert settings.topic(PANES) in line
 
 
-def test_a_panes_topic_that_was_made_anew_and_filled_again_changes_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_a_panes_topic_that_was_made_anew_and_filled_again_changes_nothing(settings: Settings) -> None:
     records = scored(0, 300)
     publish(settings, [pane_of(records, NARROW), progress(2, ended=True)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         wait_for(settings, finals=2)
     remake(settings, PANES)
-    with following(settings, tmp_path / "faust") as again:
+    with following(settings) as again:
         publish(settings, [pane_of(records, NARROW), progress(2, ended=True)])
         publish(settings, [pane_of(scored(1, 100), NARROW), progress(3, ended=True)])
         wait_for(settings, finals=3)
@@ -147,15 +145,15 @@ def test_a_panes_topic_that_was_made_anew_and_filled_again_changes_nothing(setti
 
 
 def test_topics_made_anew_give_the_windows_of_the_new_records(
-    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     publish(settings, [pane_of(scored(0, 600), NARROW), progress(2, ended=True)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         wait_for(settings, finals=2)
     remake_topics(settings)
     others = scored(0, 300, first=1_000)
     publish(settings, [pane_of(others, NARROW), progress(2, ended=True)])
-    with following(settings, tmp_path / "faust") as again:
+    with following(settings) as again:
         wait_for(settings, finals=2)
         assert [window.revision for window in again.sink.taken] == [0, 0]
     assert_finals_are_one_group_by(settings, others)
@@ -163,15 +161,15 @@ def test_topics_made_anew_give_the_windows_of_the_new_records(
 
 
 def test_windows_of_an_earlier_stream_are_forgotten_but_for_their_revisions(
-    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     publish(settings, [pane_of(scored(0, 600), NARROW), progress(2, ended=True)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         wait_for(settings, finals=2)
     remake(settings, FORMAT, PANES)
     others = scored(0, 300, first=1_000)
     publish(settings, [pane_of(others, NARROW), progress(2, ended=True)])
-    with following(settings, tmp_path / "faust") as again:
+    with following(settings) as again:
         eventually(lambda: len(again.sink.taken) == 2, timeout=60)
         assert [window.revision for window in again.sink.taken] == [1, 1]
     assert_finals_are_one_group_by(settings, others)
@@ -179,13 +177,13 @@ def test_windows_of_an_earlier_stream_are_forgotten_but_for_their_revisions(
     assert line.startswith("topics were made anew: 2 windows")
 
 
-def test_windows_that_were_deleted_come_again(settings: Settings, tmp_path: Path) -> None:
+def test_windows_that_were_deleted_come_again(settings: Settings) -> None:
     records = scored(0, 100)
     publish(settings, [pane_of(records, NARROW), progress(2, ended=True)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         wait_for(settings, finals=2)
     remake(settings, WINDOWS)
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         wait_for(settings, finals=2)
     assert_finals_are_one_group_by(settings, records)
 
@@ -201,15 +199,13 @@ def remake(settings: Settings, *topics: str) -> None:
     ensure_topics(admin, settings)
 
 
-def test_garbage_on_any_of_the_topics_stops_nothing(
-    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_garbage_on_any_of_the_topics_stops_nothing(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     garbage = [(b"x", b"{}"), (b"x", b"\xff\x00"), (b"x", None), (b"y", b'{"type":"weather"}'), (b"", b"null")]
     for topic in (PANES, WINDOWS, ALERTS):
         send(settings, topic, garbage, headers=[("foreign", b"\xff"), ("foreign", None)])
     records = scored(0, 100)
     publish(settings, [pane_of(records, NARROW), progress(2, ended=True)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         wait_for(settings, finals=2)
         send(settings, PANES, garbage)
         more = scored(3, 50)
@@ -221,11 +217,11 @@ def test_garbage_on_any_of_the_topics_stops_nothing(
     assert f"topic {settings.topic(PANES)}, partition 0, offset 0: no message of ours" in caplog.text
 
 
-def test_panes_of_aborted_and_open_transactions_are_not_read(settings: Settings, tmp_path: Path) -> None:
+def test_panes_of_aborted_and_open_transactions_are_not_read(settings: Settings) -> None:
     records = scored(0, 100)
     publish(settings, [pane_of(records, NARROW), progress(2, ended=True)])
     abort_panes(settings, [pane_of(records + scored(0, 50, first=100), NARROW)])
-    with following(settings, tmp_path / "faust"):
+    with following(settings):
         wait_for(settings, finals=2)
         abort_panes(settings, [pane_of(records + scored(0, 70, first=100), NARROW), progress(9, ended=True)])
         more = scored(3, 50)
@@ -236,10 +232,10 @@ def test_panes_of_aborted_and_open_transactions_are_not_read(settings: Settings,
 
 
 def test_windows_deleted_under_a_running_monitor_end_it_with_one_line(
-    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     publish(settings, [pane_of(scored(0, 100), NARROW), progress(2, ended=True)])
-    with quiet_libraries(), following(settings, tmp_path / "faust", fails=True) as timeline:
+    with quiet_libraries(), following(settings, fails=True) as timeline:
         wait_for(settings, finals=2)
         delete_topics(admin_client(settings), [settings.topic(WINDOWS)])
         publish(settings, [pane_of(scored(3, 50), NARROW), progress(5, ended=True)])

@@ -10,12 +10,14 @@ from pathlib import Path
 import msgspec
 
 from contract.kafka.stream_identity import stream_identity
+from contract.kafka.transactions import Checkpoint, no_checkpoint
 from contract.messages import ModelRef
 from contract.settings import Settings
 from contract.topics import ALERTS, WINDOWS
-from contract.windows import Alert, Drift, Window
+from contract.windows import Alert, Cumulative, Drift, Window, window_message_type
 from contract.worker.heartbeat import Heartbeat
 from monitor.timeline.app import Timeline
+from monitor.timeline.emission import ReadSample
 from monitor.timeline.faust_app import create_app
 from monitor.timeline.run import run_timeline
 from monitor.timeline.samples import Sample
@@ -26,13 +28,42 @@ from tests.support.kafka.topics import committed
 
 @dataclass
 class RecordingSink:
-    """Takes every window, as the spool and the report process would."""
+    """Takes every window and point, as the spool and the report process would."""
 
     taken: list[Window] = field(default_factory=list)
+    points: list[Cumulative] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    taken_up: list[int] = field(default_factory=list)
     full: bool = False
 
-    def put(self, window: Window, _sample: Callable[[], Sample | None]) -> None:
-        self.taken.append(window)
+    def take_up(self, end: int) -> None:
+        self.taken_up.append(end)
+
+    def put(self, message: Window | Cumulative, offset: int, _sample: ReadSample | None = None) -> bool:
+        if self.full:
+            return False
+        self.offsets.append(offset)
+        if isinstance(message, Window):
+            self.taken.append(message)
+        else:
+            self.points.append(message)
+        return True
+
+
+@dataclass
+class KnownReferences:
+    """Models that can be judged at once, but for those in ``away``, which fail as long as they are in it."""
+
+    away: set[ModelRef] = field(default_factory=set)
+    ready: set[ModelRef] = field(default_factory=set)
+
+    def is_ready(self, model: ModelRef) -> bool:
+        return model in self.ready
+
+    def prepare(self, model: ModelRef) -> None:
+        if model in self.away:
+            raise ConnectionError("MLflow is away")
+        self.ready.add(model)
 
 
 @dataclass
@@ -52,37 +83,54 @@ def unjudged(_model: ModelRef, _sample: Sample) -> Drift:
     return Drift(judged=False, drifted=False, share=0.0)
 
 
+def book_of(
+    settings: Settings,
+    judge: Callable[[ModelRef, Sample], Drift] = unjudged,
+    references: KnownReferences | None = None,
+) -> WindowBook:
+    """An empty book as the monitor makes it."""
+    return WindowBook(
+        WindowSpec(settings.window, settings.slide),
+        partitions=settings.partitions,
+        label_lateness=settings.label_lateness,
+        label_tolerance=settings.label_tolerance,
+        sample_size=settings.sample_size,
+        judge=judge,
+        ready=(lambda _model: True) if references is None else references.is_ready,
+    )
+
+
 @contextlib.contextmanager
 def following(
     settings: Settings,
-    data_dir: Path,
     judge: Callable[[ModelRef, Sample], Drift] = unjudged,
     *,
     sink: RecordingSink | None = None,
+    references: KnownReferences | None = None,
+    checkpoint: Checkpoint = no_checkpoint,
+    heartbeat: Path | None = None,
     fails: bool = False,
 ) -> Iterator[FollowedTimeline]:
     """Run a timeline for the block, then stop it; what ended it is raised here unless it ``fails`` on purpose."""
     taking = sink or RecordingSink()
+    models = references or KnownReferences()
     failures: list[BaseException] = []
     loop_ready = threading.Event()
     stops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     def make_book() -> WindowBook:
-        return WindowBook(
-            WindowSpec(settings.window, settings.slide),
-            partitions=settings.partitions,
-            label_lateness=settings.label_lateness,
-            sample_size=settings.sample_size,
-            judge=judge,
-        )
+        return book_of(settings, judge, models)
 
     async def main() -> None:
         stop = asyncio.Event()
         stops.append((asyncio.get_running_loop(), stop))
         loop_ready.set()
-        app = create_app(settings, data_dir)
-        Timeline(app, settings, stream_identity(settings), make_book, lambda _model: None, taking)
-        await run_timeline(app, settings, stop, Heartbeat(None))
+        app = create_app(settings)
+        timeline = Timeline(app, settings, stream_identity(settings), make_book, models, taking, checkpoint)
+        try:
+            await run_timeline(app, settings, stop, Heartbeat(heartbeat))
+        finally:
+            timeline.close()
 
     def work() -> None:
         try:
@@ -110,8 +158,15 @@ def windows_on(settings: Settings) -> list[Window]:
     found = []
     for message in committed(settings, WINDOWS):
         with contextlib.suppress(msgspec.DecodeError):
-            found.append(msgspec.json.decode(message.value() or b"", type=Window))
+            if window_message_type(message.key()) is Window:
+                found.append(msgspec.json.decode(message.value() or b"", type=Window))
     return found
+
+
+def points_on(settings: Settings) -> list[Cumulative]:
+    """Every point of cumulative metrics on the topic, in order."""
+    messages = [message for message in committed(settings, WINDOWS) if window_message_type(message.key()) is Cumulative]
+    return [msgspec.json.decode(message.value() or b"", type=Cumulative) for message in messages]
 
 
 def newest_windows(settings: Settings) -> dict[int, Window]:

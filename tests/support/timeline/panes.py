@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from contract.messages import ModelRef, encode
-from contract.panes import JoinProgress, Pane, PaneMessage, SampleRow
+from contract.panes import JoinProgress, Pane, PaneMessage, PaneSample, SampleRow
 from contract.schema import Schema, parse_schema
 from contract.settings import Settings
 from contract.topics import PANES
@@ -57,6 +59,22 @@ def pane_of(records: Sequence[ScoredRecord], schema: Schema, *, partition: int =
     summary.sample = sorted(rows, key=lambda row: row.hash)
     start = START + records[0].day * DAY
     return Pane(partition=partition, start=start, slide=DAY, model=model, threshold=0.5, summary=summary)
+
+
+def apart(pane: Pane) -> tuple[Pane, PaneSample]:
+    """A pane as a join of this release publishes it: its sums, and its sample as a message of its own."""
+    rows = pane.summary.sample
+    sample = PaneSample(
+        partition=pane.partition,
+        start=pane.start,
+        slide=pane.slide,
+        model=pane.model,
+        records=pane.summary.records,
+        hashes=[row.hash for row in rows],
+        probabilities=[row.probability for row in rows],
+        columns=[list(column) for column in zip(*(row.features for row in rows), strict=True)],
+    )
+    return msgspec.structs.replace(pane, summary=msgspec.structs.replace(pane.summary, sample=[])), sample
 
 
 def progress(day: int, *, partition: int = 0, ended: bool = False) -> JoinProgress:

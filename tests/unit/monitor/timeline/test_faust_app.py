@@ -1,6 +1,5 @@
 """The Faust application: what it reads, and what it refuses."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -19,13 +18,13 @@ def test_a_consumer_that_cannot_be_told_to_read_committed_messages_is_refused() 
     assert known._isolation_level == "read_committed"
 
 
-def test_a_mechanism_that_faust_does_not_know_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_mechanism_that_faust_does_not_know_is_refused_in_one_line() -> None:
     settings = load_settings(kafka={"security.protocol": "sasl_ssl", "sasl.mechanism": "GSSAPI"})
     with pytest.raises(UserError, match=r"sasl\.mechanism 'GSSAPI' \(KAFKA_SASL_MECHANISM\) is not known"):
-        create_app(settings, tmp_path)
+        create_app(settings)
 
 
-def test_the_application_makes_no_topic_and_has_no_table(tmp_path: Path) -> None:
-    app = create_app(load_settings(), tmp_path)
+def test_the_application_makes_no_topic_and_has_no_table() -> None:
+    app = create_app(load_settings())
     assert not app.conf.topic_allow_declare
     assert not app.tables.data

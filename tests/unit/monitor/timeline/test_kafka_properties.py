@@ -183,9 +183,9 @@ def test_a_property_that_the_monitor_has_no_word_for_is_named(caplog: pytest.Log
         tuning({"linger.ms": "soon"})
 
 
-def test_the_application_takes_them(tmp_path: Path) -> None:
+def test_the_application_takes_them() -> None:
     kafka = {"bootstrap.servers": "one,two:9093,", "client.id": "me", "max.poll.interval.ms": "600000"}
-    app = create_app(load_settings(kafka=kafka), tmp_path)
+    app = create_app(load_settings(kafka=kafka))
     assert server_list(app.conf.broker, 9092) == ["one:9092", "two:9093"]
     assert (app.conf.broker_client_id, app.conf.broker_max_poll_interval) == ("me", 600.0)
     assert app.conf.broker_heartbeat_interval == 2.5

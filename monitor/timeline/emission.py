@@ -1,0 +1,254 @@
+"""One step of the timeline: what is due goes to Kafka, then to the spool; what nobody needs any more is deleted.
+
+Windows and their alerts are committed to Kafka first, in transactions of a bounded size, and handed on with their
+offsets afterwards; so what is spooled is on ``windows``, and what a crash leaves unspooled is read from there again
+(``monitor.mlflow_sink``). Then, in one transaction, come folds, the deletion of what they stand for, and the progress
+that the next start begins from; so a crash between any two steps is made good by doing the next step again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from contract.messages import ModelRef, encode
+from contract.panes import TimelineProgress
+from contract.settings import Settings
+from contract.topics import ALERTS, PANES, WINDOWS
+from contract.windows import Alert, Cumulative, Window
+from contract.worker.outage import Outage
+from contract.worker.room import NoRoomError
+from monitor.naming import iso_time, model_title
+from monitor.timeline.alerts import alert_for
+from monitor.timeline.fenced_writer import FencedWriter, TopicMessage
+from monitor.timeline.samples import Sample
+from monitor.timeline.state import TimelineState
+from monitor.timeline.windows import Due
+
+MOST_WINDOWS, MOST_BYTES = 200, 8_000_000
+"""Bounds of one transaction: it ends well within its time-out, and its messages fit into memory many times over."""
+_RETRY_SECONDS = 1.0
+_SECONDS_BETWEEN_LINES = 10.0
+_MOST_TOLD = 1_000
+_log = logging.getLogger("churnstream.timeline")
+
+ReadSample = Callable[[], Sample | None]
+"""Reads a window's merged sample; None where not all of it is there."""
+
+
+class ClosedWindows(Protocol):
+    """Where windows go besides Kafka. Called in the thread of the step, one call at a time."""
+
+    @property
+    def full(self) -> bool:
+        """Whether no further window can be taken for now."""
+        ...
+
+    def take_up(self, end: int) -> None:
+        """``windows`` has been read up to the offset ``end``; what is put from here on stands behind it."""
+        ...
+
+    def put(self, message: Window | Cumulative, offset: int, sample: ReadSample | None = None) -> bool:
+        """Take a message that is on ``windows`` at ``offset``, durably; False if none can be taken for now.
+
+        ``sample`` reads the sample that a window was judged by. A message can be put again.
+
+        Raises:
+            NoRoomError: the disk is full.
+        """
+        ...
+
+
+class Emission:
+    """Publishes what a state's book has to say. Every call blocks; one thread at a time.
+
+    ``pause`` is called with the seconds to wait before a further attempt; what it raises ends the step.
+    """
+
+    def __init__(
+        self, settings: Settings, writer: FencedWriter, sink: ClosedWindows, pause: Callable[[float], None]
+    ) -> None:
+        self._settings = settings
+        self._writer = writer
+        self._sink = sink
+        self._pause = pause
+        self._panes, self._windows, self._alerts = (settings.topic(name) for name in (PANES, WINDOWS, ALERTS))
+        self._told_of_loss: set[ModelRef] = set()
+        self._passed_over, self._quiet_until = 0, 0.0
+        self.waits_for_room = False
+        """Whether a window cannot be handed on, because the spool or the disk is full. Then nothing goes on."""
+
+    def begin(self, state: TimelineState) -> None:
+        """Go on from a state that has just been read, and say what its predecessor has left unsaid.
+
+        Raises: as ``run``.
+        """
+        self._passed_over = 0
+        self._sink.take_up(state.windows_end)
+        if state.windows_from > state.windows_end:
+            # the topic has been made anew since, and its first windows must not be left out next time
+            self._writer.publish([self._progress(0)])
+            state.windows_from = 0
+        self.run(state)
+
+    def run(self, state: TimelineState) -> None:
+        """Publish, hand on and fold until nothing is due.
+
+        Raises:
+            TakenOverError: another monitor may have published; the state is no longer true.
+            UserError: Kafka refuses a message, and will again.
+            Exception: what ``pause`` raises. The state is no longer true then, either.
+        """
+        while True:
+            due = state.book.due(MOST_WINDOWS)
+            self._tell_of_loss(state)
+            for part in _in_parts([self._messages_of(state, one) for one in due]):
+                self._emit(state, part)
+            points = state.book.cumulative_due(MOST_WINDOWS)
+            if points:
+                self._emit(state, [_Emitted(self._on_windows(point), point) for point in points])
+            if not self._fold(state) and not due and not points:
+                return
+
+    def _messages_of(self, state: TimelineState, due: Due) -> "_Emitted":
+        alert = alert_for(due.window, state.alerts.get(f"drift/{due.window.key}"))
+        return _Emitted(self._on_windows(due.window), due.window, due.sample, alert)
+
+    def _on_windows(self, message: Window | Cumulative) -> TopicMessage:
+        return TopicMessage(self._windows, message.key, encode(message))
+
+    def _emit(self, state: TimelineState, part: "Sequence[_Emitted]") -> None:
+        self._wait_for_room()
+        alerts = [one.alert for one in part if one.alert is not None]
+        offsets = self._writer.publish(
+            [
+                *(one.message for one in part),
+                *(TopicMessage(self._alerts, alert.key, encode(alert)) for alert in alerts),
+            ]
+        )
+        for alert in alerts:
+            state.alerts[alert.key] = alert
+            _log.info("alert %s: %s", alert.state, alert.message)
+        for one, offset in zip(part, offsets, strict=False):
+            state.windows_end = offset + 1
+            state.book.wrote(one.of, offset)
+            if isinstance(one.of, Window):
+                _log.info(
+                    "%s window %s, revision %d: %d records", one.of.status, one.of.key, one.of.revision, one.of.records
+                )
+            self._hand_on(one, offset)
+
+    def _wait_for_room(self) -> None:
+        outage = Outage(_log)
+        while self._sink.full:
+            self._told_full(outage)
+        self._has_room(outage)
+
+    def _hand_on(self, emitted: "_Emitted", offset: int) -> None:
+        outage = Outage(_log)
+        while True:
+            try:
+                if self._sink.put(emitted.of, offset, emitted.sample):
+                    break
+                self._told_full(outage)
+            except NoRoomError as error:
+                outage.begin("%s", error)
+                self._wait()
+        self._has_room(outage)
+
+    def _told_full(self, outage: Outage) -> None:
+        outage.begin(
+            "as many windows wait for MLflow as may (CHURNSTREAM_SPOOL_LIMIT, %d), so the monitor waits, too; "
+            "mend what keeps MLflow from taking them",
+            self._settings.spool_limit,
+        )
+        self._wait()
+
+    def _wait(self) -> None:
+        self.waits_for_room = True
+        self._pause(_RETRY_SECONDS)
+
+    def _has_room(self, outage: Outage) -> None:
+        self.waits_for_room = False
+        outage.end("there is room for windows again")
+
+    def _fold(self, state: TimelineState) -> bool:
+        """Delete what is of no use any more; whether there was any."""
+        folding = state.book.foldable()
+        spent = state.book.spent_samples()
+        if not folding.folds and not folding.keys and not spent:
+            return False
+        # if this cannot be written, the state is no longer used
+        state.book.folded(folding)
+        state.book.dropped(spent)
+        state.forget_folded(folding.folds)
+        windows_from = state.book.windows_from
+        state.windows_from = state.windows_end if windows_from is None else windows_from
+        deleted = dict.fromkeys([*folding.keys, *spent])
+        self._writer.publish(
+            [
+                *(TopicMessage(self._panes, fold.key, encode(fold)) for fold in folding.folds),
+                *(TopicMessage(self._panes, key, None) for key in deleted),
+                self._progress(state.windows_from),
+            ]
+        )
+        return True
+
+    def _progress(self, windows_from: int) -> TopicMessage:
+        progress = TimelineProgress(windows_from=windows_from)
+        return TopicMessage(self._panes, progress.key, encode(progress))
+
+    def _tell_of_loss(self, state: TimelineState) -> None:
+        for model, lost in state.book.lost.items():
+            if model in self._told_of_loss or len(self._told_of_loss) >= _MOST_TOLD:
+                continue
+            self._told_of_loss.add(model)
+            _log.warning(
+                "topic %s has lost panes: %d windows of %s on topic %s, from %s to %s, count more records than "
+                "their panes; they stay as they are and none is published there. If the join still holds these "
+                "days: delete %s and start the join and the monitor again, then it publishes them again",
+                self._panes,
+                lost.windows,
+                model_title(model),
+                self._windows,
+                iso_time(lost.start),
+                iso_time(lost.end),
+                self._panes,
+            )
+        new, now = state.book.passed_over - self._passed_over, time.monotonic()
+        if new > 0 and now >= self._quiet_until:
+            self._passed_over, self._quiet_until = state.book.passed_over, now + _SECONDS_BETWEEN_LINES
+            _log.warning(
+                "topic %s: %d panes came after all windows that hold them were closed for good", self._panes, new
+            )
+
+
+class _Emitted:
+    """A window or point on its way: the message on ``windows``, what it is of, its sample, and the alert about it."""
+
+    def __init__(
+        self,
+        message: TopicMessage,
+        of: Window | Cumulative,
+        sample: ReadSample | None = None,
+        alert: Alert | None = None,
+    ) -> None:
+        self.message = message
+        self.of = of
+        self.sample = sample
+        self.alert = alert
+
+
+def _in_parts(emitted: Sequence[_Emitted]) -> Iterator[list[_Emitted]]:
+    """In their order, in parts that a transaction takes."""
+    part: list[_Emitted] = []
+    size = 0
+    for one in emitted:
+        more = len(one.message.value or b"")
+        if part and size + more > MOST_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(one)
+        size += more
+    if part:
+        yield part
