@@ -9,3 +9,7 @@ Labels = npt.NDArray[np.int64]
 """True labels or decisions, 0 or 1."""
 Mask = npt.NDArray[np.bool_]
 """Which rows are meant."""
+Integers = npt.NDArray[np.int64]
+"""Whole numbers, such as times in ms, row numbers and sums in fixed-point units."""
+Unsigned = npt.NDArray[np.uint64]
+"""Hashes."""

@@ -37,7 +37,8 @@ MOST_UNLISTED = 200
 LONGEST_TEXT = 128
 """Characters of a value outside the categories; a longer one is cut, and its hash stands for the rest."""
 _CUT_TEXT = 96
-_CLIP = 1e-15
+CLIP = 1e-15
+"""A log loss takes no probability nearer to 0 or 1 than this."""
 _Key = TypeVar("_Key", int, str)
 
 
@@ -214,12 +215,13 @@ def _add_category(
         part.missing += 1
     elif feature.violates(value):
         part.violations += 1
-        _add_unlisted(part, short_text(value), most_unlisted)
+        add_unlisted(part, short_text(value), most_unlisted)
     else:
         part.counts[value] = part.counts.get(value, 0) + 1
 
 
-def _add_unlisted(part: CategorySummary, value: str, most: int) -> None:
+def add_unlisted(part: CategorySummary, value: str, most: int) -> None:
+    """Count a value outside the categories, as ``short_text`` gives it; ``most`` of them are kept apart."""
     if value in part.unlisted:
         part.unlisted[value] += 1
     elif part.other and _text_rank(value) > _known_until(part):
@@ -263,7 +265,7 @@ def _add_number(numeric: dict[str, NumericSummary], feature: Feature, value: flo
 def _count_label(summary: Summary, probability: float, predicted: int, label: int, delay: int, sign: int) -> None:
     summary.labelled += sign
     counted = summary.scores[score_bin(probability)]
-    clipped = min(max(probability, _CLIP), 1 - _CLIP)
+    clipped = min(max(probability, CLIP), 1 - CLIP)
     if label:
         counted.positives += sign
         likelihood = clipped

@@ -69,10 +69,11 @@ def transactional_producer(
     return build_client(Producer, {"retry.backoff.ms": 20} | _producer_config(settings, guarantees))
 
 
-def committed_consumer(settings: Settings, group: str) -> Consumer:
+def committed_consumer(settings: Settings, group: str, properties: Mapping[str, Any] | None = None) -> Consumer:
     """A consumer that sees committed transactions only and commits nothing by itself.
 
     With ``instance`` set the worker is a static member: it takes its partitions back at once after a restart.
+    ``properties`` are the caller's own, in the place of our defaults.
     """
     defaults = {
         "fetch.max.bytes": 52_428_800,
@@ -95,7 +96,7 @@ def committed_consumer(settings: Settings, group: str) -> Consumer:
     }
     if settings.instance:
         guarantees["group.instance.id"] = f"{settings.topic(group)}-{settings.instance}"
-    return build_client(Consumer, defaults | client_config(settings) | guarantees)
+    return build_client(Consumer, defaults | dict(properties or {}) | client_config(settings) | guarantees)
 
 
 def transactional_id(settings: Settings, group: str) -> str:

@@ -49,6 +49,8 @@ class BatchConsumer:
         self._on_revoke = on_revoke
         self._stale = True
         self._told: set[tuple[str, int]] = set()
+        self.at_end: set[tuple[str, int]] = set()
+        """Topics and partitions of which everything is read, where the consumer tells (``enable.partition.eof``)."""
         consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
 
     def poll(self, timeout: float) -> list[Message]:
@@ -63,9 +65,13 @@ class BatchConsumer:
             self._rewind()
         first = self.consumer.poll(timeout)
         messages = [] if first is None else [first, *self.consumer.consume(self._batch_size - 1, self._linger)]
-        for message in messages:
-            if message.error() is not None:
-                self._failed(message)
+        if self.at_end:
+            self.at_end.difference_update({(message.topic() or "", message.partition() or 0) for message in messages})
+        failed = [message for message in messages if message.error() is not None]
+        for message in failed:
+            self._failed(message)
+        if failed:
+            messages = [message for message in messages if message.error() is None]
         return [] if self._stale else messages
 
     def invalidate(self) -> None:
@@ -77,6 +83,7 @@ class BatchConsumer:
         self.consumer.close()
 
     def _rewind(self) -> None:
+        self.at_end.clear()
         try:
             for position in self._start(self.consumer.assignment()):
                 self._tell_what_is_gone(position)
@@ -145,6 +152,9 @@ class BatchConsumer:
     def _failed(self, message: Message) -> None:
         error = message.error()
         if error is None:
+            return
+        if error.code() == KafkaError._PARTITION_EOF:
+            self.at_end.add((message.topic() or "", message.partition() or 0))
             return
         if error.code() == KafkaError.FENCED_INSTANCE_ID:
             raise FencedError(

@@ -1,13 +1,19 @@
-"""What a batch leads to: outcomes, dead letters, and the changes that the store takes at its end."""
+"""What a batch leads to: outcomes and dead letters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from contract.messages import Outcome
+import msgspec
+
+from contract.arrays import Floats, Integers
 from contract.rejection import Reason, RejectionError
 from contract.topics import LABELS
+from monitor.join.columns.codes import Codes
 from monitor.join.incoming import Incoming
 from monitor.join.rules import KeptLabel, KeptPrediction
+
+_encoder = msgspec.json.Encoder()
 
 
 class DeadLetter(NamedTuple):
@@ -22,32 +28,58 @@ class DeadLetter(NamedTuple):
 
 @dataclass
 class Effects:
-    """What a batch leads to, in order of the messages."""
+    """What a batch leads to. Outcomes are messages as they are sent: key and value."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[dict[str, bytes]] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
 
-class Changes:
-    """What a batch changed, written to the store at its end."""
+class Decided(NamedTuple):
+    """Rows whose label is decided, one element each, with what their outcomes say of them."""
 
-    def __init__(self) -> None:
-        self.predictions: dict[tuple[str, str], KeptPrediction] = {}
-        self.labels: dict[int, KeptLabel] = {}
-        self.dropped: dict[int, KeptLabel] = {}
+    record_ids: Sequence[str]
+    customer_ids: Sequence[str]
+    times: Integers
+    label_times: Integers
+    labels: Integers
+    revision: int
+    probabilities: Floats
+    codes: Integers
 
-    def add_prediction(self, kept: KeptPrediction) -> None:
-        self.predictions[kept.key] = kept
 
-    def add_label(self, label: KeptLabel) -> None:
-        self.labels[label.offset] = label
-
-    def drop_label(self, label: KeptLabel) -> None:
-        self.labels.pop(label.offset, None)
-        self.dropped[label.offset] = label
-
-    def is_dropped(self, label: KeptLabel) -> bool:
-        return label.offset in self.dropped
+def outcomes_of(decided: Decided, codes: Codes, inferred: bool = False) -> list[dict[str, bytes]]:
+    """Messages on ``outcomes``, as encoding each ``contract.messages.Outcome`` gives them."""
+    # an id may hold any character; JSON has no raw newline in it
+    records = _encoder.encode_lines(decided.record_ids).split(b"\n")
+    customers = _encoder.encode_lines(decided.customer_ids).split(b"\n")
+    end = ',"inferred":true}' if inferred else ',"inferred":false}'
+    tails = [tail + end for tail in codes.tails]
+    revision = decided.revision
+    return [
+        {
+            "key": key.encode("utf-8"),
+            "value": b'{"record_id":%b,"customer_id":%b%b'
+            % (
+                record,
+                customer,
+                (
+                    f',"event_time":{time},"label_time":{label_time},"label":{label},"revision":{revision},'
+                    f'"probability":{probability!r}{tails[code]}'
+                ).encode(),
+            ),
+        }
+        for key, record, customer, time, label_time, label, probability, code in zip(
+            decided.customer_ids,
+            records,
+            customers,
+            decided.times.tolist(),
+            decided.label_times.tolist(),
+            decided.labels.tolist(),
+            decided.probabilities.tolist(),
+            decided.codes.tolist(),
+            strict=False,
+        )
+    ]
 
 
 def dead_letter(topic: str, message: Incoming, rejection: RejectionError) -> DeadLetter:
@@ -58,7 +90,7 @@ def dead_letter(topic: str, message: Incoming, rejection: RejectionError) -> Dea
 def dead_label(label: KeptLabel, reason: Reason, detail: str, field: str = "record_id") -> DeadLetter:
     """A label that was kept until now."""
     rejection = RejectionError(reason, field, detail)
-    return DeadLetter(LABELS, label.offset, label.customer_id.encode(), label.raw, rejection)
+    return DeadLetter(LABELS, label.offset, label.key.encode(), label.raw, rejection)
 
 
 def both_times(prediction: KeptPrediction, label: KeptLabel) -> str:
@@ -66,20 +98,4 @@ def both_times(prediction: KeptPrediction, label: KeptLabel) -> str:
     return (
         f"the label is dated {label.event_time}, before its record of {prediction.event_time} (ms since 1970); date "
         f"labels when they become known, or set CHURNSTREAM_LABEL_TOLERANCE to 1d where they carry no time of day"
-    )
-
-
-def outcome_of(kept: KeptPrediction, label: int, label_time: int) -> Outcome:
-    """A prediction with the label that counts for it."""
-    return Outcome(
-        record_id=kept.record_id,
-        customer_id=kept.customer_id,
-        event_time=kept.event_time,
-        label_time=label_time,
-        label=label,
-        revision=kept.revision,
-        probability=kept.probability,
-        predicted=kept.predicted,
-        threshold=kept.threshold,
-        model=kept.model,
     )

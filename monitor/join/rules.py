@@ -20,9 +20,12 @@ and a topic's watermark what several of its messages have reached (``TopicProgre
 - a label of a key that Kafka's own partitioner sends elsewhere is told at once where all predictions of its partition
   obey that partitioner (``keys_obey``): its record's prediction lies elsewhere;
 - a pane and its predictions are forgotten when both watermarks have passed its end by three times ``lateness``, and by
-  ``tolerance``: no
-  message accepted after that could concern it, and the time of every label that has joined one of them, or has come
-  too late for it, is up. So a state that is rebuilt from a later origin, without them, keeps none of these labels.
+  ``tolerance``: no message accepted after that could concern it, and the time of every label that has joined one of
+  them, or has come too late for it, is up. So a state that is rebuilt from a later origin, without them, keeps none of
+  these labels. While no labels come, the watermark of ``predictions`` decides alone; what was forgotten is on record
+  with the offsets (``forgotten``), so a state that is rebuilt agrees, whatever the clock said;
+- a record is ahead of its time if it lies further beyond ``latest`` than a pane is long and than messages are out of
+  order: it is joined and counted like any other, moves nothing by itself, and ``ahead`` says how many there were.
 """
 
 from collections.abc import Iterable
@@ -30,13 +33,18 @@ from typing import NamedTuple
 
 import msgspec
 
-from contract.messages import Label, ModelRef, Prediction
+from contract.arrays import Integers, Mask
 from contract.rejection import Reason, RejectionError
 
 CONFIRMATIONS = 6
 """Messages that must have reached an event time, of the last eleven, before the watermark follows. Up to five wrong
 clocks among any eleven messages of a partition move nothing, and a jump of the whole stream counts from its sixth
 message on."""
+LATEST_STEP = 10_000
+"""ms of event time. A label's time is up by the predictions' ``latest`` in whole steps, so that little is to be kept of
+what it was before each prediction."""
+NEVER = -(2**62)
+"""Stands for no event time in arrays."""
 _ENOUGH_KEYS = 20
 
 
@@ -94,10 +102,10 @@ class TopicProgress(msgspec.Struct):
             if self.latest is None or confirmed > self.latest:
                 self.latest = confirmed
 
-    def see_key(self, belongs_here: bool) -> None:
-        """Count in where the partitioner of Kafka sends a prediction's key."""
-        self.obeying = min(self.obeying + belongs_here, _ENOUGH_KEYS)
-        self.foreign = self.foreign or not belongs_here
+    def see_keys(self, belonging: int, foreign: bool) -> None:
+        """Count in keys that Kafka's partitioner sends here, and whether one that it does not came after them."""
+        self.obeying = min(self.obeying + belonging, _ENOUGH_KEYS)
+        self.foreign = self.foreign or foreign
 
     @property
     def keys_obey(self) -> bool:
@@ -111,57 +119,35 @@ class TopicProgress(msgspec.Struct):
         self.ended = True
 
 
-class PredictionKey(NamedTuple):
-    """One prediction per record and role; a second one is a duplicate."""
+class KeptPrediction(msgspec.Struct, frozen=True):
+    """What a label needs to know of a prediction that is kept.
 
-    record_id: str
-    role: str
-
-
-class KeptPrediction(msgspec.Struct):
-    """A prediction that may still get a label, or another one.
-
-    ``latest``, ``recent`` and ``epoch`` are those of ``predictions`` before it. ``label``, ``label_time`` and
-    ``revision`` are what has been counted for it so far (revision 0: none).
+    ``customer`` is the hash of the customer's id; ``latest`` and ``epoch`` are those of ``predictions`` before it.
     """
 
-    record_id: str
-    customer_id: str
     event_time: int
-    probability: float
-    predicted: int
-    threshold: float
-    model: ModelRef
-    features: tuple[float | str | None, ...]
-    offset: int
+    customer: int
     latest: int | None
     epoch: int
-    label: int | None = None
-    label_time: int | None = None
-    revision: int = 0
-    recent: tuple[int, ...] = ()
-
-    @property
-    def key(self) -> PredictionKey:
-        return PredictionKey(self.record_id, self.model.role)
 
 
 class KeptLabel(msgspec.Struct):
-    """A label that may still join a prediction. ``latest``, ``recent`` and ``epoch`` are those of ``labels`` before it.
+    """A label that may still join a prediction, or has joined one and may join another role's.
 
-    ``raw`` is the message's value, unchanged, for the dead letter that it becomes unless ``joined`` a prediction.
+    ``record`` and ``customer`` are hashes of the ids, ``epoch`` is that of ``labels`` before it. ``raw`` is the
+    message's value and ``key`` its key, unchanged, for the dead letter that it becomes unless it joins a prediction;
+    ``origin`` is where ``labels`` stood before it, or before an earlier one. Of one that has joined, these are empty.
     """
 
-    record_id: str
-    customer_id: str
+    record: int
+    customer: int
     event_time: int
     label: int
     offset: int
-    latest: int | None
     epoch: int
-    raw: bytes
-    joined: bool = False
-    recent: tuple[int, ...] = ()
+    key: str = ""
+    raw: bytes = b""
+    origin: TopicProgress | None = None
 
 
 class Joined(NamedTuple):
@@ -172,24 +158,28 @@ class Joined(NamedTuple):
     revision: int
 
 
-def refuse_prediction(prediction: Prediction, before: TopicProgress, rules: JoinRules) -> RejectionError | None:
-    """Why a prediction comes too late for any label, or None. ``before`` is its topic's progress before it."""
-    watermark = before.watermark(rules)
-    if watermark is None or prediction.event_time + rules.lateness >= watermark:
-        return None
+def late_record() -> RejectionError:
+    """Why a prediction that comes too late for any label is refused."""
     return RejectionError(
         Reason.RECORD_TOO_LATE, "event_time", "the record is behind the watermark by more than the lateness"
     )
 
 
-def refuse_label(label: Label, before: TopicProgress, rules: JoinRules) -> RejectionError | None:
-    """Why a label comes too late for any prediction, or None. ``before`` is its topic's progress before it."""
-    watermark = before.watermark(rules)
-    if watermark is None or label.event_time + rules.lateness + rules.tolerance >= watermark:
-        return None
+def late_label() -> RejectionError:
+    """Why a label that comes too late for any prediction is refused."""
     return RejectionError(
         Reason.LABEL_TOO_LATE, "event_time", "the label is behind the watermark by more than the lateness"
     )
+
+
+def too_late(times: Integers, latest: Integers, allowed: int, rules: JoinRules) -> Mask:
+    """Which messages lie behind their topic's watermark by more than ``allowed`` ms.
+
+    ``latest`` is that of the topic before each, ``NEVER`` before there is one. For predictions ``allowed`` is the
+    lateness, for labels the tolerance more.
+    """
+    late: Mask = (latest != NEVER) & (times + allowed < latest - rules.out_of_orderness)
+    return late
 
 
 def joins(prediction: KeptPrediction, label: KeptLabel, rules: JoinRules) -> bool:
@@ -197,7 +187,7 @@ def joins(prediction: KeptPrediction, label: KeptLabel, rules: JoinRules) -> boo
     return (
         -rules.tolerance <= label.event_time - prediction.event_time <= rules.lateness
         and prediction.epoch <= label.epoch
-        and prediction.customer_id == label.customer_id
+        and prediction.customer == label.customer
     )
 
 
@@ -206,7 +196,7 @@ def comes_too_late(prediction: KeptPrediction, label: KeptLabel, rules: JoinRule
     return (
         rules.lateness < label.event_time - prediction.event_time <= 2 * rules.lateness
         and prediction.epoch <= label.epoch
-        and prediction.customer_id == label.customer_id
+        and prediction.customer == label.customer
     )
 
 
@@ -221,7 +211,7 @@ def comes_before(prediction: KeptPrediction, label: KeptLabel, rules: JoinRules)
         label.event_time - prediction.event_time < -rules.tolerance
         and (time_was_up_before is None or label.event_time >= time_was_up_before)
         and prediction.epoch <= label.epoch
-        and prediction.customer_id == label.customer_id
+        and prediction.customer == label.customer
     )
 
 
@@ -243,13 +233,26 @@ def time_is_up_before(predictions: TopicProgress, rules: JoinRules) -> int | Non
 
     Nor can those of an earlier ``epoch`` than the predictions' own.
     """
-    watermark = predictions.watermark(rules)
-    return None if watermark is None else watermark - rules.lateness - rules.tolerance
-
-
-def forget_before(predictions: TopicProgress, labels: TopicProgress, rules: JoinRules) -> int | None:
-    """Panes that end before this event time can be forgotten; None while there can be no such pane."""
-    prediction_watermark, label_watermark = predictions.watermark(rules), labels.watermark(rules)
-    if prediction_watermark is None or label_watermark is None:
+    if predictions.latest is None:
         return None
-    return min(prediction_watermark, label_watermark) - 3 * rules.lateness - rules.tolerance
+    latest = predictions.latest // LATEST_STEP * LATEST_STEP
+    return latest - rules.out_of_orderness - rules.lateness - rules.tolerance
+
+
+def forget_before(predictions: TopicProgress, labels: TopicProgress, rules: JoinRules, labels_idle: bool) -> int | None:
+    """Panes that end before this event time can be forgotten; None while there can be no such pane.
+
+    ``labels_idle``: all labels that there are have been read, and none has come for the idle time.
+    """
+    watermark, label_watermark = predictions.watermark(rules), labels.watermark(rules)
+    if watermark is None or (label_watermark is None and not labels_idle):
+        return None
+    if label_watermark is not None and not labels_idle:
+        watermark = min(watermark, label_watermark)
+    before = watermark - 3 * rules.lateness - rules.tolerance
+    return before if predictions.forgotten is None else max(before, predictions.forgotten)
+
+
+def ahead_by(rules: JoinRules) -> int:
+    """ms beyond ``latest`` from which on a record counts as ahead of its time."""
+    return max(rules.slide, rules.out_of_orderness)

@@ -3,16 +3,20 @@
 Guarantees, for every crash, rebalance and lost reply: each labelled record leads to an outcome with the newest revision
 of its label, no revision comes twice, and each label leads to an outcome or a dead letter, as a ``read_committed``
 reader sees it. An earlier revision may be left out, where two labels are read together. Outcomes, dead letters, panes
-and the consumer group's offsets (*published*) are one Kafka transaction; after it, state and offsets (*absorbed*) are
-one transaction of the store. So the store is never ahead of Kafka. Where it is behind, the worker reads what is between
-again, in silence. A store that is lost or damaged is rebuilt from the log, from the origin in the metadata of the
-committed offsets. Where Kafka has forgotten these, the store or the last progress on ``panes`` says where to go on.
+and the consumer group's offsets (*published*) are one Kafka transaction; after it, with the next publication of panes,
+state and offsets (*absorbed*) are one transaction of the store. So the store is never ahead of Kafka. Where it is
+behind, by some seconds at most, the worker reads what is between again, in silence. A store that is lost or damaged is
+rebuilt from the log, from the origin in the metadata of the committed offsets. Where Kafka has forgotten these, the
+store or the last progress on ``panes`` says where to go on.
+
+Publishing panes and writing the store may take a tenth of the time and no more: where many panes change, they go out
+less often than ``publish_interval_ms`` says. Intervals are measured by a clock that nobody can set.
 """
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from confluent_kafka import Message, Producer, TopicPartition
@@ -32,15 +36,23 @@ from contract.worker.heartbeat import Heartbeat
 from contract.worker.loop import POLL_SECONDS, WorkerLoop
 from monitor.join.catch_up import CatchUp
 from monitor.join.effects import Effects
-from monitor.join.incoming import Incoming, IncomingReader
-from monitor.join.opening import GROUP, PartitionOpener, store_identity
+from monitor.join.open_panes import Publication
+from monitor.join.opening import GROUP, PartitionOpener, join_rules, store_identity
 from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin
-from monitor.join.store import PaneId
+from monitor.join.reading import BatchReader
+from monitor.join.turns import Turns
 from monitor.slot import Slot
 
 _PANE_BYTES_AT_ONCE = 100_000_000
 """Of changed panes in one transaction, which the producer's queue holds; what is left follows in the next one."""
+_MOST_COST = 10
+"""A publication of panes is followed by so many times what it took, before the next one."""
+_CONSUMER = {
+    # so that it is known when there is nothing left to read of one topic
+    "enable.partition.eof": True,
+    "queued.max.messages.kbytes": 32_768,
+}
 _log = logging.getLogger("churnstream.join")
 
 
@@ -56,32 +68,29 @@ class JoinStats:
 
 @dataclass
 class _Part:
-    """One assigned partition: its join, its way to the published offsets, when it last had a message (wall ms).
+    """One assigned partition: its join, its way to the published offsets, its turns between topics.
 
-    ``uncommitted``: Kafka does not know these offsets, and is to be told.
+    ``last_message`` and ``last_label``: when it last had one, monotonic ms. ``uncommitted``: Kafka does not know these
+    offsets, and is to be told. ``unsaved``: the store lacks something.
     """
 
     join: PartitionJoin
     catch_up: CatchUp
+    turns: Turns
     last_message: int
+    last_label: int
     progress: JoinProgress | None = None
     uncommitted: bool = False
+    unsaved: bool = True
+    paused: set[str] = field(default_factory=set)
 
 
-class _Encoded(NamedTuple):
-    """A message on ``panes``."""
-
-    key: str
-    value: bytes
-
-
-@dataclass(frozen=True)
-class _Publication:
+class _Item(NamedTuple):
     """What one partition publishes in a transaction."""
 
     partition: int
     effects: Effects
-    panes: Mapping[PaneId, _Encoded]
+    panes: list[Publication]
     progress: JoinProgress | None
 
 
@@ -100,15 +109,16 @@ class JoinWorker:
         producer_id = transactional_id(settings, GROUP)
         self.stats = JoinStats()
         self._settings = settings
-        self._schema = schema
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
-        self._incoming = IncomingReader(schema)
+        self._messages = BatchReader(schema)
+        self._rules = join_rules(settings, schema)
         self._predictions = settings.topic(PREDICTIONS)
         self._labels = settings.topic(LABELS)
         self._panes = settings.topic(PANES)
         self._parts: dict[int, _Part] = {}
-        self._last_flush = 0
+        self._next_flush = self._clock.monotonic()
+        self._more = False
         limits = PaneLimits.of(schema, settings.sample_size, settings.label_lateness)
         identity = store_identity(settings, schema)
         self._slot = Slot(settings.state_dir / "join", settings.instance)
@@ -128,9 +138,10 @@ class JoinWorker:
             checkpoint=checkpoint,
         )
         self._reader = BatchConsumer(
-            committed_consumer(settings, GROUP),
+            committed_consumer(settings, GROUP, _CONSUMER),
             [self._predictions, self._labels],
-            batch_size=settings.batch_size,
+            # records, and the labels of as many
+            batch_size=2 * settings.batch_size,
             linger=settings.linger_ms / 1_000,
             timeout=self._timeout,
             start=self._positions,
@@ -153,98 +164,142 @@ class JoinWorker:
         """
         try:
             while not stop.is_set():
-                self._loop.turn(lambda: self._process(self._reader.poll(POLL_SECONDS), flush=False), stop)
+                self._loop.turn(lambda: self._process(self._poll(), flush=False), stop)
             self._loop.turn(lambda: self._process([], flush=True), stop)
         finally:
             self._loop.close()
             self._close_parts(list(self._parts))
             self._slot.close()
 
+    def _poll(self) -> list[Message]:
+        self._pause()
+        return self._reader.poll(0.0 if self._more else POLL_SECONDS)
+
+    def _pause(self) -> None:
+        """Read no more of a topic of which too much is held, and go on with it when there is room."""
+        for partition, part in self._parts.items():
+            for topic, held in ((self._predictions, part.turns.predictions), (self._labels, part.turns.labels)):
+                paused = topic in part.paused
+                full = part.turns.is_full(held, paused)
+                if full and not paused:
+                    self._reader.consumer.pause([TopicPartition(topic, partition)])
+                    part.paused.add(topic)
+                elif paused and not full:
+                    self._reader.consumer.resume([TopicPartition(topic, partition)])
+                    part.paused.discard(topic)
+
     def _process(self, messages: Sequence[Message], flush: bool) -> None:
-        now = self._clock.now()
+        now = self._clock.monotonic()
         if messages:
             self._checkpoint("after-poll")
-        flush = flush or now - self._last_flush >= self._settings.publish_interval_ms
+        flush = flush or now >= self._next_flush
+        self._take_in(messages, now)
+        self._more = False
         touched: dict[int, Effects] = {}
-        for partition, (predictions, labels) in self._by_partition(messages).items():
-            part = self._parts[partition]
-            part.last_message = now
-            split = part.catch_up.split(predictions, labels)
+        for partition, part in self._parts.items():
+            taken = part.turns.take()
+            self._more = self._more or any(taken)
+            split = part.catch_up.split(*taken)
             if split.silent_predictions or split.silent_labels:
                 part.join.absorb(split.silent_predictions, split.silent_labels)
-                part.join.commit()
+                part.unsaved = True
             if split.predictions or split.labels:
                 touched[partition] = part.join.absorb(split.predictions, split.labels)
-        for partition, part in self._parts.items():
             if part.uncommitted and part.catch_up.done:
                 touched.setdefault(partition, Effects())
                 part.uncommitted = False
         if messages:
             self._checkpoint("after-absorbing")
+        began = self._clock.monotonic()
         more = True
         while more:
-            publications, more = self._publications(touched, flush, now)
-            if publications:
-                self._publish(publications, touched, now)
+            items, more = self._items(touched, flush, now)
+            if items:
+                self._publish(items, touched)
             touched = {}
         if flush:
-            self._last_flush = now
+            self._save()
+            ended = self._clock.monotonic()
+            self._next_flush = ended + max(self._settings.publish_interval_ms, _MOST_COST * (ended - began))
 
-    def _publications(self, touched: Mapping[int, Effects], flush: bool, now: int) -> tuple[list[_Publication], bool]:
+    def _take_in(self, messages: Sequence[Message], now: int) -> None:
+        sorted_out: dict[tuple[str, int], list[Message]] = {}
+        for message in messages:
+            sorted_out.setdefault((message.topic() or "", message.partition() or 0), []).append(message)
+        for (topic, partition), found in sorted_out.items():
+            part = self._parts[partition]
+            part.last_message = now
+            if topic == self._predictions:
+                part.turns.predictions.add(self._messages.predictions(found))
+            else:
+                part.last_label = now
+                part.turns.labels.add(self._messages.labels(found))
+        for partition, part in self._parts.items():
+            part.turns.predictions.at_end = (self._predictions, partition) in self._reader.at_end
+            part.turns.labels.at_end = (self._labels, partition) in self._reader.at_end
+
+    def _items(self, touched: dict[int, Effects], flush: bool, now: int) -> tuple[list[_Item], bool]:
         """What goes into the next transaction, and whether changed panes are left for a further one."""
-        publications = []
-        room, left = _PANE_BYTES_AT_ONCE, 0
+        items = []
+        room, left = _PANE_BYTES_AT_ONCE, False
         for partition, part in self._parts.items():
             if not part.catch_up.done or not (flush or partition in touched):
                 continue
-            panes = self._encoded_panes(part, room) if flush else {}
-            room -= sum(len(pane.value) for pane in panes.values())
-            waiting = part.join.dirty - len(panes) if flush else 0
-            left += waiting
+            panes: list[Publication] = []
             progress = None
-            if flush and not waiting:
-                # progress stands behind all panes that it covers
-                progress = part.join.progress(idle=now - part.last_message >= self._settings.idle_timeout_ms)
-                progress = progress if panes or progress != part.progress else None
+            if flush:
+                progress = self._progress(part, now)
+                waiting = part.join.unpublished(progress)
+                publications = part.join.publications(progress)
+                while room > 0 and (publication := next(publications, None)) is not None:
+                    panes.append(publication)
+                    room -= len(publication.value)
+                if len(panes) < waiting:
+                    # progress stands behind all panes that it covers
+                    left, progress = True, None
+                elif not panes and progress == part.progress:
+                    progress = None
             if partition in touched or panes or progress:
-                publications.append(_Publication(partition, touched.get(partition, Effects()), panes, progress))
-        return publications, left > 0
+                items.append(_Item(partition, touched.get(partition, Effects()), panes, progress))
+        return items, left
 
-    def _encoded_panes(self, part: _Part, room: int) -> dict[PaneId, _Encoded]:
-        """Changed panes until they take ``room`` bytes or more."""
-        found = {}
-        panes = part.join.dirty_panes()
-        while room > 0 and (pane := next(panes, None)) is not None:
-            value = encode(pane)
-            found[PaneId(pane.start, pane.model)] = _Encoded(pane.key, value)
-            room -= len(value)
-        return found
+    def _progress(self, part: _Part, now: int) -> JoinProgress:
+        timeout = self._settings.idle_timeout_ms
+        nothing_held = not part.turns.holds
+        idle = nothing_held and now - part.last_message >= timeout
+        labels_idle = part.turns.labels.at_end and nothing_held and now - part.last_label >= timeout
+        return part.join.progress(idle, labels_idle)
 
-    def _publish(self, publications: Sequence[_Publication], touched: dict[int, Effects], now: int) -> None:
+    def _publish(self, items: Sequence[_Item], touched: dict[int, Effects]) -> None:
         offsets = [position for partition in touched for position in self._committable(partition)]
-        self._transactions.run(
-            lambda producer: self._produce(producer, publications, now), offsets, self._reader.consumer
-        )
-        self._checkpoint("before-store-commit")
-        for item in publications:
+        self._transactions.run(lambda producer: self._produce(producer, items), offsets, self._reader.consumer)
+        for item in items:
             part = self._parts[item.partition]
+            part.unsaved = True
             if item.progress is not None:
                 part.progress = item.progress
             if item.panes or item.progress is not None:
-                part.join.published(item.panes)
-            part.join.commit()
+                idle = item.progress is not None and item.progress.labels_idle
+                part.join.published(((pane.pane, pane.kind) for pane in item.panes), labels_idle=idle)
             self.stats.outcomes += len(item.effects.outcomes)
             self.stats.dead_letters += len(item.effects.dead_letters)
             self.stats.panes += len(item.panes)
         self.stats.batches += 1
+
+    def _save(self) -> None:
+        """Bring the stores up to what was published."""
+        parts = [part for part in self._parts.values() if part.unsaved]
+        if not parts:
+            return
+        self._checkpoint("before-store-commit")
+        for part in parts:
+            part.join.commit()
+            part.unsaved = False
         self._checkpoint("after-store-commit")
 
-    def _produce(self, producer: Producer, publications: Sequence[_Publication], now: int) -> None:
-        for item in publications:
-            outcomes = [
-                {"key": outcome.customer_id.encode(), "value": encode(outcome)} for outcome in item.effects.outcomes
-            ]
-            produce_all(producer, self._settings.topic(OUTCOMES), outcomes, item.partition)
+    def _produce(self, producer: Producer, items: Sequence[_Item]) -> None:
+        for item in items:
+            produce_all(producer, self._settings.topic(OUTCOMES), item.effects.outcomes, item.partition)
             for letter in item.effects.dead_letters:
                 produce_dead_letter(
                     producer,
@@ -253,13 +308,12 @@ class JoinWorker:
                     key=letter.key,
                     value=letter.value,
                     origin=(self._settings.topic(letter.topic), item.partition, letter.offset),
-                    time=now,
+                    time=self._clock.now(),
                 )
-            for pane in item.panes.values():
-                producer.produce(self._settings.topic(PANES), key=pane.key, value=pane.value, partition=0)
+            for pane in item.panes:
+                producer.produce(self._panes, key=pane.key, value=pane.value, partition=0)
             if item.progress is not None:
-                value = encode(item.progress)
-                producer.produce(self._settings.topic(PANES), key=item.progress.key, value=value, partition=0)
+                producer.produce(self._panes, key=item.progress.key, value=encode(item.progress), partition=0)
 
     def _committable(self, partition: int) -> list[TopicPartition]:
         join = self._parts[partition].join
@@ -272,22 +326,13 @@ class JoinWorker:
             )
         ]
 
-    def _by_partition(self, messages: Sequence[Message]) -> dict[int, tuple[list[Incoming], list[Incoming]]]:
-        parts: dict[int, tuple[list[Incoming], list[Incoming]]] = {}
-        for message in messages:
-            predictions, labels = parts.setdefault(message.partition() or 0, ([], []))
-            if message.topic() == self._predictions:
-                predictions.append(self._incoming.prediction(message))
-            else:
-                labels.append(self._incoming.label(message))
-        return parts
-
     def _positions(self, assigned: list[TopicPartition]) -> list[TopicPartition]:
         committed = {
             (found.topic, found.partition): found for found in self._reader.consumer.committed(assigned, self._timeout)
         }
         panes_topic = self._opener.panes_topic()
         positions = []
+        self._reader.consumer.resume(assigned)
         for partition in sorted({found.partition for found in assigned}):
             try:
                 pair = committed[self._predictions, partition], committed[self._labels, partition]
@@ -298,8 +343,10 @@ class JoinWorker:
                 ) from None
             self._close_parts([partition])
             opened = self._opener.open(partition, *pair, panes_topic)
+            now = self._clock.monotonic()
+            turns = Turns(self._rules, self._settings.batch_size)
             self._parts[partition] = _Part(
-                opened.join, opened.catch_up, self._clock.now(), uncommitted=opened.uncommitted
+                opened.join, opened.catch_up, turns, now, now, uncommitted=opened.uncommitted
             )
             state = opened.join.state
             positions.append(TopicPartition(self._predictions, partition, state.predictions.offset))

@@ -5,8 +5,8 @@ from collections import Counter
 from contract.messages import ModelRef
 from contract.panes import Summary
 from monitor import panes
-from tests.support.join.log import SAMPLE_SIZE, PartitionLog
-from tests.support.join.oracle import Truth, group_by, summaries, truth
+from tests.support.join.log import PartitionLog
+from tests.support.join.oracle import Truth, group_by, samples, summaries, truth
 
 
 def check(partitions: list[PartitionLog]) -> None:
@@ -15,6 +15,7 @@ def check(partitions: list[PartitionLog]) -> None:
     for partition, true in zip(partitions, truths, strict=True):
         _check_outcomes(partition, true)
         _check_dead_letters(partition, true)
+        _check_samples(partition, true)
     rows = [row for true in truths for row in true.rows]
     assert merged(partitions) == summaries(rows)
     counts = {
@@ -30,7 +31,20 @@ def merged(partitions: list[PartitionLog]) -> dict[tuple[int, ModelRef], Summary
     for partition in partitions:
         for pane in partition.panes.values():
             found.setdefault((pane.start, pane.model), []).append(pane.summary)
-    return {key: panes.merge(parts, SAMPLE_SIZE) for key, parts in found.items()}
+    return {key: panes.merge(parts, 0) for key, parts in found.items()}
+
+
+def _check_samples(partition: PartitionLog, true: Truth) -> None:
+    """Each pane's sample has its records of smallest hash, with their features."""
+    expected = samples(true.rows)
+    found = {
+        (sample.start, sample.model): (sample.hashes, sample.probabilities, sample.columns)
+        for sample in partition.samples.values()
+    }
+    assert found == expected
+    records = {(pane.start, pane.model): pane.summary.records for pane in partition.panes.values()}
+    for sample in partition.samples.values():
+        assert len(sample.hashes) <= sample.records <= records[sample.start, sample.model]
 
 
 def _check_outcomes(partition: PartitionLog, true: Truth) -> None:

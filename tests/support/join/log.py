@@ -7,17 +7,18 @@ from pathlib import Path
 import msgspec
 
 from contract.messages import Label, ModelRef, Outcome, Prediction, RecordPosition, encode
-from contract.panes import JoinProgress, Pane
+from contract.panes import JoinProgress, Pane, PaneMessage, PaneSample
 from contract.records import features_type
 from contract.rejection import Reason, RejectionError
 from contract.schema import Schema, parse_schema
 from monitor.join.catch_up import CatchUp
 from monitor.join.effects import DeadLetter, Effects
 from monitor.join.incoming import EndOfStream, Incoming
+from monitor.join.open_panes import Publication
 from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin
 from monitor.join.rules import JoinRules, TopicProgress
-from monitor.join.store import JoinStore, PaneId
+from monitor.join.store import DamagedStoreError, JoinStore
 from tests.support.messages import START
 
 HOUR = 3_600_000
@@ -111,6 +112,7 @@ class PartitionLog:
     outcomes: list[Outcome] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     panes: dict[str, Pane] = field(default_factory=dict)
+    samples: dict[str, PaneSample] = field(default_factory=dict)
     progress: JoinProgress | None = None
 
     def end(self) -> None:
@@ -121,15 +123,22 @@ class PartitionLog:
     def transact(
         self,
         effects: Effects,
-        panes: list[Pane],
+        panes: list[Publication],
         progress: JoinProgress | None,
         offsets: tuple[Committed, Committed] | None,
     ) -> None:
-        self.outcomes += effects.outcomes
+        for sent in effects.outcomes:
+            outcome = msgspec.json.decode(sent["value"], type=Outcome)
+            assert sent["key"] == outcome.customer_id.encode()
+            self.outcomes.append(outcome)
         self.dead_letters += effects.dead_letters
-        for pane in panes:
-            # as bytes, so that what is published cannot change any more
-            self.panes[pane.key] = msgspec.json.decode(encode(pane), type=Pane)
+        for publication in panes:
+            found = msgspec.json.decode(publication.value, type=PaneMessage)
+            assert found.key == publication.key
+            if isinstance(found, Pane):
+                self.panes[found.key] = found
+            elif isinstance(found, PaneSample):
+                self.samples[found.key] = found
         self.progress = progress or self.progress
         self.committed = offsets or self.committed
 
@@ -154,13 +163,17 @@ class LoggedWorker:
         self.partition = partition
         published = partition.committed[0].offset, partition.committed[1].offset
         store = JoinStore(folder / f"{partition.number}.sqlite", "test")
-        state = store.state()
+        self.store = store
+        limits = limits or PaneLimits.of(schema, SAMPLE_SIZE, RULES.lateness)
+        try:
+            self.join = PartitionJoin(partition.number, store, rules, schema, limits)
+        except DamagedStoreError:
+            # as the opener does, so that it is out of the way
+            store.close()
+            raise
+        state = self.join.state
         assert state.predictions.offset <= published[0], "the store is ahead of Kafka"
         assert state.labels.offset <= published[1], "the store is ahead of Kafka"
-        self.store = store
-        self.join = PartitionJoin(
-            partition.number, store, rules, schema, limits or PaneLimits.of(schema, SAMPLE_SIZE, RULES.lateness)
-        )
         if (state.predictions.offset, state.labels.offset) == (0, 0):
             self.join.begin_at(partition.committed[0].origin(), partition.committed[1].origin())
         absorbed = self.join.state.predictions.offset, self.join.state.labels.offset
@@ -176,7 +189,15 @@ class LoggedWorker:
             for topic, position in zip(topics, self._position, strict=True)
         )
 
-    def step(self, predictions: int = 1_000, labels: int = 1_000, *, flush: bool = True, crash: str = "") -> Effects:
+    def step(
+        self,
+        predictions: int = 1_000,
+        labels: int = 1_000,
+        *,
+        flush: bool = True,
+        crash: str = "",
+        labels_idle: bool = False,
+    ) -> Effects:
         """Read that many messages and publish what they lead to; changed panes go out where ``flush``.
 
         Raises:
@@ -192,7 +213,7 @@ class LoggedWorker:
         if crash == "before-publish":
             raise CrashedError(crash)
         if self._catch_up.done and (flush or touched):
-            self._publish(effects, touched, flush, crash)
+            self._publish(effects, touched, flush, crash, labels_idle)
         return effects
 
     def drain(self) -> None:
@@ -211,14 +232,14 @@ class LoggedWorker:
             self._position[topic] = messages[-1].offset + 1
         return messages
 
-    def _publish(self, effects: Effects, touched: bool, flush: bool, crash: str) -> None:
-        panes = list(self.join.dirty_panes()) if flush else []
-        progress = self.join.progress(idle=False) if flush else None
+    def _publish(self, effects: Effects, touched: bool, flush: bool, crash: str, labels_idle: bool) -> None:
+        progress = self.join.progress(idle=False, labels_idle=labels_idle) if flush else None
+        panes = list(self.join.publications(progress)) if progress else []
         self.partition.transact(effects, panes, progress, self._committable() if touched else None)
         if crash == "before-store-commit":
             raise CrashedError(crash)
         if flush:
-            self.join.published(PaneId(pane.start, pane.model) for pane in panes)
+            self.join.published(((one.pane, one.kind) for one in panes), labels_idle)
         self.join.commit()
 
     def _committable(self) -> tuple[Committed, Committed]:

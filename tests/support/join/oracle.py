@@ -8,10 +8,11 @@ import msgspec
 import pandas as pd
 
 from contract.messages import Label, ModelRef, Prediction
-from contract.panes import SampleRow, Summary
+from contract.panes import Summary
 from contract.rejection import Reason, RejectionError
 from monitor import panes
 from monitor.join.incoming import EndOfStream, Incoming
+from monitor.join.rules import LATEST_STEP
 from tests.support.join.log import RULES, SAMPLE_SIZE, SCHEMA, PartitionLog, Topic
 
 LATENESS = RULES.lateness
@@ -86,7 +87,9 @@ def truth(partition: PartitionLog) -> Truth:
         else:
             too_late = any(LATENESS < delay <= 2 * LATENESS for delay in delays.values())
             before = any(
-                delay < 0 and label.content.event_time >= predictions[key].latest - RULES.out_of_orderness - LATENESS
+                delay < 0
+                and label.content.event_time
+                >= predictions[key].latest // LATEST_STEP * LATEST_STEP - RULES.out_of_orderness - LATENESS
                 for key, delay in delays.items()
             )
             reason = Reason.LABEL_BEFORE_RECORD if before else Reason.LABEL_WITHOUT_RECORD
@@ -105,13 +108,24 @@ def summaries(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], Summary]:
         panes.add_prediction(summary, SCHEMA, made.probability, made.predicted, features)
         for label, label_time in row.revisions[-1:]:
             panes.add_label(summary, made.probability, made.predicted, label, label_time - made.event_time)
-        label_now = row.revisions[-1].label if row.revisions else None
-        row_hash = panes.record_hash(made.record_id)
-        sampled = SampleRow(row_hash, made.record_id, made.probability, made.predicted, label_now, features)
-        summary.sample.append(sampled)
-    for summary in found.values():
-        summary.sample.sort(key=lambda sampled: sampled.hash)
-    return {key: panes.merge([summary], SAMPLE_SIZE) for key, summary in found.items()}
+    return {key: panes.merge([summary], 0) for key, summary in found.items()}
+
+
+Sampled = tuple[list[int], list[float], list[list[float | str | None]]]
+
+
+def samples(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], Sampled]:
+    """Hashes, probabilities and columns of the sample of each pane of one partition, by start and model."""
+    groups: dict[tuple[int, ModelRef], list[Prediction]] = {}
+    for row in rows:
+        groups.setdefault((_start(row.prediction), row.prediction.model), []).append(row.prediction)
+    found = {}
+    for key, members in groups.items():
+        chosen = sorted(members, key=lambda made: panes.record_hash(made.record_id))[:SAMPLE_SIZE]
+        columns = zip(*(msgspec.structs.astuple(made.features) for made in chosen), strict=True)
+        hashes = [panes.record_hash(made.record_id) for made in chosen]
+        found[key] = hashes, [made.probability for made in chosen], [list(column) for column in columns]
+    return found
 
 
 def group_by(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], tuple[int, ...]]:

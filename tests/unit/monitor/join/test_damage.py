@@ -143,11 +143,16 @@ def test_a_damaged_file_is_kept_once_and_told_in_one_line(tmp_path: Path, caplog
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE predictions SET body = substr(body, 2)",
-        "UPDATE predictions SET body = zeroblob(100)",
-        "UPDATE predictions SET pane = 'x'",
-        "UPDATE labels SET joined = 1 - joined",
-        "UPDATE labels SET body = 'text'",
+        "UPDATE blocks SET body = substr(body, 2)",
+        "UPDATE blocks SET body = zeroblob(100)",
+        "UPDATE blocks SET first = first + 1",
+        "DELETE FROM blocks WHERE first = 0",
+        "UPDATE changes SET body = 'text'",
+        "DELETE FROM panes WHERE kind = 'sums'",
+        "UPDATE panes SET pane = 'x' || pane",
+        "DELETE FROM changes",
+        "UPDATE waiting SET offset = offset + 1",
+        "UPDATE chunks SET serial = serial + 1",
         "DELETE FROM state",
     ],
 )
@@ -168,17 +173,37 @@ def test_rows_that_sqlite_calls_sound_are_checked(statement: str, tmp_path: Path
 def test_a_row_that_is_damaged_while_the_join_runs_is_noticed_when_it_is_read(tmp_path: Path) -> None:
     partition = PartitionLog()
     fill(partition, Random(4), 0, 50)
+    work(partition, tmp_path)
+    # a worker that has just started has no sums in memory
     worker = LoggedWorker(partition, tmp_path)
-    worker.drain()
     worker.store.rollback()
     other = sqlite3.connect(tmp_path / "0.sqlite", isolation_level=None)
-    other.execute("UPDATE predictions SET body = zeroblob(200)")
+    other.execute("UPDATE panes SET body = zeroblob(200)")
     other.close()
-    partition.labels.append(label(1, 1))
+    partition.labels.append(label(1, 1, 0))
+    partition.labels.append(label(1, 1, 1))
     with pytest.raises(DamagedStoreError, match="a row is damaged"):
         worker.step()
     worker.close()
     assert (tmp_path / "0.sqlite.damaged").exists()
     partition.end()
     assert work(partition, tmp_path) == 0
+    check([partition])
+
+
+@pytest.mark.parametrize("tenth", range(10))
+def test_a_store_damaged_in_any_tenth_of_its_file_is_rebuilt_and_exact(tenth: int, tmp_path: Path) -> None:
+    random = Random(tenth)
+    partition = PartitionLog()
+    fill(partition, random, 0, RECORDS)
+    work(partition, tmp_path)
+    path = tmp_path / "0.sqlite"
+    content = bytearray(path.read_bytes())
+    first, end = len(content) * tenth // 10, len(content) * (tenth + 1) // 10
+    content[first:end] = random.randbytes(end - first)
+    path.write_bytes(content)
+    fill(partition, random, RECORDS, RECORDS + 20)
+    partition.end()
+    work(partition, tmp_path)
+    assert (tmp_path / "0.sqlite.damaged").exists()
     check([partition])

@@ -3,15 +3,17 @@
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
-from contract.messages import encode
+from contract.messages import Outcome
+from contract.panes import Pane
 from contract.rejection import Reason
 from contract.schema import load_schema
 from contract.topics import LABELS, PREDICTIONS
 from monitor.join.incoming import EndOfStream, Incoming, IncomingReader
-from monitor.join.pane_limits import MAX_PANE_BYTES, PaneLimits
+from monitor.join.pane_limits import MAX_PANE_BYTES, MAX_SAMPLE_BYTES, PaneLimits
 from monitor.join.partition import PartitionJoin
 from monitor.join.rules import JoinRules
 from monitor.join.store import JoinStore
@@ -39,7 +41,7 @@ def test_each_message_is_an_outcome_state_or_a_dead_letter_with_its_reason(tmp_p
     reasons: dict[str, dict[int, Reason]] = {PREDICTIONS: {}, LABELS: {}}
     ends = {PREDICTIONS: 0, LABELS: 0}
     outcomes = 0
-    joined_records: set[str] = set()
+    revisions: set[tuple[str, int]] = set()
     process, before = psutil.Process(), 0
     for first in range(0, MESSAGES // 2, BATCH):
         read: list[list[Incoming]] = []
@@ -54,25 +56,30 @@ def test_each_message_is_an_outcome_state_or_a_dead_letter_with_its_reason(tmp_p
         join.commit()
         outcomes += len(effects.outcomes)
         # two messages that were spoiled to the same id meet as well as others
-        joined_records.update(outcome.record_id for outcome in effects.outcomes)
+        revisions.update(
+            (outcome.record_id, outcome.revision)
+            for outcome in (msgspec.json.decode(one["value"], type=Outcome) for one in effects.outcomes)
+        )
         for letter in effects.dead_letters:
             assert letter.offset not in reasons[letter.topic], "one message became two dead letters"
             reasons[letter.topic][letter.offset] = letter.rejection.reason
         before = before or (process.memory_info().rss if first >= MESSAGES // 20 else 0)
     assert process.memory_info().rss - before < MOST_GROWTH
-    panes = list(join.dirty_panes())
-    assert max(len(encode(pane)) for pane in panes) <= MAX_PANE_BYTES
-    counted = sum(pane.summary.records for pane in panes)
+    published = list(join.publications(join.progress(idle=True)))
+    assert max(len(one.value) for one in published) <= MAX_PANE_BYTES
+    assert max(len(one.value) for one in published if one.kind == "sample") <= MAX_SAMPLE_BYTES
+    sums = [msgspec.json.decode(one.value, type=Pane) for one in published if one.kind == "sums"]
+    counted = sum(pane.summary.records for pane in sums)
     duplicates = join.state.counters.duplicate_predictions
     assert counted + duplicates + len(reasons[PREDICTIONS]) + ends[PREDICTIONS] == MESSAGES // 2
     assert outcomes
     assert counted
     assert {Reason.NOT_JSON, Reason.WRONG_TYPE, Reason.KEY_MISMATCH} <= set(reasons[PREDICTIONS].values())
     assert {Reason.NOT_JSON, Reason.INVALID_LABEL, Reason.KEY_MISMATCH} <= set(reasons[LABELS].values())
+    # labels that are neither dead letters nor waiting have joined
+    counters = join.state.counters
+    assert len(revisions) == outcomes, "a revision was published twice"
+    joined = MESSAGES // 2 - len(join.kept.waiting) - len(reasons[LABELS]) - ends[LABELS]
+    labelled = sum(pane.summary.labelled for pane in sums)
+    assert joined == labelled + counters.repeated_labels + counters.contradicting_labels
     join.close()
-    # labels that are neither dead letters nor waiting have joined, and a label stands where it was kept
-    store = JoinStore(tmp_path / "0.sqlite", "test")
-    waiting = len(store.unjoined_labels(None, join.state.labels.epoch + 1))
-    joined = sum(label.joined for labels in store.find(joined_records).labels.values() for label in labels)
-    store.close()
-    assert waiting + joined + len(reasons[LABELS]) + ends[LABELS] == MESSAGES // 2

@@ -5,13 +5,26 @@ import tempfile
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from contract.messages import ModelRef
+from contract.panes import Pane
+from monitor.join.columns.hashing import record_hashes
+from monitor.join.rules import resolve
 from tests.support.join.check import check
-from tests.support.join.log import CHALLENGER, CHAMPION, CrashedError, LoggedWorker, PartitionLog, label, prediction
+from tests.support.join.log import (
+    CHALLENGER,
+    CHAMPION,
+    RULES,
+    CrashedError,
+    LoggedWorker,
+    PartitionLog,
+    label,
+    prediction,
+)
 from tests.support.sizes import size
 
 PROFILE = settings(
@@ -170,6 +183,21 @@ class JoinMachine(RuleBasedStateMachine):
         return LoggedWorker(self.stream.partitions[number], self.folder / self.homes[number])
 
 
+def contents(worker: LoggedWorker) -> tuple[object, ...]:
+    """All that a worker has kept: its state, the labels of each record's predictions, labels that wait, and panes."""
+    kept, store = worker.join.kept, worker.store
+    hashes = record_hashes([f"r{number}" for number in range(100)]).tolist()
+    labels = []
+    for record in hashes:
+        rows = kept.rows_of(record)
+        joined = kept.joined(record, rows)
+        labels.append([(kept.prediction(row), resolve(kept.prediction(row), joined, RULES)) for row in rows])
+    waiting = [msgspec.structs.replace(label, origin=None) for label in kept.waiting]
+    sums = [msgspec.json.decode(store.pane(pane, "sums"), type=Pane) for pane, _, _ in store.panes()]
+    samples = [store.pane(pane, "sample") for pane, _, _ in store.panes()]
+    return store.state(), labels, waiting, sums, samples
+
+
 TestJoinMachine = JoinMachine.TestCase
 TestJoinMachine.settings = PROFILE
 
@@ -193,10 +221,10 @@ def test_workers_that_read_in_another_order_end_with_equal_stores(
             for predictions, labels, flush in schedule:
                 worker.step(predictions, labels, flush=flush)
             worker.drain()
-            found = worker.store.find([f"r{number}" for number in range(100)])
-            for kept in found.predictions.values():
-                kept.sort(key=lambda prediction: prediction.offset)
-            ends.append((worker.store.state(), worker.store.panes(), found))
+            worker.close()
+            # what lasts is read from the file
+            worker = LoggedWorker(stream.partitions[0], Path(folder))
+            ends.append(contents(worker))
             worker.close()
         check(stream.partitions)
     assert ends[0] == ends[1]

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from contract.bounds import LARGEST_NUMBER
 from contract.errors import UserError
 from contract.messages import Prediction, RecordPosition, encode
-from contract.panes import CategorySummary, Pane, SampleRow, Summary
+from contract.panes import CategorySummary, Pane, PaneSample, SampleRow, Summary
 from contract.records import features_type
 from contract.schema import Schema, parse_schema
 from monitor import panes
-from monitor.join.pane_limits import MAX_PANE_BYTES, PaneLimits
+from monitor.join.pane_limits import MAX_PANE_BYTES, MAX_SAMPLE_BYTES, PaneLimits
 from tests.support.join.log import CHAMPION, RULES, LoggedWorker, PartitionLog
 from tests.support.messages import START
 
@@ -38,8 +38,10 @@ def categorical(count: int, categories: list[str]) -> dict[str, dict[str, object
     return {f"c{number}": {"kind": "categorical", "categories": categories} for number in range(count)}
 
 
-def largest_pane(schema: Schema, records: int, values: list[list[float | str | None]], tmp_path: Path) -> Pane:
-    """Of a join that has taken in ``records`` records, with the features of ``values`` in turn."""
+def largest_pane(
+    schema: Schema, records: int, values: list[list[float | str | None]], tmp_path: Path
+) -> tuple[Pane, PaneSample]:
+    """Sums and sample of a join that has taken in ``records`` records, with the features of ``values`` in turn."""
     features = features_type(schema)
     partition = PartitionLog()
     for number in range(records):
@@ -56,27 +58,32 @@ def largest_pane(schema: Schema, records: int, values: list[list[float | str | N
         )
         partition.predictions.append(made)
     worker = LoggedWorker(partition, tmp_path, schema=schema, limits=PaneLimits.of(schema, 20_000, RULES.lateness))
+    partition.end()
     worker.drain()
     worker.close()
-    (pane,) = partition.panes.values()
-    assert pane.summary.records == records
-    return pane
+    (pane,), (sample,) = partition.panes.values(), partition.samples.values()
+    assert pane.summary.records == sample.records == records
+    return pane, sample
 
 
 def test_the_shipped_sample_size_is_held_in_full_by_a_schema_of_usual_width() -> None:
-    limits = PaneLimits.of(schema_of(numeric(40)), 5_000, 60 * DAY)
-    assert limits.most_rows == 5_000
+    assert PaneLimits.of(schema_of(numeric(12)), 5_000, 60 * DAY).most_rows == 5_000
+    assert PaneLimits.of(schema_of(numeric(300)), 5_000, 60 * DAY).most_rows < 500
 
 
-def test_the_widest_table_of_numbers_fits_with_a_shorter_sample(tmp_path: Path) -> None:
-    schema = schema_of(numeric(500))
-    values: list[list[float | str | None]] = [[-LARGEST_NUMBER / 3] * 500, [-2.2250738585072014e-308] * 500]
-    pane = largest_pane(schema, 900, values, tmp_path)
-    assert len(encode(pane)) <= MAX_PANE_BYTES
-    assert 500 < len(pane.summary.sample) < 800
-    assert pane.summary.numeric["f499"].count == 900
-    hashes = [row.hash for row in pane.summary.sample]
-    assert hashes == sorted(panes.record_hash(f"{number:06}{LONGEST_ID}") for number in range(900))[: len(hashes)]
+@pytest.mark.parametrize("features", [300, 1_000])
+def test_no_message_of_a_wide_table_of_numbers_takes_a_megabyte(features: int, tmp_path: Path) -> None:
+    schema = schema_of(numeric(features))
+    values: list[list[float | str | None]] = [
+        [-LARGEST_NUMBER / 3] * features,
+        [-2.2250738585072014e-308] * features,
+    ]
+    pane, sample = largest_pane(schema, 300, values, tmp_path)
+    assert len(encode(pane)) < 1_000_000
+    assert 0.9 * MAX_SAMPLE_BYTES < len(encode(sample)) <= MAX_SAMPLE_BYTES
+    assert pane.summary.numeric[f"f{features - 1}"].count == 300
+    expected = sorted(panes.record_hash(f"{number:06}{LONGEST_ID}") for number in range(300))
+    assert sample.hashes == expected[: len(sample.hashes)]
 
 
 def test_the_widest_table_of_texts_fits_too(tmp_path: Path) -> None:
@@ -84,8 +91,9 @@ def test_the_widest_table_of_texts_fits_too(tmp_path: Path) -> None:
     schema = schema_of(categorical(500, listed))
     values: list[list[float | str | None]] = [["\x01" * 128 + str(number)] * 500 for number in range(20)]
     values.append(["\x02" * 200] * 500)
-    pane = largest_pane(schema, 42, values, tmp_path)
+    pane, sample = largest_pane(schema, 42, values, tmp_path)
     assert len(encode(pane)) <= MAX_PANE_BYTES
+    assert len(encode(sample)) <= MAX_SAMPLE_BYTES
     for summary in pane.summary.categorical.values():
         assert sum(summary.unlisted.values()) + summary.other == summary.violations == 40
         assert summary.counts == {"\x02" * 200: 2}
@@ -94,21 +102,21 @@ def test_the_widest_table_of_texts_fits_too(tmp_path: Path) -> None:
 def test_huge_categories_are_counted_apart_and_shown_cut(tmp_path: Path) -> None:
     schema = schema_of({"Plan": {"kind": "categorical", "categories": ["a"]}})
     values: list[list[float | str | None]] = [[str(number) * 900_000] for number in range(10)]
-    pane = largest_pane(schema, 12, values, tmp_path)
+    pane, sample = largest_pane(schema, 12, values, tmp_path)
     assert len(encode(pane)) < 100_000
     plan = pane.summary.categorical["Plan"]
     assert sorted(plan.unlisted.values()) == [1] * 8 + [2] * 2
-    assert len(pane.summary.sample) == 12
-    assert {row.features[0] for row in pane.summary.sample} == set(plan.unlisted)
+    assert len(sample.hashes) == 12
+    assert set(sample.columns[0]) == set(plan.unlisted)
     assert all(len(value) <= panes.LONGEST_TEXT for value in plan.unlisted)
 
 
 def test_a_listed_category_is_never_cut(tmp_path: Path) -> None:
     long = "x" * 1_000
     schema = schema_of({"Plan": {"kind": "categorical", "categories": [long]}})
-    pane = largest_pane(schema, 1, [[long]], tmp_path)
+    pane, sample = largest_pane(schema, 1, [[long]], tmp_path)
     assert pane.summary.categorical["Plan"].counts == {long: 1}
-    assert pane.summary.sample[0].features == (long,)
+    assert sample.columns[0] == [long]
 
 
 @pytest.mark.parametrize(

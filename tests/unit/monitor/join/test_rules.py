@@ -3,52 +3,46 @@
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.rejection import Reason
 from monitor.join.rules import (
+    NEVER,
     KeptLabel,
     KeptPrediction,
     TopicProgress,
     comes_too_late,
     forget_before,
     joins,
-    refuse_label,
-    refuse_prediction,
     resolve,
     time_is_up_before,
+    too_late,
 )
-from tests.support.join.log import CHAMPION, HOUR, RULES, label, prediction
+from tests.support.join.log import HOUR, RULES
 from tests.support.messages import START
 
 
 def kept_prediction(hours: float = 0, **changed: Any) -> KeptPrediction:
-    made = KeptPrediction(
-        record_id="r",
-        customer_id="c",
-        event_time=START + round(hours * HOUR),
-        probability=0.5,
-        predicted=1,
-        threshold=0.5,
-        model=CHAMPION,
-        features=(),
-        offset=0,
-        latest=None,
-        epoch=0,
-    )
+    made = KeptPrediction(event_time=START + round(hours * HOUR), customer=1, latest=None, epoch=0)
     return msgspec.structs.replace(made, **changed)
 
 
 def kept_label(hours: float, value: int = 1, **changed: Any) -> KeptLabel:
-    made = KeptLabel("r", "c", START + round(hours * HOUR), value, offset=0, latest=None, epoch=0, raw=b"")
+    made = KeptLabel(7, 1, START + round(hours * HOUR), value, offset=0, epoch=0)
     return msgspec.structs.replace(made, **changed)
 
 
 def at(hours: float, epoch: int = 0) -> TopicProgress:
     """A topic whose largest event time is so many hours after START."""
     return TopicProgress(offset=7, latest=START + round(hours * HOUR), epoch=epoch)
+
+
+def is_refused(hours: float, latest: int) -> bool:
+    """Whether a message so many hours after START comes too late, where its topic has reached ``latest``."""
+    times = np.array([START + round(hours * HOUR)])
+    return bool(too_late(times, np.array([latest]), RULES.lateness, RULES)[0])
 
 
 def test_progress_follows_offsets_and_the_largest_event_time() -> None:
@@ -66,17 +60,11 @@ def test_progress_follows_offsets_and_the_largest_event_time() -> None:
 
 @pytest.mark.parametrize(("behind", "refused"), [(0, False), (12, False), (12.001, True)])
 def test_what_is_further_behind_than_out_of_orderness_and_lateness_is_refused(behind: float, refused: bool) -> None:
-    for refusal, reason in (
-        (refuse_prediction(prediction(1, 20 - behind), at(20), RULES), Reason.RECORD_TOO_LATE),
-        (refuse_label(label(1, 20 - behind), at(20), RULES), Reason.LABEL_TOO_LATE),
-    ):
-        assert (refusal is not None) is refused
-        assert refusal is None or (refusal.reason, refusal.field) == (reason, "event_time")
+    assert is_refused(20 - behind, START + 20 * HOUR) is refused
 
 
 def test_the_first_message_of_a_topic_is_never_late() -> None:
-    assert refuse_prediction(prediction(1, -1_000), TopicProgress(), RULES) is None
-    assert refuse_label(label(1, -1_000), TopicProgress(), RULES) is None
+    assert not is_refused(-1_000, NEVER)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +86,7 @@ def test_a_label_joins_comes_too_late_or_is_of_no_concern(delay: float, joined: 
 @pytest.mark.parametrize("delay", [5, 15])
 def test_another_customer_or_a_prediction_from_after_the_labels_end_is_of_no_concern(delay: float) -> None:
     for made, found in (
-        (kept_prediction(), kept_label(delay, customer_id="d")),
+        (kept_prediction(), kept_label(delay, customer=2)),
         (kept_prediction(epoch=1), kept_label(delay, epoch=0)),
     ):
         assert not joins(made, found, RULES)
@@ -134,24 +122,37 @@ def test_a_labels_time_is_up_when_no_accepted_prediction_can_join_it() -> None:
     before = time_is_up_before(at(20), RULES)
     assert before == START + 8 * HOUR
     # the earliest prediction that is accepted still joins a label whose time is not up
-    assert refuse_prediction(prediction(1, 8), at(20), RULES) is None
+    assert not is_refused(8, START + 20 * HOUR)
     assert joins(kept_prediction(8), kept_label(8), RULES)
 
 
 def test_a_pane_is_forgotten_when_both_watermarks_have_passed_it_by_three_times_the_lateness() -> None:
-    assert forget_before(TopicProgress(), at(100), RULES) is None
-    assert forget_before(at(100), TopicProgress(), RULES) is None
-    assert forget_before(at(42), at(100), RULES) == forget_before(at(100), at(42), RULES) == START + 10 * HOUR
+    assert forget_before(TopicProgress(), at(100), RULES, False) is None
+    assert forget_before(at(100), TopicProgress(), RULES, False) is None
+    assert forget_before(at(42), at(100), RULES, False) == START + 10 * HOUR
+    assert forget_before(at(100), at(42), RULES, False) == START + 10 * HOUR
+
+
+def test_labels_that_do_not_come_keep_no_pane_from_being_forgotten() -> None:
+    assert forget_before(TopicProgress(), TopicProgress(), RULES, True) is None
+    for labels in (TopicProgress(), at(1)):
+        assert forget_before(at(42), labels, RULES, True) == START + 10 * HOUR
+
+
+def test_what_was_forgotten_stays_so_when_labels_come_again() -> None:
+    predictions = at(100)
+    predictions.forgotten = START + 68 * HOUR
+    assert forget_before(predictions, at(42), RULES, False) == START + 68 * HOUR
 
 
 def test_nothing_accepted_concerns_what_was_forgotten() -> None:
-    forgotten = forget_before(at(42), at(42), RULES)
+    forgotten = forget_before(at(42), at(42), RULES, False)
     assert forgotten is not None
     last = kept_prediction(event_time=forgotten - 1)
-    assert refuse_prediction(prediction(1, 9.999), at(42), RULES) is not None
+    assert is_refused(9.999, START + 42 * HOUR)
     # the earliest label that is accepted
     earliest = kept_label(30)
-    assert refuse_label(label(1, 30), at(42), RULES) is None
+    assert not is_refused(30, START + 42 * HOUR)
     assert not joins(last, earliest, RULES)
     assert not comes_too_late(last, earliest, RULES)
     # and the time of the latest label that concerned it is up

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from contract.messages import Outcome, encode
-from contract.panes import JoinProgress
+from contract.panes import JoinProgress, Pane, PaneMessage
 from contract.schema import load_schema
 from contract.windows import Drift, Window
 from monitor.join.incoming import IncomingReader
@@ -30,7 +32,7 @@ def written(message: dict[str, Any], floats: bool) -> bytes:
 
 
 def flow(folder: Path, floats: bool) -> tuple[list[Outcome], list[bytes], list[Window]]:
-    """Outcomes, panes without their samples, and windows of a small stream that ends."""
+    """Outcomes, panes with their samples, and windows of a small stream that ends."""
     records = [Raw(i, key(customer(i)), written(customer(i), floats)) for i in range(RECORDS)]
     scored = BatchScorer(SCHEMA).score(records, 0, [LogisticModel()])
     assert not scored.rejected
@@ -42,7 +44,9 @@ def flow(folder: Path, floats: bool) -> tuple[list[Outcome], list[bytes], list[W
     join = PartitionJoin(0, store, rules, SCHEMA, PaneLimits.of(SCHEMA, 100, rules.lateness))
     effects = join.absorb(predictions, labels)
     assert not effects.dead_letters
-    panes = list(join.dirty_panes())
+    progress = join.progress(idle=True)
+    published = [one.value for one in join.publications(progress)]
+    panes = [msgspec.json.decode(value, type=PaneMessage) for value in published]
     join.commit()
     store.close()
     book = WindowBook(
@@ -53,12 +57,12 @@ def flow(folder: Path, floats: bool) -> tuple[list[Outcome], list[bytes], list[W
         judge=lambda _model, sample: Drift(judged=False, drifted=False, share=sample.records),
     )
     for pane in panes:
-        book.update(pane)
+        if isinstance(pane, Pane):
+            book.update(pane)
     book.update(JoinProgress(partition=0, watermark=NOW, label_watermark=NOW, ended=True))
     windows = [due.window for due in book.due()]
-    for pane in panes:
-        pane.summary.sample = []
-    return list(effects.outcomes), [encode(pane) for pane in panes], windows
+    outcomes = [msgspec.json.decode(one["value"], type=Outcome) for one in effects.outcomes]
+    return outcomes, published, windows
 
 
 def test_outcomes_panes_and_windows_are_those_of_the_same_numbers(tmp_path: Path) -> None:
