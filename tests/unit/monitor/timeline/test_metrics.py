@@ -6,8 +6,10 @@ from sklearn import metrics as sk
 
 from contract.schema import parse_schema
 from monitor import panes
-from monitor.timeline.metrics import auc_bound, performance
+from monitor.timeline.metrics import auc_bound, auc_error, performance
 from monitor.timeline.sums import Sums
+from producer.synthetic import TRUTH, SyntheticBank
+from tests.support.sizes import size
 
 SCHEMA = parse_schema(
     {"name": "t", "id": "Id", "label": {"column": "y"}, "features": {"Age": {"kind": "numeric", "missing": True}}}
@@ -57,6 +59,22 @@ def test_the_auc_errs_by_no_more_than_its_bound(scale: float) -> None:
     assert found is not None
     assert 0 < abs(found - sk.roc_auc_score(y, p)) <= bound
     assert scale < 1 or bound < 0.001
+
+
+def test_on_a_thousand_records_of_the_bank_the_auc_is_within_the_bound_that_is_stated() -> None:
+    chunk = next(iter(SyntheticBank(size(ci=20_000, full=400_000), 11, chunk_rows=400_000).chunks()))
+    p, y = chunk[TRUTH].to_numpy(), chunk["Exited"].to_numpy()
+    errors, z = [], []
+    for first in range(0, len(p), 1_000):
+        some = slice(first, first + 1_000)
+        sums = summarise(p[some], y[some])
+        found, error = performance(sums).roc_auc, auc_error(sums.histogram)
+        assert found is not None
+        assert error is not None
+        errors.append(found - sk.roc_auc_score(y[some], p[some]))
+        z.append(errors[-1] / error)
+    assert max(map(abs, errors)) < 0.0005
+    assert 0.5 < float(np.std(z)) < 1.5, "the standard error is that of the errors"
 
 
 def test_undefined_metrics_are_none() -> None:
