@@ -68,6 +68,7 @@ class BatchScorer:
         messages: Sequence[Raw],
         partition: int,
         models: Sequence[Scores],
+        *,
         most_failed: int | None = MOST_FAILED_IN_A_ROW,
     ) -> ScoredBatch:
         """Score ``messages`` with each of ``models``.

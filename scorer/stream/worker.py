@@ -180,7 +180,7 @@ class ScorerWorker:
         self, partition: int, messages: Sequence[Message], models: Sequence[Scores], most_failed: int | None
     ) -> _Share:
         records, controls = split_controls(messages)
-        scored = self._batch.score(records, partition, models, most_failed)
+        scored = self._batch.score(records, partition, models, most_failed=most_failed)
         rejected = {raw.offset for raw, _ in scored.rejected}
         offsets = [raw.offset for raw in records if raw.offset not in rejected] if controls else []
         return _Share(partition, _offset(messages[-1]) + 1, scored, controls, offsets)

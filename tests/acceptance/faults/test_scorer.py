@@ -15,13 +15,14 @@ from churnstream.local_kafka.broker import FREE_BYTES_TO_START, LocalKafka
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
-from scorer.stream.batch import BatchScorer, Raw
+from scorer.stream.batch import BatchScorer
+from scorer.stream.worker import split_controls
 from scorer.testing import LogisticModel
 from tests.support.kafka.proxy import END_TXN, Loss, lossy_network
 from tests.support.kafka.topics import committed, group_lag, headers, send, shortest_session_timeout, stream_settings
 from tests.support.messages import customer, encode, key
 from tests.support.polling import eventually
-from tests.support.service.bad_input import BAD_RECORDS, NOW
+from tests.support.service.bad_input import BAD_RECORDS
 from tests.support.sizes import size
 from tests.support.small_disk import fill_disk, small_disk
 from tests.support.worker_process import InjectedFault, Workers, worker_processes
@@ -209,8 +210,8 @@ def check_scored_once(settings: Settings, sent: int) -> None:
     assert len(origins) == len(BAD_RECORDS)
     for partition in range(settings.partitions):
         here = {topic: [m for m in messages if m.partition() == partition] for topic, messages in found.items()}
-        records = [Raw(message.offset() or 0, message.key(), message.value()) for message in here[CUSTOMERS]]
-        expected = BatchScorer(SCHEMA).score(records, partition, [LogisticModel()], NOW)
+        records, _ = split_controls(here[CUSTOMERS])
+        expected = BatchScorer(SCHEMA).score(records, partition, [LogisticModel()])
         assert [(message.key(), message.value()) for message in here[PREDICTIONS]] == expected.predictions
         letters = [
             (int(headers(m)["origin-offset"]), m.key(), m.value(), headers(m)["reason"]) for m in here[DEAD_LETTERS]
