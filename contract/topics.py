@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from contract.durations import DAY
+from contract.durations import DAY, HOUR
 from contract.settings import Settings
 
 CUSTOMERS = "customers"
@@ -52,6 +52,18 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     joined = {**stream, "retention.ms": str(3 * settings.label_lateness + settings.label_tolerance + 7 * DAY)}
     long = {**stream, "retention.ms": str(365 * DAY), "max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
     compact = {"cleanup.policy": "compact", **common}
+    panes = {
+        **compact,
+        # Pane after pane comes anew with each label. Only closed segments are compacted, so small ones, closed after an
+        # hour at the latest, and cleaned when a tenth is outdated, keep short what a monitor reads at its start.
+        "segment.bytes": str(64_000_000),
+        "segment.ms": str(HOUR),
+        "min.cleanable.dirty.ratio": "0.1",
+        # whoever has read a pane and not yet its deletion is done within minutes
+        "delete.retention.ms": str(HOUR),
+        # a sample that was deleted is customers' data; after a day it leaves the disk, too
+        "max.compaction.lag.ms": str(DAY),
+    }
     kept = {**stream, "retention.ms": "-1"}
     many = settings.partitions
     plan = [
@@ -61,7 +73,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         (PREDICTIONS, many, joined),
         (OUTCOMES, many, stream),
         (DEAD_LETTERS, many, long),
-        (PANES, 1, compact),
+        (PANES, 1, panes),
         (WINDOWS, 1, compact),
         (ALERTS, 1, compact),
     ]

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from churnstream.processes.children import Child
 from contract.kafka.clients import admin_client
+from contract.settings import Settings
 from contract.topics import PANES
 from tests.support.kafka.topics import delete_topics, environment, shortest_session_timeout, stream_settings
 from tests.support.messages import DAY
@@ -77,36 +79,53 @@ def test_a_monitor_that_stood_still_writes_nothing_over_what_its_stand_by_has_wr
     second = Child("second", ["monitor", "-v"], environment(standing_by), tmp_path)
     try:
         eventually(lambda: "another monitor is at work" in written(first, second), 120, second.explain())
-        publish(settings, [*(pane_of(scored(day, 20), schema) for day in range(60)), progress(60)])
+        publish(settings, [*(pane_of(scored(day, 20), schema) for day in range(20)), progress(20)])
         eventually(lambda: windows_on(settings), timeout=60, interval=0.01)
         at_work = next(each for each in (first, second) if "revision 0" in each.log_path.read_text())
         other = first if at_work is second else second
         at_work.signal(signal.SIGSTOP)
         # labels of them are corrected, so there are further revisions
-        publish(settings, [*(pane_of(scored(day, 21), schema) for day in range(60)), progress(60)])
+        publish(settings, [*(pane_of(scored(day, 21), schema) for day in range(20)), progress(20)])
         eventually(lambda: "took up" in other.log_path.read_text(), 60, other.explain())
         eventually(lambda: {one.records for one in newest_windows(settings).values()} == {21, 42}, 60)
         at_work.signal(signal.SIGCONT)
-        publish(settings, [*(pane_of(scored(day, 22), schema) for day in range(60)), progress(60, ended=True)])
+        publish(settings, [*(pane_of(scored(day, 22), schema) for day in range(20)), progress(20, ended=True)])
         eventually(lambda: {one.records for one in newest_windows(settings).values()} == {22, 44}, 60)
+        eventually(lambda: "windows logged" in at_work.log_path.read_text().rpartition("stood still")[2], 60)
+        eventually(lambda: newest_points(settings) == {22, 44}, 60, at_work.explain())
         assert (first.exit_code, second.exit_code) == (None, None), at_work.explain()
     finally:
         for each in (first, second):
-            each.end(60)
+            each.signal(signal.SIGKILL)
+            each.end(10)
     revisions: dict[str, int] = {}
     for window in windows_on(settings):
         assert window.revision > revisions.get(window.key, -1)
         revisions[window.key] = window.revision
-    client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name(settings.experiment)
-    assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id])
+    client, runs = runs_of(settings)
     assert {run.info.run_name for run in runs} >= {"v3 realised", "v3 inputs"}
     for run in runs:
         for name in run.data.metrics:
             points = client.get_metric_history(run.info.run_id, name)
             places = [(point.step, point.timestamp) for point in points]
             assert len(places) == len(set(places)), f"{run.info.run_name} {name}"
+
+
+def runs_of(settings: Settings) -> tuple[MlflowClient, list[Run]]:
+    client = MlflowClient(settings.mlflow_tracking_uri)
+    experiment = client.get_experiment_by_name(settings.experiment)
+    return client, [] if experiment is None else client.search_runs([experiment.experiment_id])
+
+
+def newest_points(settings: Settings) -> set[float]:
+    """How many records the newest point of each window in MLflow tells of."""
+    client, runs = runs_of(settings)
+    newest: dict[int, tuple[int, float]] = {}
+    for run in runs:
+        if run.info.run_name == "v3 inputs":
+            for point in client.get_metric_history(run.info.run_id, "stream/records"):
+                newest[point.step] = max(newest.get(point.step, (0, 0.0)), (point.timestamp, point.value))
+    return {value for _, value in newest.values()}
 
 
 def written(*monitors: Child) -> str:
