@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.broker import broker
+from broker import broker
+
 from contract.kafka.clients import admin_client, idempotent_producer
 from contract.kafka.forgotten import scored_until
 from contract.kafka.provision import ensure_topics
