@@ -100,7 +100,7 @@ class MemorySamples:
 class _PackedColumn(msgspec.Struct, array_like=True):
     """Numbers as float64; of texts the different ones, and for each record which it is (-1: missing) as int32."""
 
-    texts: list[str | float] | None
+    texts: list[bytes | float] | None
     values: bytes
 
 
@@ -194,12 +194,15 @@ def _pack_column(column: Column) -> _PackedColumn:
         return _PackedColumn(None, column.tobytes())
     numbers: dict[str | float, int] = {}
     codes = [-1 if value is None else numbers.setdefault(value, len(numbers)) for value in column.tolist()]
-    return _PackedColumn(list(numbers), np.array(codes, dtype=np.int32).tobytes())
+    # surrogatepass: a text from JSON can hold a lone surrogate, which plain UTF-8 refuses
+    texts = [value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value for value in numbers]
+    return _PackedColumn(texts, np.array(codes, dtype=np.int32).tobytes())
 
 
 def _unpack_column(column: _PackedColumn) -> Column:
     if column.texts is None:
         return np.frombuffer(column.values, dtype=np.float64)
-    texts = np.array([*column.texts, None], dtype=object)
+    values = [value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value for value in column.texts]
+    texts = np.array([*values, None], dtype=object)
     unpacked: Column = texts[np.frombuffer(column.values, dtype=np.int32)]
     return unpacked
