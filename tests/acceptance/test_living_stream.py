@@ -116,7 +116,7 @@ def stream(broker: str, tmp_path_factory: pytest.TempPathFactory) -> LivingStrea
             w.status == "final" for w in windows if w.end <= now - LATENESS - DAY
         )
 
-    with running(JoinWorker(settings, load_schema("bank_churn"))), following(settings, folder / "faust"):
+    with running(JoinWorker(settings, load_schema("bank_churn"))), following(settings):
         for day in range(DAYS):
             send_day(settings, rows, day)
         eventually(all_told, timeout=120, message="windows whose time is up are final")

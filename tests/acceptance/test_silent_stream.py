@@ -95,7 +95,7 @@ def stream(broker: str, tmp_path_factory: pytest.TempPathFactory) -> SilentStrea
         windows = [w for w in newest_windows(settings).values() if w.end <= settled]
         return len(windows) >= 17 and all(w.status == "final" and w.labelled == w.records for w in windows)
 
-    with running(JoinWorker(settings, load_schema(str(dataset)))), following(settings, folder / "faust"):
+    with running(JoinWorker(settings, load_schema(str(dataset)))), following(settings):
         send_all(settings, everyone)
         eventually(all_final, timeout=90, message="final windows")
     outcomes = [msgspec.json.decode(m.value() or b"", type=Outcome) for m in committed(settings, OUTCOMES)]
