@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from contract.records import Record, record_type
     from contract.schema import Feature, FeatureKind, LabelColumn, Schema, load_schema
     from contract.settings import Settings, load_settings
-    from contract.windows import Alert, Window
+    from contract.windows import Alert, Cumulative, Window, window_message_type
 
 __all__ = [
     "Alert",
     "ChurnstreamError",
+    "Cumulative",
     "Feature",
     "FeatureKind",
     "Label",
@@ -44,6 +45,7 @@ __all__ = [
     "load_settings",
     "prediction_type",
     "record_type",
+    "window_message_type",
 ]
 
 __version__ = version("churnstream")
@@ -51,7 +53,7 @@ __version__ = version("churnstream")
 _HOMES = {
     "contract.errors": ("ChurnstreamError", "UserError"),
     "contract.messages": ("Label", "ModelRef", "Outcome", "Prediction", "prediction_type"),
-    "contract.windows": ("Alert", "Window"),
+    "contract.windows": ("Alert", "Cumulative", "Window", "window_message_type"),
     "contract.records": ("Record", "record_type"),
     "contract.schema": ("Feature", "FeatureKind", "LabelColumn", "Schema", "load_schema"),
     "contract.settings": ("Settings", "load_settings"),

@@ -134,7 +134,7 @@ class Settings(BaseSettings):
         0, description="how long before its record a label may be dated; 1d where labels carry no time of day"
     )
     idle_timeout_ms: int = Field(60_000, ge=0, description="wall time after which a silent partition holds nobody back")
-    publish_interval_ms: int = Field(500, ge=0, description="wall time between two publications of changed panes")
+    publish_interval_ms: int = Field(500, ge=0, description="least wall time between two publications of changed panes")
 
     min_records: int = Field(200, ge=2, description="smallest window whose drift is judged")
     alpha: float = Field(0.01, gt=0, lt=1, description="level of the drift tests, after Holm's correction")

@@ -83,11 +83,11 @@ def new_folder(base: Path) -> Path:
 
 @dataclass(frozen=True)
 class _Followed:
-    """How the stream ended; how many windows were seen provisional, and how many were final while it was replayed."""
+    """How the stream ended; how many windows were seen provisional, and how many final while others were that still."""
 
     snapshot: Snapshot
     provisional: int
-    final_during: int
+    final_before: int
 
 
 def run_demo(demo: Demo, console: Console) -> None:
@@ -139,20 +139,19 @@ def _follow(settings: Settings, children: Children, replay: Child, console: Cons
     began = moved = time.monotonic()
     seen: tuple[int, ...] = ()
     provisional: set[str] = set()
-    final_during = 0
+    final_before = 0
     try:
         with Live(console=console, refresh_per_second=4, transient=True) as live:
             while True:
                 snapshot = watch.refresh()
                 now = time.monotonic()
-                replaying = replay.exit_code is None
-                state = "replaying" if replaying else "measuring what is left"
+                state = "replaying" if replay.exit_code is None else "measuring what is left"
                 final = {key for key, window in snapshot.windows.items() if window.status == "final"}
                 provisional |= snapshot.windows.keys() - final
-                final_during = len(final) if replaying else final_during
+                final_before = len(final) if len(final) < len(snapshot.windows) else final_before
                 live.update(dashboard(snapshot, now - began, state))
                 if snapshot.complete:
-                    return _Followed(snapshot, len(provisional), final_during)
+                    return _Followed(snapshot, len(provisional), final_before)
                 children.check()
                 position = (snapshot.records, snapshot.lag, len(snapshot.windows), snapshot.measured)
                 if position != seen:
@@ -221,8 +220,9 @@ def _summarise(demo: Demo, settings: Settings, followed: _Followed, console: Con
     snapshot = followed.snapshot
     console.print(windows_table([window for window in snapshot.ordered() if window.status == "final"]))
     console.print(
-        f"\n{followed.provisional} windows were provisional first, and {followed.final_during} were final while the "
-        f"replay went on"
+        f"\n{followed.provisional} windows were provisional first, and {followed.final_before} were final while others "
+        f"still were provisional",
+        soft_wrap=True,
     )
     for remark in remarks(snapshot):
         console.print(remark)
