@@ -279,7 +279,7 @@ class JoinStore:
                 connection = connect(self._path)
                 (identity,) = connection.execute("SELECT identity FROM state").fetchone() or ("",)
                 if identity != self._identity:
-                    _log.warning("%s is of another stream, schema or setting; it is made anew", self._path)
+                    _log.warning("%s is of another stream, schema, setting or release; it is made anew", self._path)
                     connection.close()
                     remove(self._path)
                 elif not trusted:

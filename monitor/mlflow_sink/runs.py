@@ -110,7 +110,10 @@ def _existing_axis(found: "Experiment", settings: Settings) -> Axis:
 
 
 class Runs:
-    """Run ids of one experiment by model and kind, looked up once and remembered. Runs in use are marked as running."""
+    """Run ids of one experiment by model and kind, looked up once and remembered. Runs in use are marked as running.
+
+    There are as many as the experiment has runs: five for each version that ever scored.
+    """
 
     def __init__(self, client: "MlflowClient", experiment_id: str) -> None:
         self._client = client
