@@ -385,11 +385,13 @@ def _publish(settings: Settings, messages: Iterable[tuple[str, bytes]]) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--quick", action="store_true", help="2 partitions, one model, 12 days of lateness: to see that it runs"
-    )
+    parser.add_argument("--quick", action="store_true", help="2 partitions, a model, 12 days of lateness: does it run?")
+    parser.add_argument("--partitions", type=int, default=24)
+    parser.add_argument("--models", type=int, default=2)
     given = parser.parse_args()
-    shape = StreamShape(2, 1, 12, 60 * 24) if given.quick else StreamShape(24, 2, 60, 365 * 24)
+    shape = StreamShape(given.partitions, given.models, 60, 365 * 24)
+    if given.quick:
+        shape = StreamShape(2, 1, 12, 60 * 24)
     logging.disable(logging.WARNING)
     traffic = Traffic(shape)
     with tempfile.TemporaryDirectory() as folder, broker(Path(folder)) as servers:

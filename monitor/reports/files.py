@@ -7,6 +7,7 @@ HTML, and a crash between the two leaves a local report that MLflow lacks.
 
 import logging
 import uuid
+from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ _log = logging.getLogger("churnstream.report")
 WORKSPACE = "workspace"
 """Folder in the state folder that `evidently ui --workspace` serves."""
 _MOST_NAMED = 10
+_MOST_REPORTED = 1_000
+"""Windows whose report is remembered, so that it follows a verdict that changes: more than can change at once."""
 _NAMESPACE = uuid.UUID("6f1f0c52-95ac-5f0e-8f0b-3f1f8a5f7f0a")
 
 
@@ -42,13 +45,14 @@ class ReportChoice:
     """``wants_report`` over a stream of windows, in which final ones of long ago come between provisional ones of now.
 
     A model's windows are compared in the order of their starts; an earlier one is only asked about again if it had a
-    report and its own verdict has changed since. In memory: after a restart the first window has a report again.
+    report and its own verdict has changed since. In memory, two entries a model and those of the last reports: after a
+    restart the first window has a report again.
     """
 
     def __init__(self) -> None:
         self._newest: dict[ModelRef, int] = {}
         self._verdicts: dict[ModelRef, list[str]] = {}
-        self._reported: dict[str, list[str]] = {}
+        self._reported: OrderedDict[str, list[str]] = OrderedDict()
 
     def wants(self, window: Window) -> bool:
         """Whether a window that comes now gets a report; if so, it is taken to be made."""
@@ -61,6 +65,8 @@ class ReportChoice:
             wanted = window.key in self._reported and wants_report(window, self._reported[window.key])
         if wanted:
             self._reported[window.key] = window.drift.drifted_columns
+            if len(self._reported) > _MOST_REPORTED:
+                self._reported.popitem(last=False)
             if is_newest:
                 self._verdicts[model] = window.drift.drifted_columns
         return wanted

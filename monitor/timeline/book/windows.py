@@ -223,8 +223,13 @@ class ModelWindows:
         """The merged sample of a window; None: it is not there."""
         return self._panes.sample(start)
 
-    def knows(self, start: int) -> bool:
-        """Whether there may still be a revision of the window, or one under its key."""
+    def knows(self, start: int | None) -> bool:
+        """Whether there may still be a revision of the window, or one under its key; without a start: of any window.
+
+        A model without any gives no cumulative metrics either, before it has windows that end later.
+        """
+        if start is None:
+            return bool(self._states)
         return start in self._states or start in self._first_revisions
 
     @property

@@ -22,12 +22,12 @@ class WrittenOffsets:
         if len(self._heap) > 2 * len(self._newest) + 100:
             self._heap = sorted((newest[0], key) for key, newest in self._newest.items())
 
-    def least(self, is_needed: Callable[[ModelRef, int], bool]) -> int | None:
-        """The least offset of a window that is needed, or of cumulative metrics; what is not needed is forgotten."""
+    def least(self, is_needed: Callable[[ModelRef, int | None], bool]) -> int | None:
+        """The least offset of a window, or cumulative metrics (start None), that is needed; the rest is forgotten."""
         while self._heap:
             offset, key = self._heap[0]
             newest, model, start = self._newest.get(key, (-1, None, None))
-            if newest == offset and model is not None and (start is None or is_needed(model, start)):
+            if newest == offset and model is not None and is_needed(model, start):
                 return offset
             if newest == offset:
                 del self._newest[key]

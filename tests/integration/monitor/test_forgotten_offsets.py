@@ -8,10 +8,13 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from contract.kafka.clients import admin_client
+from contract.kafka.forgotten import joined_until
+from contract.messages import encode as encode_message
+from contract.panes import JoinProgress, TimelineProgress
 from contract.schema import load_schema
 from contract.settings import Settings
 from contract.testing.clock import ManualClock
-from contract.topics import CUSTOMERS, DEAD_LETTERS, LABELS, OUTCOMES, PREDICTIONS
+from contract.topics import CUSTOMERS, DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from monitor.join.worker import JoinWorker
 from scorer.stream.worker import ScorerWorker
 from scorer.testing import LogisticModel
@@ -111,3 +114,19 @@ def test_messages_that_are_gone_before_they_were_read_are_counted_and_named(
         eventually(lambda: len(told()) == settings.partitions, 60, "what is gone is told")
     assert sum(int(line.split(" messages")[0].rsplit(" ", 1)[1]) for line in told()) >= 30
     assert len(committed(settings, PREDICTIONS)) == 10
+
+
+def test_the_last_progress_is_found_behind_deletions_and_messages_of_a_later_release(settings: Settings) -> None:
+    """What a monitor writes to ``panes`` does not keep a join from finding where it stands."""
+    last = JoinProgress(partition=1, watermark=NOW, label_watermark=None, ended=False, next_prediction=7)
+    written: list[tuple[bytes | None, bytes | None]] = [
+        (last.key.encode(), encode_message(last)),
+        (b"churn/1/champion/0/1", None),
+        (b"churn/1/champion/0/1/sample", None),
+        (b"timeline", encode_message(TimelineProgress(windows_from=3))),
+        (b"weather/1", b'{"type":"weather"}'),
+        (b"progress/1", b'{"type":"weather"}'),
+        (b"progress/1", None),
+    ]
+    send(settings, PANES, written)
+    assert joined_until(settings, 1, TIMEOUT) == last

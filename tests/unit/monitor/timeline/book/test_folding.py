@@ -14,6 +14,7 @@ from monitor.timeline.windows import Folding, WindowBook
 from tests.support.timeline.book import (
     LATENESS,
     MODEL,
+    OTHER,
     TOLERANCE,
     PredictedRow,
     from_topic,
@@ -147,6 +148,19 @@ def test_where_windows_must_be_read_from_follows_what_may_still_change() -> None
         book.folded(book.foldable())
         kept = [at for at in said if at + KEEPING > start + 10]
         assert book.windows_from == min(said[at] for at in kept)
+
+
+def test_a_model_that_scores_no_more_does_not_hold_back_where_windows_are_read_from() -> None:
+    book = new_book(1, spec=TUMBLING)
+    offset = 0
+    for start in range(0, 400, 10):
+        due = take(book, pane(start, day(start), model=OTHER if start < 20 else MODEL), progress(start + 10))
+        for message in (*(one.window for one in due), *book.cumulative_due()):
+            book.wrote(message, offset)
+            offset += 1
+        book.folded(book.foldable())
+    assert book.windows_from is not None
+    assert book.windows_from > 40, "the points of the other model stand before that"
 
 
 @given(
