@@ -137,8 +137,15 @@ class Settings(BaseSettings):
     publish_interval_ms: int = Field(500, ge=0, description="least wall time between two publications of changed panes")
 
     min_records: int = Field(200, ge=2, description="smallest window whose drift is judged")
-    alpha: float = Field(0.01, gt=0, lt=1, description="level of the drift tests, after Holm's correction")
-    min_distance: float = Field(0.05, ge=0, le=1, description="smallest distance that counts as drift")
+    false_alerts_per_month: float = Field(
+        0.5, gt=0, description="windows in 30 days that may be called drifted by chance; the drift tests' level follows"
+    )
+    alpha: Annotated[float | None, BeforeValidator(_nothing_if_empty)] = Field(
+        None, gt=0, lt=1, description="the level itself, of all of a window's drift tests together, in place of that"
+    )
+    min_distance: float = Field(
+        0.05, ge=0, le=1, description="smallest distance that counts as drift; one surely below it does not"
+    )
     sample_size: int = Field(5_000, ge=1, le=20_000, description="most records of a window in drift tests and reports")
     max_reports: int = Field(100, ge=0, description="drift reports kept; the oldest go first")
     spool_limit: int = Field(10_000, ge=1, description="windows that may wait for MLflow before the monitor waits too")

@@ -68,11 +68,14 @@ class Nowcast(msgspec.Struct, frozen=True, kw_only=True):
     silent: tuple[Literal["negative", "positive"], ...] = ()
 
 
-class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True):
+class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One column's drift against the reference.
 
-    ``distance`` in [0, 1] (Kolmogorov-Smirnov statistic, or total variation distance for categories), ``p_value`` raw,
-    ``p_adjusted`` after Holm's correction, ``drifted`` iff adjusted p < alpha and distance >= the smallest that counts.
+    ``distance`` in [0, 1] (Kolmogorov-Smirnov statistic, or total variation distance for shares of values), freed of
+    what chance adds to it; ``p_value`` raw, ``p_adjusted`` after Holm's correction; ``drifted`` iff the adjusted p is
+    below the level and the difference is not surely too small to count. ``windows``: p-values and verdict are those of
+    that many windows pooled, this one the last. ``counts`` are the window's own rows in the cells of the reference's
+    column, by which later windows pool it (``monitor.inputs``).
     """
 
     test: Literal["ks", "chi2"]
@@ -80,24 +83,53 @@ class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True):
     p_value: float
     p_adjusted: float
     drifted: bool
+    windows: int = 1
+    counts: tuple[int, ...] = ()
 
 
-class Drift(msgspec.Struct, frozen=True, kw_only=True):
+class RelationDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """The two columns whose relation has changed most plainly.
+
+    ``then`` and ``now``, in the reference and in the window, are their correlation, or the share of rows with two
+    values that the reference never has ``together``.
+    """
+
+    columns: tuple[str, str]
+    kind: Literal["correlation", "together"]
+    then: float
+    now: float
+    p_value: float
+    p_adjusted: float
+    drifted: bool
+
+    @property
+    def title(self) -> str:
+        """How the pair is called beside columns."""
+        return " × ".join(sorted(self.columns))
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A window's verdict. ``judged`` is False below ``min_records``; then nothing is called drifted.
 
     ``features`` maps each feature, and ``score`` for the model's output, to its drift; ``share`` is the share of the
-    features (not the score) that drifted. ``outdated``: the window has got predictions since, and no sample holds them.
+    features (not the score) that drifted. ``relation`` is there where two features can be related. ``customers`` are
+    the smallest hashes of the window's customers: what two windows have in common tells how far they can be pooled.
+    ``outdated``: the window has got predictions since, and no sample holds them.
     """
 
     judged: bool
     drifted: bool
     share: float
     features: dict[str, FeatureDrift] = {}
+    relation: RelationDrift | None = None
+    customers: tuple[int, ...] = ()
     outdated: bool = False
 
     @property
     def drifted_columns(self) -> list[str]:
-        return [name for name, feature in self.features.items() if feature.drifted]
+        """The columns that drifted, and ``relation`` by its title if it did."""
+        columns = [name for name, feature in self.features.items() if feature.drifted]
+        return [*columns, self.relation.title] if self.relation is not None and self.relation.drifted else columns
 
 
 Status = Literal["provisional", "final"]

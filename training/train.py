@@ -13,6 +13,7 @@ import pandas as pd
 
 from contract.arrays import Mask
 from contract.errors import UserError
+from contract.models.bundle import TRAINING_SAMPLE_ARTIFACT
 from contract.models.registry import find_version, out_of_reach, registry_client
 from contract.schema import Schema, load_schema, schema_text
 from contract.settings import Settings
@@ -24,6 +25,7 @@ from training.registered import tags
 from training.registered.card import CardFacts, model_card
 from training.registered.mlflow_runs import Run, open_run
 from training.registered.promotion import Verdict, give_alias, judge
+from training.registered.reference_file import reference_bytes
 from training.registered.register import BAD_ROWS_ARTIFACT, Trained, library_versions, listed, register
 from training.registered.validation_file import VALIDATION_ARTIFACT, validation_bytes
 from training.selection.develop import Developed, develop, finish
@@ -247,8 +249,10 @@ def _register(task: _Task, developed: Developed, run: Run, chosen: str, *, alone
         "duplicate_ids": str(task.rows.duplicates),
     }
     files = {f"{SPLIT_FOLDER}/{name}": content for name, content in task.split_files.items()}
+    X, y = outside(task.rows, task.test)
+    customers = task.rows.customers[~task.test]
+    files[TRAINING_SAMPLE_ARTIFACT] = reference_bytes(X, y, candidate.validated.as_served, customers)
     if alone:
-        _, y = outside(task.rows, task.test)
         logged = candidate.metrics | logged
         params = {**candidate.params, "seed": str(task.seed), "search": "none"} | params
         files[VALIDATION_ARTIFACT] = validation_bytes(y, candidate.scores)

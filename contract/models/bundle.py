@@ -11,6 +11,11 @@ METADATA_KEY = "churnstream"
 """Key of the ``ModelCard`` in the MLflow model's metadata."""
 REFERENCE_ARTIFACT = "churnstream/reference.parquet"
 """Artifact of the training run: held-out rows with the schema's features, ``score`` and ``label`` (0/1)."""
+TRAINING_SAMPLE_ARTIFACT = "churnstream/training_sample.parquet"
+"""Artifact of the training run, likewise, of training rows with out-of-fold scores: what streams are compared with.
+
+A run of an earlier release lacks it; then the held-out rows are what there is.
+"""
 SCORE_COLUMN = "score"
 LABEL_COLUMN = "label"
 

@@ -210,6 +210,7 @@ def _make_report(settings: Settings, request: ReportRequest) -> Path:
     from evidently.ui.workspace import Workspace
 
     from contract.schema import load_schema
+    from monitor.inputs.rule import InputRule
     from monitor.reports.page import report_page
     from monitor.reports.report import add_to_workspace, build_report, remove_from_workspace
     from monitor.timeline.drift import sample_frame
@@ -221,7 +222,7 @@ def _make_report(settings: Settings, request: ReportRequest) -> Path:
         sample_frame(schema, request.sample),
         pd.read_parquet(request.reference).drop(columns=LABEL_COLUMN, errors="ignore"),
         schema,
-        alpha=settings.alpha,
+        alpha=InputRule.of(settings).level,
         min_distance=settings.min_distance,
     )
     with needing_room(settings.state_dir):

@@ -9,6 +9,7 @@ import logging
 import tempfile
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,22 +17,23 @@ import pandas as pd
 
 from contract.errors import UserError
 from contract.messages import ModelRef
-from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
+from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN, TRAINING_SAMPLE_ARTIFACT
 from contract.models.mlflow_access import mlflow_client
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.windows import Drift
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
+from monitor.inputs.rule import InputReference, InputRule, judge
 from monitor.naming import file_title, model_title
-from monitor.timeline.drift import judge, sample_frame
+from monitor.timeline.drift import sample_frame
 from monitor.timeline.samples import Sample
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _log = logging.getLogger("churnstream.reference")
-_MOST_FRAMES = 8
+_MOST_SAMPLES = 8
 """Samples in memory, those used last; of the others there is the file."""
 _MOST_MODELS = 1_000
 """Models whose file is known; of others MLflow is asked again."""
@@ -148,17 +150,20 @@ class ReferenceCache:
         return path
 
     def _download(self, client: "MlflowClient", run_id: str, path: Path, model: ModelRef) -> None:
-        folder, _, name = REFERENCE_ARTIFACT.rpartition("/")
-        if REFERENCE_ARTIFACT not in {artifact.path for artifact in client.list_artifacts(run_id, folder)}:
+        folder, _, _ = REFERENCE_ARTIFACT.rpartition("/")
+        there = {artifact.path for artifact in client.list_artifacts(run_id, folder)}
+        # a run of an earlier release has held-out rows only
+        found = next((each for each in (TRAINING_SAMPLE_ARTIFACT, REFERENCE_ARTIFACT) if each in there), None)
+        if found is None:
             raise NoReferenceError(
                 f"the training run {run_id} of model {model.name} v{model.version} has no artifact "
-                f"{REFERENCE_ARTIFACT}; train and register the model again with `churnstream train`"
+                f"{TRAINING_SAMPLE_ARTIFACT}; train and register the model again with `churnstream train`"
             )
         private_folder(self._folder)
         with needing_room(self._folder), tempfile.TemporaryDirectory(dir=self._folder) as beside:
-            downloaded = Path(client.download_artifacts(run_id, REFERENCE_ARTIFACT, beside))
+            downloaded = Path(client.download_artifacts(run_id, found, beside))
             downloaded.replace(path)
-        _log.info("reference sample of %s v%s (%s) cached as %s", model.name, model.version, name, path)
+        _log.info("reference sample of %s v%s (%s) cached as %s", model.name, model.version, found, path)
 
     def _cached(self, model: ModelRef) -> Path | None:
         files = [path for path in self._folder.glob("*.parquet") if path.name.startswith(_stem(model))]
@@ -170,10 +175,10 @@ class References:
 
     def __init__(self, cache: ReferenceCache, settings: Settings, schema: Schema) -> None:
         self._cache = cache
-        self._settings = settings
+        self._rule = InputRule.of(settings)
         self._schema = schema
         self._lock = threading.Lock()
-        self._frames: OrderedDict[ModelRef, pd.DataFrame] = OrderedDict()
+        self._samples: OrderedDict[ModelRef, InputReference] = OrderedDict()
         self._paths: OrderedDict[ModelRef, Path | None] = OrderedDict()
 
     def is_ready(self, model: ModelRef) -> bool:
@@ -199,25 +204,21 @@ class References:
         """The file of a model's sample; None if it has none."""
         return self._paths.get(model)
 
-    def judge(self, model: ModelRef, sample: Sample) -> Drift:
-        """The drift of a window's sample against the sample of its model, which is ready."""
-        frame = self._frame(model)
-        if frame is None:
-            return Drift(judged=False, drifted=False, share=0.0)
-        return judge(
-            sample_frame(self._schema, sample),
-            frame,
-            self._schema,
-            alpha=self._settings.alpha,
-            min_distance=self._settings.min_distance,
-            min_records=self._settings.min_records,
-        )
+    def judge(self, model: ModelRef, sample: Sample, previous: Sequence[Drift | None] = ()) -> Drift:
+        """The drift of a window's sample against the sample of its model, which is ready.
 
-    def _frame(self, model: ModelRef) -> pd.DataFrame | None:
+        ``previous`` are the verdicts on the disjoint windows before it, the nearest first, None where there is none.
+        """
+        reference = self._reference(model)
+        if reference is None:
+            return Drift(judged=False, drifted=False, share=0.0)
+        return judge(sample_frame(self._schema, sample), reference, previous, rule=self._rule)
+
+    def _reference(self, model: ModelRef) -> InputReference | None:
         with self._lock:
-            if model in self._frames:
-                self._frames.move_to_end(model)
-                return self._frames[model]
+            if model in self._samples:
+                self._samples.move_to_end(model)
+                return self._samples[model]
         path = self._paths.get(model)
         if path is None:
             return None
@@ -227,20 +228,21 @@ class References:
             _log.warning("drift of %s is not judged until the monitor starts again: %s", model_title(model), error)
             self._keep(model, None, None)
             return None
-        self._keep(model, path, frame)
-        return frame
+        return self._keep(model, path, frame)
 
-    def _keep(self, model: ModelRef, path: Path | None, frame: pd.DataFrame | None) -> None:
+    def _keep(self, model: ModelRef, path: Path | None, frame: pd.DataFrame | None) -> InputReference | None:
+        reference = None if frame is None else InputReference.of(frame, self._schema)
         with self._lock:
             self._paths[model] = path
             self._paths.move_to_end(model)
-            self._frames.pop(model, None)
-            if frame is not None:
-                self._frames[model] = frame
-            while len(self._frames) > _MOST_FRAMES:
-                self._frames.popitem(last=False)
+            self._samples.pop(model, None)
+            if reference is not None:
+                self._samples[model] = reference
+            while len(self._samples) > _MOST_SAMPLES:
+                self._samples.popitem(last=False)
             while len(self._paths) > _MOST_MODELS:
                 self._paths.popitem(last=False)
+        return reference
 
 
 def _stem(model: ModelRef) -> str:

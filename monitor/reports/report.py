@@ -50,7 +50,7 @@ def build_report(
     """Run the report of ``current`` (the window's sample) against ``reference``: the schema's columns and ``score``.
 
     Columns that are not shown are named, with the reason, in the metadata and at the top, and so is what is not shown
-    of a column (``monitor.reports.shown`` has the bounds). ``alpha`` and ``min_distance`` are quoted.
+    of a column (``monitor.reports.shown`` has the bounds). ``alpha``, the level, and ``min_distance`` are quoted.
 
     Raises:
         NothingToReportError: no column is left.
@@ -224,9 +224,9 @@ def _summary(window: Window, reasons: dict[str, str], cuts: dict[str, str], alph
     lines = [
         f"# {plain(model_title(window.model))}, {iso_time(window.start)} to {iso_time(window.end)}",
         f"{said} {window.records} records, {window.status}, revision {window.revision}.",
-        f"A column has drifted when its distance is at least {min_distance:g} and its p-value, after Holm's "
-        f"correction, is below {alpha:g}; the data set has when one column has. Distances and p-values are the "
-        f"monitor's own.",
+        f"A column has drifted when its p-value, after Holm's correction, is below {alpha:g} and its distance is not "
+        f"surely below {min_distance:g}; the data set has when one column, or how two are related, has. Distances and "
+        f"p-values are the monitor's own.",
     ]
     for title, texts in (("Not shown", reasons), ("Not shown in full", cuts)):
         if texts:

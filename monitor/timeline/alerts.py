@@ -51,9 +51,15 @@ def _alert(
 
 def _message(window: Window, features: list[str]) -> str:
     distances = window.drift.features
-    named = sorted(features, key=lambda name: -distances[name].distance)
-    columns = ", ".join(f"{name} (distance {distances[name].distance:.3f})" for name in named)
-    return f"{_subject(window)}: drift in {columns}"
+    columns = sorted((name for name in features if name in distances), key=lambda name: -distances[name].distance)
+    named = [f"{name} (distance {distances[name].distance:.3f})" for name in columns]
+    relation = window.drift.relation
+    if relation is not None and relation.drifted:
+        changed = f"correlation {relation.now:.2f}, was {relation.then:.2f}"
+        if relation.kind == "together":
+            changed = f"{relation.now:.1%} have values that were never together"
+        named.append(f"{relation.title} ({changed})")
+    return f"{_subject(window)}: drift in {', '.join(named)}"
 
 
 def _retraction(window: Window, standing: Alert) -> str:

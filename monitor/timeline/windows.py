@@ -54,7 +54,7 @@ class WindowBook:
         label_tolerance: how far a label may be dated before its record, ms.
         sample_size: most rows in a window's merged sample.
         judge: called once per set of predictions: a window whose number of predictions stays the same keeps its drift,
-            for panes only grow.
+            for panes only grow. It is given the verdicts on the disjoint windows before, as they are then.
         horizon: the time from a record after which silence counts as a label 0, ms; None where it never does.
         samples: where samples lie while a window may need them; in memory, with a bound, unless given.
         ready: whether windows of a model can be judged by now; until they can, they wait, and hold up no other model's.

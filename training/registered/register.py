@@ -31,7 +31,7 @@ MODEL_ARTIFACT = "model"
 CARD_ARTIFACT = "model_card.md"
 SCHEMA_ARTIFACT = "churnstream/schema.toml"
 BAD_ROWS_ARTIFACT = "churnstream/bad_rows.json"
-REFERENCE_ROWS = 5_000
+MOST_HELD_OUT_ROWS = 20_000
 EXAMPLE_ROWS = 20
 DESCRIPTION_LIMIT = 5_000
 """Characters of a version's description: what MLflow's databases take."""
@@ -153,9 +153,11 @@ def _model_hash(settings: Settings, model_id: str) -> str:
 
 
 def _log_files(client: "MlflowClient", trained: Trained, run_id: str) -> None:
-    """All in one call: the reference sample, the schema, the card and the further files."""
+    """All in one call: held-out rows, the schema, the card and the further files."""
     held = trained.held_out
-    frame = held.X.assign(**{SCORE_COLUMN: held.scores, LABEL_COLUMN: held.y}).head(REFERENCE_ROWS)
+    frame = held.X.assign(**{SCORE_COLUMN: held.scores, LABEL_COLUMN: held.y})
+    if len(frame) > MOST_HELD_OUT_ROWS:
+        frame = frame.sample(MOST_HELD_OUT_ROWS, random_state=0).sort_index()
     contents = {CARD_ARTIFACT: trained.card.encode(), SCHEMA_ARTIFACT: trained.schema_toml.encode(), **trained.files}
     with tempfile.TemporaryDirectory(prefix="churnstream-artifacts-") as local:
         for name, content in contents.items():

@@ -1,6 +1,6 @@
 """What holds for the windows of all models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,8 +10,10 @@ from monitor.timeline.samples import Sample, SampleStore
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.sums import SumsLayout
 
-Judge = Callable[[ModelRef, Sample], Drift]
-"""The drift of a window's sample against the reference of the model."""
+Judge = Callable[[ModelRef, Sample, Sequence[Drift | None]], Drift]
+"""The drift of a window's sample against the reference of the model, given the verdicts on the disjoint windows before
+it: the nearest first, None where there is none.
+"""
 
 
 @dataclass(frozen=True)

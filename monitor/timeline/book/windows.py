@@ -8,6 +8,7 @@ import msgspec
 from contract.messages import ModelRef
 from contract.panes import Fold, Pane, PaneSample
 from contract.windows import Cumulative, Drift, Nowcast, Status, Window
+from monitor.inputs.rule import LONGEST_SPAN
 from monitor.nowcast.nowcast import nowcast
 from monitor.timeline.book.content import SlidingSum, WindowFrame, compose, digest, pack_drift, unpack_drift
 from monitor.timeline.book.cumulative import CumulativeSeries
@@ -311,9 +312,15 @@ class ModelWindows:
         sample = self._panes.sample(state.start)
         if sample is None:
             return msgspec.structs.replace(known, outdated=True) if known.judged else _UNJUDGED
-        drift = self._rules.judge(self._model, sample)
+        drift = self._rules.judge(self._model, sample, self._verdicts_before(state.start))
         state.drift, state.judged = pack_drift(drift), state.records
         return drift
+
+    def _verdicts_before(self, start: int) -> list[Drift | None]:
+        """Those on the disjoint windows before the one at ``start``, as far as they are pooled and not yet folded."""
+        places = (start - back * self._spec.size for back in range(1, LONGEST_SPAN))
+        states = (self._states.get(place) for place in places)
+        return [None if one is None or one.drift is None else unpack_drift(one.drift) for one in states]
 
     def _finish(self, window: int) -> None:
         """A window is final: its buckets may be those of final windows only, and tell how late labels come."""

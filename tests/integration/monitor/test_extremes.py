@@ -17,9 +17,10 @@ from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from contract.testing import ManualClock
 from contract.windows import Drift, Window
+from monitor.inputs.rule import InputReference, InputRule, judge
 from monitor.mlflow_sink.sink import MlflowSink
 from monitor.reports.process import ReportProcess
-from monitor.timeline.drift import judge, sample_frame
+from monitor.timeline.drift import sample_frame
 from monitor.timeline.samples import Sample
 from tests.support.mlflow.sinking import fill
 from tests.support.polling import eventually
@@ -80,7 +81,7 @@ def sampled(schema: Schema, random: np.random.Generator) -> Sample:
 
 
 def judged(schema: Schema, current: Sample, reference: pd.DataFrame) -> Drift:
-    return judge(sample_frame(schema, current), reference, schema, min_records=10)
+    return judge(sample_frame(schema, current), InputReference.of(reference, schema), rule=InputRule(min_records=10))
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from contract.panes import PaneSample
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.windows import Drift, Window
+from monitor.inputs.rule import InputReference, InputRule, judge
 from monitor.reports.process import ReportProcess
 from monitor.reports.shown import MAX_COLUMNS
-from monitor.timeline.drift import judge
 from monitor.timeline.samples import Sample
 from tests.support.browser import DRAWN_MS, open_browser
 from tests.support.messages import DAY, START
@@ -178,7 +178,7 @@ def table(snapshot: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def judged(day: int, frame: pd.DataFrame, reference: Path) -> Window:
-    found = judge(frame, pd.read_parquet(reference), SCHEMA, alpha=ALPHA, min_distance=MIN_DISTANCE)
+    found = judge(frame, InputReference.of(pd.read_parquet(reference), SCHEMA), rule=InputRule(ALPHA, MIN_DISTANCE))
     return window(day, drift=found, records=len(frame))
 
 

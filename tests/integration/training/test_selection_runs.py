@@ -163,7 +163,7 @@ def test_the_registered_model_of_every_kind_scores_as_it_did_before_it_was_saved
 
 def test_a_reference_sample_with_other_columns_is_refused(settings: Settings, tmp_path: Path) -> None:
     result = train(settings, toy_table())
-    [path] = [path for path in tmp_path.rglob("reference.parquet") if result.run_id in str(path)]
+    [path] = [path for path in tmp_path.rglob("training_sample.parquet") if result.run_id in str(path)]
     pd.read_parquet(path).rename(columns={"Age": "Alter"}).to_parquet(path, index=False)
     with pytest.raises(UserError, match="no column Age"):
         ReferenceCache(settings.mlflow_tracking_uri, tmp_path / "cache", SCHEMA).load(ModelRef("churn", 1))

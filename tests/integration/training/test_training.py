@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from churnstream.local_kafka.broker import free_port
 from contract.errors import UserError
-from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN
+from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN, TRAINING_SAMPLE_ARTIFACT
 from contract.models.registry import MODEL_HASH_TAG, file_hash, positive_probabilities, registry_client
 from contract.records import features_type
 from contract.schema import load_schema
@@ -54,8 +54,10 @@ def model_folder(result: TrainingResult) -> Path:
     return files[0].parent
 
 
-def reference(settings: Settings, result: TrainingResult, folder: Path) -> pd.DataFrame:
-    path = registry_client(settings).download_artifacts(result.run_id, REFERENCE_ARTIFACT, str(folder))
+def reference(
+    settings: Settings, result: TrainingResult, folder: Path, artifact: str = REFERENCE_ARTIFACT
+) -> pd.DataFrame:
+    path = registry_client(settings).download_artifacts(result.run_id, artifact, str(folder))
     return pd.read_parquet(path)
 
 
@@ -85,6 +87,10 @@ def test_a_trained_model_is_registered_with_all_that_serving_and_monitoring_need
     test = held_out_rows(table)
     assert sample[LABEL_COLUMN].tolist() == table.loc[test, "Exited"].tolist()
     assert probabilities(settings, table[test]) == sample[SCORE_COLUMN].tolist()
+    learned = reference(settings, result, tmp_path, TRAINING_SAMPLE_ARTIFACT)
+    assert list(learned.columns) == [*SCHEMA.names, SCORE_COLUMN, LABEL_COLUMN]
+    assert sorted(learned["EstimatedSalary"]) == sorted(table.loc[~test, "EstimatedSalary"])
+    assert learned[LABEL_COLUMN].sum() == table.loc[~test, "Exited"].sum()
 
     run = registry_client(settings).get_run(result.run_id)
     assert run.info.status == "FINISHED"

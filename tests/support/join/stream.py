@@ -181,7 +181,7 @@ def _windows(settings: Settings, panes: list[Pane], progress: list[JoinProgress]
         partitions=settings.partitions,
         label_lateness=settings.label_lateness,
         sample_size=settings.sample_size,
-        judge=lambda _model, _summary: Drift(judged=False, drifted=False, share=0.0),
+        judge=lambda _model, _sample, _previous: Drift(judged=False, drifted=False, share=0.0),
     )
     for pane in panes:
         book.update(pane)

@@ -1,6 +1,6 @@
 """Small streams for a window book: predictions summed up into panes, and what a join publishes of them step by step."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ MODEL = ModelRef("churn", 1)
 OTHER = ModelRef("churn", 2)
 
 
-def judge(model: ModelRef, sample: Sample) -> Drift:
+def judge(model: ModelRef, sample: Sample, _previous: Sequence[Drift | None] = ()) -> Drift:
     """A drift that depends on the predictions, so that one computed from others is noticed."""
     return Drift(judged=True, drifted=False, share=int(sample.hashes.sum() % 997) / 1_000 + model.version)
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from contract.topics import ALERTS, WINDOWS
 from contract.windows import Alert, Cumulative, Drift, Window, window_message_type
 from contract.worker.heartbeat import Heartbeat
 from monitor.timeline.app import Timeline
+from monitor.timeline.book.rules import Judge
 from monitor.timeline.emission import ReadSample
 from monitor.timeline.faust_app import create_app
 from monitor.timeline.run import run_timeline
@@ -79,13 +80,13 @@ class FollowedTimeline:
         return not self.thread.is_alive()
 
 
-def unjudged(_model: ModelRef, _sample: Sample) -> Drift:
+def unjudged(_model: ModelRef, _sample: Sample, _previous: Sequence[Drift | None]) -> Drift:
     return Drift(judged=False, drifted=False, share=0.0)
 
 
 def book_of(
     settings: Settings,
-    judge: Callable[[ModelRef, Sample], Drift] = unjudged,
+    judge: Judge = unjudged,
     references: KnownReferences | None = None,
 ) -> WindowBook:
     """An empty book as the monitor makes it."""
@@ -103,7 +104,7 @@ def book_of(
 @contextlib.contextmanager
 def following(
     settings: Settings,
-    judge: Callable[[ModelRef, Sample], Drift] = unjudged,
+    judge: Judge = unjudged,
     *,
     sink: RecordingSink | None = None,
     references: KnownReferences | None = None,

@@ -30,6 +30,8 @@ def values_of(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.lists(values_of(item), max_size=3)
         case inspect.VarTupleType(item_type=item):
             return st.lists(values_of(item), max_size=3).map(tuple)
+        case inspect.TupleType(item_types=items):
+            return st.tuples(*map(values_of, items))
         case inspect.DictType(key_type=key, value_type=value):
             return st.dictionaries(values_of(key), values_of(value), max_size=3)
         case inspect.LiteralType(values=values):

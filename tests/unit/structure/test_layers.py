@@ -45,7 +45,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "cli serve_cli",
     ),
     "monitor": (
-        "files naming panes slot",
+        "files inputs naming panes slot",
         "nowcast",
         "join timeline",
         "reports",

@@ -117,7 +117,7 @@ def test_any_numbers_of_a_schema_come_exact_from_topic_through_store_and_panes_i
         partitions=2,
         label_lateness=RULES.lateness,
         sample_size=100,
-        judge=lambda _model, _summary: Drift(judged=False, drifted=False, share=0.0),
+        judge=lambda _model, _sample, _previous: Drift(judged=False, drifted=False, share=0.0),
     )
     summaries = []
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:

@@ -54,7 +54,7 @@ def flow(folder: Path, floats: bool) -> tuple[list[Outcome], list[bytes], list[W
         partitions=1,
         label_lateness=rules.lateness,
         sample_size=100,
-        judge=lambda _model, sample: Drift(judged=False, drifted=False, share=sample.records),
+        judge=lambda _model, sample, _previous: Drift(judged=False, drifted=False, share=sample.records),
     )
     for pane in panes:
         if isinstance(pane, Pane):

@@ -88,7 +88,7 @@ def test_mlflow_away_and_nothing_cached_is_the_users_to_mend(tmp_path: Path) -> 
 
 def test_a_run_without_a_reference_says_what_to_do(uri: str, tmp_path: Path) -> None:
     register(uri, None, tmp_path)
-    with pytest.raises(UserError, match=r"has no artifact churnstream/reference\.parquet; train"):
+    with pytest.raises(UserError, match=r"has no artifact churnstream/training_sample\.parquet; train"):
         ReferenceCache(uri, tmp_path / "cache", SCHEMA).load(MODEL)
 
 
@@ -174,7 +174,7 @@ def test_a_sample_that_fits_no_schema_is_not_judged(uri: str, tmp_path: Path, ca
 def test_samples_in_memory_are_bounded_and_read_again_from_their_files(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reference, "_MOST_FRAMES", 1)
+    monkeypatch.setattr(reference, "_MOST_SAMPLES", 1)
     monkeypatch.setattr(reference, "_MOST_MODELS", 2)
     register(uri, reference_frame(), tmp_path)
     other, third = ModelRef(MODEL.name, 1, "challenger"), ModelRef(MODEL.name, 9)

@@ -1,6 +1,7 @@
+import msgspec
 import pytest
 
-from contract.windows import Alert, Drift, Window
+from contract.windows import Alert, Drift, RelationDrift, Window
 from monitor.timeline.alerts import alert_for
 from tests.support.windows import drift, final, window
 
@@ -61,3 +62,24 @@ def test_an_alert_of_another_window_is_refused() -> None:
     other = alert_for(window(1, drift=AGE), None)
     with pytest.raises(ValueError, match="not about the window"):
         alert_for(window(0, drift=AGE), other)
+
+
+def test_an_alert_names_two_columns_whose_relation_has_changed() -> None:
+    changed = RelationDrift(
+        columns=("Geography", "Balance"),
+        kind="correlation",
+        then=0.4,
+        now=0.02,
+        p_value=1e-9,
+        p_adjusted=1e-8,
+        drifted=True,
+    )
+    alert = alert_for(window(drift=msgspec.structs.replace(STABLE, drifted=True, relation=changed)), None)
+    assert alert is not None
+    assert alert.features == ["Balance × Geography"]
+    assert alert.message.endswith("drift in Balance × Geography (correlation 0.02, was 0.40)")
+    together = msgspec.structs.replace(changed, kind="together", then=0.0, now=0.025)
+    alert = alert_for(window(drift=msgspec.structs.replace(AGE, relation=together)), None)
+    assert alert is not None
+    assert alert.features == ["Age", "Balance × Geography"]
+    assert alert.message.endswith("Balance × Geography (2.5% have values that were never together)")

@@ -1,5 +1,7 @@
 """A window's life: provisional, revised as labels come, final by its own labels or its own time, and never twice."""
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -164,7 +166,7 @@ def test_what_is_due_can_be_asked_for_in_parts() -> None:
 def test_predictions_are_judged_once() -> None:
     calls = []
 
-    def counting(model: ModelRef, drawn: Sample) -> Drift:
+    def counting(model: ModelRef, drawn: Sample, _previous: Sequence[Drift | None]) -> Drift:
         calls.append(drawn.records)
         return judge(model, drawn)
 
@@ -176,6 +178,26 @@ def test_predictions_are_judged_once() -> None:
     assert calls == [1]
     assert statuses(take(one, pane(0, [a, b]), sample(0, [a, b]))) == [(0, "final", 2)]
     assert calls == [1, 2]
+
+
+def test_a_window_is_judged_by_the_verdicts_on_the_disjoint_windows_before_it() -> None:
+    heard: list[list[float | None]] = []
+
+    def noting(model: ModelRef, drawn: Sample, previous: Sequence[Drift | None]) -> Drift:
+        heard.append([None if one is None else one.share for one in previous])
+        return judge(model, drawn)
+
+    one = WindowBook(TUMBLING, partitions=1, label_lateness=LATENESS, sample_size=5, judge=noting)
+    rows = {start: [PredictedRow(f"r{start}", 0, start + 5, 0.8)] for start in (0, 10, 30)}
+    for start, row in rows.items():
+        take(one, pane(start, row), sample(start, row))
+    verdicts = [each.window.drift.share for each in take(one, progress(40))]
+    assert [len(each) for each in heard] == [15, 15, 15]
+    assert [each[:4] for each in heard] == [
+        [None, None, None, None],
+        [verdicts[0], None, None, None],
+        [None, verdicts[1], verdicts[0], None],
+    ]
 
 
 def test_a_window_says_more_when_its_sample_comes_and_that_a_verdict_is_of_fewer_predictions() -> None:

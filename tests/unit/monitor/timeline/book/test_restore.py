@@ -1,5 +1,7 @@
 """A book that is taken up from the topics: what is lost is not said wrongly, and revisions go on."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from contract.messages import ModelRef
@@ -119,7 +121,7 @@ def test_a_provisional_window_taken_up_is_not_said_again_in_the_same_slide() -> 
 
 
 def judgements(calls: list[int]) -> WindowBook:
-    def counting(_model: ModelRef, drawn: Sample) -> Drift:
+    def counting(_model: ModelRef, drawn: Sample, _previous: Sequence[Drift | None]) -> Drift:
         calls.append(drawn.records)
         return Drift(judged=True, drifted=False, share=0.0)
 

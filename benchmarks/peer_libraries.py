@@ -1,0 +1,58 @@
+"""What NannyML and alibi-detect say of the windows in a folder; run by ``drift_quality`` in their own environment.
+
+    python peer_libraries.py nannyml|alibi FOLDER CATEGORICAL...
+
+The folder has ``reference.csv`` and ``windows.csv``, whose ``_window`` numbers the windows. The last line
+printed is a JSON list with a verdict a window. Needs nothing of this product.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+def nannyml(reference: pd.DataFrame, windows: pd.DataFrame, categorical: list[str]) -> list[bool]:
+    """``UnivariateDriftCalculator`` as it comes, chunks of a window's size: any column's alert."""
+    from nannyml import UnivariateDriftCalculator
+
+    columns = [name for name in reference.columns if name != "_window"]
+    size = int((windows["_window"] == 0).sum())
+    calculator = UnivariateDriftCalculator(column_names=columns, treat_as_categorical=categorical, chunk_size=size).fit(
+        reference
+    )
+    found = calculator.calculate(windows[columns]).filter(period="analysis").to_df()
+    alerts = found.loc[:, [column for column in found.columns if column[-1] == "alert"]]
+    return [bool(each) for each in alerts.to_numpy(dtype=bool).any(axis=1)]
+
+
+def alibi(reference: pd.DataFrame, windows: pd.DataFrame, categorical: list[str]) -> list[bool]:
+    """``TabularDrift`` at its 0.05 with its Bonferroni correction."""
+    from alibi_detect.cd import TabularDrift
+
+    both = pd.concat([reference, windows.drop(columns="_window")])
+    for name in categorical:
+        both[name] = pd.factorize(both[name])[0]
+    numbers = both.to_numpy(dtype=np.float64)
+    places = [list(both.columns).index(name) for name in categorical]
+    detector = TabularDrift(numbers[: len(reference)], p_val=0.05, categories_per_feature=dict.fromkeys(places) or None)
+    found = []
+    now = numbers[len(reference) :]
+    for number in range(int(windows["_window"].max()) + 1):
+        answer = detector.predict(now[(windows["_window"] == number).to_numpy()])
+        found.append(bool(answer["data"]["is_drift"]))
+    return found
+
+
+def main() -> None:
+    name, folder, *categorical = sys.argv[1:]
+    reference = pd.read_csv(Path(folder) / "reference.csv")
+    windows = pd.read_csv(Path(folder) / "windows.csv")
+    peer = {"nannyml": nannyml, "alibi": alibi}[name]
+    print(json.dumps(peer(reference, windows, categorical)))
+
+
+if __name__ == "__main__":
+    main()
