@@ -11,8 +11,8 @@ Operating rules
   one fences.
 - After ``BatchAbortedError`` nothing of the batch is known to be published: return to the committed offsets and go on.
 - An error that will come again (a topic that is gone, that takes no message of this size, or that may not be written)
-  ends the work with a ``UserError`` that names the topic, once it has come three times in a row. Once is not enough: a
-  broker says the same of a topic that was made a moment ago.
+  ends the work with a ``UserError`` that names the topic, once it has come three times without a commit in between.
+  Once is not enough: a broker says the same of a topic that was made a moment ago.
 - A producer is fenced when its transaction timed out at the broker (the process was stopped, the machine slept), or
   when another worker took over its ``transactional.id``. Only a worker with a given name can have the latter, and
   cannot tell it from the former: it stops (``FencedError``), because a producer of its own would fence the other in
@@ -217,8 +217,9 @@ class Transactions:
         waited_for = refused.topic if refused is not None and cause.code() in _TIMED_OUT else None
         if waited_for and producer is not None and is_gone(producer, waited_for, self._timeout):
             found, said = remedy(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)), "there is no such topic"
-        self._lasting = self._lasting + 1 if found else 0
-        if self._lasting >= _TIMES_UNTIL_LASTING:
+        # others come in between, such as of sequence numbers that the refused messages have left out
+        self._lasting += bool(found)
+        if found and self._lasting >= _TIMES_UNTIL_LASTING:
             what = f"topic {refused.topic} cannot be written" if refused is not None else "Kafka refuses to go on"
             raise UserError(f"{what} ({said}); {found}") from error
 
