@@ -9,15 +9,17 @@ from tests.support.join.log import PartitionLog
 from tests.support.join.oracle import Truth, group_by, samples, summaries, truth
 
 
-def check(partitions: list[PartitionLog]) -> None:
-    """Compare everything that was published with the truth."""
+def check(partitions: list[PartitionLog], horizon: int | None = None) -> None:
+    """Compare everything that was published with the truth; ``horizon`` as in ``summaries``."""
     truths = [truth(partition) for partition in partitions]
     for partition, true in zip(partitions, truths, strict=True):
-        _check_outcomes(partition, true)
+        _check_outcomes(partition, true, horizon)
         _check_dead_letters(partition, true)
         _check_samples(partition, true)
     rows = [row for true in truths for row in true.rows]
-    assert merged(partitions) == summaries(rows)
+    assert merged(partitions) == summaries(rows, horizon)
+    if horizon is not None:
+        return
     counts = {
         key: (summary.records, summary.labelled, summary.tn, summary.fp, summary.fn, summary.tp)
         for key, summary in merged(partitions).items()
@@ -47,10 +49,16 @@ def _check_samples(partition: PartitionLog, true: Truth) -> None:
         assert len(sample.hashes) <= sample.records <= records[sample.start, sample.model]
 
 
-def _check_outcomes(partition: PartitionLog, true: Truth) -> None:
+def _check_outcomes(partition: PartitionLog, true: Truth, horizon: int | None) -> None:
     published = Counter((o.record_id, o.model.role, o.revision) for o in partition.outcomes)
     assert not [key for key, count in published.items() if count > 1], "an outcome was published twice"
-    said = {(o.record_id, o.model.role, o.revision): (o.label, o.label_time) for o in partition.outcomes}
+    inferred = [outcome for outcome in partition.outcomes if outcome.inferred]
+    assert all((o.revision, o.label, o.label_time) == (0, 0, o.event_time + (horizon or 0)) for o in inferred)
+    silent = {(r.prediction.record_id, r.prediction.model.role) for r in true.rows if not r.revisions}
+    assert horizon is None or silent <= {(o.record_id, o.model.role) for o in inferred}
+    assert horizon is not None or not inferred
+    told = [outcome for outcome in partition.outcomes if not outcome.inferred]
+    said = {(o.record_id, o.model.role, o.revision): (o.label, o.label_time) for o in told}
     possible = {
         (row.prediction.record_id, row.prediction.model.role, number): tuple(revision)
         for row in true.rows

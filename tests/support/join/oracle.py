@@ -98,8 +98,11 @@ def truth(partition: PartitionLog) -> Truth:
     return found
 
 
-def summaries(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], Summary]:
-    """The merged summary of each pane, by start and model, added up from nothing."""
+def summaries(rows: Iterable[Row], horizon: int | None = None) -> dict[tuple[int, ModelRef], Summary]:
+    """The merged summary of each pane, by start and model, added up from nothing.
+
+    ``horizon``: after so many ms silence counts as 0; None where it never does.
+    """
     found: dict[tuple[int, ModelRef], Summary] = {}
     for row in rows:
         made = row.prediction
@@ -108,6 +111,8 @@ def summaries(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], Summary]:
         panes.add_prediction(summary, SCHEMA, made.probability, made.predicted, features)
         for label, label_time in row.revisions[-1:]:
             panes.add_label(summary, made.probability, made.predicted, label, label_time - made.event_time)
+        if horizon is not None and not row.revisions:
+            panes.add_label(summary, made.probability, made.predicted, 0, horizon, inferred=True)
     return {key: panes.merge([summary], 0) for key, summary in found.items()}
 
 
