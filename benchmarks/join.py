@@ -212,7 +212,7 @@ def _fill_store(settings: Settings, waiting: int) -> None:
         count = min(65_536, waiting - first)
         join.kept.table.append(
             NewRows(
-                random.integers(0, 2**63, count).astype(np.uint64),
+                random.integers(0, 2**64, count, np.uint64),
                 random.integers(0, 2**32, count).astype(np.uint64),
                 _START + np.sort(random.integers(0, _HOUR, count)),
                 random.random(count),

@@ -29,7 +29,7 @@ Work = Callable[[Path, list[Unsigned], list[Unsigned]], None]
 def candidates(rows: int) -> None:
     """Print µs and bytes a row of each candidate."""
     random = np.random.default_rng(3)
-    keys = random.integers(0, 2**63, rows).astype(np.uint64)
+    keys = random.integers(0, 2**64, rows, np.uint64)
     puts = np.array_split(keys, max(1, rows // _BATCH))
     labels = np.array_split(random.permutation(keys), len(puts))
     print(f"\n{rows:,} predictions put, then found and labelled at random, in batches of {_BATCH:,}\n")
@@ -78,16 +78,18 @@ def _sqlite(folder: Path, puts: list[Unsigned], labels: list[Unsigned]) -> None:
     database.execute("CREATE TABLE predictions (record INTEGER PRIMARY KEY, body BLOB NOT NULL)")
     for keys in puts:
         database.execute("BEGIN")
-        database.executemany("INSERT INTO predictions VALUES (?, ?)", ((key, _BODY) for key in keys.tolist()))
+        database.executemany(
+            "INSERT INTO predictions VALUES (?, ?)", ((key, _BODY) for key in keys.view(np.int64).tolist())
+        )
         database.execute("COMMIT")
     for keys in labels:
         database.execute("BEGIN")
         for first in range(0, len(keys), 1_000):
-            some = keys[first : first + 1_000].tolist()
+            some = keys[first : first + 1_000].view(np.int64).tolist()
             marks = ", ".join("?" * len(some))
             database.execute(f"SELECT * FROM predictions WHERE record IN ({marks})", some).fetchall()
         database.executemany(
-            "UPDATE predictions SET body = ? WHERE record = ?", ((_BODY, key) for key in keys.tolist())
+            "UPDATE predictions SET body = ? WHERE record = ?", ((_BODY, key) for key in keys.view(np.int64).tolist())
         )
         database.execute("COMMIT")
     database.close()
@@ -114,7 +116,7 @@ def _rocksdb(folder: Path, puts: list[Unsigned], labels: list[Unsigned]) -> None
         for keys in batches:
             found = _texts(keys)
             if reads:
-                database[found]
+                database.get(found)
             batch = WriteBatch(raw_mode=True)
             for key in found:
                 batch.put(key, _BODY)

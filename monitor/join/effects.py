@@ -39,6 +39,7 @@ class Decided(NamedTuple):
 
     record_ids: Sequence[str]
     customer_ids: Sequence[str]
+    keys: Sequence[bytes]
     times: Integers
     label_times: Integers
     labels: Integers
@@ -57,7 +58,7 @@ def outcomes_of(decided: Decided, codes: Codes, inferred: bool = False) -> list[
     revision = decided.revision
     return [
         {
-            "key": key.encode("utf-8"),
+            "key": key,
             "value": b'{"record_id":%b,"customer_id":%b%b'
             % (
                 record,
@@ -69,7 +70,7 @@ def outcomes_of(decided: Decided, codes: Codes, inferred: bool = False) -> list[
             ),
         }
         for key, record, customer, time, label_time, label, probability, code in zip(
-            decided.customer_ids,
+            decided.keys,
             records,
             customers,
             decided.times.tolist(),

@@ -41,12 +41,14 @@ class PaneLimits:
     """What a pane of a schema holds at most: records in its sample and their bytes, values outside the categories.
 
     Of the sample the records of smallest hash are kept as long as neither limit is reached, in every partition alike.
+    ``largest_row`` is what a record takes in it at most, in bytes.
     """
 
     sample_size: int
     sample_bytes: int
     most_unlisted: int
     features: int
+    largest_row: int
     long_categories: frozenset[str] = frozenset()
 
     @classmethod
@@ -78,7 +80,7 @@ class PaneLimits:
         listed_texts = (text for feature in schema.features for text in feature.categories)
         long_categories = frozenset(text for text in listed_texts if len(text) > LONGEST_TEXT)
         sample_bytes = max(MAX_SAMPLE_BYTES - _SAMPLE_HEAD, largest_row)
-        return cls(sample_size, sample_bytes, most_unlisted, len(schema.features), long_categories)
+        return cls(sample_size, sample_bytes, most_unlisted, len(schema.features), largest_row, long_categories)
 
     @property
     def most_rows(self) -> int:

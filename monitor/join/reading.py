@@ -9,14 +9,26 @@ import msgspec
 from confluent_kafka import Message
 
 from contract.kafka.timestamps import sent_at
-from contract.messages import Label, Prediction, prediction_type
+from contract.messages import Binary, Label, Prediction, prediction_type
+from contract.records import Identifier
 from contract.rejection import EARLIEST_EVENT_TIME, FUTURE_TOLERANCE_MS, LATEST_EVENT_TIME
 from contract.schema import Schema
 from contract.topics import MAX_PREDICTION_BYTES, MAX_VALUE_BYTES
 from monitor.join.incoming import Incoming, IncomingReader
 
 _OPEN, _CLOSE = ord("{"), ord("}")
-_Content = Prediction | Label
+
+
+class _PlainLabel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A ``Label`` whose whole numbers are written as such: no Python has to look at each of them."""
+
+    record_id: Identifier
+    customer_id: Identifier
+    event_time: int
+    label: Binary
+
+
+_Content = Prediction | Label | _PlainLabel
 
 
 class BatchReader:
@@ -25,7 +37,7 @@ class BatchReader:
     def __init__(self, schema: Schema) -> None:
         self._single = IncomingReader(schema)
         self._prediction: msgspec.json.Decoder[_Content] = msgspec.json.Decoder(prediction_type(schema))
-        self._label: msgspec.json.Decoder[_Content] = msgspec.json.Decoder(Label)
+        self._label: msgspec.json.Decoder[_Content] = msgspec.json.Decoder(_PlainLabel)
 
     def predictions(self, messages: Sequence[Message]) -> list[Incoming]:
         """Messages of ``predictions``."""

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from contract.arrays import Integers
-from contract.messages import Label, Prediction
 from contract.rejection import RejectionError
 from monitor.join.incoming import EndOfStream, Incoming
 from monitor.join.rules import NEVER, JoinRules, TopicProgress
+
+_ODD = {EndOfStream, RejectionError}
+"""What a message may be that has no event time."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,19 @@ def follow(progress: TopicProgress, messages: Sequence[Incoming], rules: JoinRul
     refused: list[tuple[Incoming, RejectionError]] = []
     ends: list[int] = []
     times: list[int] = []
-    for message in messages:
-        content = message.content
-        if isinstance(content, Prediction | Label):
-            readable.append(message)
-            times.append(content.event_time)
-        elif isinstance(content, EndOfStream):
-            ends.append(len(readable))
-        else:
-            refused.append((message, content))
+    if _ODD.isdisjoint({type(message.content) for message in messages}):
+        readable = list(messages)
+        times = [message.content.event_time for message in messages]  # type: ignore[union-attr]
+    else:
+        for message in messages:
+            content = message.content
+            if isinstance(content, EndOfStream):
+                ends.append(len(readable))
+            elif isinstance(content, RejectionError):
+                refused.append((message, content))
+            else:
+                readable.append(message)
+                times.append(content.event_time)
     found = np.array(times, np.int64)
     latest, after = _latest(progress, found, rules.confirmations)
     epochs = progress.epoch + np.searchsorted(np.array(ends, np.int64), np.arange(len(readable)), side="right")

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from contract.arrays import Integers
-from contract.messages import Label, Prediction
-from monitor.join.incoming import Incoming
+from contract.rejection import RejectionError
+from monitor.join.incoming import EndOfStream, Incoming
 from monitor.join.rules import NEVER, JoinRules, TopicProgress
 from monitor.join.trajectory import follow
 
@@ -45,7 +45,7 @@ class _Held:
         else:
             # messages without a time go with what stands before them
             steps = np.append(path.latest, self.read_until)
-            readable = [isinstance(message.content, Prediction | Label) for message in messages]
+            readable = [not isinstance(message.content, (EndOfStream, RejectionError)) for message in messages]
             reached = steps[np.cumsum(readable)]
         self.messages.extend(messages)
         self.reached = np.concatenate((self.reached, reached))
@@ -67,7 +67,7 @@ class Turns:
     """The messages of one partition, on their way from the consumer to the join."""
 
     def __init__(self, rules: JoinRules, most: int) -> None:
-        """``most`` messages of a topic are taken at once, and four times as many make it full."""
+        """``most`` messages of a topic are taken at once, and more than twice as many make it full."""
         self._most = most
         # rows that wait for labels cost little, so that predictions may lead
         self._lead = rules.slide
@@ -81,7 +81,7 @@ class Turns:
 
     def is_full(self, held: _Held, paused: bool) -> bool:
         """Whether a topic that is ``paused``, or not, should be (once more)."""
-        return len(held.messages) > (self._most if paused else 4 * self._most)
+        return len(held.messages) > (self._most // 2 if paused else 2 * self._most)
 
     def take(self) -> tuple[list[Incoming], list[Incoming]]:
         """Predictions and labels whose turn it is."""

@@ -51,7 +51,9 @@ _MOST_COST = 10
 _CONSUMER = {
     # so that it is known when there is nothing left to read of one topic
     "enable.partition.eof": True,
-    "queued.max.messages.kbytes": 32_768,
+    # what is fetched ahead counts as memory of a worker that may hold millions of predictions
+    "queued.max.messages.kbytes": 8_192,
+    "fetch.message.max.bytes": 2_000_000,
 }
 _log = logging.getLogger("churnstream.join")
 

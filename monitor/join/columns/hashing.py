@@ -17,12 +17,12 @@ _ROLE_BITS = dict(zip(ROLES, (0, 0x9E3779B97F4A7C15), strict=True))
 
 def record_hashes(record_ids: Sequence[str]) -> Unsigned:
     """64 bits of the XXH3 hash of each id; ``monitor.panes.record_hash`` is the upper 53 of them."""
-    return np.frombuffer(b"".join(map(xxh3_64_digest, _encoded(record_ids))), ">u8").astype(np.uint64)
+    return _hashes(_encoded(record_ids))
 
 
-def customer_hashes(customer_ids: Sequence[str]) -> Unsigned:
-    """32 bits of the XXH3 hash of each id."""
-    return record_hashes(customer_ids).astype(np.uint32)
+def customer_hashes(keys: Sequence[bytes]) -> Unsigned:
+    """32 bits of the XXH3 hash of each customer's id, given as the key of its messages."""
+    return _hashes(keys) & np.uint64(0xFFFFFFFF)
 
 
 def row_keys(hashes: Unsigned, role: str) -> Unsigned:
@@ -45,6 +45,10 @@ def in_groups(values: Integers | Unsigned) -> tuple[Integers, list[tuple[int, in
     ordered = values[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     return order, list(zip(starts.tolist(), [*starts[1:].tolist(), len(values)], strict=True))
+
+
+def _hashes(ids: Sequence[bytes]) -> Unsigned:
+    return np.frombuffer(b"".join(map(xxh3_64_digest, ids)), ">u8").astype(np.uint64)
 
 
 def _encoded(texts: Sequence[str]) -> list[bytes]:

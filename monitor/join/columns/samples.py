@@ -131,8 +131,11 @@ class BottomK:
         order = np.lexsort((probabilities, hashes))[: self._limits.sample_size]
         numbers = np.concatenate([part[2] for part in parts], axis=1)[:, order]
         texts = self._shown(np.concatenate([part[3] for part in parts], axis=1)[:, order])
-        sizes = self._sized(sizes[order], numbers, texts)
-        fitting = int(np.searchsorted(np.cumsum(sizes), self._limits.sample_bytes, side="right"))
+        sizes = sizes[order]
+        fitting = len(order)
+        if fitting * self._limits.largest_row > self._limits.sample_bytes:
+            sizes = self._sized(sizes, numbers, texts)
+            fitting = int(np.searchsorted(np.cumsum(sizes), self._limits.sample_bytes, side="right"))
         self._is_cut = self._is_cut or fitting < len(hashes)
         order = order[:fitting]
         self._parts = [(hashes[order], probabilities[order], numbers[:, :fitting], texts[:, :fitting], sizes[:fitting])]

@@ -1,6 +1,6 @@
 """The predictions that are kept of a partition: rows in chunks, found by the key of their record and role.
 
-Bound: 36 bytes a row and 12 to 20 for its place in the index, whatever its features. A row is forgotten with its chunk,
+Bound: 36 bytes a row and 11 to 15 for its place in the index, whatever its features. A row is forgotten with its chunk,
 once the panes of all rows in it are; so few rows of a wrong date would hold many. A chunk of which little is left
 (``_FEW``) is given up, and its last rows move into the newest one.
 """

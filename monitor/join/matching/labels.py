@@ -29,7 +29,7 @@ class _Batch:
         self.times, self.epochs = path.times[chosen], path.epochs[chosen]
         self.values = np.array([label.label for label in self.contents], np.int64)
         self.hashes = record_hashes(self.record_ids)
-        self.customers = customer_hashes([label.customer_id for label in self.contents])
+        self.customers = customer_hashes([message.key or b"" for message in self.messages])
 
     def label(self, place: int, origin: TopicProgress) -> KeptLabel:
         message, content = self.messages[place], self.contents[place]
@@ -133,6 +133,7 @@ class LabelTaker:
             Decided(
                 [batch.record_ids[place] for place in chosen],
                 [batch.contents[place].customer_id for place in chosen],
+                [batch.messages[place].key or b"" for place in chosen],
                 said.times,
                 batch.times[places],
                 values,

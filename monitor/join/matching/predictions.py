@@ -79,9 +79,10 @@ class PredictionTaker:
 
     def _keep(self, path: Trajectory, wanted: Mask, origin: TopicProgress, effects: Effects) -> None:
         kept = self._kept
-        contents = cast(list[Prediction], [path.readable[place].content for place in np.flatnonzero(wanted).tolist()])
-        if not contents:
+        messages = [path.readable[place] for place in np.flatnonzero(wanted).tolist()]
+        if not messages:
             return
+        contents = cast(list[Prediction], [message.content for message in messages])
         codes = kept.codes.of(contents)
         record_ids = [made.record_id for made in contents]
         hashes = record_hashes(record_ids)
@@ -90,18 +91,18 @@ class PredictionTaker:
         self._state.counters.duplicate_predictions += len(contents) - int(np.count_nonzero(new))
         if not new.all():
             chosen = np.flatnonzero(new).tolist()
+            messages = [messages[place] for place in chosen]
             contents = [contents[place] for place in chosen]
             record_ids = [record_ids[place] for place in chosen]
             codes, hashes, keys = codes[new], hashes[new], keys[new]
-            if not contents:
+            if not messages:
                 return
         times, latest, epochs = (column[wanted][new] for column in (path.times, path.latest, path.epochs))
         probabilities = np.array([made.probability for made in contents], np.float64)
-        customer_ids = [made.customer_id for made in contents]
-        customers = customer_hashes(customer_ids)
+        customers = customer_hashes([message.key or b"" for message in messages])
         rows = kept.table.append(NewRows(keys, customers, times, probabilities, codes, latest, epochs), origin)
         self._count(contents, hashes, times, codes, probabilities)
-        self._silence.add(rows, times, record_ids, customer_ids)
+        self._silence.add(rows, times, record_ids, contents)
         self._match(rows, hashes, contents, effects)
 
     def _count(

@@ -159,6 +159,7 @@ class Settler:
             Decided(
                 [ids[0]],
                 [ids[1]],
+                [ids[1].encode()],
                 rows.times,
                 np.array([found.label_time]),
                 np.array([found.label]),

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.arrays import Integers
+from contract.messages import Prediction
 from monitor.join.columns.chunk import INFERRED, UNLABELLED
 from monitor.join.columns.hashing import in_groups
 from monitor.join.effects import Decided, Effects, outcomes_of
@@ -61,12 +62,15 @@ class Silence:
         if rules.horizon is not None:
             self._load()
 
-    def add(self, rows: Integers, times: Integers, record_ids: Sequence[str], customer_ids: Sequence[str]) -> None:
+    def add(
+        self, rows: Integers, times: Integers, record_ids: Sequence[str], predictions: Sequence[Prediction]
+    ) -> None:
         """Wait for the labels of new rows."""
         if self._horizon is None or not len(rows):
             return
         keys = self._kept.table.rows(rows)["key"]
-        block = _Ids(keys.tobytes(), times.astype(np.int64).tobytes(), list(record_ids), list(customer_ids))
+        customer_ids = [made.customer_id for made in predictions]
+        block = _Ids(keys.tobytes(), times.astype(np.int64).tobytes(), list(record_ids), customer_ids)
         self._unsaved[self._number] = _encode(block)
         self._remember(self._number, block)
         self._enter(self._number, times, keys, np.arange(len(rows)))
@@ -113,8 +117,9 @@ class Silence:
         kept.changes.extend(kept.table.put_labels(numbers, states, delays, None))
         self._state.counters.inferred += len(numbers)
         record_ids, customer_ids = self._ids(due)
+        keys = [customer_id.encode() for customer_id in customer_ids]
         decided = Decided(
-            record_ids, customer_ids, said.times, said.times + horizon, zeros, 0, said.probabilities, said.codes
+            record_ids, customer_ids, keys, said.times, said.times + horizon, zeros, 0, said.probabilities, said.codes
         )
         effects.outcomes += outcomes_of(decided, kept.codes, inferred=True)
 

@@ -125,6 +125,25 @@ def test_a_silent_partition_is_idle_after_the_idle_time_and_awake_with_its_next_
         eventually(lambda: sorted(idle()) == [False, True], message="awake again")
 
 
+def test_a_clock_that_is_set_back_and_forward_an_hour_changes_nothing(settings: Settings) -> None:
+    clock = ManualClock(NOW)
+    worker = JoinWorker(settings, SCHEMA, clock=clock)
+
+    def records() -> int:
+        """Records in all panes, once a publication is due."""
+        clock.advance(settings.publish_interval_ms)
+        return sum(found.summary.records for found in newest(settings).values() if isinstance(found, Pane))
+
+    with running(worker):
+        for part, hours in enumerate((0, -1, 2)):
+            clock.time += hours * 3_600_000
+            made = [prediction(i) for i in range(20 * part, 20 * part + 20)]
+            send(settings, PREDICTIONS, [(key(message), encode(message)) for message in made])
+            eventually(lambda wanted=20 * part + 20: records() == wanted, message="panes go out")
+            progress = [found for found in newest(settings).values() if isinstance(found, JoinProgress)]
+            assert not any(found.idle for found in progress), "an hour that did not pass made a partition idle"
+
+
 def test_a_store_of_another_stream_is_made_anew(
     broker: str, topic_prefix: str, tmp_path: Path, settings: Settings
 ) -> None:

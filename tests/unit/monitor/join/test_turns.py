@@ -48,7 +48,7 @@ def test_one_wrong_clock_holds_no_label() -> None:
 def test_what_is_held_is_bounded_because_a_full_topic_is_not_read() -> None:
     turns = Turns(RULES, 10)
     log = PartitionLog()
-    turns.labels.add([log.labels.append(label(number, 50)) for number in range(41)])
+    turns.labels.add([log.labels.append(label(number, 50)) for number in range(21)])
     assert turns.is_full(turns.labels, paused=False)
     turns.predictions.at_end = True
     while turns.is_full(turns.labels, paused=True):
