@@ -162,7 +162,7 @@ def _work(given: dict[str, Any], pairs: int, waiting: int, again: bool, answer: 
     from monitor.join import opening, worker
 
     # a group of its own reads the topics again
-    opening.GROUP = worker.GROUP = f"bench-{uuid.uuid4().hex}"
+    opening.GROUP = worker.GROUP = f"bench-{uuid.uuid4().hex}"  # type: ignore[attr-defined]
     settings = load_settings(**given, instance=uuid.uuid4().hex)
     if waiting:
         _fill_store(settings, waiting)

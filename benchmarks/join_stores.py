@@ -56,7 +56,8 @@ def _blocks(folder: Path, puts: list[Unsigned], labels: list[Unsigned]) -> None:
     for keys in puts:
         zeros = np.zeros(len(keys), np.int64)
         table.append(
-            NewRows(keys, keys & np.uint64(0xFFFFFFFF), zeros, zeros * 0.5, zeros, zeros, zeros), TopicProgress()
+            NewRows(keys, keys & np.uint64(0xFFFFFFFF), zeros, np.zeros(len(keys)), zeros, zeros, zeros),
+            TopicProgress(),
         )
         saved.save(table, [])
         store.put_state(PartitionState())
