@@ -187,7 +187,7 @@ def _encoded(message: PaneMessage) -> tuple[str, bytes]:
     return message.key, encode(message)
 
 
-class _Counts:
+class _DoneSoFar:
     """What a timeline's process has done, seen from outside."""
 
     def __init__(self) -> None:
@@ -202,7 +202,7 @@ class _CountingSink:
 
     full = False
 
-    def __init__(self, counts: _Counts) -> None:
+    def __init__(self, counts: _DoneSoFar) -> None:
         self._counts = counts
 
     def take_up(self, _end: int) -> None:
@@ -223,7 +223,7 @@ class _Known:
         """Nothing is to be done."""
 
 
-def _run_timeline(settings: Settings, counts: _Counts) -> None:
+def _run_timeline(settings: Settings, counts: _DoneSoFar) -> None:
     """The timeline in a process of its own."""
     logging.disable(logging.WARNING)
     source = random.Random(2)
@@ -270,7 +270,7 @@ def _run_timeline(settings: Settings, counts: _Counts) -> None:
     asyncio.run(run())
 
 
-def _run_table(settings: Settings, counts: _Counts) -> None:
+def _run_table(settings: Settings, counts: _DoneSoFar) -> None:
     """A Faust application that keeps each pane in a table, in memory, with its changelog."""
     import faust
 
@@ -309,9 +309,9 @@ class _Running:
     """A process under measurement. ``again`` is a message that it has read already: it changes nothing."""
 
     def __init__(
-        self, target: Callable[[Settings, _Counts], None], settings: Settings, again: tuple[str, bytes]
+        self, target: Callable[[Settings, _DoneSoFar], None], settings: Settings, again: tuple[str, bytes]
     ) -> None:
-        self.counts = _Counts()
+        self.counts = _DoneSoFar()
         self._settings = settings
         self._again = again
         began = time.perf_counter()
@@ -418,7 +418,7 @@ def main() -> None:
 
 
 @dataclass
-class Measured:
+class TimelineCosts:
     """Seconds, MB, and ms of CPU each."""
 
     take_up: float
@@ -437,7 +437,7 @@ def _say(what: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
-def _measure(settings: Settings, traffic: Traffic, age: int) -> Measured:
+def _measure(settings: Settings, traffic: Traffic, age: int) -> TimelineCosts:
     _say(f"a stream of {age // 24} days")
     _say(f"{_publish(settings, traffic.history(age)):,} messages are there")
     last = [*traffic.progress(age)][-1]
@@ -464,7 +464,7 @@ def _measure(settings: Settings, traffic: Traffic, age: int) -> Measured:
     ]
     correction, _ = again.cost(settings, wrong)
     revised = again.counts.windows.value - windows
-    found = Measured(
+    found = TimelineCosts(
         take_up,
         again.startup,
         again.startup_cpu,
@@ -492,7 +492,7 @@ def _measure_table(settings: Settings, again_read: tuple[str, bytes]) -> tuple[f
     return found
 
 
-def _report(shape: StreamShape, young: Measured, old: Measured, table: tuple[float, float]) -> None:
+def _report(shape: StreamShape, young: TimelineCosts, old: TimelineCosts, table: tuple[float, float]) -> None:
     print(
         f"{shape.partitions} partitions, {shape.models} models, windows of 24 h each hour, lateness "
         f"{shape.lateness_days} d; a day: {old.day_messages:,} messages\n"
