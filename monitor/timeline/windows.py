@@ -9,6 +9,7 @@ All calls come one after the other, from whatever thread.
 """
 
 import heapq
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import islice
@@ -27,7 +28,7 @@ from monitor.timeline.sums import SumsLayout
 from monitor.timeline.watermarks import Watermarks, reached
 
 _MOST_PASSED_OVER = 10_000
-_SAMPLE_KEY_PARTS = 6
+_SAMPLE_KEY = re.compile(r"(?P<model>.+)/(?P<start>-?[0-9]{1,20})/(?P<partition>[0-9]{1,9})/sample", re.DOTALL)
 
 
 class Due(NamedTuple):
@@ -168,13 +169,12 @@ class WindowBook:
 
     def tombstone(self, key: str) -> None:
         """What stood under a key on ``panes`` is deleted there: a sample is forgotten; of a pane its fold tells."""
-        parts = key.rsplit("/", _SAMPLE_KEY_PARTS - 1)
-        if len(parts) != _SAMPLE_KEY_PARTS or parts[-1] != "sample":
+        found = _SAMPLE_KEY.fullmatch(key)
+        if found is None:
             return
-        name, version, role, start, partition, _ = parts
         for model, windows in self._models.items():
-            if (model.name, str(model.version), model.role) == (name, version, role):
-                windows.drop_sample(int(start), int(partition))
+            if model.key == found["model"]:
+                windows.drop_sample(int(found["start"]), int(found["partition"]))
 
     def wrote(self, message: Window | Cumulative, offset: int) -> None:
         """Where on ``windows`` a window, or cumulative metrics, stand; of one key the newest counts."""

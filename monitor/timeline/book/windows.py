@@ -71,6 +71,8 @@ class ModelWindows:
                 state.labelled += change.labelled
         if change is not None or sampled:
             self._touch(pane.start)
+        if sampled and pane.start in self._finished:
+            self._unspent.add(pane.start)
         return True
 
     def put_sample(self, sample: PaneSample) -> bool:

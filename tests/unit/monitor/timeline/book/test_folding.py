@@ -1,7 +1,7 @@
 """What nothing can change any more is folded, and nothing is said otherwise for it; memory does not grow with time."""
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.panes import Fold, PaneMessage
@@ -11,6 +11,7 @@ from monitor.timeline.samples import MemorySamples
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.sums import Sums
 from monitor.timeline.windows import Folding, WindowBook
+from tests.support.sizes import size
 from tests.support.timeline.book import (
     LATENESS,
     MODEL,
@@ -126,7 +127,8 @@ def test_a_sample_that_was_deleted_is_not_deleted_again() -> None:
         book.update(message)
     book.tombstone("churn/1/champion/0/0/sample")
     book.tombstone("churn/1/champion/0/0")
-    book.tombstone("somebody/else")
+    for key in ("somebody/else", "churn/1/champion/x/0/sample", "churn/1/champion/0//sample", "/sample", ""):
+        book.tombstone(key)
     assert len(book.due()) == 1
     assert book.spent_samples() == []
 
@@ -163,6 +165,7 @@ def test_a_model_that_scores_no_more_does_not_hold_back_where_windows_are_read_f
     assert book.windows_from > 40, "the points of the other model stand before that"
 
 
+@settings(max_examples=size(ci=15, full=300))
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.sampled_from([0, 1, None]), st.integers(0, LATENESS)), max_size=25),
     st.sets(st.integers(0, 60), max_size=3),
