@@ -66,6 +66,9 @@ class ModelWindows:
             if self._delays.holds(pane.start):
                 self._delays.put(pane.start, self._panes.merged(pane.start))
             for start in self._spec.windows_of(pane.start):
+                if self._panes.is_folded(start):
+                    # it lacks panes by now, so it stays as it is
+                    continue
                 state = self._made(start)
                 state.records += change.records
                 state.labelled += change.labelled
@@ -179,10 +182,10 @@ class ModelWindows:
         """The cumulative metrics to publish, each counted as given from here on."""
         series = self._series
         while not series.stopped and (end := series.next_end) is not None:
-            state = self._states.get(end - self._spec.size)
-            if state is None or not state.is_final or (self.lost is not None and end > self.lost.start):
+            if not self._is_final(end - self._spec.size) or (self.lost is not None and end > self.lost.start):
                 break
-            point = series.advance(end, self._panes.packed, state.revision)
+            state = self._states.get(end - self._spec.size)
+            point = series.advance(end, self._panes.packed, 0 if state is None else state.revision)
             if point is not None:
                 yield point
         point = series.revised()
@@ -335,7 +338,10 @@ class ModelWindows:
                     self._unspent.add(pane)
 
     def _all_final(self, pane: int) -> bool:
-        return all(start in self._states and self._states[start].is_final for start in self._spec.windows_of(pane))
+        return all(map(self._is_final, self._spec.windows_of(pane)))
+
+    def _is_final(self, start: int) -> bool:
+        return self._panes.is_folded(start) or (start in self._states and self._states[start].is_final)
 
     def _is_said(self, pane: int) -> bool:
         return not any(start in self._touched or start in self._ready for start in self._spec.windows_of(pane))

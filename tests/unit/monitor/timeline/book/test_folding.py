@@ -91,6 +91,25 @@ def test_a_pane_that_comes_after_it_was_folded_changes_nothing_and_is_deleted() 
     assert book.foldable() == NOTHING
 
 
+def test_a_window_one_of_whose_panes_is_folded_stays_as_it_is() -> None:
+    book = new_book(1)
+    messages = pane(0, day(0)), pane(20, day(20)), progress(30 + 2 * LATENESS + TOLERANCE)
+    said = [one.window for one in take(book, *messages)]
+    points = book.cumulative_due()
+    folding = book.foldable()
+    assert [fold.until for fold in folding.folds] == [10]
+    book.folded(folding)
+    again = new_book(1)
+    for message in (*folding.folds, *messages[1:]):
+        again.update(message)
+    again.restore(newest(said).values(), cumulative=from_topic(points))
+    for one in (book, again):
+        assert statuses(take(one, pane(20, day(20, label=0)))) == [(10, "final", 1), (20, "final", 1)]
+        take(one, progress(1_000))
+        assert len(one.cumulative_due()) == 1
+        assert [fold.until for fold in one.foldable().folds] == [30]
+
+
 def test_panes_are_folded_in_parts() -> None:
     book = new_book(1, spec=TUMBLING)
     take(book, *(pane(start, day(start)) for start in range(0, 100, 10)), progress(1_000))
