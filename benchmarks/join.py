@@ -27,9 +27,10 @@ from typing import Any
 import numpy as np
 import psutil
 from broker import broker
+from confluent_kafka import TopicPartition
 from join_stores import candidates
 
-from contract.kafka.clients import admin_client, idempotent_producer
+from contract.kafka.clients import admin_client, committed_consumer, idempotent_producer
 from contract.kafka.provision import ensure_topics
 from contract.messages import ModelRef
 from contract.schema import load_schema
@@ -164,6 +165,12 @@ def _work(given: dict[str, Any], pairs: int, waiting: int, again: bool, answer: 
     # a group of its own reads the topics again
     opening.GROUP = worker.GROUP = f"bench-{uuid.uuid4().hex}"  # type: ignore[attr-defined]
     settings = load_settings(**given, instance=uuid.uuid4().hex)
+    # without an offset it would go on after what another run has published
+    consumer = committed_consumer(settings, opening.GROUP)
+    topics = settings.topic(PREDICTIONS), settings.topic(LABELS)
+    starts = [TopicPartition(topic, number, 0) for topic in topics for number in range(settings.partitions)]
+    consumer.commit(offsets=starts, asynchronous=False)
+    consumer.close()
     if waiting:
         _fill_store(settings, waiting)
     seconds, cpu, resident = _join(settings, pairs)

@@ -160,6 +160,8 @@ class PartitionJoin:
         self._store.close()
 
     def _load(self) -> None:
+        # what was there goes before the same comes again: of ten million predictions it is 500 MB
+        self.kept = KeptRecords(self._panes)
         self.state = state = self._store.state()
         kept = self.kept = KeptRecords(
             self._panes, RowTable(), Codes(state.codes), WaitingLabels(self._store.waiting())
