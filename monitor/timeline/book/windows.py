@@ -66,13 +66,8 @@ class ModelWindows:
             if self._delays.holds(pane.start):
                 self._delays.put(pane.start, self._panes.merged(pane.start))
             for start in self._spec.windows_of(pane.start):
-<<<<<<< HEAD
                 if self._panes.is_folded(start):
                     # it lacks panes by now, so it stays as it is
-=======
-                # of a window that begins among the folded panes all has been said, and not all of it is here
-                if self._panes.is_folded(start):
->>>>>>> 0c1fc89 (Make no window anew that begins among folded panes, and say what the timeline costs after a year)
                     continue
                 state = self._made(start)
                 state.records += change.records

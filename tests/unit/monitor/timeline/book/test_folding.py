@@ -1,11 +1,7 @@
 """What nothing can change any more is folded, and nothing is said otherwise for it; memory does not grow with time."""
 
 import msgspec
-<<<<<<< HEAD
 from hypothesis import given, settings
-=======
-from hypothesis import example, given
->>>>>>> 0c1fc89 (Make no window anew that begins among folded panes, and say what the timeline costs after a year)
 from hypothesis import strategies as st
 
 from contract.panes import Fold, PaneMessage
@@ -188,11 +184,7 @@ def test_a_model_that_scores_no_more_does_not_hold_back_where_windows_are_read_f
     assert book.windows_from > 40, "the points of the other model stand before that"
 
 
-<<<<<<< HEAD
 @settings(max_examples=size(ci=15, full=300))
-=======
-@example([(0, 0, 0), (110, 0, 0), (131, 0, 0)], {25})
->>>>>>> 0c1fc89 (Make no window anew that begins among folded panes, and say what the timeline costs after a year)
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.sampled_from([0, 1, None]), st.integers(0, LATENESS)), max_size=25),
     st.sets(st.integers(0, 60), max_size=3),
