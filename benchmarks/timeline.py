@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -43,8 +43,9 @@ from contract.topics import PANES
 from contract.windows import Cumulative, Drift, Window
 from contract.worker.heartbeat import Heartbeat
 from monitor import panes
+from monitor.inputs.rule import InputReference, InputRule, judge
 from monitor.timeline.app import Timeline
-from monitor.timeline.drift import judge, sample_frame
+from monitor.timeline.drift import sample_frame
 from monitor.timeline.emission import ReadSample
 from monitor.timeline.faust_app import create_app
 from monitor.timeline.run import run_timeline
@@ -245,13 +246,15 @@ def _run_timeline(settings: Settings, counts: _DoneSoFar) -> None:
         ),
     )
 
+    known, rule = InputReference.of(reference, _SCHEMA), InputRule.of(settings)
+
     class CountingBook(WindowBook):
         def update(self, message: PaneMessage) -> None:
             super().update(message)
             counts.updates.value += 1
 
-    def verdict(_model: ModelRef, sample: Sample) -> Drift:
-        return judge(sample_frame(_SCHEMA, sample), reference, _SCHEMA)
+    def verdict(_model: ModelRef, sample: Sample, previous: Sequence[Drift | None]) -> Drift:
+        return judge(sample_frame(_SCHEMA, sample), known, previous, rule=rule)
 
     def make_book() -> WindowBook:
         return CountingBook(

@@ -8,7 +8,8 @@ Run it with ``.venv/bin/python benchmarks/window_book.py``; it takes an hour for
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 
 import msgspec
@@ -19,6 +20,7 @@ from contract.panes import JoinProgress, Pane
 from contract.schema import parse_schema
 from contract.windows import Drift
 from monitor import panes
+from monitor.timeline.samples import Sample
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import WindowBook
 
@@ -54,7 +56,7 @@ def main() -> None:
             stream.day()
         nothing = _milliseconds(stream.nothing, 200)
         revised = [0]
-        label = _milliseconds(lambda revised=revised: revised.append(stream.correct()), 50)
+        label = _milliseconds(partial(_append_to, revised, stream.correct), 50)
         windows = sum(revised) / 50
         pane = 1_000 * _milliseconds(stream.one_pane, 500)
         resident = psutil.Process().memory_info().rss / 1e6
@@ -64,6 +66,14 @@ def main() -> None:
             f"| {resident / alone:.2f} |",
             flush=True,
         )
+
+
+def _unjudged(_model: ModelRef, _sample: Sample, _previous: Sequence[Drift | None]) -> Drift:
+    return Drift(judged=False, drifted=False, share=0.0)
+
+
+def _append_to(found: list[int], ask: Callable[[], int]) -> None:
+    found.append(ask())
 
 
 class HourlyStream:
@@ -81,7 +91,7 @@ class HourlyStream:
             label_lateness=60 * DAY,
             label_tolerance=DAY,
             sample_size=5_000,
-            judge=lambda _model, _sample: Drift(judged=False, drifted=False, share=0.0),
+            judge=_unjudged,
         )
         self.age = 0
 

@@ -1,13 +1,11 @@
 """How far a request's own event time may be from the stream's, where requests keep to it."""
 
-from types import SimpleNamespace
-from typing import Any
-
+import numpy as np
 import pytest
 
 from contract.rejection import RejectionError
 from contract.settings import load_settings
-from monitor.join.rules import JoinRules, TopicProgress, refuse_label, refuse_prediction
+from monitor.join.rules import JoinRules, TopicProgress, too_late
 from scorer.serving.request_time import TimeBounds
 from scorer.testing import StandingTime
 from tests.support.messages import DAY, START, customer
@@ -81,9 +79,9 @@ def test_no_record_or_label_that_is_taken_makes_the_newest_too_late(lateness: in
     predictions, labels = TopicProgress(), TopicProgress()
     predictions.advance(0, furthest["record"], rules)
     labels.advance(0, furthest["label"], rules)
-    newest: Any = SimpleNamespace(event_time=NEWEST)
-    assert refuse_prediction(newest, predictions, rules) is None
-    assert refuse_label(newest, labels, rules) is None
+    newest = np.array([NEWEST])
+    assert not too_late(newest, np.array([predictions.latest]), lateness, rules).any()
+    assert not too_late(newest, np.array([labels.latest]), lateness, rules).any()
 
 
 def test_a_request_with_this_year_s_time_beside_last_year_s_stream_is_refused_with_both_times() -> None:
