@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -133,7 +133,7 @@ def test_a_verdict_that_takes_seconds_stops_neither_the_heartbeat_nor_the_sessio
     judging = threading.Event()
     seconds = settings.session_timeout_ms / 1_000 + 2
 
-    def judge(_model: ModelRef, _sample: Sample) -> Drift:
+    def judge(_model: ModelRef, _sample: Sample, _previous: Sequence[Drift | None]) -> Drift:
         judging.set()
         until = time.monotonic() + seconds
         while time.monotonic() < until:
