@@ -138,7 +138,7 @@ class Settings(BaseSettings):
 
     min_records: int = Field(200, ge=2, description="smallest window whose drift is judged")
     false_alerts_per_month: float = Field(
-        0.5, gt=0, description="windows in 30 days that may be called drifted by chance; the drift tests' level follows"
+        0.5, gt=0, description="false alerts in 30 days that can be borne, of inputs and of labels each; levels follow"
     )
     alpha: Annotated[float | None, BeforeValidator(_nothing_if_empty)] = Field(
         None, gt=0, lt=1, description="the level itself, of all of a window's drift tests together, in place of that"

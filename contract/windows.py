@@ -14,7 +14,10 @@ CUMULATIVE = "cumulative"
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
-    """Classification metrics over labelled predictions; one is None where it is undefined (e.g. one class only)."""
+    """Classification metrics over labelled predictions; one is None where it is undefined (e.g. one class only).
+
+    ``intervals`` has low and high end, at 95 %, of those of the metrics that have one.
+    """
 
     labelled: int
     tn: int
@@ -28,6 +31,7 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     roc_auc: float | None = None
     brier: float | None = None
     log_loss: float | None = None
+    intervals: dict[str, tuple[float, float]] = {}
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -132,6 +136,38 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return [*columns, self.relation.title] if self.relation is not None and self.relation.drifted else columns
 
 
+class Relation(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether labels go with scores as they did when the model was made, over ``labelled`` records of a window.
+
+    ``observed`` churners beside those ``expected`` of these scores; ``level`` and ``slope``: by how much log-odds of
+    churning differ from the calibration's, and per log-odds of the score (a slope of -1: scores say nothing any more;
+    None: they are all the same).
+    ``p_value`` after Holm's correction; ``evidence``: natural logarithms of the e-values in the labels of the window's
+    last slide, one for each change that is looked for (``monitor.verdicts.evidence``).
+    """
+
+    labelled: int
+    observed: int
+    expected: Estimate
+    level: Estimate
+    slope: Estimate | None
+    p_value: float
+    changed: bool
+    evidence: tuple[float, ...] = ()
+
+
+class Worsening(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the Brier score is worse than on the rows held out in training.
+
+    ``reference`` is theirs, ``excess`` the window's less theirs; ``worse`` iff that is beyond the margin and noise.
+    """
+
+    reference: float
+    excess: Estimate
+    p_value: float
+    worse: bool
+
+
 Status = Literal["provisional", "final"]
 
 
@@ -156,6 +192,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     drift: Drift
     nowcast: Nowcast | None = None
     inferred: int = 0
+    relation: Relation | None = None
+    worsening: Worsening | None = None
     delay_p50_hours: float | None = None
     violations: dict[str, int] = {}
     missing: dict[str, int] = {}
@@ -220,14 +258,31 @@ def decode_window(value: bytes) -> Window:
     return window
 
 
+AlertKind = Literal["drift", "relation", "performance"]
+AlertState = Literal["opened", "updated", "closed", "retracted", "raised"]
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """On ``alerts``, under one key through its life: raised, updated when what it says changes, or retracted."""
+    """On ``alerts``: one incident under one key, from its opening to its end.
+
+    ``start`` of the first window that shows it, ``end`` of the last; ``at`` is the end of the newest window that has
+    been looked at. ``features`` are the columns that drifted. It is opened, updated when there is more to say, and
+    closed when windows have been clean for long enough; or retracted, when late labels or records take back what was
+    believed. ``raised`` was the word of the release before for opened, when each window had an alert of its own.
+    """
 
     key: str
-    state: Literal["raised", "updated", "retracted"]
-    kind: Literal["drift"]
+    state: AlertState
+    kind: AlertKind
     model: ModelRef
     start: int
     end: int
     features: list[str]
     message: str
+    severity: Literal["warning", "critical"] = "warning"
+    at: int | None = None
+
+    @property
+    def standing(self) -> bool:
+        """Whether the incident goes on."""
+        return self.state in ("opened", "updated", "raised")

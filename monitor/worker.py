@@ -22,6 +22,8 @@ from monitor.timeline.faust_app import create_app
 from monitor.timeline.run import quieten_libraries, run_timeline
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import WindowBook
+from monitor.verdicts.budget import levels
+from monitor.verdicts.judging import Verdicts
 from monitor.window_sink import WindowSink
 
 _FIRST_LOOK_SECONDS, _LAST_WRITES_SECONDS = 10.0, 60.0
@@ -55,6 +57,10 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
     cache = ReferenceCache(settings.mlflow_tracking_uri, settings.state_dir / "references", schema)
     references = References(cache, settings, schema)
 
+    verdicts = Verdicts(
+        references.calibration, levels(settings.false_alerts_per_month, settings.slide), settings.min_records
+    )
+
     def make_book() -> WindowBook:
         return WindowBook(
             WindowSpec(settings.window, settings.slide),
@@ -64,6 +70,7 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
             horizon=schema.label.horizon_ms,
             sample_size=settings.sample_size,
             judge=references.judge,
+            complete=verdicts,
             ready=references.is_ready,
         )
 

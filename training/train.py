@@ -14,6 +14,7 @@ import pandas as pd
 from contract.arrays import Mask
 from contract.errors import UserError
 from contract.models.bundle import TRAINING_SAMPLE_ARTIFACT
+from contract.models.calibration import CalibrationBins
 from contract.models.registry import find_version, out_of_reach, registry_client
 from contract.schema import Schema, load_schema, schema_text
 from contract.settings import Settings
@@ -251,7 +252,10 @@ def _register(task: _Task, developed: Developed, run: Run, chosen: str, *, alone
     files = {f"{SPLIT_FOLDER}/{name}": content for name, content in task.split_files.items()}
     X, y = outside(task.rows, task.test)
     customers = task.rows.customers[~task.test]
-    files[TRAINING_SAMPLE_ARTIFACT] = reference_bytes(X, y, candidate.validated.as_served, customers)
+    counted = CalibrationBins.of(np.concatenate([candidate.scores, held.scores]), np.concatenate([y, held.y]))
+    files[TRAINING_SAMPLE_ARTIFACT] = reference_bytes(
+        X, y, candidate.validated.as_served, customers, calibration=counted
+    )
     if alone:
         logged = candidate.metrics | logged
         params = {**candidate.params, "seed": str(task.seed), "search": "none"} | params

@@ -229,11 +229,11 @@ def _summarise(demo: Demo, settings: Settings, followed: _Followed, console: Con
     outcomes = sum(window.labelled for window in snapshot.tiles())
     console.print(
         f"{snapshot.records:,} records replayed, {snapshot.predictions:,} predictions, {outcomes:,} outcomes, "
-        f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} drift alerts"
+        f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} incidents"
     )
     standing = sorted((a for a in snapshot.alerts.values() if a.state != "retracted"), key=lambda alert: alert.end)
     if standing:
-        console.print(f"first alert: {standing[0].message}")
+        console.print(f"first incident: {standing[0].message}")
     report = newest_report(settings)
     if report is not None:
         console.print(f"newest drift report: {report}", soft_wrap=True)

@@ -9,6 +9,8 @@ from rich.text import Text
 
 from churnstream.live.watch import Snapshot
 from contract.windows import Estimate, Window
+from monitor.naming import model_title
+from monitor.verdicts.alerts import untrusted_since
 
 _SHOWN = 12
 
@@ -37,6 +39,13 @@ def remarks(snapshot: Snapshot) -> list[str]:
         )
     if snapshot.inferred:
         found.append(f"{snapshot.inferred:,} records have had no label within the horizon, and count as 0")
+    for model in sorted({alert.model for alert in snapshot.alerts.values()}):
+        since = untrusted_since(snapshot.alerts.values(), model)
+        if since is not None:
+            found.append(
+                f"labels no longer go with the scores of {model_title(model)}: its estimates since "
+                f"{_time(since, '%Y-%m-%d')} are not to be trusted"
+            )
     return found
 
 

@@ -218,7 +218,7 @@ class _Follower:
         say(windows_table([window for window in snapshot.ordered() if window.status == "final"]))
         say(
             f"\n{snapshot.distinct:,} records scored, {labelled:,} of them with their label, "
-            f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} drift alerts"
+            f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} incidents"
         )
         for remark in remarks(snapshot):
             say(remark)

@@ -36,11 +36,16 @@ def values_by_run(message: WindowMessage) -> dict[RunKind, Values]:
 
 
 def performance(measured: Performance, group: str) -> Values:
-    """Confusion counts and metrics as ``<group>/<metric>``; nothing at all before the first label."""
+    """Confusion counts and metrics as ``<group>/<metric>``, and the interval of F1 as ``f1_low`` and ``f1_high``.
+
+    Nothing at all before the first label.
+    """
     if not measured.labelled:
         return {}
-    names = (*_COUNTS, *_METRICS)
-    return _defined({f"{group}/{name}": getattr(measured, name) for name in names})
+    values = {f"{group}/{name}": getattr(measured, name) for name in (*_COUNTS, *_METRICS)}
+    if "f1" in measured.intervals:
+        values[f"{group}/f1_low"], values[f"{group}/f1_high"] = measured.intervals["f1"]
+    return _defined(values)
 
 
 def estimated(found: Estimated) -> Values:
@@ -60,7 +65,8 @@ def inputs(window: Window) -> Values:
     """Drift distances and share (of a window that was judged), label coverage and median delay in hours, records and
     records per hour of event time, and, where there are any, missing values and violations per feature.
 
-    Beside a nowcast there is the coverage of either class, of the labels expected of it.
+    Beside a nowcast there is the coverage of either class, of the labels expected of it. Where the labels were judged:
+    churners over those expected, by how much slope and Brier score differ, p value, and 1 if the relation has changed.
     """
     values: dict[str, float | None] = {
         "labels/coverage": window.coverage,
@@ -72,6 +78,14 @@ def inputs(window: Window) -> Values:
     if window.nowcast is not None:
         values["labels/coverage_negative"] = window.nowcast.coverage_negative
         values["labels/coverage_positive"] = window.nowcast.coverage_positive
+    if window.relation is not None:
+        relation = window.relation
+        values["relation/observed_per_expected"] = relation.observed / relation.expected.value
+        values["relation/slope"] = None if relation.slope is None else relation.slope.value
+        values["relation/p_value"] = relation.p_value
+        values["relation/changed"] = float(relation.changed)
+    if window.worsening is not None:
+        values["relation/brier_excess"] = window.worsening.excess.value
     values |= {drift_name(name): feature.distance for name, feature in window.drift.features.items()}
     values |= {missing_name(name): count for name, count in window.missing.items() if count}
     values |= {violations_name(name): count for name, count in window.violations.items() if count}

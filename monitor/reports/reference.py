@@ -18,6 +18,7 @@ import pandas as pd
 from contract.errors import UserError
 from contract.messages import ModelRef
 from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN, TRAINING_SAMPLE_ARTIFACT
+from contract.models.calibration import CalibrationBins, attached_calibration
 from contract.models.mlflow_access import mlflow_client
 from contract.schema import Schema
 from contract.settings import Settings
@@ -203,6 +204,14 @@ class References:
     def path(self, model: ModelRef) -> Path | None:
         """The file of a model's sample; None if it has none."""
         return self._paths.get(model)
+
+    def calibration(self, model: ModelRef) -> CalibrationBins | None:
+        """What the version of a model that is ready stores of held-out rows; None: nothing, or it is gone. Reads it."""
+        path = self._paths.get(model)
+        try:
+            return None if path is None else attached_calibration(self._cache.read(model, path))
+        except NoReferenceError:
+            return None
 
     def judge(self, model: ModelRef, sample: Sample, previous: Sequence[Drift | None] = ()) -> Drift:
         """The drift of a window's sample against the sample of its model, which is ready.

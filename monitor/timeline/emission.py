@@ -19,7 +19,6 @@ from contract.windows import Alert, Cumulative, Window
 from contract.worker.outage import Outage
 from contract.worker.room import NoRoomError
 from monitor.naming import iso_time, model_title
-from monitor.timeline.alerts import alert_for
 from monitor.timeline.fenced_writer import FencedWriter, TopicMessage
 from monitor.timeline.samples import Sample
 from monitor.timeline.state import TimelineState
@@ -89,6 +88,10 @@ class Emission:
             # the topic has been made anew since, and its first windows must not be left out next time
             self._writer.publish([self._progress(0)])
             state.windows_from = 0
+        # another release, or other settings, may see other incidents in the same windows
+        unsaid = state.board.unsaid()
+        for first in range(0, len(unsaid), MOST_WINDOWS):
+            self._publish([], unsaid[first : first + MOST_WINDOWS])
         self.run(state)
 
     def run(self, state: TimelineState) -> None:
@@ -111,24 +114,15 @@ class Emission:
                 return
 
     def _messages_of(self, state: TimelineState, due: Due) -> "_Emitted":
-        alert = alert_for(due.window, state.alerts.get(f"drift/{due.window.key}"))
-        return _Emitted(self._on_windows(due.window), due.window, due.sample, alert)
+        return _Emitted(self._on_windows(due.window), due.window, due.sample, state.board.after(due.window))
 
     def _on_windows(self, message: Window | Cumulative) -> TopicMessage:
         return TopicMessage(self._windows, message.key, encode(message))
 
     def _emit(self, state: TimelineState, part: "Sequence[_Emitted]") -> None:
         self._wait_for_room()
-        alerts = [one.alert for one in part if one.alert is not None]
-        offsets = self._writer.publish(
-            [
-                *(one.message for one in part),
-                *(TopicMessage(self._alerts, alert.key, encode(alert)) for alert in alerts),
-            ]
-        )
-        for alert in alerts:
-            state.alerts[alert.key] = alert
-            _log.info("alert %s: %s", alert.state, alert.message)
+        alerts = [alert for one in part for alert in one.alerts]
+        offsets = self._publish([one.message for one in part], alerts)
         for one, offset in zip(part, offsets, strict=False):
             state.windows_end = offset + 1
             state.book.wrote(one.of, offset)
@@ -137,6 +131,15 @@ class Emission:
                     "%s window %s, revision %d: %d records", one.of.status, one.of.key, one.of.revision, one.of.records
                 )
             self._hand_on(one, offset)
+
+    def _publish(self, messages: Sequence[TopicMessage], alerts: Sequence[Alert]) -> list[int]:
+        """In one transaction; returns the offsets of all, those of the messages first."""
+        offsets = self._writer.publish(
+            [*messages, *(TopicMessage(self._alerts, alert.key, encode(alert)) for alert in alerts)]
+        )
+        for alert in alerts:
+            _log.info("alert %s: %s", alert.state, alert.message)
+        return offsets
 
     def _wait_for_room(self) -> None:
         outage = Outage(_log)
@@ -224,19 +227,19 @@ class Emission:
 
 
 class _Emitted:
-    """A window or point on its way: the message on ``windows``, what it is of, its sample, and the alert about it."""
+    """A window or point on its way: the message on ``windows``, what it is of, its sample, the alerts it leads to."""
 
     def __init__(
         self,
         message: TopicMessage,
         of: Window | Cumulative,
         sample: ReadSample | None = None,
-        alert: Alert | None = None,
+        alerts: Sequence[Alert] = (),
     ) -> None:
         self.message = message
         self.of = of
         self.sample = sample
-        self.alert = alert
+        self.alerts = alerts
 
 
 def _in_parts(emitted: Sequence[_Emitted]) -> Iterator[list[_Emitted]]:

@@ -8,6 +8,7 @@ from contract.confusion import Confusion, ratio
 from contract.panes import UNIT
 from contract.windows import Performance
 from monitor.timeline.sums import Counts, Sums
+from monitor.verdicts.intervals import intervals
 
 
 def performance(sums: Sums) -> Performance:
@@ -27,6 +28,7 @@ def performance(sums: Sums) -> Performance:
         roc_auc=histogram_auc(sums.histogram),
         brier=ratio(sums.squared_error, labelled * UNIT),
         log_loss=ratio(sums.log_loss, labelled * UNIT),
+        intervals=intervals(counts, sums.histogram, squared_error=sums.squared_error, log_loss=sums.log_loss),
     )
 
 

@@ -22,6 +22,8 @@ from contract.topics import ALERTS, PANES, WINDOWS
 from contract.windows import Alert, Cumulative, Window
 from monitor.timeline.own_messages import AlertMessages, PaneMessages, WindowMessages
 from monitor.timeline.windows import WindowBook
+from monitor.verdicts.board import AlertBoard
+from monitor.verdicts.budget import levels
 
 _log = logging.getLogger("churnstream.timeline")
 Wrote = Callable[[Window | Cumulative, int], None]
@@ -29,15 +31,15 @@ Wrote = Callable[[Window | Cumulative, int], None]
 
 @dataclass
 class TimelineState:
-    """A filled book, and what goes with it.
+    """A filled book and board of alerts, and what goes with them.
 
-    ``alerts``: the last of each key, of windows that can still change. ``models``: those of all panes. ``position``:
+    ``models``: those of all panes. ``position``:
     where to read ``panes`` on. ``windows_end``: the offset behind the last message on ``windows``. ``windows_from``:
     where the next monitor will begin to read it, as ``panes`` says.
     """
 
     book: WindowBook
-    alerts: dict[str, Alert] = field(default_factory=dict)
+    board: AlertBoard
     models: set[ModelRef] = field(default_factory=set)
     position: int = 0
     windows_end: int = 0
@@ -45,9 +47,13 @@ class TimelineState:
 
     def forget_folded(self, folds: Iterable[Fold]) -> None:
         """Forget the alerts about windows of which nothing can change any more."""
-        until = {fold.model: fold.until for fold in folds}
-        for key in [key for key, alert in self.alerts.items() if alert.end <= until.get(alert.model, alert.start)]:
-            del self.alerts[key]
+        for fold in folds:
+            self.board.forget(fold.model, fold.until)
+
+
+def empty_board(settings: Settings, alerts: Iterable[Alert] = ()) -> AlertBoard:
+    """A board without windows; ``alerts`` are the last of each key."""
+    return AlertBoard(levels(settings.false_alerts_per_month, settings.slide).detector, alerts)
 
 
 def read_state(settings: Settings, stream: str, make_book: Callable[[], WindowBook]) -> TimelineState:
@@ -72,7 +78,8 @@ class _StateReader:
     def __init__(self, settings: Settings, stream: str, book: WindowBook) -> None:
         self._settings = settings
         self._stream = stream
-        self._state = TimelineState(book)
+        self._state = TimelineState(book, empty_board(settings))
+        self._found_alerts: dict[str, Alert] = {}
         self._panes, self._windows, self._alerts = (settings.topic(name) for name in (PANES, WINDOWS, ALERTS))
         self._pane_messages = PaneMessages(self._panes)
         self._window_messages = WindowMessages(self._windows)
@@ -103,8 +110,9 @@ class _StateReader:
                 self._windows,
             )
         book = self._state.book
+        self._state.board = empty_board(self._settings, self._found_alerts.values())
         book.restore(
-            self._windows_of(ours, book.wrote),
+            self._onto_board(self._windows_of(ours, book.wrote)),
             cumulative=self._points_of(ours, book.wrote),
             earlier=self._windows_of(others),
             earlier_cumulative=self._points_of(others),
@@ -135,13 +143,7 @@ class _StateReader:
 
     def _take_output(self, message: Message) -> None:
         if message.topic() == self._alerts:
-            alert = self._alert_messages.read(message.value(), message.offset() or 0)
-            if (
-                alert is not None
-                and is_of_stream(message, self._stream)
-                and not self._is_folded(alert.model, alert.end)
-            ):
-                self._state.alerts[alert.key] = alert
+            self._take_alert(message)
             return
         key, value, offset = message.key(), message.value(), message.offset() or 0
         read = self._window_messages.read(value, offset, key)
@@ -155,8 +157,12 @@ class _StateReader:
 
     def _take_alert(self, message: Message) -> None:
         alert = self._alert_messages.read(message.value(), message.offset() or 0)
-        if alert is not None and is_of_stream(message, self._stream) and not self._is_folded(alert.model, alert.end):
-            self._state.alerts[alert.key] = alert
+        if alert is None or not is_of_stream(message, self._stream):
+            return
+        if alert.standing or not self._is_folded(alert.model, alert.end):
+            self._found_alerts[alert.key] = alert
+        else:
+            self._found_alerts.pop(alert.key, None)
 
     def _is_folded(self, model: ModelRef, end: int) -> bool:
         return end <= self._folded_until.get(model, end - 1)
@@ -168,6 +174,13 @@ class _StateReader:
                 if wrote is not None:
                     wrote(window, one.offset)
                 yield window
+
+    def _onto_board(self, windows: Iterable[Window]) -> Iterator[Window]:
+        for window in windows:
+            # windows of another size have had their incidents, which end with those of this one
+            if window.end - window.start == self._settings.window:
+                self._state.board.restore(window)
+            yield window
 
     def _points_of(self, kept: "_KeptWindows", wrote: Wrote | None = None) -> Iterator[Cumulative]:
         for key, one in kept.points.items():

@@ -19,7 +19,7 @@ from contract.errors import UserError
 from contract.messages import ModelRef
 from contract.panes import Fold, JoinProgress, Pane, PaneMessage, PaneSample
 from contract.windows import Cumulative, Window
-from monitor.timeline.book.rules import BookRules, Judge, LostPanes
+from monitor.timeline.book.rules import BookRules, Complete, Judge, LostPanes
 from monitor.timeline.book.windows import ModelWindows
 from monitor.timeline.book.written import WrittenOffsets
 from monitor.timeline.samples import MemorySamples, Sample, SampleStore
@@ -56,6 +56,7 @@ class WindowBook:
         sample_size: most rows in a window's merged sample.
         judge: called once per set of predictions: a window whose number of predictions stays the same keeps its drift,
             for panes only grow. It is given the verdicts on the disjoint windows before, as they are then.
+        complete: adds what else is to be said of a window; nothing unless given.
         horizon: the time from a record after which silence counts as a label 0, ms; None where it never does.
         samples: where samples lie while a window may need them; in memory, with a bound, unless given.
         ready: whether windows of a model can be judged by now; until they can, they wait, and hold up no other model's.
@@ -69,6 +70,7 @@ class WindowBook:
         label_lateness: int,
         sample_size: int,
         judge: Judge,
+        complete: Complete = lambda window, _histogram, _newest: window,
         label_tolerance: int = 0,
         horizon: int | None = None,
         samples: SampleStore | None = None,
@@ -83,6 +85,7 @@ class WindowBook:
             label_tolerance=label_tolerance,
             sample_size=sample_size,
             judge=judge,
+            complete=complete,
             samples=MemorySamples() if samples is None else samples,
             horizon=horizon,
         )

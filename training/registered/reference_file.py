@@ -13,6 +13,7 @@ import pandas as pd
 
 from contract.arrays import Floats, Labels
 from contract.models.bundle import LABEL_COLUMN, SCORE_COLUMN
+from contract.models.calibration import CalibrationBins, attach_calibration
 
 MOST_ROWS = 20_000
 MOST_BYTES = 8 * 2**20
@@ -20,12 +21,22 @@ _KEY = b"reference"
 
 
 def reference_bytes(
-    X: pd.DataFrame, y: Labels, scores: Floats, customers: npt.NDArray[np.object_], most_bytes: int = MOST_BYTES
+    X: pd.DataFrame,
+    y: Labels,
+    scores: Floats,
+    customers: npt.NDArray[np.object_],
+    most_bytes: int = MOST_BYTES,
+    calibration: CalibrationBins | None = None,
 ) -> bytes:
-    """The artifact's content, of the training rows with their out-of-fold ``scores``; at most ``most_bytes`` long."""
+    """The artifact's content, of the training rows with their out-of-fold ``scores``; at most ``most_bytes`` long.
+
+    ``calibration`` is of all rows, each scored by a model that has not learned from it, and goes with it.
+    """
     order = np.lexsort((_hashes(_numbered(customers)), _hashes(customers)))
     one_each = order[~pd.Series(customers[order]).duplicated().to_numpy()][:MOST_ROWS]
     frame = X.assign(**{SCORE_COLUMN: scores, LABEL_COLUMN: y}).iloc[one_each]
+    if calibration is not None:
+        attach_calibration(frame, calibration)
     while len(content := _parquet(frame)) > most_bytes and len(frame) > 1:
         frame = frame.iloc[: len(frame) // 2]
     return content

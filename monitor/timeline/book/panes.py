@@ -12,7 +12,7 @@ from monitor.nowcast.nowcast import NowcastPane
 from monitor.timeline.book.buckets import Bucket
 from monitor.timeline.book.rules import BookRules
 from monitor.timeline.samples import Sample, merge_samples, pack_sample, unpack_sample
-from monitor.timeline.sums import COUNTED, Sums, pack_summary, score_bins
+from monitor.timeline.sums import COUNTED, Counts, Sums, pack_summary, score_bins
 
 _ALL_BINS = np.arange(SCORE_BINS)
 
@@ -113,6 +113,12 @@ class ModelPanes:
         for start in self._rules.spec.panes_of(window):
             if self.has_records(start):
                 yield NowcastPane(start, _ALL_BINS, *score_bins(self.merged(start)))
+
+    def histogram(self, start: int) -> Counts:
+        """Records, negatives and positives of each score bin of the panes of a start: (3, SCORE_BINS)."""
+        if not self.has_records(start):
+            return np.zeros((3, SCORE_BINS), dtype=np.int64)
+        return score_bins(self.merged(start))
 
     def packed(self, start: int | None, end: int) -> Iterator[bytes]:
         """The sums of each bucket that begins from ``start`` (None: from the first) to before ``end``."""

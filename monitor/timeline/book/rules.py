@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from contract.messages import ModelRef
-from contract.windows import Drift
+from contract.windows import Drift, Window
 from monitor.timeline.samples import Sample, SampleStore
 from monitor.timeline.spec import WindowSpec
-from monitor.timeline.sums import SumsLayout
+from monitor.timeline.sums import Counts, SumsLayout
 
 Judge = Callable[[ModelRef, Sample, Sequence[Drift | None]], Drift]
 """The drift of a window's sample against the reference of the model, given the verdicts on the disjoint windows before
 it: the nearest first, None where there is none.
 """
+
+Complete = Callable[[Window, Counts, Counts], Window]
+"""A window with the verdicts that follow from its score histogram and from that of its last slide; (3, SCORE_BINS)."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class BookRules:
     label_tolerance: int
     sample_size: int
     judge: Judge
+    complete: Complete
     samples: SampleStore
     horizon: int | None
 

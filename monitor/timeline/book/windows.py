@@ -292,7 +292,8 @@ class ModelWindows:
         )
         found = sums.at(state.start)
         coming = self._nowcast(frame, found) if status == "provisional" else None
-        return compose(frame, found, self._drift(state), coming)
+        window = compose(frame, found, self._drift(state), coming)
+        return self._rules.complete(window, found.histogram, self._panes.histogram(frame.end - self._spec.slide))
 
     def _nowcast(self, frame: WindowFrame, sums: Sums) -> Nowcast | None:
         if self._labels_until is None:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from churnstream.local_kafka.broker import free_port
 from contract.errors import UserError
 from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT, SCORE_COLUMN, TRAINING_SAMPLE_ARTIFACT
+from contract.models.calibration import attached_calibration
 from contract.models.registry import MODEL_HASH_TAG, file_hash, positive_probabilities, registry_client
 from contract.records import features_type
 from contract.schema import load_schema
@@ -91,6 +92,10 @@ def test_a_trained_model_is_registered_with_all_that_serving_and_monitoring_need
     assert list(learned.columns) == [*SCHEMA.names, SCORE_COLUMN, LABEL_COLUMN]
     assert sorted(learned["EstimatedSalary"]) == sorted(table.loc[~test, "EstimatedSalary"])
     assert learned[LABEL_COLUMN].sum() == table.loc[~test, "Exited"].sum()
+    calibration = attached_calibration(learned)
+    assert calibration is not None
+    assert sum(calibration.positives) == table["Exited"].sum()
+    assert sum(calibration.negatives) == (table["Exited"] == 0).sum()
 
     run = registry_client(settings).get_run(result.run_id)
     assert run.info.status == "FINISHED"

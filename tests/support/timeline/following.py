@@ -17,7 +17,7 @@ from contract.topics import ALERTS, WINDOWS
 from contract.windows import Alert, Cumulative, Drift, Window, window_message_type
 from contract.worker.heartbeat import Heartbeat
 from monitor.timeline.app import Timeline
-from monitor.timeline.book.rules import Judge
+from monitor.timeline.book.rules import Complete, Judge
 from monitor.timeline.emission import ReadSample
 from monitor.timeline.faust_app import create_app
 from monitor.timeline.run import run_timeline
@@ -88,6 +88,7 @@ def book_of(
     settings: Settings,
     judge: Judge = unjudged,
     references: KnownReferences | None = None,
+    complete: Complete = lambda window, _histogram, _newest: window,
 ) -> WindowBook:
     """An empty book as the monitor makes it."""
     return WindowBook(
@@ -97,6 +98,7 @@ def book_of(
         label_tolerance=settings.label_tolerance,
         sample_size=settings.sample_size,
         judge=judge,
+        complete=complete,
         ready=(lambda _model: True) if references is None else references.is_ready,
     )
 

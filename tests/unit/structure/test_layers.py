@@ -46,7 +46,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "monitor": (
         "files inputs naming panes slot",
-        "nowcast",
+        "nowcast verdicts",
         "join timeline",
         "reports",
         "mlflow_sink",

@@ -2,6 +2,7 @@
 
 import io
 
+import msgspec
 from rich.console import Console
 
 from churnstream.live.view import remarks, windows_table
@@ -9,7 +10,7 @@ from churnstream.live.watch import MOST_WINDOWS, Snapshot, SnapshotReader
 from contract.messages import ModelRef, Role, encode
 from contract.panes import Fold, JoinProgress, Pane, PaneMessage, PaneSample, Summary, TimelineProgress
 from contract.topics import ALERTS, PANES, WINDOWS
-from contract.windows import Cumulative, Nowcast, Window
+from contract.windows import Alert, Cumulative, Nowcast, Window
 from tests.support.messages import DAY, START
 from tests.support.windows import final, performance, window
 
@@ -107,6 +108,23 @@ def test_records_dated_far_ahead_and_silence_are_told_of_all_partitions() -> Non
         "1,000 records have had no label within the horizon, and count as 0",
     ]
     assert remarks(Snapshot()) == []
+
+
+def test_estimates_are_not_to_be_trusted_while_labels_no_longer_go_with_scores() -> None:
+    found = Alert(
+        key="relation/churn/3/champion/0",
+        state="opened",
+        kind="relation",
+        model=ModelRef("churn", 3),
+        start=START,
+        end=START + 7 * DAY,
+        features=[],
+        message="…",
+    )
+    told = "labels no longer go with the scores of churn v3: its estimates since 2025-01-01 are not to be trusted"
+    assert remarks(Snapshot(alerts={found.key: found})) == [told]
+    over = msgspec.structs.replace(found, state="closed")
+    assert remarks(Snapshot(alerts={found.key: over})) == []
 
 
 def test_a_row_of_each_kind_of_window_fits_into_80_columns() -> None:

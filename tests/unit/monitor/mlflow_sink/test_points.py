@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, _validate_metric_name
 
-from contract.windows import Drift, Estimated, Performance
+from contract.windows import Drift, Estimate, Estimated, Performance, Relation, Worsening
 from monitor.mlflow_sink.metric_names import MOST_CHARACTERS, drift_name, missing_name, violations_name
 from monitor.mlflow_sink.points import values_by_run
 from tests.support.windows import cumulative, drift, final, nowcast, performance, window
@@ -36,6 +36,30 @@ def test_a_provisional_window_concerns_provisional_estimated_and_inputs() -> Non
         "drift/Age": 0.02,
         "drift/score": 0.03,
     }
+
+
+def test_verdicts_on_labels_stand_with_the_inputs_and_the_interval_of_f1_beside_it() -> None:
+    relation = Relation(
+        labelled=1_000,
+        observed=300,
+        expected=Estimate(200.0, 180.0, 220.0),
+        level=Estimate(0.8, 0.6, 1.0),
+        slope=Estimate(-0.4, -0.5, -0.3),
+        p_value=1e-9,
+        changed=True,
+    )
+    worsening = Worsening(reference=0.1, excess=Estimate(0.05, 0.03, 0.07), p_value=1e-6, worse=True)
+    measured = msgspec.structs.replace(performance(), intervals={"f1": (0.7, 0.8), "recall": (0.6, 0.9)})
+    values = values_by_run(final(relation=relation, worsening=worsening, performance=measured))
+    judged = {name: value for name, value in values["inputs"].items() if name.startswith("relation/")}
+    assert judged == {
+        "relation/observed_per_expected": 1.5,
+        "relation/slope": -0.4,
+        "relation/p_value": 1e-9,
+        "relation/changed": 1.0,
+        "relation/brier_excess": 0.05,
+    }
+    assert set(values["realised"]) == {f"performance/{name}" for name in (*METRICS, "f1_low", "f1_high")}
 
 
 def test_a_final_window_concerns_realised() -> None:

@@ -124,7 +124,7 @@ def test_the_kinds_on_windows_are_told_apart_by_their_keys() -> None:
     [
         (PaneMessages("t.panes"), b"weather/3", b'{"type":"weather","degrees":3}', "weather"),
         (WindowMessages("t.windows"), b"churn/3/champion/segments", b'{"segments":[]}', "segments"),
-        (AlertMessages("t.alerts"), b"f1/churn/3/champion/0", changed(ALERT, kind="performance"), "performance"),
+        (AlertMessages("t.alerts"), b"f1/churn/3/champion/0", changed(ALERT, kind="silence"), "silence"),
     ],
 )
 def test_kinds_of_a_later_release_are_passed_over_with_one_line_each(

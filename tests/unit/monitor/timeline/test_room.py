@@ -16,7 +16,7 @@ from contract.worker.room import NoRoomError
 from monitor.timeline import emission, run
 from monitor.timeline.emission import Emission, ReadSample
 from monitor.timeline.fenced_writer import FencedWriter, TopicMessage
-from monitor.timeline.state import TimelineState
+from monitor.timeline.state import TimelineState, empty_board
 from tests.support.messages import DAY
 from tests.support.timeline.following import RecordingSink, book_of
 from tests.support.timeline.panes import numeric_schema, pane_of, progress, scored
@@ -53,7 +53,7 @@ def filled(settings: Settings, days: int = 3) -> TimelineState:
     for day in range(days):
         book.update(pane_of(scored(day, 5), numeric_schema(1)))
     book.update(progress(days, ended=True))
-    return TimelineState(book)
+    return TimelineState(book, empty_board(small_settings()))
 
 
 def small_settings() -> Settings:
@@ -122,7 +122,7 @@ def test_a_transaction_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_step_with_nothing_due_publishes_nothing() -> None:
     settings = small_settings()
     writer = ListingWriter(settings)
-    state = TimelineState(book_of(settings))
+    state = TimelineState(book_of(settings), empty_board(settings))
     state.book.update(JoinProgress(partition=0, watermark=None, label_watermark=None, ended=False))
     Emission(settings, writer, RecordingSink(), lambda _seconds: None).run(state)
     assert not writer.transactions
@@ -132,7 +132,7 @@ def test_a_progress_that_is_beyond_the_end_of_windows_is_taken_back() -> None:
     """The topic was made anew: what is written there from now on must not be left out at the next start."""
     settings = small_settings()
     writer = ListingWriter(settings)
-    state = TimelineState(book_of(settings), windows_from=100, windows_end=7)
+    state = TimelineState(book_of(settings), empty_board(settings), windows_from=100, windows_end=7)
     sink = RecordingSink()
     Emission(settings, writer, sink, lambda _seconds: None).begin(state)
     assert writer.transactions == [[TopicMessage("panes", "timeline", b'{"type":"timeline","windows_from":0}')]]

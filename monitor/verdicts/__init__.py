@@ -1,0 +1,1 @@
+"""What windows of mature labels say of a model, and the incidents that follow from windows."""

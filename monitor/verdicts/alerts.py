@@ -1,0 +1,125 @@
+"""The alerts that tell of incidents: which are due, given those that have been published. Pure.
+
+Each incident has one key from its opening to its end. One that has been published keeps its key as long as it overlaps
+with what windows show now, also where late labels have moved its beginning.
+"""
+
+from collections.abc import Iterable
+from itertools import chain, count
+
+import msgspec
+
+from contract.messages import ModelRef
+from contract.windows import Alert, AlertKind
+from monitor.naming import iso_time, model_title
+from monitor.verdicts.incidents import History, Incident
+
+_DAY = 86_400_000
+_WHAT: dict[AlertKind, str] = {
+    "drift": "customers differ from those of training",
+    "relation": "labels no longer go with scores as in training",
+    "performance": "probabilities are worse than in training",
+}
+_REMEDY: dict[AlertKind, str] = {
+    "drift": "look at the window's report; where the change is meant to last, train on newer customers",
+    "relation": "do not trust estimates without labels from there on; train on customers labelled since",
+    "performance": "train on newer customers, or go back to a better version",
+}
+
+
+def due_alerts(model: ModelRef, history: History, published: Iterable[Alert]) -> list[Alert]:
+    """What is to be published now, in order of start; ``published`` are the model's alerts, the last of each key.
+
+    Opened and closed at once; updated when other columns drift, it has become worse or its beginning has moved, at
+    most once a day of event time; retracted when the windows that are known show nothing of it any more. With what is
+    returned published, nothing is due before a window changes.
+    """
+    begins = history.begins
+    if begins is None:
+        return []
+    due = []
+    unmatched = {one.key: one for one in published if one.state != "retracted"}
+    taken = set(unmatched)
+    for incident in history.incidents():
+        known = _known(incident, unmatched.values())
+        key = _new_key(model, incident, taken) if known is None else known.key
+        taken.add(key)
+        unmatched.pop(key, None)
+        alert = _next(_alert(model, incident, key), known)
+        if alert is not None:
+            due.append(alert)
+    # what began before the windows that are known is not for them to deny
+    due += [_retraction(one) for one in unmatched.values() if one.start >= begins]
+    return sorted(due, key=lambda alert: (alert.start, alert.key))
+
+
+def untrusted_since(alerts: Iterable[Alert], model: ModelRef) -> int | None:
+    """From which event time on (ms) estimates of a model without labels are not to be trusted, because labels have
+    shown that scores mean something else; None: nothing is known against them.
+    """
+    return min(
+        (one.start for one in alerts if one.model == model and one.kind == "relation" and one.standing), default=None
+    )
+
+
+def _known(incident: Incident, published: Iterable[Alert]) -> Alert | None:
+    overlapping = (
+        one for one in published if one.kind == incident.kind and one.start < incident.end and incident.start < one.end
+    )
+    return min(overlapping, key=lambda one: (abs(one.start - incident.start), one.key), default=None)
+
+
+def _new_key(model: ModelRef, incident: Incident, taken: set[str]) -> str:
+    """That of an incident's start. An earlier incident may have it, whose start has moved since."""
+    key = f"{incident.kind}/{model.key}/{incident.start}"
+    return next(one for one in chain([key], (f"{key}/{n}" for n in count(2))) if one not in taken)
+
+
+def _next(alert: Alert, known: Alert | None) -> Alert | None:
+    """What is to be said of an incident that has come to ``alert``, after what has been published of it."""
+    if known is None or alert.standing != known.standing:
+        return alert
+    if not alert.standing:
+        return None if _facts(known) == _facts(alert) else alert
+    # the end moves with each window that shows the same: no news
+    news = _facts(known)[:-1] != _facts(alert)[:-1]
+    told = known.end if known.at is None else known.at
+    at = alert.end if alert.at is None else alert.at
+    return msgspec.structs.replace(alert, state="updated") if news and at >= told + _DAY else None
+
+
+def _facts(alert: Alert) -> tuple[str, frozenset[str], int, int]:
+    return alert.severity, frozenset(alert.features), alert.start, alert.end
+
+
+def _alert(model: ModelRef, incident: Incident, key: str) -> Alert:
+    """As it is when it is first told."""
+    since = iso_time(incident.start)
+    subject = f"{model_title(model)}: {_WHAT[incident.kind]}"
+    if incident.closed:
+        message = f"{subject}: over; from {since} to {iso_time(incident.end)}, no sign of it since"
+    else:
+        message = (
+            f"{subject} since {since}, last seen in the window that ends {iso_time(incident.end)}: {incident.finding}; "
+            f"{_REMEDY[incident.kind]}"
+        )
+    return Alert(
+        key=key,
+        state="closed" if incident.closed else "opened",
+        kind=incident.kind,
+        model=model,
+        start=incident.start,
+        end=incident.end,
+        features=list(incident.features),
+        message=message,
+        severity=incident.severity,
+        at=incident.at,
+    )
+
+
+def _retraction(alert: Alert) -> Alert:
+    message = (
+        f"{model_title(alert.model)}: {_WHAT[alert.kind]}: taken back; with the records and labels that have come "
+        f"since, no window from {iso_time(alert.start)} to {iso_time(alert.end)} shows it"
+    )
+    return msgspec.structs.replace(alert, state="retracted", features=[], message=message)

@@ -1,0 +1,60 @@
+"""The alerts of all models: what is on ``alerts``, and what each window adds to it."""
+
+from collections.abc import Iterable
+
+from contract.messages import ModelRef
+from contract.windows import Alert, Window
+from monitor.verdicts.alerts import due_alerts
+from monitor.verdicts.incidents import History
+
+
+class AlertBoard:
+    """Filled from the topics ``alerts`` and ``windows``, in this order; then told of each window.
+
+    Args:
+        detector: as of ``History``.
+        alerts: the last of each key.
+    """
+
+    def __init__(self, detector: float, alerts: Iterable[Alert] = ()) -> None:
+        self._detector = detector
+        self._published: dict[ModelRef, dict[str, Alert]] = {}
+        self._histories: dict[ModelRef, History] = {}
+        for alert in alerts:
+            self._published.setdefault(alert.model, {})[alert.key] = alert
+
+    def restore(self, window: Window) -> None:
+        """Take in a window that has been published with its alerts; of each the newest revision, in any order."""
+        self._history(window.model).put(window)
+
+    def unsaid(self) -> list[Alert]:
+        """What follows from the windows that it was filled with and has not been published; counts as said."""
+        return [alert for model in sorted(self._histories) for alert in self._said(model)]
+
+    def after(self, window: Window) -> list[Alert]:
+        """What is to be published with a window, or with a revision of one; counts as said."""
+        self._history(window.model).put(window)
+        return self._said(window.model)
+
+    def forget(self, model: ModelRef, until: int) -> None:
+        """Forget the windows that end by then, which nothing can change any more, and alerts about them, but those
+        that stand.
+        """
+        if model in self._histories:
+            self._histories[model].forget(until)
+        published = self._published.get(model, {})
+        for key in [key for key, alert in published.items() if alert.end <= until and not alert.standing]:
+            del published[key]
+
+    def _said(self, model: ModelRef) -> list[Alert]:
+        published = self._published.setdefault(model, {})
+        due = due_alerts(model, self._histories[model], published.values())
+        published.update((alert.key, alert) for alert in due)
+        return due
+
+    def _history(self, model: ModelRef) -> History:
+        found = self._histories.get(model)
+        if found is None:
+            standing = [one for one in self._published.get(model, {}).values() if one.standing]
+            found = self._histories[model] = History(self._detector, standing)
+        return found

@@ -1,0 +1,81 @@
+"""What one window says about each kind of incident: nothing, all is well, or that something is wrong."""
+
+from typing import Literal, NamedTuple
+
+from contract.windows import AlertKind, Window
+
+Severity = Literal["warning", "critical"]
+
+
+class Sign(NamedTuple):
+    """A window's word on one kind of incident: ``wrong`` or clean; in what, how badly, and what is to be said of it."""
+
+    start: int
+    end: int
+    wrong: bool
+    features: tuple[str, ...] = ()
+    severity: Severity = "warning"
+    finding: str = ""
+
+
+def signs(window: Window) -> dict[AlertKind, Sign]:
+    """By kind, as far as the window was judged."""
+    found: dict[AlertKind, Sign | None] = {
+        "drift": _drift(window),
+        "relation": _relation(window),
+        "performance": _performance(window),
+    }
+    return {kind: one for kind, one in found.items() if one is not None}
+
+
+def _drift(window: Window) -> Sign | None:
+    if not window.drift.judged:
+        return None
+    names = window.drift.drifted_columns
+    found = {name: window.drift.features[name] for name in names if name in window.drift.features}
+    by_distance = sorted(found, key=lambda name: (-found[name].distance, name))
+    columns = [f"{name} (distance {found[name].distance:.3f})" for name in by_distance]
+    others = [name for name in names if name not in found]
+    least = min((one.p_adjusted for one in found.values()), default=None)
+    sure = "" if least is None else f"; by chance alone {_chance(least)}"
+    return Sign(
+        window.start,
+        window.end,
+        window.drift.drifted,
+        tuple(sorted(names)),
+        "critical" if "score" in names else "warning",
+        f"drift in {', '.join([*columns, *others])}{sure}",
+    )
+
+
+def _relation(window: Window) -> Sign | None:
+    found = window.relation
+    if found is None:
+        return None
+    told = (
+        f"{found.observed:,} of {found.labelled:,} labelled customers churned where {found.expected.value:,.0f} "
+        f"({found.expected.low:,.0f} to {found.expected.high:,.0f}) were expected of their scores"
+    )
+    if found.slope is not None and found.slope.high < 0:
+        told += ", and the scores separate them worse than in training"
+    sure = f"by chance alone {_chance(found.p_value)}" if found.changed else "found over several slides together"
+    return Sign(window.start, window.end, found.changed, (), "critical", f"{told}; {sure}")
+
+
+def _performance(window: Window) -> Sign | None:
+    found = window.worsening
+    if found is None:
+        return None
+    return Sign(
+        window.start,
+        window.end,
+        found.worse,
+        (),
+        "critical",
+        f"Brier score {found.reference + found.excess.value:.4f} against {found.reference:.4f} on held-out customers, "
+        f"worse by {found.excess.low:.4f} to {found.excess.high:.4f}; by chance alone {_chance(found.p_value)}",
+    )
+
+
+def _chance(p_value: float) -> str:
+    return "p < 1e-12" if p_value < 1e-12 else f"p = {p_value:.1g}"
