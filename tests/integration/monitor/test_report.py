@@ -455,7 +455,7 @@ def test_a_failing_report_is_logged_and_the_process_goes_on(
     made, failed = len(reports.made), reports.process.failed
     for broken in (tmp_path / "reference.parquet", tmp_path / "absent"):
         reports.process.request(each, sample, broken)
-    reports.process.request(each, [], reference)
+    reports.process.request(each, Sample.of_rows([], 0), reference)
     eventually(lambda: reports.process.failed == failed + 3, timeout=120)
     assert len(reports.made) == made
     assert caplog.text.count(f"no report for window {each.key}") == 3
@@ -543,7 +543,7 @@ def test_closing_is_bounded(tmp_path: Path, reference: Path) -> None:
 
 def test_no_report_is_made_where_none_may_be_kept(tmp_path: Path, reference: Path) -> None:
     reports = Reports(load_settings(state_dir=tmp_path, max_reports=0))
-    reports.process.request(window(), [], reference)
+    reports.process.request(window(), Sample.of_rows([], 0), reference)
     assert reports.process.close()
     assert reports.process.pid is None
 
@@ -553,12 +553,12 @@ import sys, time
 from pathlib import Path
 from contract.settings import load_settings
 from monitor.reports.process import ReportProcess
-from monitor.reports.shown import MAX_COLUMNS
+from monitor.timeline.samples import Sample
 from tests.support.windows import window
 
 if __name__ == "__main__":
     process = ReportProcess(load_settings(state_dir=Path(sys.argv[1])))
-    process.request(window(), [], Path(sys.argv[1]) / "never")
+    process.request(window(), Sample.of_rows([], 0), Path(sys.argv[1]) / "never")
     while process.pid is None:
         time.sleep(0.01)
     print(process.pid, flush=True)
