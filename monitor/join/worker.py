@@ -210,7 +210,7 @@ class JoinWorker:
             if part.uncommitted and part.catch_up.done:
                 touched.setdefault(partition, Effects())
                 part.uncommitted = False
-        if messages:
+        if touched:
             self._checkpoint("after-absorbing")
         began = self._clock.monotonic()
         more = True

@@ -23,6 +23,7 @@ from tests.support.join.stream import (
     expected_labels,
     join_settings,
     joined,
+    newest_progress,
     send_stream,
 )
 from tests.support.kafka.proxy import END_TXN, Loss, lossy_network
@@ -103,7 +104,7 @@ def test_a_join_that_stood_still_too_long_is_fenced_says_so_and_goes_on(
         workers.eventually(lambda: said in zombie.log, "the zombie notices")
         workers.eventually(lambda: zombie.log.count("assigned") == 2, "the zombie works again")
         send_stream(settings, 0.6, 1.0)
-        wait_until_joined(workers, settings)
+        wait_until_told(workers, settings)
         zombie.finish()
         other.finish()
     assert joined(settings) == undisturbed
@@ -160,7 +161,7 @@ def test_three_joins_that_come_and_go_give_the_panes_and_windows_of_one(
         send_stream(settings, 0.7, 1.0)
         assert first.wait() == 0
         workers.eventually(lambda: all("assigned" in worker.log for worker in others), "one has come for another")
-        wait_until_joined(workers, settings)
+        wait_until_told(workers, settings)
         for worker in others:
             worker.finish()
     found = joined(settings)
@@ -187,3 +188,9 @@ def test_a_lost_store_is_rebuilt_from_the_log_and_nothing_is_published_twice(
 
 def wait_until_joined(workers: Workers, settings: Settings) -> None:
     workers.eventually(lambda: group_lag(settings, "join", TOPICS) == 0, "all predictions and labels are joined")
+
+
+def wait_until_told(workers: Workers, settings: Settings) -> None:
+    """As ``wait_until_joined``, and whoever has a partition by now has said where the ended stream stands."""
+    wait_until_joined(workers, settings)
+    workers.eventually(lambda: all(one.ended for one in newest_progress(settings)), "the end of the stream is told")

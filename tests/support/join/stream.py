@@ -105,6 +105,16 @@ def joined(settings: Settings) -> JoinedRow:
     )
 
 
+def newest_progress(settings: Settings) -> list[JoinProgress]:
+    """The last progress of each partition."""
+    found: dict[bytes, JoinProgress] = {}
+    for message in committed(settings, PANES):
+        content = msgspec.json.decode(message.value() or b"", type=PaneMessage)
+        if isinstance(content, JoinProgress):
+            found[message.key() or b""] = content
+    return list(found.values())
+
+
 def expected_labels() -> dict[str, tuple[int, int]]:
     """Label and revision of the last outcome of each record that has one."""
     found = {}
