@@ -172,7 +172,12 @@ def _work(given: dict[str, Any], pairs: int, waiting: int, again: bool, answer: 
     consumer.commit(offsets=starts, asynchronous=False)
     consumer.close()
     if waiting:
-        _fill_store(settings, waiting)
+        # in a process of its own, whose memory does not count
+        filling = multiprocessing.get_context("spawn").Process(
+            target=_fill_store, args=(given, settings.instance, waiting)
+        )
+        filling.start()
+        filling.join()
     seconds, cpu, resident = _join(settings, pairs)
     if again:
         (settings.state_dir / "join" / str(settings.instance) / "0.sqlite").unlink()
@@ -204,8 +209,9 @@ def _join(settings: Settings, outcomes: int) -> tuple[float, float, float]:
     return marks[-1][0] - marks[0][0], marks[-1][1] - marks[0][1], resident
 
 
-def _fill_store(settings: Settings, waiting: int) -> None:
+def _fill_store(given: dict[str, Any], instance: str, waiting: int) -> None:
     """A store of one partition in which so many predictions wait."""
+    settings = load_settings(**given, instance=instance)
     schema = load_schema(settings.dataset)
     rules = join_rules(settings, schema)
     slot = Slot(settings.state_dir / "join", settings.instance)

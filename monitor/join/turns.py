@@ -67,7 +67,9 @@ class Turns:
     """The messages of one partition, on their way from the consumer to the join."""
 
     def __init__(self, rules: JoinRules, most: int) -> None:
-        """``most`` messages of a topic are taken at once, and more than twice as many make it full."""
+        """``most`` messages of each topic are taken at once, and what one has not the other may; twice as many make it
+        full.
+        """
         self._most = most
         # rows that wait for labels cost little, so that predictions may lead
         self._lead = rules.slide
@@ -87,5 +89,7 @@ class Turns:
         """Predictions and labels whose turn it is."""
         lead = _EVERYTHING if self.labels.at_end else self.labels.read_until + self._lead
         predictions = self.predictions.take(lead, self._most)
-        labels = self.labels.take(self.predictions.next_reaches(), self._most)
-        return predictions, labels
+        labels = self.labels.take(self.predictions.next_reaches(), 2 * self._most - len(predictions))
+        if labels:
+            return predictions, labels
+        return predictions + self.predictions.take(lead, self._most), labels

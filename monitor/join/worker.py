@@ -52,8 +52,10 @@ _CONSUMER = {
     # so that it is known when there is nothing left to read of one topic
     "enable.partition.eof": True,
     # what is fetched ahead counts as memory of a worker that may hold millions of predictions
-    "queued.max.messages.kbytes": 8_192,
-    "fetch.message.max.bytes": 2_000_000,
+    "queued.max.messages.kbytes": 16_384,
+    "fetch.message.max.bytes": 4_000_000,
+    # else librdkafka fetches nothing for a second once that much is there
+    "fetch.queue.backoff.ms": 5,
 }
 _log = logging.getLogger("churnstream.join")
 
