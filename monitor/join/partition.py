@@ -27,7 +27,7 @@ from monitor.join.open_panes import Kind, OpenPanes, PaneId, Publication
 from monitor.join.pane_limits import PaneLimits
 from monitor.join.rules import NEVER, JoinRules, TopicProgress, forget_before, time_is_up_before
 from monitor.join.saved_rows import SavedRows
-from monitor.join.store import JoinStore, Unpublished
+from monitor.join.store import JoinStore, PartitionState, Unpublished
 from monitor.join.waiting import WaitingLabels
 
 _ALL_CLOSED = 2**62
@@ -160,12 +160,10 @@ class PartitionJoin:
         self._store.close()
 
     def _load(self) -> None:
+        state = self._store.state()
         # what was there goes before the same comes again: of ten million predictions it is 500 MB
-        self.kept = KeptRecords(self._panes)
-        self.state = state = self._store.state()
-        kept = self.kept = KeptRecords(
-            self._panes, RowTable(), Codes(state.codes), WaitingLabels(self._store.waiting())
-        )
+        self._work_on(KeptRecords(self._panes), state, msgspec.structs.replace(self._rules, horizon=None))
+        kept = KeptRecords(self._panes, RowTable(), Codes(state.codes), WaitingLabels(self._store.waiting()))
         kept.table.restore(self._saved.load())
         kept.histories = self._store.histories()
         for record in kept.histories:
@@ -174,10 +172,14 @@ class PartitionJoin:
         if state.predictions.forgotten is not None:
             kept.table.dead_before = self._dead_before(state.predictions.forgotten)
         self._panes.restore(self._store, self._store.panes(), state.unpublished.sums, state.unpublished.samples)
-        self._settler = Settler(self.partition, kept, state, self._rules)
-        self._silence = Silence(kept, state, self._rules, self._store)
-        self._predictions = PredictionTaker(self.partition, kept, state, self._rules, self._settler, self._silence)
-        self._labels = LabelTaker(kept, state, self._rules, self._settler)
+        self._work_on(kept, state, self._rules)
+
+    def _work_on(self, kept: KeptRecords, state: PartitionState, rules: JoinRules) -> None:
+        self.kept, self.state = kept, state
+        self._settler = Settler(self.partition, kept, state, rules)
+        self._silence = Silence(kept, state, rules, self._store)
+        self._predictions = PredictionTaker(self.partition, kept, state, rules, self._settler, self._silence)
+        self._labels = LabelTaker(kept, state, rules, self._settler)
 
     def _dead_before(self, forgotten: int) -> int:
         """Records of an earlier event time lie in panes that end before ``forgotten``."""
