@@ -25,9 +25,9 @@ import numpy.typing as npt
 from contract.arrays import Floats
 from contract.panes import SCORE_BINS, UNIT, Summary
 from contract.windows import Estimate, Estimated, Nowcast
+from monitor.intervals import interval
 from monitor.nowcast.coming import Coming
 from monitor.nowcast.delays import DelayCurves
-from monitor.nowcast.intervals import interval
 from monitor.nowcast.metrics import Counts, Metric, metrics
 from monitor.nowcast.recalibration import Cells, recalibrate
 from monitor.panes import score_bin

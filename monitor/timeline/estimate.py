@@ -15,7 +15,7 @@ import numpy as np
 from contract.arrays import Floats
 from contract.panes import SCORE_BINS, UNIT
 from contract.windows import Estimate, Estimated
-from monitor.nowcast.intervals import interval
+from monitor.intervals import interval
 from monitor.timeline.sums import Sums
 
 

@@ -1,15 +1,12 @@
 """The label-free estimate with probabilities as they were found on held-out rows, and how sure these are."""
 
-import math
-
 import numpy as np
 
 from contract.arrays import Floats
 from contract.panes import SCORE_BINS
 from contract.windows import Estimate, Estimated
+from monitor.intervals import interval
 from monitor.verdicts.calibration import Calibration, Histogram, design, probability_of
-
-_Z95 = 1.959963984540054
 
 
 def recalibrated(found: Estimated, records: Histogram, calibration: Calibration) -> Estimated:
@@ -41,7 +38,7 @@ def recalibrated(found: Estimated, records: Histogram, calibration: Calibration)
 
     def share(value: float, by_fn: float, by_tp: float) -> Estimate:
         slope = np.array([by_fn, by_tp])
-        return _interval(value, float(slope @ covariance @ slope))
+        return interval(value, float(slope @ covariance @ slope))
 
     actual, total = tp + fn, tp + fn + said
     n = found.records
@@ -66,7 +63,7 @@ def _brier(counts: Floats, said: Floats, churn: Floats, moved: Floats, known: Fl
     value = float((counts * (said**2 + churn * (1 - 2 * said))).sum()) / n
     gradient = (counts * (1 - 2 * said)) @ moved / n
     chance = float((counts * churn * (1 - churn) * (1 - 2 * said) ** 2).sum()) / n**2
-    return _interval(value, chance + float(gradient @ known @ gradient))
+    return interval(value, chance + float(gradient @ known @ gradient))
 
 
 def _roc_auc(counts: Floats, churn: Floats, moved: Floats, known: Floats) -> Estimate | None:
@@ -83,10 +80,4 @@ def _roc_auc(counts: Floats, churn: Floats, moved: Floats, known: Floats) -> Est
     slope = (negatives_below - positives_above - auc * (negatives.sum() - positives.sum())) / pairs
     gradient = (counts * slope) @ moved
     chance = float((counts * churn * (1 - churn) * slope**2).sum())
-    return _interval(auc, chance + float(gradient @ known @ gradient))
-
-
-def _interval(value: float, variance: float) -> Estimate:
-    value = min(max(value, 0.0), 1.0)
-    margin = _Z95 * math.sqrt(max(variance, 0.0))
-    return Estimate(value, max(value - margin, 0.0), min(value + margin, 1.0))
+    return interval(auc, chance + float(gradient @ known @ gradient))

@@ -7,9 +7,8 @@ import numpy as np
 from contract.arrays import Floats
 from contract.confusion import Confusion
 from contract.panes import SCORE_BINS, UNIT
+from monitor.intervals import Z95
 from monitor.verdicts.calibration import Histogram
-
-_Z95 = 1.959963984540054
 
 Interval = tuple[float, float]
 
@@ -52,9 +51,9 @@ def wilson(hits: int, trials: int) -> Interval | None:
     """Wilson's score interval of a share at 95 %; None without trials."""
     if not trials:
         return None
-    share, weight = hits / trials, _Z95**2 / trials
+    share, weight = hits / trials, Z95**2 / trials
     middle = (share + weight / 2) / (1 + weight)
-    reach = _Z95 * math.sqrt(share * (1 - share) / trials + weight / (4 * trials)) / (1 + weight)
+    reach = Z95 * math.sqrt(share * (1 - share) / trials + weight / (4 * trials)) / (1 + weight)
     return max(min(middle - reach, share), 0.0), min(max(middle + reach, share), 1.0)
 
 
@@ -64,7 +63,7 @@ def _mean(total: int, labelled: int, *losses: tuple[Floats, Floats], most: float
     second = sum(float((records * loss**2).sum()) for records, loss in losses) / labelled
     if labelled < 2 or second <= first**2:
         return None
-    reach = _Z95 * math.sqrt((second - first**2) / (labelled - 1))
+    reach = Z95 * math.sqrt((second - first**2) / (labelled - 1))
     value = total / (labelled * UNIT)
     return max(value - reach, 0.0), min(value + reach, most)
 
@@ -82,5 +81,5 @@ def _roc_auc(negatives: Floats, positives: Floats) -> Interval | None:
     if variance <= 0 or not 0 < auc < 1:
         return None
     log_odds = math.log(auc / (1 - auc))
-    reach = _Z95 * math.sqrt(variance) / (auc * (1 - auc))
+    reach = Z95 * math.sqrt(variance) / (auc * (1 - auc))
     return 1 / (1 + math.exp(reach - log_odds)), 1 / (1 + math.exp(-reach - log_odds))

@@ -8,6 +8,7 @@ from scipy import stats
 
 from contract.arrays import Floats
 from contract.windows import Estimate, Relation
+from monitor.intervals import Z95
 from monitor.verdicts.calibration import Calibration, Histogram, Labelled, design, probability_of
 from monitor.verdicts.evidence import DEAD_ZONE, log_evidence
 
@@ -16,7 +17,6 @@ SMALLEST_CHANGE = 0.1
 LEAST_EXPECTED = 10.0
 """Expected churners, and expected others, below which a window is not tested."""
 _NO_SPREAD = 1e-9
-_Z95 = 1.959963984540054
 
 
 def judge_relation(
@@ -48,7 +48,7 @@ def judge_relation(
     dead_zone = calibration.dead_zone + (DEAD_ZONE if inputs_drifted else 0.0)
     p_value = min(1.0, 2 * min(found.p_level(dead_zone), found.p_joint(dead_zone)))
     level, slope = found.effects
-    spread = _Z95 * float(np.sqrt(found.variance[0, 0]))
+    spread = Z95 * float(np.sqrt(found.variance[0, 0]))
     sizes = [abs(one.value) for one in (level, slope) if one is not None]
     return Relation(
         labelled=int(records),
@@ -102,7 +102,7 @@ class _ScoreTest:
     def _effect(self, which: int) -> Estimate:
         information = float(self.information[which, which])
         value = float(self.score[which]) / information
-        reach = _Z95 * float(np.sqrt(self.variance[which, which])) / information
+        reach = Z95 * float(np.sqrt(self.variance[which, which])) / information
         return Estimate(value, value - reach, value + reach)
 
     def p_level(self, dead_zone: float) -> float:

@@ -9,11 +9,11 @@ from contract.arrays import Floats
 from contract.models.calibration import CalibrationBins
 from contract.panes import SCORE_BINS
 from contract.windows import Estimate, Worsening
+from monitor.intervals import Z95
 from monitor.verdicts.calibration import Histogram
 
 MARGIN = 0.1
 """Share of the held-out Brier score by which a window's may lie above it."""
-_Z95 = 1.959963984540054
 
 
 def judge_worsening(
@@ -37,7 +37,7 @@ def judge_worsening(
     )
     error = math.hypot(error_now, error_then * (1 + MARGIN))
     excess = now - then
-    reach = _Z95 * math.hypot(error_now, error_then)
+    reach = Z95 * math.hypot(error_now, error_then)
     beyond = now - then * (1 + MARGIN)
     p_value = float(stats.norm.sf(beyond / error)) if error > 0 else float(beyond <= 0)
     return Worsening(

@@ -45,7 +45,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "cli serve_cli",
     ),
     "monitor": (
-        "files inputs naming panes slot",
+        "files inputs intervals naming panes slot",
         "nowcast verdicts",
         "join timeline",
         "reports",
