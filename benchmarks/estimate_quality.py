@@ -24,9 +24,9 @@ from contract.models.registry import positive_probabilities
 from contract.panes import SCORE_BINS, UNIT, Expected, ScoreBin, Summary
 from contract.schema import Schema, load_schema
 from contract.windows import Estimated
+from monitor.budget import levels
 from monitor.timeline.estimate import estimate
 from monitor.timeline.sums import Sums
-from monitor.verdicts.budget import levels
 from monitor.verdicts.calibration import Calibration, Histogram, Labelled
 from monitor.verdicts.estimate import recalibrated
 from monitor.verdicts.evidence import NOTHING_YET, added_up, log_evidence

@@ -49,8 +49,8 @@ class Product:
 
 def alarmed(verdict: Drift, level: float) -> bool:
     """Whether a verdict would have been an alarm at a level below that which it was made with."""
-    relation = verdict.relation
-    if relation is not None and relation.drifted and relation.p_adjusted < level:
+    dependence = verdict.dependence
+    if dependence is not None and dependence.drifted and dependence.p_adjusted < level:
         return True
     return any(one.drifted and one.p_adjusted < level for one in verdict.features.values())
 

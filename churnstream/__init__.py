@@ -17,15 +17,17 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from contract.alerts import Alert, AlertMessage, ModelVerdict, alert_message_type
     from contract.errors import ChurnstreamError, UserError
     from contract.messages import Label, ModelRef, Outcome, Prediction, prediction_type
     from contract.records import Record, record_type
     from contract.schema import Feature, FeatureKind, LabelColumn, Schema, load_schema
     from contract.settings import Settings, load_settings
-    from contract.windows import Alert, Cumulative, Window, window_message_type
+    from contract.windows import Cumulative, Window, window_message_type
 
 __all__ = [
     "Alert",
+    "AlertMessage",
     "ChurnstreamError",
     "Cumulative",
     "Feature",
@@ -33,6 +35,7 @@ __all__ = [
     "Label",
     "LabelColumn",
     "ModelRef",
+    "ModelVerdict",
     "Outcome",
     "Prediction",
     "Record",
@@ -41,6 +44,7 @@ __all__ = [
     "UserError",
     "Window",
     "__version__",
+    "alert_message_type",
     "load_schema",
     "load_settings",
     "prediction_type",
@@ -53,7 +57,8 @@ __version__ = version("churnstream")
 _HOMES = {
     "contract.errors": ("ChurnstreamError", "UserError"),
     "contract.messages": ("Label", "ModelRef", "Outcome", "Prediction", "prediction_type"),
-    "contract.windows": ("Alert", "Cumulative", "Window", "window_message_type"),
+    "contract.alerts": ("Alert", "AlertMessage", "ModelVerdict", "alert_message_type"),
+    "contract.windows": ("Cumulative", "Window", "window_message_type"),
     "contract.records": ("Record", "record_type"),
     "contract.schema": ("Feature", "FeatureKind", "LabelColumn", "Schema", "load_schema"),
     "contract.settings": ("Settings", "load_settings"),

@@ -72,13 +72,37 @@ class SampleRow(msgspec.Struct, array_like=True, frozen=True):
     features: tuple[float | str | None, ...]
 
 
+class SegmentSums(msgspec.Struct, array_like=True):
+    """One segment's part of a summary: all predictions, those with ``predicted`` 1, their sum of probabilities; the
+    labelled ones: confusion counts, sums of their probabilities, of the squares of these, and of squared errors.
+
+    Sums are in 1/UNIT.
+    """
+
+    records: int = 0
+    predicted: int = 0
+    probability: int = 0
+    tn: int = 0
+    fp: int = 0
+    fn: int = 0
+    tp: int = 0
+    expected: int = 0
+    expected_squared: int = 0
+    squared_error: int = 0
+
+    @property
+    def labelled(self) -> int:
+        return self.tn + self.fp + self.fn + self.tp
+
+
 class Summary(msgspec.Struct, kw_only=True):
     """What is kept of a set of predictions and their labels: sums that merge by adding (``monitor.panes``).
 
     ``records`` predictions, ``labelled`` of them with a label; confusion counts at the model's threshold; ``scores``
     maps a score bin to its counts; ``delay_hours`` maps whole hours from record to label to labels, and
-    ``delay_hours_positive`` to those that are 1; ``inferred`` of the labels are silence that counts as 0. ``sample``
-    is empty in the panes of this release: it is a message of its own (``PaneSample``).
+    ``delay_hours_positive`` to those that are 1; ``inferred`` of the labels are silence that counts as 0. ``segments``
+    maps a segment's name (``contract.segments``) to its part. ``sample`` is empty in the panes of this release: it is a
+    message of its own (``PaneSample``).
     """
 
     records: int = 0
@@ -97,6 +121,7 @@ class Summary(msgspec.Struct, kw_only=True):
     inferred: int = 0
     numeric: dict[str, NumericSummary] = {}
     categorical: dict[str, CategorySummary] = {}
+    segments: dict[str, SegmentSums] = {}
     sample: list[SampleRow] = []
 
 
@@ -119,11 +144,13 @@ class Pane(msgspec.Struct, kw_only=True, tag="pane", tag_field="type"):
 
 
 class PaneSample(msgspec.Struct, kw_only=True, tag="sample", tag_field="type"):
-    """On ``panes``: a uniform sample of a pane's records, those of smallest hash, in ascending order of hash.
+    """On ``panes``: a uniform sample of a pane's customers, those of smallest hash, in ascending order of hash, with
+    the newest record of each.
 
     It is published when its pane has closed or changed since, not with every label. ``records`` is the pane's number of
-    records when it was drawn. ``hashes`` are the unsigned 53-bit hashes of the record ids, ``columns`` the features in
-    schema order, each as long as ``hashes``.
+    records when it was drawn. ``hashes`` are the unsigned 53-bit hashes of the customer ids, ``columns`` the features
+    in schema order, each as long as ``hashes``. ``rows``: how many records of the pane each customer has; in a message
+    of an earlier release it is empty, and the sample is one of records, ``hashes`` those of their ids.
     """
 
     partition: int
@@ -134,6 +161,7 @@ class PaneSample(msgspec.Struct, kw_only=True, tag="sample", tag_field="type"):
     hashes: list[int]
     probabilities: list[float]
     columns: list[list[float | str | None]]
+    rows: list[int] = []
 
     @property
     def key(self) -> str:

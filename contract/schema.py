@@ -18,6 +18,7 @@ import msgspec
 from contract.bounds import LARGEST_INTEGER, LARGEST_NUMBER, LONGEST_CATEGORY, LONGEST_NAME, MOST_COLUMNS, MOST_FEATURES
 from contract.durations import parse_duration
 from contract.errors import UserError
+from contract.segments import SegmentFeature, SegmentTable, read_segments
 
 
 class FeatureKind(StrEnum):
@@ -100,11 +101,15 @@ class _SchemaFile(msgspec.Struct, forbid_unknown_fields=True):
     private: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     on_violation: OnViolation = "reject"
+    segments: dict[str, SegmentTable] = {}
 
 
 @dataclass(frozen=True)
 class Schema:
-    """A data set: its id column, label, private columns and features, in the order of the model's matrix."""
+    """A data set: its id column, label, private columns and features, in the order of the model's matrix.
+
+    ``segments`` are the features in whose parts a model is followed by themselves.
+    """
 
     name: str
     version: int
@@ -113,6 +118,7 @@ class Schema:
     private: tuple[str, ...]
     ignored: tuple[str, ...]
     features: tuple[Feature, ...]
+    segments: tuple[SegmentFeature, ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -133,7 +139,8 @@ class Schema:
     def fingerprint(self) -> str:
         """First 16 hex digits of the SHA-256 of the schema's canonical JSON: equal iff the schemas are.
 
-        What a table calls a feature's column and what silence means is left out: neither changes messages or models.
+        What a table calls a feature's column, what silence means, and segments are left out: none of them changes
+        messages or models.
         """
         parts = (
             self.name,
@@ -197,7 +204,8 @@ def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
             f"schema {origin}: label positive and negative are both {file.label.positive!r}; tell them apart"
         )
     _refuse_horizon(file.label, origin)
-    return Schema(file.name, file.version, file.id, file.label, file.private, file.ignored, features)
+    segments = read_segments(file.segments, {one.name: one.categories for one in features}, origin)
+    return Schema(file.name, file.version, file.id, file.label, file.private, file.ignored, features, segments)
 
 
 def _read(dataset: str) -> tuple[str, str]:

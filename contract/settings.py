@@ -138,7 +138,7 @@ class Settings(BaseSettings):
 
     min_records: int = Field(200, ge=2, description="smallest window whose drift is judged")
     false_alerts_per_month: float = Field(
-        0.5, gt=0, description="false alerts in 30 days that can be borne, of inputs and of labels each; levels follow"
+        0.5, gt=0, description="false alerts in 30 days that can be borne, of all kinds together; levels follow"
     )
     alpha: Annotated[float | None, BeforeValidator(_nothing_if_empty)] = Field(
         None, gt=0, lt=1, description="the level itself, of all of a window's drift tests together, in place of that"
@@ -146,7 +146,10 @@ class Settings(BaseSettings):
     min_distance: float = Field(
         0.05, ge=0, le=1, description="smallest distance that counts as drift; one surely below it does not"
     )
-    sample_size: int = Field(5_000, ge=1, le=20_000, description="most records of a window in drift tests and reports")
+    alert_rules: Annotated[Path | None, BeforeValidator(_nothing_if_empty)] = Field(
+        None, description="TOML file that says which alerts are made, and where they are sent"
+    )
+    sample_size: int = Field(5_000, ge=1, le=20_000, description="most customers of a window in drift tests, reports")
     max_reports: int = Field(100, ge=0, description="drift reports kept; the oldest go first")
     spool_limit: int = Field(10_000, ge=1, description="windows that may wait for MLflow before the monitor waits too")
 

@@ -1,4 +1,4 @@
-"""The messages on ``windows`` and ``alerts``: metrics, drift and what is to be told of it.
+"""The messages on ``windows``: metrics, drift and verdicts.
 
 All times are event time in milliseconds since the epoch, UTC.
 """
@@ -79,7 +79,8 @@ class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     what chance adds to it; ``p_value`` raw, ``p_adjusted`` after Holm's correction; ``drifted`` iff the adjusted p is
     below the level and the difference is not surely too small to count. ``windows``: p-values and verdict are those of
     that many windows pooled, this one the last. ``counts`` are the window's own rows in the cells of the reference's
-    column, by which later windows pool it (``monitor.inputs``).
+    column, by which later windows pool it (``monitor.inputs``). ``attribution``: by how much this column alone moves
+    the mean log-odds of the score, all others as in the reference.
     """
 
     test: Literal["ks", "chi2"]
@@ -89,10 +90,11 @@ class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     drifted: bool
     windows: int = 1
     counts: tuple[int, ...] = ()
+    attribution: float | None = None
 
 
-class RelationDrift(msgspec.Struct, frozen=True, kw_only=True):
-    """The two columns whose relation has changed most plainly.
+class DependenceDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """The two columns whose dependence on each other has changed most plainly.
 
     ``then`` and ``now``, in the reference and in the window, are their correlation, or the share of rows with two
     values that the reference never has ``together``.
@@ -116,7 +118,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A window's verdict. ``judged`` is False below ``min_records``; then nothing is called drifted.
 
     ``features`` maps each feature, and ``score`` for the model's output, to its drift; ``share`` is the share of the
-    features (not the score) that drifted. ``relation`` is there where two features can be related. ``customers`` are
+    features (not the score) that drifted. ``dependence`` is there where two features can be related. ``customers`` are
     the smallest hashes of the window's customers: what two windows have in common tells how far they can be pooled.
     ``outdated``: the window has got predictions since, and no sample holds them.
     """
@@ -125,15 +127,15 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     drifted: bool
     share: float
     features: dict[str, FeatureDrift] = {}
-    relation: RelationDrift | None = None
+    dependence: DependenceDrift | None = None
     customers: tuple[int, ...] = ()
     outdated: bool = False
 
     @property
     def drifted_columns(self) -> list[str]:
-        """The columns that drifted, and ``relation`` by its title if it did."""
+        """The columns that drifted, and ``dependence`` by its title if it did."""
         columns = [name for name, feature in self.features.items() if feature.drifted]
-        return [*columns, self.relation.title] if self.relation is not None and self.relation.drifted else columns
+        return [*columns, self.dependence.title] if self.dependence is not None and self.dependence.drifted else columns
 
 
 class Relation(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +158,34 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[float, ...] = ()
 
 
+class SegmentMetrics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a window says of one segment (``contract.segments``), and whether it has changed against its own reference.
+
+    ``observed`` churners of ``labelled`` beside those ``expected`` of their scores as the reference's of this segment
+    went with labels. Metrics with their intervals; one is None where it is undefined. ``p_value`` raw, ``p_adjusted``
+    after Holm's correction over all segments, by which ``changed`` is said and an alert is made; ``q_value`` after
+    Benjamini's and Hochberg's, for looking at. ``judged`` is False where it has too few records or churners: it counts
+    with the whole. ``excess_loss``: what its Brier score above its reference's adds to that of all.
+    """
+
+    name: str
+    records: int
+    labelled: int
+    judged: bool
+    changed: bool = False
+    observed: int = 0
+    expected: Estimate | None = None
+    selection_rate: Estimate | None = None
+    precision: Estimate | None = None
+    recall: Estimate | None = None
+    f1: Estimate | None = None
+    excess_loss: float | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    q_value: float | None = None
+    protected: bool = False
+
+
 class Worsening(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the Brier score is worse than on the rows held out in training.
 
@@ -176,7 +206,11 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
     ``revision`` starts at 0 and rises through the window's whole life, provisional and final, with each change of a
     published value. ``nowcast`` is there in provisional windows only, and not before delays are known. ``inferred`` of
-    the labels are silence that counts as 0.
+    the labels are silence that counts as 0. ``customers``: how many different ones the records are of, estimated from
+    the sample (None: not known); ``design_effect``: by how much their coming again makes variances larger.
+    ``untrusted_since``: labels have shown that from this event time on scores mean something else; then ``estimated``
+    has no metrics. ``dead_letters``: records of this time that could not be scored, by reason, and field where one is
+    named (``violation/Age``).
     """
 
     model: ModelRef
@@ -192,8 +226,13 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     drift: Drift
     nowcast: Nowcast | None = None
     inferred: int = 0
+    customers: int | None = None
+    design_effect: float = 1.0
     relation: Relation | None = None
     worsening: Worsening | None = None
+    segments: tuple[SegmentMetrics, ...] = ()
+    untrusted_since: int | None = None
+    dead_letters: dict[str, int] = {}
     delay_p50_hours: float | None = None
     violations: dict[str, int] = {}
     missing: dict[str, int] = {}
@@ -256,33 +295,3 @@ def decode_window(value: bytes) -> Window:
         # there it was provisional once, under the number that its final revisions began with
         return msgspec.structs.replace(window, revision=window.revision + 1)
     return window
-
-
-AlertKind = Literal["drift", "relation", "performance"]
-AlertState = Literal["opened", "updated", "closed", "retracted", "raised"]
-
-
-class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """On ``alerts``: one incident under one key, from its opening to its end.
-
-    ``start`` of the first window that shows it, ``end`` of the last; ``at`` is the end of the newest window that has
-    been looked at. ``features`` are the columns that drifted. It is opened, updated when there is more to say, and
-    closed when windows have been clean for long enough; or retracted, when late labels or records take back what was
-    believed. ``raised`` was the word of the release before for opened, when each window had an alert of its own.
-    """
-
-    key: str
-    state: AlertState
-    kind: AlertKind
-    model: ModelRef
-    start: int
-    end: int
-    features: list[str]
-    message: str
-    severity: Literal["warning", "critical"] = "warning"
-    at: int | None = None
-
-    @property
-    def standing(self) -> bool:
-        """Whether the incident goes on."""
-        return self.state in ("opened", "updated", "raised")

@@ -11,6 +11,7 @@ from contract.settings import Settings
 from contract.topics import WINDOWS
 from contract.worker.clock import SystemClock
 from contract.worker.heartbeat import Heartbeat
+from monitor.budget import levels
 from monitor.mlflow_sink.offsets import WindowsTopic
 from monitor.mlflow_sink.sink import MlflowSink
 from monitor.mlflow_sink.thread import SinkThread
@@ -22,7 +23,6 @@ from monitor.timeline.faust_app import create_app
 from monitor.timeline.run import quieten_libraries, run_timeline
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import WindowBook
-from monitor.verdicts.budget import levels
 from monitor.verdicts.judging import Verdicts
 from monitor.window_sink import WindowSink
 

@@ -39,7 +39,7 @@ def remarks(snapshot: Snapshot) -> list[str]:
         )
     if snapshot.inferred:
         found.append(f"{snapshot.inferred:,} records have had no label within the horizon, and count as 0")
-    for model in sorted({alert.model for alert in snapshot.alerts.values()}):
+    for model in sorted({alert.model for alert in snapshot.alerts.values() if alert.model is not None}):
         since = untrusted_since(snapshot.alerts.values(), model)
         if since is not None:
             found.append(

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 import msgspec
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from contract.alerts import Alert, alert_message_type
 from contract.kafka.clients import client_config
 from contract.kafka.dead_letters import ORIGIN_TOPIC
 from contract.messages import ModelRef
 from contract.settings import Settings
 from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, PANES, WINDOWS
-from contract.windows import Alert, Window, window_message_type
+from contract.windows import Window, window_message_type
 
 _TIMEOUT = 10.0
 _REFRESH_SECONDS = 1.0
@@ -136,7 +137,7 @@ class SnapshotReader:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
             if topic == PANES:
                 self._take_pane(key, value)
-            elif topic == ALERTS and value:
+            elif topic == ALERTS and value and alert_message_type(key) is Alert:
                 alert = self._decode_alert(value)
                 self._snapshot.alerts[alert.key] = alert
                 if len(self._snapshot.alerts) > self._most_windows:

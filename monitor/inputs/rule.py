@@ -23,18 +23,16 @@ from contract.errors import UserError
 from contract.models.bundle import SCORE_COLUMN
 from contract.schema import Feature, FeatureKind, Schema
 from contract.settings import Settings
-from contract.windows import Drift, FeatureDrift, RelationDrift
+from contract.windows import DependenceDrift, Drift, FeatureDrift
+from monitor.budget import levels
 from monitor.inputs.cells import ReferenceColumn, column_of
-from monitor.inputs.relations import RelationChange, Relations, relations_of
+from monitor.inputs.dependence import Dependence, DependenceChange, dependence_of
 from monitor.inputs.two_samples import NOTHING, TwoSamples, compare
 
 SPANS: Mapping[int, float] = {1: 0.4, 2: 0.3, 4: 0.15, 16: 0.15}
 """Windows that are pooled, and the share of the level that each span has."""
 LONGEST_SPAN = max(SPANS)
-MONTH_MS = 30 * 86_400_000
-HIGHEST_LEVEL = 0.01
-"""Of one window, however few windows there are a month."""
-_RELATION = ""
+_DEPENDENCE = ""
 """Beside the columns' names in the family of tests; no column is called so."""
 SKETCH = 32
 """Hashes of customers that are kept of a window."""
@@ -48,23 +46,15 @@ LEAST_UNSEEN = 0.005
 class InputRule:
     """``level``: how probable any alarm in an undrifted window may be; a window needs ``min_records`` to be judged."""
 
-    level: float = HIGHEST_LEVEL
+    level: float = 0.01
     min_distance: float = 0.05
     min_records: int = 200
 
     @classmethod
     def of(cls, settings: Settings) -> "InputRule":
         """The rule that gives no more false alerts a month than the settings allow, or has the level that they set."""
-        level = settings.alpha or level_for(settings.false_alerts_per_month, settings.slide)
+        level = settings.alpha or levels(settings.false_alerts_per_month, settings.slide).inputs
         return cls(level, settings.min_distance, settings.min_records)
-
-
-def level_for(false_alerts_per_month: float, slide: int) -> float:
-    """The level of one window that gives that many false alerts in 30 days, with a window each ``slide`` ms.
-
-    Windows that overlap are counted one by one. It is never above ``HIGHEST_LEVEL``.
-    """
-    return min(false_alerts_per_month * slide / MONTH_MS, HIGHEST_LEVEL)
 
 
 @dataclass(frozen=True)
@@ -73,7 +63,7 @@ class InputReference:
 
     names: tuple[str, ...]
     columns: Mapping[str, ReferenceColumn]
-    relations: Relations
+    dependence: Dependence
     rows: int
 
     @classmethod
@@ -95,7 +85,7 @@ class InputReference:
         columns = {name: column_of(frame[name], feature) for name, feature in features.items()}
         inputs = {name: columns[name] for name in schema.names}
         cells = {name: column.cells(frame[name]) for name, column in inputs.items()}
-        return cls(schema.names, columns, relations_of(inputs, cells), len(frame))
+        return cls(schema.names, columns, dependence_of(inputs, cells), len(frame))
 
 
 class _Span(NamedTuple):
@@ -143,7 +133,7 @@ def judge(
         return Drift(judged=False, drifted=False, share=0.0)
     cells = {name: column.cells(current[name]) for name, column in reference.columns.items()}
     counts = {name: column.count(cells[name]) for name, column in reference.columns.items()}
-    change = reference.relations.change({name: cells[name] for name in reference.names})
+    change = reference.dependence.change({name: cells[name] for name in reference.names})
     return _verdict(counts, change, sketch, reference, previous, rule)
 
 
@@ -154,16 +144,18 @@ def judge_again(drift: Drift, reference: InputReference, previous: Sequence[Drif
     ):
         return drift
     counts = {name: np.array(drift.features[name].counts, dtype=np.float64) for name in reference.columns}
-    relation = drift.relation
+    dependence = drift.dependence
     change = None
-    if relation is not None:
-        change = RelationChange(relation.columns, relation.kind, relation.then, relation.now, relation.p_value)
+    if dependence is not None:
+        change = DependenceChange(
+            dependence.columns, dependence.kind, dependence.then, dependence.now, dependence.p_value
+        )
     return _verdict(counts, change, drift.customers, reference, previous, rule)
 
 
 def _verdict(
     counts: Mapping[str, Floats],
-    change: RelationChange | None,
+    change: DependenceChange | None,
     sketch: tuple[int, ...],
     reference: InputReference,
     previous: Sequence[Drift | None],
@@ -176,7 +168,7 @@ def _verdict(
         own[name], found[name] = _compare(column, name, counts[name], spans, rule)
     p_values = {name: each.p_value for name, each in found.items()}
     if change is not None:
-        p_values[_RELATION] = change.p_value
+        p_values[_DEPENDENCE] = change.p_value
     adjusted = holm(p_values)
     features = {
         name: FeatureDrift(
@@ -190,23 +182,23 @@ def _verdict(
         )
         for name, each in found.items()
     }
-    relation = None
+    dependence = None
     if change is not None:
-        relation = RelationDrift(
+        dependence = DependenceDrift(
             columns=change.columns,
             kind=change.kind,
             then=change.then,
             now=change.now,
             p_value=change.p_value,
-            p_adjusted=adjusted[_RELATION],
-            drifted=change.counts and adjusted[_RELATION] < rule.level,
+            p_adjusted=adjusted[_DEPENDENCE],
+            drifted=change.counts and adjusted[_DEPENDENCE] < rule.level,
         )
     return Drift(
         judged=True,
-        drifted=any(each.drifted for each in features.values()) or (relation is not None and relation.drifted),
+        drifted=any(each.drifted for each in features.values()) or (dependence is not None and dependence.drifted),
         share=sum(features[name].drifted for name in reference.names) / len(reference.names),
         features=features,
-        relation=relation,
+        dependence=dependence,
         customers=sketch,
     )
 

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from contract.alerts import Alert
 from contract.messages import ModelRef, encode
 from contract.panes import TimelineProgress
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
-from contract.windows import Alert, Cumulative, Window
+from contract.windows import Cumulative, Window
 from contract.worker.outage import Outage
 from contract.worker.room import NoRoomError
 from monitor.naming import iso_time, model_title

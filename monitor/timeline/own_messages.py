@@ -13,8 +13,9 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from contract.alerts import ALERT_KINDS, VERDICT, Alert, AlertMessage, ModelVerdict, alert_message_type
 from contract.panes import Fold, Pane, PaneMessage, PaneSample, Summary
-from contract.windows import Alert, Cumulative, WindowMessage, decode_window, window_message_type
+from contract.windows import Cumulative, WindowMessage, decode_window, window_message_type
 
 Own = TypeVar("Own")
 _log = logging.getLogger("churnstream.timeline")
@@ -133,18 +134,19 @@ class _Alerting(msgspec.Struct):
     kind: str
 
 
-class AlertMessages(OwnMessages[Alert]):
-    """The messages on ``alerts``, told apart by their field ``kind``."""
+class AlertMessages(OwnMessages[AlertMessage]):
+    """The messages on ``alerts``: alerts of the kinds that we know, and verdicts."""
 
     def __init__(self, topic: str) -> None:
         super().__init__(topic)
-        self._decoder = msgspec.json.Decoder(Alert)
+        self._alerts = msgspec.json.Decoder(Alert)
+        self._verdicts = msgspec.json.Decoder(ModelVerdict)
 
-    def _decode(self, value: bytes, _key: bytes | None) -> Alert:
-        return self._decoder.decode(value)
+    def _decode(self, value: bytes, key: bytes | None) -> AlertMessage:
+        return self._verdicts.decode(value) if alert_message_type(key) is ModelVerdict else self._alerts.decode(value)
 
     def _later_kind_of(self, value: bytes) -> str | None:
-        return _unknown(_Alerting, value, "kind", {"drift"})
+        return _unknown(_Alerting, value, "kind", {*ALERT_KINDS, VERDICT})
 
 
 def _unknown(shape: type[msgspec.Struct], value: bytes, field: str, known: set[str]) -> str | None:

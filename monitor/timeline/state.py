@@ -13,17 +13,18 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
+from contract.alerts import Alert
 from contract.kafka.rereading import read_whole
 from contract.kafka.stream_identity import is_of_stream
 from contract.messages import ModelRef
 from contract.panes import Fold, JoinProgress, Pane, PaneSample, TimelineProgress
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
-from contract.windows import Alert, Cumulative, Window
+from contract.windows import Cumulative, Window
+from monitor.budget import levels
 from monitor.timeline.own_messages import AlertMessages, PaneMessages, WindowMessages
 from monitor.timeline.windows import WindowBook
 from monitor.verdicts.board import AlertBoard
-from monitor.verdicts.budget import levels
 
 _log = logging.getLogger("churnstream.timeline")
 Wrote = Callable[[Window | Cumulative, int], None]
@@ -156,10 +157,10 @@ class _StateReader:
             kept.put_window(read, offset, value)
 
     def _take_alert(self, message: Message) -> None:
-        alert = self._alert_messages.read(message.value(), message.offset() or 0)
-        if alert is None or not is_of_stream(message, self._stream):
+        alert = self._alert_messages.read(message.value(), message.offset() or 0, message.key())
+        if not isinstance(alert, Alert) or not is_of_stream(message, self._stream):
             return
-        if alert.standing or not self._is_folded(alert.model, alert.end):
+        if alert.standing or alert.model is None or not self._is_folded(alert.model, alert.end):
             self._found_alerts[alert.key] = alert
         else:
             self._found_alerts.pop(alert.key, None)

@@ -9,8 +9,8 @@ from itertools import chain, count
 
 import msgspec
 
+from contract.alerts import Alert, AlertKind
 from contract.messages import ModelRef
-from contract.windows import Alert, AlertKind
 from monitor.naming import iso_time, model_title
 from monitor.verdicts.incidents import History, Incident
 
@@ -118,8 +118,9 @@ def _alert(model: ModelRef, incident: Incident, key: str) -> Alert:
 
 
 def _retraction(alert: Alert) -> Alert:
+    subject = _WHAT[alert.kind] if alert.model is None else f"{model_title(alert.model)}: {_WHAT[alert.kind]}"
     message = (
-        f"{model_title(alert.model)}: {_WHAT[alert.kind]}: taken back; with the records and labels that have come "
+        f"{subject}: taken back; with the records and labels that have come "
         f"since, no window from {iso_time(alert.start)} to {iso_time(alert.end)} shows it"
     )
     return msgspec.structs.replace(alert, state="retracted", features=[], message=message)

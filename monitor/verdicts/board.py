@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from contract.alerts import Alert
 from contract.messages import ModelRef
-from contract.windows import Alert, Window
+from contract.windows import Window
 from monitor.verdicts.alerts import due_alerts
 from monitor.verdicts.incidents import History
 
@@ -21,6 +22,9 @@ class AlertBoard:
         self._published: dict[ModelRef, dict[str, Alert]] = {}
         self._histories: dict[ModelRef, History] = {}
         for alert in alerts:
+            if alert.model is None:
+                # the stream's own, which follow from no window
+                continue
             self._published.setdefault(alert.model, {})[alert.key] = alert
 
     def restore(self, window: Window) -> None:

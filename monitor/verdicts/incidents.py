@@ -7,14 +7,16 @@ worked out again. So it makes no difference in what order they came, nor whether
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
+from contract.alerts import ALERT_KINDS, BY_WALL_TIME, Alert, AlertKind
 from contract.arrays import Floats
-from contract.windows import Alert, AlertKind, Window
+from contract.windows import Window
 from monitor.verdicts.evidence import ALTERNATIVES, NOTHING_YET, added_up
 from monitor.verdicts.signs import Severity, Sign, signs
 
-KINDS: tuple[AlertKind, ...] = get_args(AlertKind)
+KINDS: tuple[AlertKind, ...] = tuple(kind for kind in ALERT_KINDS if kind not in BY_WALL_TIME)
+"""Those that follow from windows."""
 CLEAN_WINDOWS = 2
 """Windows' lengths of event time without a further sign after which an incident is closed."""
 

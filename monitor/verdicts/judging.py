@@ -9,7 +9,7 @@ import msgspec
 from contract.messages import ModelRef
 from contract.models.calibration import CalibrationBins
 from contract.windows import Window
-from monitor.verdicts.budget import Levels
+from monitor.budget import Levels
 from monitor.verdicts.calibration import Calibration, Histogram, Labelled
 from monitor.verdicts.estimate import recalibrated
 from monitor.verdicts.relation import judge_relation

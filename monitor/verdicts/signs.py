@@ -2,7 +2,8 @@
 
 from typing import Literal, NamedTuple
 
-from contract.windows import AlertKind, Window
+from contract.alerts import AlertKind
+from contract.windows import Window
 
 Severity = Literal["warning", "critical"]
 

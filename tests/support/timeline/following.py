@@ -9,12 +9,13 @@ from pathlib import Path
 
 import msgspec
 
+from contract.alerts import Alert
 from contract.kafka.stream_identity import stream_identity
 from contract.kafka.transactions import Checkpoint, no_checkpoint
 from contract.messages import ModelRef
 from contract.settings import Settings
 from contract.topics import ALERTS, WINDOWS
-from contract.windows import Alert, Cumulative, Drift, Window, window_message_type
+from contract.windows import Cumulative, Drift, Window, window_message_type
 from contract.worker.heartbeat import Heartbeat
 from monitor.timeline.app import Timeline
 from monitor.timeline.book.rules import Complete, Judge

@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
+from contract.alerts import Alert
 from contract.messages import Label, ModelRef, Outcome, Prediction, encode, prediction_type
 from contract.panes import JoinProgress, Pane, PaneMessage, Summary
 from contract.records import Record, record_type
 from contract.schema import load_schema
-from contract.windows import Alert, FeatureDrift, Window
+from contract.windows import FeatureDrift, Window
 from tests.support.windows import drift, final, window
 
 SCHEMA = load_schema("bank_churn")

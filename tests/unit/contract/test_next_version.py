@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from contract.alerts import Alert
 from contract.messages import Label, Outcome, prediction_type
 from contract.panes import JoinProgress, PaneMessage
 from contract.records import record_type
 from contract.rejection import Reason, RejectionError, decode
 from contract.schema import load_schema
-from contract.windows import Alert, Cumulative, Window, window_message_type
+from contract.windows import Cumulative, Window, window_message_type
 from tests.support.messages import START, customer, encode, label
 
 SCHEMA = load_schema("bank_churn")

@@ -13,10 +13,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "contract": (
         "masking variables",
         "arrays bounds durations errors",
+        "segments",
         "schema settings",
         "records tables topics",
         "messages rejection",
-        "panes windows",
+        "alerts panes windows",
+        "alert_rules",
         "confusion kafka models",
         "worker",
         "testing",
@@ -45,7 +47,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "cli serve_cli",
     ),
     "monitor": (
-        "files inputs intervals naming panes slot",
+        "budget files intervals naming panes slot",
+        "inputs",
         "nowcast verdicts",
         "join timeline",
         "reports",

@@ -7,10 +7,11 @@ from rich.console import Console
 
 from churnstream.live.view import remarks, windows_table
 from churnstream.live.watch import MOST_WINDOWS, Snapshot, SnapshotReader
+from contract.alerts import Alert
 from contract.messages import ModelRef, Role, encode
 from contract.panes import Fold, JoinProgress, Pane, PaneMessage, PaneSample, Summary, TimelineProgress
 from contract.topics import ALERTS, PANES, WINDOWS
-from contract.windows import Alert, Cumulative, Nowcast, Window
+from contract.windows import Cumulative, Nowcast, Window
 from tests.support.messages import DAY, START
 from tests.support.windows import final, performance, window
 

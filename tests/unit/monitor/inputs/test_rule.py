@@ -14,7 +14,8 @@ from contract.errors import UserError
 from contract.schema import Schema, load_schema, parse_schema
 from contract.settings import Settings
 from contract.windows import Drift
-from monitor.inputs.rule import SKETCH, InputReference, InputRule, design_effect, holm, judge, judge_again, level_for
+from monitor.budget import levels
+from monitor.inputs.rule import SKETCH, InputReference, InputRule, design_effect, holm, judge, judge_again
 
 SCHEMA = load_schema("bank_churn")
 RULE = InputRule()
@@ -109,8 +110,8 @@ def test_p_values_are_corrected_over_all_columns_by_holm(reference: InputReferen
     current = bank(np.random.default_rng(5), 1_000, 0.3)
     verdict = judge(current.assign(Age=current["Age"] + 1), reference, rule=RULE)
     assert list(verdict.features) == [*SCHEMA.names, "score"]
-    assert verdict.relation is not None
-    family = [*verdict.features.values(), verdict.relation]
+    assert verdict.dependence is not None
+    family = [*verdict.features.values(), verdict.dependence]
     expected = multipletests([one.p_value for one in family], method="holm")[1]
     assert [one.p_adjusted for one in family] == pytest.approx(expected)
     assert holm({}) == {}
@@ -220,11 +221,11 @@ def test_the_design_effect_is_one_for_strangers_and_the_number_of_windows_for_th
 
 
 def test_the_level_follows_from_the_alerts_that_may_be_false() -> None:
-    assert level_for(0.5, HOUR) == pytest.approx(0.5 / 720)
-    assert level_for(0.1, DAY) == pytest.approx(0.1 / 30)
-    assert level_for(0.5, 7 * DAY) == 0.01
+    assert levels(0.5, HOUR).inputs == pytest.approx(0.25 * 0.5 / 720)
+    assert levels(0.1, DAY).inputs == pytest.approx(0.25 * 0.1 / 30)
+    assert levels(0.5, 7 * DAY).inputs == 0.01
     given = Settings(false_alerts_per_month=0.1, min_distance=0.02, min_records=50)
-    assert InputRule.of(given) == InputRule(0.1 / 30, 0.02, 50)
+    assert InputRule.of(given) == InputRule(levels(0.1, given.slide).inputs, 0.02, 50)
     assert InputRule.of(given.model_copy(update={"alpha": 0.2})).level == 0.2
 
 
@@ -308,12 +309,12 @@ def test_an_ordinal_of_few_levels_and_one_of_many_keep_their_level() -> None:
     )
     generator = np.random.default_rng(10)
 
-    def frame(levels: int, size: int) -> pd.DataFrame:
-        return pd.DataFrame({"N": generator.integers(0, levels, size).astype(float), "score": 0.5})
+    def frame(values: int, size: int) -> pd.DataFrame:
+        return pd.DataFrame({"N": generator.integers(0, values, size).astype(float), "score": 0.5})
 
-    for levels in (3, 40):
+    for values in (3, 40):
         p_values = [
-            against(frame(levels, 1_000), frame(levels, 2_000), schema).features["N"].p_value for _ in range(200)
+            against(frame(values, 1_000), frame(values, 2_000), schema).features["N"].p_value for _ in range(200)
         ]
         # a window alone has 0.4 of the level, by which its p-values are divided
         assert 0.025 < np.mean(np.array(p_values) < 0.25) < 0.16

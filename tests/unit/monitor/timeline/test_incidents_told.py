@@ -3,12 +3,13 @@
 import msgspec
 import numpy as np
 
+from contract.alerts import Alert
 from contract.settings import Settings
 from contract.topics import ALERTS, WINDOWS
-from contract.windows import Alert, Cumulative, Window, window_message_type
+from contract.windows import Cumulative, Window, window_message_type
+from monitor.budget import levels
 from monitor.timeline.emission import Emission
 from monitor.timeline.state import TimelineState, empty_board
-from monitor.verdicts.budget import levels
 from monitor.verdicts.judging import Verdicts
 from tests.support.scores import calibrated, draw_scores, flipped, held_out_bins
 from tests.support.timeline.following import RecordingSink, book_of

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from contract.alerts import Alert
 from contract.messages import ModelRef, encode
 from contract.panes import Fold, PaneMessage, PaneSample, Summary, TimelineProgress
-from contract.windows import Alert, Cumulative
+from contract.windows import Cumulative
 from monitor.timeline.own_messages import AlertMessages, OwnMessages, PaneMessages, WindowMessages
 from tests.support.messages import DAY, START
 from tests.support.timeline.panes import numeric_schema, pane_of, progress, scored
@@ -124,7 +125,7 @@ def test_the_kinds_on_windows_are_told_apart_by_their_keys() -> None:
     [
         (PaneMessages("t.panes"), b"weather/3", b'{"type":"weather","degrees":3}', "weather"),
         (WindowMessages("t.windows"), b"churn/3/champion/segments", b'{"segments":[]}', "segments"),
-        (AlertMessages("t.alerts"), b"f1/churn/3/champion/0", changed(ALERT, kind="silence"), "silence"),
+        (AlertMessages("t.alerts"), b"f1/churn/3/champion/0", changed(ALERT, kind="weather"), "weather"),
     ],
 )
 def test_kinds_of_a_later_release_are_passed_over_with_one_line_each(

@@ -2,8 +2,9 @@
 
 import msgspec
 
+from contract.alerts import Alert
 from contract.messages import ModelRef
-from contract.windows import Alert, Window
+from contract.windows import Window
 from monitor.verdicts.board import AlertBoard
 from tests.support.windows import drift, final
 

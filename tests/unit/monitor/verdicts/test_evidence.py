@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monitor.verdicts.budget import levels
+from monitor.budget import levels
 from monitor.verdicts.calibration import Calibration, Labelled
 from monitor.verdicts.evidence import ALTERNATIVES, NOTHING_YET, added_up, log_evidence
 from tests.support.messages import DAY

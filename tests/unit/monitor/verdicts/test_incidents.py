@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.windows import Alert, Estimate, Relation, Window, Worsening
+from contract.alerts import Alert
+from contract.windows import Estimate, Relation, Window, Worsening
 from monitor.verdicts.alerts import due_alerts, untrusted_since
 from monitor.verdicts.evidence import ALTERNATIVES
 from monitor.verdicts.incidents import History

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from contract.windows import Estimated, Window
-from monitor.verdicts.budget import levels
+from monitor.budget import levels
 from monitor.verdicts.judging import Verdicts, is_mature
 from tests.support.messages import DAY
 from tests.support.scores import Truth, flipped, held_out_bins, times, window_of

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from contract.panes import SCORE_BINS
 from contract.windows import Relation
-from monitor.verdicts.budget import levels
+from monitor.budget import levels
 from monitor.verdicts.calibration import Calibration, Labelled
 from monitor.verdicts.relation import judge_relation
 from tests.support.messages import DAY

@@ -31,7 +31,7 @@ MOST_VARIABLES = 64
 
 
 @dataclass(frozen=True)
-class RelationChange:
+class DependenceChange:
     """The pair of columns whose relation has changed most plainly; p corrected for all that was looked at.
 
     ``then`` and ``now`` are correlations, or the shares of rows with two values that were never ``together``.
@@ -59,7 +59,7 @@ class Correlations:
     values: Floats
     variances: Floats
 
-    def change(self, cells: Mapping[str, Cells], rows: int, reference: int) -> RelationChange | None:
+    def change(self, cells: Mapping[str, Cells], rows: int, reference: int) -> DependenceChange | None:
         """The most plain one, of those that count if any does; None without a pair to look at."""
         if not self.first:
             return None
@@ -70,7 +70,7 @@ class Correlations:
         noise = np.sqrt(self.variances * (1 / rows + 1 / reference))
         p_values = np.minimum(2 * special.ndtr(-np.abs(difference) / noise) * len(noise), 1.0)
         found = int(np.lexsort((-np.abs(difference), p_values, np.abs(difference) < LEAST_CHANGE))[0])
-        return RelationChange(
+        return DependenceChange(
             columns=(self.tables[self.first[found]][0], self.tables[self.second[found]][0]),
             kind="correlation",
             then=float(self.values[found]),
@@ -86,7 +86,7 @@ class Strangers:
     pairs: tuple[tuple[str, int, str, int], ...]
     looked_at: int
 
-    def change(self, cells: Mapping[str, Cells], rows: int, reference: int) -> RelationChange | None:
+    def change(self, cells: Mapping[str, Cells], rows: int, reference: int) -> DependenceChange | None:
         """The pair that is most often together now; None if there is no pair."""
         if not self.pairs:
             return None
@@ -94,7 +94,7 @@ class Strangers:
         most = int(np.argmax(together))
         # that all of so many rows are among the window's: at most the chance of one to the power of their number
         by_chance = (rows / (rows + reference)) ** together[most]
-        return RelationChange(
+        return DependenceChange(
             columns=(self.pairs[most][0], self.pairs[most][2]),
             kind="together",
             then=0.0,
@@ -104,14 +104,14 @@ class Strangers:
 
 
 @dataclass(frozen=True)
-class Relations:
+class Dependence:
     """What the reference's ``rows`` say of pairs of columns."""
 
     correlations: Correlations
     strangers: Strangers
     rows: int
 
-    def change(self, cells: Mapping[str, Cells]) -> RelationChange | None:
+    def change(self, cells: Mapping[str, Cells]) -> DependenceChange | None:
         """Compare with a window's rows, by the cell that each column has them in; None without a pair to look at."""
         rows = len(next(iter(cells.values()))) if cells else 0
         if not rows:
@@ -121,10 +121,10 @@ class Relations:
         return min(changes, key=lambda each: (not each.counts, each.p_value), default=None)
 
 
-def relations_of(columns: Mapping[str, ReferenceColumn], cells: Mapping[str, Cells]) -> Relations:
+def dependence_of(columns: Mapping[str, ReferenceColumn], cells: Mapping[str, Cells]) -> Dependence:
     """The relations of the reference's rows, given the cell of each row by column."""
     rows = len(next(iter(cells.values()))) if cells else 0
-    return Relations(_correlations(columns, cells, rows), _strangers(columns, cells, rows), rows)
+    return Dependence(_correlations(columns, cells, rows), _strangers(columns, cells, rows), rows)
 
 
 def _correlations(columns: Mapping[str, ReferenceColumn], cells: Mapping[str, Cells], rows: int) -> Correlations:

@@ -48,7 +48,7 @@ def verdicts(size: int, windows: int, seed: int, **changed: float) -> list[Drift
 
 
 def test_nothing_is_found_where_nothing_has_changed() -> None:
-    found = [one.relation for size in (200, 1_000) for one in verdicts(size, 60, 1)]
+    found = [one.dependence for size in (200, 1_000) for one in verdicts(size, 60, 1)]
     assert all(one is not None for one in found)
     assert not any(one.drifted for one in found if one is not None)
 
@@ -58,27 +58,27 @@ def test_two_columns_that_are_no_longer_related_are_named() -> None:
         assert verdict.drifted_columns == ["Age × Income"]
         assert verdict.drifted
         assert verdict.share == 0.0
-        assert verdict.relation is not None
-        assert verdict.relation.kind == "correlation"
-        assert verdict.relation.then - verdict.relation.now > 0.25
+        assert verdict.dependence is not None
+        assert verdict.dependence.kind == "correlation"
+        assert verdict.dependence.then - verdict.dependence.now > 0.25
 
 
 def test_values_that_were_never_together_are_found_before_their_column_tells() -> None:
     for verdict in verdicts(1_000, 10, 3, empty_in_a=0.04):
         assert verdict.drifted_columns == ["Balance × Country"]
-        assert verdict.relation is not None
-        assert verdict.relation.kind == "together"
-        assert 0.005 <= verdict.relation.now < 0.03
+        assert verdict.dependence is not None
+        assert verdict.dependence.kind == "together"
+        assert 0.005 <= verdict.dependence.now < 0.03
 
 
 def test_a_change_of_a_correlation_too_small_to_matter_is_not_called_drift() -> None:
     for verdict in verdicts(20_000, 2, 4, related=0.33):
-        assert verdict.relation is not None
-        assert not verdict.relation.drifted
+        assert verdict.dependence is not None
+        assert not verdict.dependence.drifted
 
 
-def test_a_schema_of_one_column_has_no_relations() -> None:
+def test_a_schema_of_one_column_has_no_dependence() -> None:
     schema = parse_schema({"name": "t", "id": "Id", "label": {"column": "y"}, "features": {"X": {"kind": "numeric"}}})
     generator = np.random.default_rng(5)
     frame = pd.DataFrame({"X": generator.random(500), "score": generator.random(500)})
-    assert judge(frame, InputReference.of(frame, schema), rule=RULE).relation is None
+    assert judge(frame, InputReference.of(frame, schema), rule=RULE).dependence is None
