@@ -70,7 +70,7 @@ class WindowBook:
         label_lateness: int,
         sample_size: int,
         judge: Judge,
-        complete: Complete = lambda window, _histogram, _newest: window,
+        complete: Complete = lambda window, _sums: window,
         label_tolerance: int = 0,
         horizon: int | None = None,
         samples: SampleStore | None = None,

@@ -10,10 +10,11 @@ from contract.messages import ModelRef
 from contract.models.calibration import CalibrationBins
 from contract.windows import Window
 from monitor.budget import Levels
-from monitor.verdicts.calibration import Calibration, Histogram, Labelled
+from monitor.verdicts.calibration import Calibration, Labelled
 from monitor.verdicts.estimate import recalibrated
 from monitor.verdicts.relation import judge_relation
 from monitor.verdicts.worsening import judge_worsening
+from monitor.window_sums import WindowSums
 
 LEAST_COVERAGE = 0.8
 """Share of a final window's predictions that have their label, below which labels are not judged."""
@@ -36,20 +37,20 @@ class Verdicts:
         self._levels = levels
         self._min_records = min_records
 
-    def __call__(self, window: Window, histogram: Histogram, newest: Histogram) -> Window:
-        """The window with its verdicts; ``histogram`` (records, negatives, positives of each score bin) of the whole,
-        ``newest`` of its last slide.
-        """
+    def __call__(self, window: Window, sums: WindowSums) -> Window:
+        """The window with its verdicts."""
         known = self._known(window.model)
         stored, calibration = known.stored, known.calibration
         estimated = (
-            window.estimated if stored is None else recalibrated(window.estimated, histogram[0], known.of_estimates)
+            window.estimated
+            if stored is None
+            else recalibrated(window.estimated, sums.histogram[0], known.of_estimates)
         )
         if not is_mature(window):
             return msgspec.structs.replace(window, estimated=estimated)
         relation = judge_relation(
-            histogram,
-            newest,
+            sums.histogram,
+            sums.newest,
             calibration,
             alpha=self._levels.relation,
             min_records=self._min_records,
@@ -58,7 +59,7 @@ class Verdicts:
         worsening = (
             None
             if stored is None
-            else judge_worsening(histogram, stored, alpha=self._levels.performance, min_records=self._min_records)
+            else judge_worsening(sums.histogram, stored, alpha=self._levels.performance, min_records=self._min_records)
         )
         return msgspec.structs.replace(window, estimated=estimated, relation=relation, worsening=worsening)
 

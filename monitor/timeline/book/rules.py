@@ -8,15 +8,16 @@ from contract.messages import ModelRef
 from contract.windows import Drift, Window
 from monitor.timeline.samples import Sample, SampleStore
 from monitor.timeline.spec import WindowSpec
-from monitor.timeline.sums import Counts, SumsLayout
+from monitor.timeline.sums import SumsLayout
+from monitor.window_sums import WindowSums
 
 Judge = Callable[[ModelRef, Sample, Sequence[Drift | None]], Drift]
 """The drift of a window's sample against the reference of the model, given the verdicts on the disjoint windows before
 it: the nearest first, None where there is none.
 """
 
-Complete = Callable[[Window, Counts, Counts], Window]
-"""A window with the verdicts that follow from its score histogram and from that of its last slide; (3, SCORE_BINS)."""
+Complete = Callable[[Window, WindowSums], Window]
+"""A window with the verdicts that follow from its sums."""
 
 
 @dataclass(frozen=True)

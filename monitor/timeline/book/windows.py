@@ -19,6 +19,7 @@ from monitor.timeline.book.rules import BookRules, LostPanes
 from monitor.timeline.samples import Sample
 from monitor.timeline.sums import Sums
 from monitor.timeline.watermarks import Watermarks, reached
+from monitor.window_sums import WindowSums
 
 _UNJUDGED = Drift(judged=False, drifted=False, share=0.0)
 
@@ -293,7 +294,8 @@ class ModelWindows:
         found = sums.at(state.start)
         coming = self._nowcast(frame, found) if status == "provisional" else None
         window = compose(frame, found, self._drift(state), coming)
-        return self._rules.complete(window, found.histogram, self._panes.histogram(frame.end - self._spec.slide))
+        newest = self._panes.histogram(frame.end - self._spec.slide)
+        return self._rules.complete(window, WindowSums(found.histogram, newest))
 
     def _nowcast(self, frame: WindowFrame, sums: Sums) -> Nowcast | None:
         if self._labels_until is None:

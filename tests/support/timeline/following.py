@@ -89,7 +89,7 @@ def book_of(
     settings: Settings,
     judge: Judge = unjudged,
     references: KnownReferences | None = None,
-    complete: Complete = lambda window, _histogram, _newest: window,
+    complete: Complete = lambda window, _sums: window,
 ) -> WindowBook:
     """An empty book as the monitor makes it."""
     return WindowBook(

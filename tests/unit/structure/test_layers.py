@@ -47,7 +47,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "cli serve_cli",
     ),
     "monitor": (
-        "budget files intervals naming panes slot",
+        "budget files intervals naming panes slot window_sums",
         "inputs",
         "nowcast verdicts",
         "join timeline",

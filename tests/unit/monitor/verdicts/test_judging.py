@@ -9,6 +9,7 @@ import pytest
 from contract.windows import Estimated, Window
 from monitor.budget import levels
 from monitor.verdicts.judging import Verdicts, is_mature
+from monitor.window_sums import WindowSums
 from tests.support.messages import DAY
 from tests.support.scores import Truth, flipped, held_out_bins, times, window_of
 from tests.support.windows import drift, final, nowcast, window
@@ -21,7 +22,7 @@ def judged(one: Window, *, known: bool = True, truth: Truth = FLIPPED) -> Window
     rng = np.random.default_rng(2)
     stored = held_out_bins(rng, 5_000) if known else None
     histogram = window_of(rng, 2_000, truth)
-    return Verdicts(lambda _model: stored, LEVELS, 200)(one, histogram, histogram)
+    return Verdicts(lambda _model: stored, LEVELS, 200)(one, WindowSums(histogram, histogram))
 
 
 def test_a_final_window_is_judged_against_the_held_out_rows() -> None:
@@ -73,10 +74,8 @@ def test_where_inputs_drifted_labels_may_differ_a_little_more() -> None:
 def test_a_window_without_records_can_be_judged() -> None:
     nothing = final(records=0, labelled=0, estimated=Estimated(records=0, tn=0, fp=0, fn=0, tp=0))
     none = np.zeros((3, 1_000), dtype=np.int64)
-    assert (
-        Verdicts(lambda _model: held_out_bins(np.random.default_rng(1), 500), LEVELS, 200)(nothing, none, none)
-        == nothing
-    )
+    verdicts = Verdicts(lambda _model: held_out_bins(np.random.default_rng(1), 500), LEVELS, 200)
+    assert verdicts(nothing, WindowSums(none, none)) == nothing
 
 
 @pytest.mark.parametrize(("a_month", "slide"), [(0.5, DAY), (0.5, DAY // 24), (2.0, 7 * DAY), (100.0, 30 * DAY)])

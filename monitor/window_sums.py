@@ -1,0 +1,20 @@
+"""What the verdicts on a window follow from, besides what the window itself says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from contract.arrays import Integers
+from contract.panes import SegmentSums
+
+
+@dataclass(frozen=True)
+class WindowSums:
+    """Sums of one model's window.
+
+    ``histogram``: records, negatives and positives of each score bin, (3, SCORE_BINS); ``newest``: those of its last
+    slide. Both are valid while the window is judged. ``segments``: by name, those of the segments that have records.
+    """
+
+    histogram: Integers
+    newest: Integers
+    segments: Mapping[str, SegmentSums] = field(default_factory=dict)
