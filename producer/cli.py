@@ -60,6 +60,11 @@ def replay(
         float | None,
         typer.Option(show_default="as the others", help="Share of those who stay that ever get one; 0: silence."),
     ] = None,
+    weekdays: Annotated[
+        str | None,
+        typer.Option(show_default="all alike", help="Records from Monday to Sunday, such as 1,1,1,1,1,0.3,0.3."),
+    ] = None,
+    passes: Annotated[int, typer.Option(min=1, help="Send each customer so often, as records of their own.")] = 1,
     drift: Annotated[
         list[str] | None, typer.Option(help="Drift to inject, see below. May be given several times.")
     ] = None,
@@ -90,15 +95,18 @@ def replay(
       churnstream replay --data customers.csv --period 90d --rate 500
       churnstream replay --rows 20000 --drift Age:shift=8,from=20d
       churnstream replay --label-delay 5d --positive-label-delay 2d --label-share 0.9
+      churnstream replay --rows 1000 --passes 30 --weekdays 1,1,1,1,1,0.3,0.3
       churnstream replay --start next --drift Age:shift=8
 
     \b
     Drift is FEATURE:KIND=AMOUNT, with from= and until= (an offset from the
-    start, or ISO 8601) and where= (rows concerned) after it as needed:
+    start, or ISO 8601), on= (days of the week) and where= (rows concerned)
+    after it as needed:
       Age:shift=8,from=20d,until=25d          add 8 years
       Balance:scale=1.3,from=20d              multiply by 1.3
       Geography:mix=0.5,to=Germany,from=20d   half of all become German
       EstimatedSalary:missing=0.1             null for a tenth
+      Age:shift=5,on=sat+sun                  older customers at weekends
       flip=0.3,where=Age=40..60,from=20d      turn 30 % of these labels
 
     \b
@@ -140,10 +148,11 @@ def replay(
         positive_label_delay,
         label_share,
         negative_label_share,
+        weekdays,
         tuple(drift or ()),
     )
     scenario = given.over(read_scenario(scenario_file) if scenario_file else ScenarioOptions()).build(schema)
-    opened = open_source(table, rows or DEFAULT_ROWS, DEFAULT_SEED if seed is None else seed, schema)
+    opened = open_source(table, rows or DEFAULT_ROWS, DEFAULT_SEED if seed is None else seed, schema, passes)
     source = opened.source
     for repair in opened.repairs:
         typer.echo(f"warning: {repair}", err=True)

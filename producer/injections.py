@@ -14,6 +14,7 @@ from contract.arrays import Floats, Mask
 from contract.errors import UserError
 from contract.schema import Feature, FeatureKind, Schema
 from producer.options import parse_moment, parse_number, parse_pairs
+from producer.weekdays import Days, parse_days
 
 InjectionKind = Literal["shift", "scale", "mix", "missing", "flip"]
 
@@ -40,7 +41,8 @@ class Condition:
 
 @dataclass(frozen=True)
 class Injection:
-    """One change, in force for ``start <= event_time < end`` (ms) and for the rows where ``where`` holds.
+    """One change, in force for ``start <= event_time < end`` (ms), on the days of the week ``on`` (None: all), and for
+    the rows where ``where`` holds.
 
     ==========  =====================================================================================
     kind        what it does
@@ -60,6 +62,7 @@ class Injection:
     start: int = 0
     end: int = _FOREVER
     where: Condition | None = None
+    on: Days | None = None
 
     def change(self, chunk: pd.DataFrame, times: NDArray[np.int64], draws: Floats) -> pd.DataFrame:
         """The chunk with the feature changed; ``flip`` changes no feature."""
@@ -82,6 +85,8 @@ class Injection:
 
     def _concerned(self, chunk: pd.DataFrame, times: NDArray[np.int64]) -> Mask:
         rows: Mask = (times >= self.start) & (times < self.end)
+        if self.on is not None:
+            rows &= self.on.hold(times)
         return rows & self.where.holds(chunk) if self.where is not None and rows.any() else rows
 
     def _moved(self, feature: Feature, column: "pd.Series[Any]", rows: Mask) -> "pd.Series[Any]":
@@ -99,7 +104,8 @@ def parse_drift(text: str, schema: Schema, start: int) -> Injection:
     """A drift in its compact form; offsets count from ``start`` (ms).
 
     ``Age:shift=8,from=20d,until=25d``, ``Balance:scale=1.3,from=20d``, ``Geography:mix=0.5,to=Germany,from=20d``,
-    ``Age:missing=0.1``, ``flip=0.3,where=Geography=Germany,from=20d``, ``flip=0.3,where=Age=40..60``.
+    ``Age:missing=0.1``, ``flip=0.3,where=Geography=Germany,from=20d``, ``flip=0.3,where=Age=40..60``,
+    ``Age:shift=5,on=sat+sun``.
 
     Raises:
         UserError: the text says no such thing; the message names feature, kind or option and the remedy.
@@ -117,14 +123,14 @@ def parse_drift(text: str, schema: Schema, start: int) -> Injection:
 
 
 def build_drift(options: dict[str, Any], schema: Schema, start: int, where: str) -> Injection:
-    """A drift from ``kind``, ``amount``, ``feature``, ``to``, ``from``, ``until`` and ``where``, as in a TOML table.
+    """A drift from ``kind``, ``amount``, ``feature``, ``to``, ``from``, ``until``, ``on`` and ``where``, as in TOML.
 
     Raises:
         UserError: as ``parse_drift``.
     """
-    unknown = options.keys() - {"kind", "amount", "feature", "to", "from", "until", "where"}
+    unknown = options.keys() - {"kind", "amount", "feature", "to", "from", "until", "on", "where"}
     if unknown:
-        raise UserError(f"{where}: option {min(unknown)!r} is not known; there are to, from, until and where")
+        raise UserError(f"{where}: option {min(unknown)!r} is not known; there are to, from, until, on and where")
     if options.get("kind") not in get_args(InjectionKind):
         known = ", ".join(get_args(InjectionKind))
         raise UserError(f"{where}: kind {options.get('kind')!r} is not known; take one of {known}")
@@ -140,7 +146,8 @@ def build_drift(options: dict[str, Any], schema: Schema, start: int, where: str)
     if end <= begin:
         raise UserError(f"{where}: until is not after from; give a later one, or none")
     condition = _condition(str(options["where"]), schema, f"{where}, where") if "where" in options else None
-    return Injection(kind, amount, feature, _target(options.get("to"), kind, feature, where), begin, end, condition)
+    on = parse_days(str(options["on"]), f"{where}, on") if "on" in options else None
+    return Injection(kind, amount, feature, _target(options.get("to"), kind, feature, where), begin, end, condition, on)
 
 
 def _feature(name: object, kind: str, schema: Schema, where: str) -> Feature | None:

@@ -1,9 +1,10 @@
 """What a replay sends: a table of the user's, or the synthetic bank."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.schema import Schema
+from producer.repeated import RepeatedSource
 from producer.sources import RowSource, open_table
 from producer.synthetic import SyntheticBank
 
@@ -17,13 +18,18 @@ class Opened:
     repairs: tuple[str, ...] = ()
 
 
-def open_source(table: Path | None, rows: int, seed: int, schema: Schema) -> Opened:
-    """The table if there is one, else ``rows`` customers of the synthetic bank.
+def open_source(table: Path | None, rows: int, seed: int, schema: Schema, passes: int = 1) -> Opened:
+    """The table if there is one, else ``rows`` customers of the synthetic bank; all of it ``passes`` times.
 
     Raises:
-        UserError: the table cannot be replayed, or the synthetic bank has not the schema's features.
+        UserError: the table cannot be replayed, or the synthetic bank has not the schema's features, or
+            ``passes`` is below 1.
     """
     if table is None:
-        return Opened(SyntheticBank(rows, seed, schema=schema), f"synthetic-{rows}-{seed}")
-    opened = open_table(table, schema)
-    return Opened(opened, table.stem, tuple(f"--data {table}: {repair}" for repair in opened.repairs))
+        found = Opened(SyntheticBank(rows, seed, schema=schema), f"synthetic-{rows}-{seed}")
+    else:
+        opened = open_table(table, schema)
+        found = Opened(opened, table.stem, tuple(f"--data {table}: {repair}" for repair in opened.repairs))
+    if passes == 1:
+        return found
+    return replace(found, source=RepeatedSource(found.source, passes), name=f"{found.name}-{passes}-passes")

@@ -15,6 +15,7 @@ from producer.delays import LabelDelay
 from producer.injections import Injection
 from producer.randomness import uniforms
 from producer.sources import LabelCodes, RowSource
+from producer.weekdays import WeeklyVolume
 
 DEFAULT_START = 1_735_689_600_000
 """2025-01-01T00:00:00Z in ms: fixed, so that a replay gives the same stream on any day."""
@@ -25,7 +26,8 @@ Times = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Scenario:
-    """Rows spread evenly over ``period`` ms of event time from ``start`` (ms since the epoch) on.
+    """Rows spread over ``period`` ms of event time from ``start`` (ms since the epoch) on: evenly, or as dense on each
+    day of the week as ``volume`` says.
 
     ``rate`` is records per second of wall time, None for full speed. ``label_share`` of the records get a label,
     ``label_delay`` after their own event time; ``positive_label_delay`` is that of labels of 1, and
@@ -40,6 +42,7 @@ class Scenario:
     label_share: float = 1.0
     negative_label_share: float | None = None
     drifts: tuple[Injection, ...] = ()
+    volume: WeeklyVolume | None = None
 
     def __post_init__(self) -> None:
         if self.period <= 0:
@@ -52,7 +55,10 @@ class Scenario:
 
     def event_times(self, first: int, count: int, rows: int) -> Times:
         """Event times in ms of ``count`` rows from row ``first`` on, of ``rows`` in all; they never decrease."""
-        return self.start + np.arange(first, first + count, dtype=np.int64) * self.period // rows
+        numbers = np.arange(first, first + count, dtype=np.int64)
+        if self.volume is None:
+            return self.start + numbers * self.period // rows
+        return self.volume.event_times(numbers / rows, self.start, self.period)
 
     @property
     def longest_label_delay(self) -> int:

@@ -14,6 +14,7 @@ from producer.delays import parse_delay
 from producer.injections import Injection, build_drift, parse_drift
 from producer.options import parse_span, parse_time
 from producer.scenario import Scenario
+from producer.weekdays import parse_volume
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -24,17 +25,21 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     positive_label_delay: str | None = None
     label_share: float | None = None
     negative_label_share: float | None = None
+    weekdays: str | None = None
     drift: list[dict[str, Any] | str] = []
 
 
-_SINGLE = ("start", "period", "rate", "label_delay", "positive_label_delay", "label_share", "negative_label_share")
+_SINGLE = (
+    *("start", "period", "rate", "label_delay", "positive_label_delay", "label_share", "negative_label_share"),
+    "weekdays",
+)
 
 
 def read_scenario(path: Path) -> "ScenarioOptions":
     """The options in a scenario file: the fields of ``ScenarioOptions``, with ``drift`` for ``drifts``.
 
     ``drift`` is a list of texts as on the command line, or of tables: ``[[drift]]`` with ``kind``, ``amount``,
-    ``feature``, ``to``, ``from``, ``until``, ``where``.
+    ``feature``, ``to``, ``from``, ``until``, ``on``, ``where``.
 
     Raises:
         UserError: the file cannot be read, is not TOML, or has a key or kind of value that a scenario has not.
@@ -64,6 +69,7 @@ class ScenarioOptions:
     positive_label_delay: str | None = None
     label_share: float | None = None
     negative_label_share: float | None = None
+    weekdays: str | None = None
     drifts: tuple[str | dict[str, Any], ...] = ()
     origin: str = "scenario"
 
@@ -93,6 +99,8 @@ class ScenarioOptions:
             scenario = replace(scenario, label_share=self.label_share)
         if self.negative_label_share is not None:
             scenario = replace(scenario, negative_label_share=self.negative_label_share)
+        if self.weekdays is not None:
+            scenario = replace(scenario, volume=parse_volume(self.weekdays))
         drifts = [self._drift(drift, schema, scenario.start) for drift in self.drifts]
         return replace(scenario, drifts=tuple(drifts))
 

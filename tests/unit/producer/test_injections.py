@@ -165,7 +165,7 @@ def test_where_restricts_every_kind() -> None:
         ("Age:shift=nan", "shift: 'nan' is no finite number"),
         ("Age:shift=8,from=soon", "from: 'soon' is no point in time; write an offset"),
         ("Age:shift=8,from=20d,until=10d", "until is not after from"),
-        ("Age:shift=8,when=20d", "option 'when' is not known; there are to, from, until and where"),
+        ("Age:shift=8,when=20d", "option 'when' is not known; there are to, from, until, on and where"),
         ("Age:shift=8,from", "'from' is no option; write name=value"),
         ("Age:shift=8,to=9", "only mix takes to="),
         ("Geography:shift=8", "shift needs a numeric or ordinal feature, Geography is a categorical; use mix"),

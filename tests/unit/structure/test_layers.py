@@ -25,7 +25,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "producer": (
         "options randomness sources",
-        "continuing delays injections synthetic",
+        "continuing delays repeated synthetic weekdays",
+        "injections",
         "opening scenario",
         "scenario_options stream",
         "replay",
