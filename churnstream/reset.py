@@ -18,10 +18,11 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from churnstream.stack.showcase import MARK
+from contract.alert_rules import load_alert_rules
 from contract.errors import UserError
 from contract.kafka.peeking import peeking
 from contract.settings import Settings
-from contract.topics import GROUPS, topic_specs
+from contract.topics import GROUPS, alerts_group, topic_specs
 from monitor.reports.files import WORKSPACE
 
 _STATE = ("join", "monitor", "reports", WORKSPACE, MARK)
@@ -60,7 +61,8 @@ class StreamReset:
         self._timeout = settings.request_timeout_ms / 1_000
         changelogs = [settings.topic(f"timeline-{table}-changelog") for table in _TABLES]
         self._topics = [*(spec.name for spec in topic_specs(settings)), *changelogs]
-        self._groups = [settings.topic(name) for name in GROUPS]
+        sinks = [alerts_group(sink.name) for sink in load_alert_rules(settings.alert_rules).sinks]
+        self._groups = [settings.topic(name) for name in (*GROUPS, *sinks)]
 
     def find(self) -> Leftovers:
         """What there is to delete. Nothing is touched, and workers may be at work."""

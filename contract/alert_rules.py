@@ -83,6 +83,9 @@ class AlertRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.kinds.get(kind, KindRule())
 
 
+DEFAULT_RULES = AlertRules()
+
+
 def load_alert_rules(path: Path | None) -> AlertRules:
     """Read the rules; without a path, the defaults.
 
@@ -90,7 +93,7 @@ def load_alert_rules(path: Path | None) -> AlertRules:
         UserError: the file cannot be read, is not TOML, or says something that rules cannot say.
     """
     if path is None:
-        return AlertRules()
+        return DEFAULT_RULES
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -115,6 +118,11 @@ def _refuse_sinks(sinks: tuple[SinkRule, ...], path: Path) -> None:
         if not _NAME.fullmatch(sink.name):
             raise UserError(
                 f"alert rules {path}: {sink.name[:60]!r} cannot name a sink; use up to 40 letters, digits, _ and -"
+            )
+        if sink.kinds == ():
+            raise UserError(
+                f"alert rules {path}, sink {sink.name}: kinds is empty, so nothing is sent; leave it out for all, "
+                f"or take the sink out"
             )
         if not _VARIABLE.fullmatch(sink.url_variable):
             raise UserError(

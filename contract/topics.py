@@ -16,7 +16,7 @@ ALERTS = "alerts"
 FORMAT = "format"
 
 GROUPS = ("scorer", "join", "timeline")
-"""Consumer groups of a stream's workers."""
+"""Consumer groups of a stream's workers; each alert sink has one besides."""
 
 MAX_VALUE_BYTES = 1_000_000
 """A customer or label value above this size is dead-lettered as ``too-large``."""
@@ -35,6 +35,11 @@ class TopicSpec:
     name: str
     partitions: int
     config: dict[str, str] = field(default_factory=dict)
+
+
+def alerts_group(sink: str) -> str:
+    """The consumer group of an alert sink of this name."""
+    return f"{ALERTS}-{sink}"
 
 
 def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
@@ -64,6 +69,8 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         # a sample that was deleted is customers' data; after a day it leaves the disk, too
         "max.compaction.lag.ms": str(DAY),
     }
+    # each state of an incident is there until slow receivers have it, too; later only the last one is
+    alerts = {**compact, "min.compaction.lag.ms": str(30 * DAY)}
     kept = {**stream, "retention.ms": "-1"}
     many = settings.partitions
     plan = [
@@ -75,6 +82,6 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         (DEAD_LETTERS, many, long),
         (PANES, 1, panes),
         (WINDOWS, 1, compact),
-        (ALERTS, 1, compact),
+        (ALERTS, 1, alerts),
     ]
     return tuple(TopicSpec(settings.topic(name), count, config) for name, count, config in plan)

@@ -20,6 +20,7 @@ from typing import Any
 import faust
 from faust.tables.recovery import RebalanceAgain, ServiceStopped
 
+from contract.alert_rules import DEFAULT_RULES, AlertRules
 from contract.kafka.rereading import NothingCameError
 from contract.kafka.transactions import Checkpoint, no_checkpoint
 from contract.panes import JoinProgress, Pane, PaneSample
@@ -51,6 +52,7 @@ class Timeline:
         references: ModelReferences,
         sink: ClosedWindows,
         checkpoint: Checkpoint = no_checkpoint,
+        rules: AlertRules = DEFAULT_RULES,
     ) -> None:
         """``make_book`` gives an empty book; it is called at each start and rebalance, and filled from the topics.
 
@@ -60,6 +62,7 @@ class Timeline:
         self._settings = settings
         self._stream = stream
         self._make_book = make_book
+        self._rules = rules
         self._state: TimelineState | None = None
         self._position = 0
         self._writer = FencedWriter(settings, stream, self._pause, checkpoint)
@@ -180,7 +183,7 @@ class Timeline:
         outage = Outage(_log)
         while True:
             try:
-                state = read_state(self._settings, self._stream, self._make_book)
+                state = read_state(self._settings, self._stream, self._make_book, self._rules)
                 break
             except NothingCameError as error:
                 outage.begin("the topics cannot be read yet (%s); trying again", error)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
+from contract.alert_rules import DEFAULT_RULES, AlertRules
 from contract.alerts import Alert
 from contract.kafka.rereading import read_whole
 from contract.kafka.stream_identity import is_of_stream
@@ -52,19 +53,21 @@ class TimelineState:
             self.board.forget(fold.model, fold.until)
 
 
-def empty_board(settings: Settings, alerts: Iterable[Alert] = ()) -> AlertBoard:
+def empty_board(settings: Settings, alerts: Iterable[Alert] = (), rules: AlertRules = DEFAULT_RULES) -> AlertBoard:
     """A board without windows; ``alerts`` are the last of each key."""
-    return AlertBoard(levels(settings.false_alerts_per_month, settings.slide).detector, alerts)
+    return AlertBoard(levels(settings.false_alerts_per_month, settings.slide).detector, alerts, rules)
 
 
-def read_state(settings: Settings, stream: str, make_book: Callable[[], WindowBook]) -> TimelineState:
+def read_state(
+    settings: Settings, stream: str, make_book: Callable[[], WindowBook], rules: AlertRules = DEFAULT_RULES
+) -> TimelineState:
     """Read the three topics of the stream named ``stream`` into a new book. Blocks.
 
     Raises:
         NothingCameError: the broker has not answered in time; try again.
         UserError: a topic cannot be read, or holds panes of other settings.
     """
-    return _StateReader(settings, stream, make_book()).read()
+    return _StateReader(settings, stream, make_book(), rules).read()
 
 
 class _Kept(NamedTuple):
@@ -76,8 +79,9 @@ class _Kept(NamedTuple):
 
 
 class _StateReader:
-    def __init__(self, settings: Settings, stream: str, book: WindowBook) -> None:
+    def __init__(self, settings: Settings, stream: str, book: WindowBook, rules: AlertRules) -> None:
         self._settings = settings
+        self._rules = rules
         self._stream = stream
         self._state = TimelineState(book, empty_board(settings))
         self._found_alerts: dict[str, Alert] = {}
@@ -111,7 +115,7 @@ class _StateReader:
                 self._windows,
             )
         book = self._state.book
-        self._state.board = empty_board(self._settings, self._found_alerts.values())
+        self._state.board = empty_board(self._settings, self._found_alerts.values(), self._rules)
         book.restore(
             self._onto_board(self._windows_of(ours, book.wrote)),
             cumulative=self._points_of(ours, book.wrote),

@@ -9,6 +9,7 @@ from itertools import chain, count
 
 import msgspec
 
+from contract.alert_rules import DEFAULT_RULES, AlertRules
 from contract.alerts import Alert, AlertKind
 from contract.messages import ModelRef
 from monitor.naming import iso_time, model_title
@@ -27,8 +28,12 @@ _REMEDY: dict[AlertKind, str] = {
 }
 
 
-def due_alerts(model: ModelRef, history: History, published: Iterable[Alert]) -> list[Alert]:
+def due_alerts(
+    model: ModelRef, history: History, published: Iterable[Alert], rules: AlertRules = DEFAULT_RULES
+) -> list[Alert]:
     """What is to be published now, in order of start; ``published`` are the model's alerts, the last of each key.
+
+    Of a kind that ``rules`` switch off nothing is opened, and what stands is closed.
 
     Opened and closed at once; updated when other columns drift, it has become worse or its beginning has moved, at
     most once a day of event time; retracted when the windows that are known show nothing of it any more. With what is
@@ -41,15 +46,18 @@ def due_alerts(model: ModelRef, history: History, published: Iterable[Alert]) ->
     unmatched = {one.key: one for one in published if one.state != "retracted"}
     taken = set(unmatched)
     for incident in history.incidents():
+        if not rules.of(incident.kind).enabled:
+            continue
         known = _known(incident, unmatched.values())
         key = _new_key(model, incident, taken) if known is None else known.key
         taken.add(key)
         unmatched.pop(key, None)
-        alert = _next(_alert(model, incident, key), known)
+        alert = _next(_alert(model, incident, key, rules), known)
         if alert is not None:
             due.append(alert)
     # what began before the windows that are known is not for them to deny
-    due += [_retraction(one) for one in unmatched.values() if one.start >= begins]
+    due += [_retraction(one) for one in unmatched.values() if one.start >= begins and rules.of(one.kind).enabled]
+    due += [_switched_off(one) for one in unmatched.values() if one.standing and not rules.of(one.kind).enabled]
     return sorted(due, key=lambda alert: (alert.start, alert.key))
 
 
@@ -92,7 +100,7 @@ def _facts(alert: Alert) -> tuple[str, frozenset[str], int, int]:
     return alert.severity, frozenset(alert.features), alert.start, alert.end
 
 
-def _alert(model: ModelRef, incident: Incident, key: str) -> Alert:
+def _alert(model: ModelRef, incident: Incident, key: str, rules: AlertRules) -> Alert:
     """As it is when it is first told."""
     since = iso_time(incident.start)
     subject = f"{model_title(model)}: {_WHAT[incident.kind]}"
@@ -112,7 +120,7 @@ def _alert(model: ModelRef, incident: Incident, key: str) -> Alert:
         end=incident.end,
         features=list(incident.features),
         message=message,
-        severity=incident.severity,
+        severity=rules.of(incident.kind).severity or incident.severity,
         at=incident.at,
     )
 
@@ -124,3 +132,12 @@ def _retraction(alert: Alert) -> Alert:
         f"since, no window from {iso_time(alert.start)} to {iso_time(alert.end)} shows it"
     )
     return msgspec.structs.replace(alert, state="retracted", features=[], message=message)
+
+
+def _switched_off(alert: Alert) -> Alert:
+    subject = _WHAT[alert.kind] if alert.model is None else f"{model_title(alert.model)}: {_WHAT[alert.kind]}"
+    message = (
+        f"{subject}: no longer looked for, because the alert rules switch off kinds.{alert.kind}; last seen in the "
+        f"window that ends {iso_time(alert.end)}"
+    )
+    return msgspec.structs.replace(alert, state="closed", message=message)

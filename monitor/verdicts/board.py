@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from contract.alert_rules import DEFAULT_RULES, AlertRules
 from contract.alerts import Alert
 from contract.messages import ModelRef
 from contract.windows import Window
@@ -15,10 +16,12 @@ class AlertBoard:
     Args:
         detector: as of ``History``.
         alerts: the last of each key.
+        rules: which kinds are published, and how severe they are.
     """
 
-    def __init__(self, detector: float, alerts: Iterable[Alert] = ()) -> None:
+    def __init__(self, detector: float, alerts: Iterable[Alert] = (), rules: AlertRules = DEFAULT_RULES) -> None:
         self._detector = detector
+        self._rules = rules
         self._published: dict[ModelRef, dict[str, Alert]] = {}
         self._histories: dict[ModelRef, History] = {}
         for alert in alerts:
@@ -52,7 +55,7 @@ class AlertBoard:
 
     def _said(self, model: ModelRef) -> list[Alert]:
         published = self._published.setdefault(model, {})
-        due = due_alerts(model, self._histories[model], published.values())
+        due = due_alerts(model, self._histories[model], published.values(), self._rules)
         published.update((alert.key, alert) for alert in due)
         return due
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from contract.alert_rules import AlertRules, KindRule
 from contract.alerts import Alert
 from contract.messages import ModelRef
 from contract.windows import Window
@@ -58,3 +59,33 @@ def test_what_is_over_is_forgotten_and_what_stands_is_not() -> None:
     standing.forget(final().model, opened.end)
     assert standing.after(final(20, drift=STABLE)) == []
     assert [one.state for day in range(21, 40) for one in standing.after(final(day, drift=STABLE))] == ["closed"]
+
+
+def test_a_kind_that_the_rules_switch_off_is_not_published() -> None:
+    off = AlertBoard(300.0, rules=AlertRules(kinds={"drift": KindRule(enabled=False)}))
+    assert [alert for day in range(5) for alert in off.after(final(day, drift=AGE))] == []
+
+
+def test_what_stands_of_a_kind_that_is_switched_off_is_closed_and_opened_again_when_it_is_switched_on() -> None:
+    windows = [final(day, drift=AGE) for day in range(3)]
+    [opened] = board(windows, []).unsaid()
+    off = AlertBoard(300.0, [opened], AlertRules(kinds={"drift": KindRule(enabled=False)}))
+    for one in windows:
+        off.restore(one)
+    [closed] = off.unsaid()
+    assert (closed.key, closed.state) == (opened.key, "closed")
+    assert "switch off kinds.drift" in closed.message
+    assert off.after(final(3, drift=AGE)) == []
+    [again] = board(windows, [closed]).unsaid()
+    assert (again.key, again.state) == (opened.key, "opened")
+
+
+def test_a_severity_of_the_rules_takes_the_place_of_what_is_found_and_is_no_news() -> None:
+    rules = AlertRules(kinds={"drift": KindRule(severity="critical")})
+    found = AlertBoard(300.0, rules=rules)
+    said = [alert for day in range(10) for alert in found.after(final(day, drift=AGE))]
+    assert [(alert.state, alert.severity) for alert in said] == [("opened", "critical")]
+    taken_over = AlertBoard(300.0, said, rules)
+    for day in range(10):
+        taken_over.restore(final(day, drift=AGE))
+    assert taken_over.unsaid() == []
