@@ -23,7 +23,7 @@ class Coming:
 
     ``positives`` and ``negatives`` (scores). ``twofold`` (scores): sum of ``W1 W0``, what records of that score win and
     lose against themselves in pairs of both classes. ``by_none`` and ``by_none_twice`` (ages × scores): records without
-    a label over ``D`` and over ``D²``.
+    a label over ``D`` and over ``D²``. ``effect``: the design effect of customers with several records.
     """
 
     cells: Cells
@@ -34,9 +34,10 @@ class Coming:
     twofold: Floats
     by_none: Floats
     by_none_twice: Floats
+    effect: float
 
     @classmethod
-    def of(cls, cells: Cells, recalibrated: Recalibrated) -> "Coming":
+    def of(cls, cells: Cells, recalibrated: Recalibrated, effect: float = 1.0) -> "Coming":
         """What the labels so far leave to expect."""
         p = recalibrated.probability
         seen = cells.seen(recalibrated.pace)
@@ -53,6 +54,7 @@ class Coming:
             twofold=p * (1 - p) * ((r1 * r0) @ by_none_twice),
             by_none=by_none,
             by_none_twice=by_none_twice,
+            effect=effect,
         )
 
     def variance(self, by_positive: Floats, by_negative: Floats) -> Floats:
@@ -69,7 +71,7 @@ class Coming:
         positives = self.positives - p**2 * (r1**2 @ self.by_none_twice)
         negatives = self.negatives - (1 - p) ** 2 * (r0**2 @ self.by_none_twice)
         found = by_positive**2 @ positives + by_negative**2 @ negatives - 2 * (by_positive * by_negative) @ self.twofold
-        return np.maximum(found, 0.0)
+        return np.maximum(self.effect * found, 0.0)
 
     def of_what_was_learned(self, by_positive: Floats, by_negative: Floats) -> Floats:
         """The part of the recalibration, and of the delay curves: these move the odds of what has not come, and through
@@ -102,9 +104,13 @@ class Coming:
         pace_positive, pace_negative = self._slope_of_pace()
         less_positive = less_positive + s0[:, None] * through + np.outer(pace_positive, response[:, 3])
         less_negative = less_negative - s1[:, None] * through + np.outer(pace_negative, response[:, 3])
-        of_curves = cells.come**2 * (
-            (less_positive * (cells.arrived[1].covariance @ less_positive)).sum(axis=0)
-            + (less_negative * (cells.arrived[0].covariance @ less_negative)).sum(axis=0)
+        of_curves = (
+            self.effect
+            * cells.come**2
+            * (
+                (less_positive * (cells.arrived[1].covariance @ less_positive)).sum(axis=0)
+                + (less_negative * (cells.arrived[0].covariance @ less_negative)).sum(axis=0)
+            )
         )
         found: Floats = np.maximum(of_recalibration, 0.0) + np.maximum(of_curves, 0.0)
         return found

@@ -53,7 +53,13 @@ class NowcastPane(NamedTuple):
 
 
 def nowcast(
-    panes: Sequence[NowcastPane], totals: Summary, threshold: float, slide: int, now: int, delays: DelayCurves
+    panes: Sequence[NowcastPane],
+    totals: Summary,
+    threshold: float,
+    slide: int,
+    now: int,
+    delays: DelayCurves,
+    effect: float = 1.0,
 ) -> Nowcast | None:
     """Expected final metrics; None for a window without records, or while nothing is known of delays.
 
@@ -65,11 +71,12 @@ def nowcast(
         slide: a pane's length, ms.
         now: event time in ms up to which labels have come.
         delays: learned from final windows.
+        effect: the design effect of customers with several records: so many times fewer are independent.
     """
     if totals.records <= 0 or not panes or not delays.known:
         return None
     cells = _tabulate(panes, slide, now, delays)
-    return _expected(cells, totals, _predicted(cells, totals, threshold))
+    return _expected(cells, totals, _predicted(cells, totals, threshold), effect)
 
 
 def _tabulate(panes: Sequence[NowcastPane], slide: int, now: int, delays: DelayCurves) -> Cells:
@@ -123,8 +130,8 @@ def _predicted(cells: Cells, totals: Summary, threshold: float) -> Floats:
     return predicted
 
 
-def _expected(cells: Cells, totals: Summary, predicted: Floats) -> Nowcast:
-    coming = Coming.of(cells, recalibrate(cells))
+def _expected(cells: Cells, totals: Summary, predicted: Floats, effect: float) -> Nowcast:
+    coming = Coming.of(cells, recalibrate(cells, effect), effect)
     positives, negatives = coming.positives, coming.negatives
     counts = Counts(
         tn=totals.tn + float(negatives @ (1 - predicted)),

@@ -78,11 +78,11 @@ class Recalibrated(NamedTuple):
     covariance: Floats
 
 
-def recalibrate(cells: Cells) -> Recalibrated:
-    """The recalibration that the labels so far make most likely."""
+def recalibrate(cells: Cells, effect: float = 1.0) -> Recalibrated:
+    """The recalibration that the labels so far make most likely, ``effect`` times fewer of which are independent."""
     design = np.stack([np.ones_like(cells.score), np.log(cells.score / (1 - cells.score)), 4 * cells.score - 2], axis=1)
     # beyond this many records the numbers are as good as known, and sums of squares would lose the prior
-    weight = min(1.0, _MOST_RECORDS / max(float(cells.records.sum()), 1.0))
+    weight = min(1.0 / effect, _MOST_RECORDS / max(float(cells.records.sum()), 1.0))
     cells = cells._replace(
         positives=weight * cells.positives,
         negatives=weight * cells.negatives,

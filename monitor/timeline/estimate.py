@@ -19,17 +19,19 @@ from monitor.intervals import interval
 from monitor.timeline.sums import Sums
 
 
-def estimate(sums: Sums) -> Estimated:
+def estimate(sums: Sums, effect: float = 1.0) -> Estimated:
     """Estimated metrics of all predictions of a set; None where one is undefined.
 
     The AUC and the Brier score's interval are read off the score histogram, each record at the middle of its bin;
-    everything else is exact to the sums' unit.
+    everything else is exact to the sums' unit. ``effect``: the design effect of customers with several records, by
+    which chance's variances are larger (Kish, Survey Sampling, 1965).
     """
     negative, positive = sums.expected_negative, sums.expected_positive
     fn, tp = negative.probability / UNIT, positive.probability / UNIT
     tn, fp = max(negative.records - fn, 0.0), max(positive.records - tp, 0.0)
-    variance_fn = max(negative.probability - negative.probability_squared, 0) / UNIT
-    variance_tp = max(positive.probability - positive.probability_squared, 0) / UNIT
+    spread_fn = max(negative.probability - negative.probability_squared, 0) / UNIT
+    spread_tp = max(positive.probability - positive.probability_squared, 0) / UNIT
+    variance_fn, variance_tp = effect * spread_fn, effect * spread_tp
     records, actual = sums.records, tp + fn
     f1_total = actual + positive.records
     return Estimated(
@@ -48,21 +50,21 @@ def estimate(sums: Sums) -> Estimated:
         )
         if f1_total
         else None,
-        roc_auc=_roc_auc(sums),
-        brier=_brier(sums, variance_fn + variance_tp),
+        roc_auc=_roc_auc(sums, effect),
+        brier=_brier(sums, spread_fn + spread_tp, effect),
     )
 
 
-def _brier(sums: Sums, variance: float) -> Estimate | None:
-    """``E[(p − y)²] = p(1 − p)``; its variance is ``p(1 − p)(1 − 2p)²``."""
+def _brier(sums: Sums, expected: float, effect: float) -> Estimate | None:
+    """``E[(p − y)²] = p(1 − p)``, ``expected`` in all; its variance is ``p(1 − p)(1 − 2p)²``."""
     if not sums.records:
         return None
     records, probability = _histogram(sums)
     spread = records * probability * (1 - probability) * (1 - 2 * probability) ** 2
-    return interval(variance / sums.records, float(spread.sum()) / sums.records**2)
+    return interval(expected / sums.records, effect * float(spread.sum()) / sums.records**2)
 
 
-def _roc_auc(sums: Sums) -> Estimate | None:
+def _roc_auc(sums: Sums, effect: float) -> Estimate | None:
     """Expected won pairs over expected pairs, a record making no pair with itself; delta method in each label."""
     records, probability = _histogram(sums)
     positives, negatives = records * probability, records * (1 - probability)
@@ -75,7 +77,8 @@ def _roc_auc(sums: Sums) -> Estimate | None:
     auc = (float((positives * negatives_below).sum()) - self_pairs / 2) / pairs
     # what one more positive at a score changes: pairs won as a positive, less those lost as a negative
     slope = negatives_below - positives_above - auc * (negatives.sum() - positives.sum())
-    return interval(auc, float((records * probability * (1 - probability) * slope**2).sum()) / pairs**2)
+    chance = float((records * probability * (1 - probability) * slope**2).sum()) / pairs**2
+    return interval(auc, effect * chance)
 
 
 def _histogram(sums: Sums) -> tuple[Floats, Floats]:

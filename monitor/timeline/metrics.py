@@ -11,10 +11,11 @@ from monitor.timeline.sums import Counts, Sums
 from monitor.verdicts.intervals import intervals
 
 
-def performance(sums: Sums) -> Performance:
+def performance(sums: Sums, effect: float = 1.0) -> Performance:
     """Metrics of a set of predictions; one that is undefined is None: a precision without predicted positives is not 0.
 
-    All but the AUC are exact to the unit of the sums. See ``histogram_auc`` for how far that may be off.
+    All but the AUC are exact to the unit of the sums. See ``histogram_auc`` for how far that may be off. ``effect``:
+    the design effect of customers with several records, which makes intervals wider.
     """
     labelled = sums.labelled
     counts = Confusion(*sums.confusion)
@@ -28,7 +29,9 @@ def performance(sums: Sums) -> Performance:
         roc_auc=histogram_auc(sums.histogram),
         brier=ratio(sums.squared_error, labelled * UNIT),
         log_loss=ratio(sums.log_loss, labelled * UNIT),
-        intervals=intervals(counts, sums.histogram, squared_error=sums.squared_error, log_loss=sums.log_loss),
+        intervals=intervals(
+            counts, sums.histogram, squared_error=sums.squared_error, log_loss=sums.log_loss, effect=effect
+        ),
     )
 
 

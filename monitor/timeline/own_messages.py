@@ -165,8 +165,9 @@ def _flaw(message: object) -> str | None:
     if isinstance(message, Pane | PaneSample) and (message.slide <= 0 or message.start % message.slide):
         return "its start is no multiple of its slide"
     if isinstance(message, PaneSample):
-        lengths = {len(message.hashes), len(message.probabilities), *map(len, message.columns)}
-        if len(lengths) > 1 or len(message.hashes) > message.records:
+        rows = message.rows or [1] * len(message.hashes)
+        lengths = {len(message.hashes), len(message.probabilities), len(rows), *map(len, message.columns)}
+        if len(lengths) > 1 or sum(rows) > message.records or min(rows, default=1) < 1:
             return "its sample contradicts its counts"
     if not isinstance(message, Pane | Fold):
         return None

@@ -1,8 +1,9 @@
 """Samples of panes, as columns: how they lie while a window may need them, and how those of a window become one."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -12,38 +13,93 @@ from contract.arrays import Floats
 from contract.panes import PaneSample, SampleRow
 
 _MEMORY_BYTES = 64_000_000
+_HASHES = 2.0**53
+"""How many hashes there are."""
+_BEYOND_NOISE = 5.0
+"""Standard errors."""
 Column = npt.NDArray[Any]
 """One feature's values: float64 with NaN for a missing one, or object with None for a missing one."""
 
 
+class Repeats(NamedTuple):
+    """How often customers come in a set of records: how many different ones there are (None: not known), and the design
+    effect, by which it makes variances larger.
+    """
+
+    customers: int | None
+    effect: float
+
+
+UNKNOWN_REPEATS = Repeats(None, 1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A uniform sample of a set of records: those of smallest hash, in ascending order of hash.
+    """A uniform sample of the customers of a set of records: those of smallest hash, in ascending order of hash, with
+    the newest record of each.
 
-    ``records``: the size of the set. ``hashes``: int64 (n,). ``probabilities``: (n,). ``columns``: the features in
-    schema order, each (n,).
+    ``records``: the size of the set. ``hashes``: int64 (n,). ``rows``: records of each customer in the set, int64 (n,).
+    ``probabilities``: (n,). ``columns``: the features in schema order, each (n,).
     """
 
     records: int
     hashes: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
     probabilities: Floats
     columns: tuple[Column, ...]
 
     def __len__(self) -> int:
         return len(self.hashes)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has all customers of the set."""
+        return int(self.rows.sum()) >= self.records
+
+    @property
+    def repeats(self) -> Repeats:
+        """How often customers come in the set: exact where the sample has all of them, else estimated from it.
+
+        The design effect is the sum of m² over that of m, where m are the records of each customer; it is what it costs
+        if all records of a customer say the same, and too much where they do not. Source: Kish, Survey Sampling (1965).
+
+        A customer with very many records is hardly ever in a sample. So where the set has more records than its number
+        of customers, told from the hashes alone, can explain, all that is too many counts as of one customer. Source of
+        that number: Bar-Yossef and others, Counting distinct elements in a data stream, RANDOM 2002.
+        """
+        kept = len(self)
+        if not kept:
+            return UNKNOWN_REPEATS if self.records else Repeats(0, 1.0)
+        rows = self.rows.astype(np.float64)
+        counted = float(rows.sum())
+        effect = float(rows @ rows) / counted
+        if self.is_whole:
+            return Repeats(kept, effect)
+        mean = counted / kept
+        by_hash = (kept - 1) * _HASHES / (float(self.hashes[-1]) + 1)
+        error = math.sqrt((effect / mean) / kept)
+        unseen = self.records - by_hash * mean
+        if unseen <= _BEYOND_NOISE * error * by_hash * mean:
+            return Repeats(round(self.records / mean), effect)
+        return Repeats(round(by_hash) + 1, (effect * (self.records - unseen) + unseen**2) / self.records)
+
     def first(self, most: int) -> "Sample":
-        """Its ``most`` records of smallest hash."""
+        """Its ``most`` customers of smallest hash."""
         return Sample(
-            self.records, self.hashes[:most], self.probabilities[:most], tuple(one[:most] for one in self.columns)
+            self.records,
+            self.hashes[:most],
+            self.rows[:most],
+            self.probabilities[:most],
+            tuple(one[:most] for one in self.columns),
         )
 
     @classmethod
     def of(cls, sample: PaneSample) -> "Sample":
-        """That of one pane."""
+        """That of one pane; one of an earlier release is of records, and each counts as a customer."""
         return cls(
             sample.records,
             np.array(sample.hashes, dtype=np.int64),
+            np.array(sample.rows or [1] * len(sample.hashes), dtype=np.int64),
             np.array(sample.probabilities, dtype=np.float64),
             tuple(map(_column, sample.columns)),
         )
@@ -54,6 +110,7 @@ class Sample:
         return cls(
             records,
             np.array([row.hash for row in rows], dtype=np.int64),
+            np.ones(len(rows), dtype=np.int64),
             np.array([row.probability for row in rows], dtype=np.float64),
             tuple(map(_column, zip(*(row.features for row in rows), strict=True))),
         )
@@ -107,6 +164,7 @@ class _PackedColumn(msgspec.Struct, array_like=True):
 class _PackedSample(msgspec.Struct, array_like=True):
     records: int
     hashes: bytes
+    rows: bytes
     probabilities: bytes
     columns: list[_PackedColumn]
 
@@ -121,6 +179,7 @@ def pack_sample(sample: Sample) -> bytes:
         _PackedSample(
             sample.records,
             sample.hashes.tobytes(),
+            sample.rows.tobytes(),
             sample.probabilities.tobytes(),
             [_pack_column(column) for column in sample.columns],
         )
@@ -133,36 +192,39 @@ def unpack_sample(packed: bytes) -> Sample:
     return Sample(
         part.records,
         np.frombuffer(part.hashes, dtype=np.int64),
+        np.frombuffer(part.rows, dtype=np.int64),
         np.frombuffer(part.probabilities, dtype=np.float64),
         tuple(_unpack_column(column) for column in part.columns),
     )
 
 
 def merge_samples(samples: Iterable[Sample], most: int) -> Sample:
-    """The sample of the union of disjoint sets of records: the ``most`` of smallest hash.
+    """The sample of the union of disjoint sets of records, the latest last: the ``most`` customers of smallest hash.
 
     Fewer if the sample of one of the sets, which does not hold all of it, ends before: what lies between would be
-    missing. Of records of equal hash the one of the earlier sample comes first.
+    missing. Of a customer's records the one of the last set counts.
     """
     parts = [sample for sample in samples if sample.records]
     records = sum(sample.records for sample in parts)
-    known_until = min(
-        (int(part.hashes[-1]) if len(part) else -1 for part in parts if len(part) < part.records), default=None
-    )
+    known_until = min((int(part.hashes[-1]) if len(part) else -1 for part in parts if not part.is_whole), default=None)
     parts = [part for part in parts if len(part)]
     if not parts:
-        return Sample(records, np.empty(0, np.int64), np.empty(0, np.float64), ())
+        return Sample(records, np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64), ())
     hashes = np.concatenate([part.hashes for part in parts])
     order = np.argsort(hashes, kind="stable")
     if known_until is not None:
         order = order[: int(np.searchsorted(hashes[order], known_until, side="right"))]
-    order = order[:most]
+    ordered = hashes[order]
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)[: len(ordered)])[:most]
+    newest = order[last]
+    rows = np.cumsum(np.concatenate([part.rows for part in parts])[order])[last]
     width = max(len(part.columns) for part in parts)
     return Sample(
         records,
-        hashes[order],
-        np.concatenate([part.probabilities for part in parts])[order],
-        tuple(_joined([part.columns[i] for part in parts], order) for i in range(width)),
+        hashes[newest],
+        np.diff(rows, prepend=0),
+        np.concatenate([part.probabilities for part in parts])[newest],
+        tuple(_joined([part.columns[i] for part in parts], newest) for i in range(width)),
     )
 
 

@@ -32,11 +32,15 @@ class Labelled:
         return self.negatives + self.positives
 
     @classmethod
-    def of(cls, histogram: Histogram) -> "Labelled":
-        """The labelled records of a score histogram: records, negatives and positives of each bin, (3, SCORE_BINS)."""
+    def of(cls, histogram: Histogram, effect: float = 1.0) -> "Labelled":
+        """The labelled records of a score histogram: records, negatives and positives of each bin, (3, SCORE_BINS).
+
+        Counts are divided by ``effect``, the design effect of customers with several records, so that tests take them
+        for as many as there are independent ones.
+        """
         _, negatives, positives = histogram
         kept = np.flatnonzero(negatives + positives)
-        return cls(logit_of(kept), negatives[kept].astype(np.float64), positives[kept].astype(np.float64))
+        return cls(logit_of(kept), negatives[kept] / effect, positives[kept] / effect)
 
     @classmethod
     def of_bins(cls, stored: CalibrationBins) -> "Labelled":

@@ -9,12 +9,13 @@ from monitor.intervals import interval
 from monitor.verdicts.calibration import Calibration, Histogram, design, probability_of
 
 
-def recalibrated(found: Estimated, records: Histogram, calibration: Calibration) -> Estimated:
+def recalibrated(found: Estimated, records: Histogram, calibration: Calibration, *, effect: float = 1.0) -> Estimated:
     """``found`` (from the model's own probabilities) with those of the calibration, for ``records`` of each score bin.
 
     A bin's probability changes by what the calibration says at its middle. Variances are chance's, as in
-    ``monitor.timeline.estimate``, and the calibration's own, carried to each metric by its derivatives in level and
-    slope (delta method). A threshold within a bin divides its records as it did those of ``found``.
+    ``monitor.timeline.estimate`` (``effect``, too), and the calibration's own, carried to each metric by its
+    derivatives in level and slope (delta method). A threshold within a bin divides its records as it did those of
+    ``found``.
     """
     if not found.records:
         return found
@@ -31,7 +32,7 @@ def recalibrated(found: Estimated, records: Histogram, calibration: Calibration)
     tn, fp = found.records - said - fn, said - tp
     spread = churn * (1 - churn)
     moved = design(logit) * spread[:, np.newaxis]
-    covariance = np.diag([float((negative * spread).sum()), float((positive * spread).sum())])
+    covariance = effect * np.diag([float((negative * spread).sum()), float((positive * spread).sum())])
     gradient = np.stack([negative @ moved, positive @ moved])
     known = np.array(calibration.covariance)
     covariance = covariance + gradient @ known @ gradient.T
@@ -52,21 +53,21 @@ def recalibrated(found: Estimated, records: Histogram, calibration: Calibration)
         precision=share(tp / said, 0.0, 1 / said) if found.precision is not None and said else None,
         recall=share(tp / actual, -tp / actual**2, fn / actual**2) if actual else None,
         f1=share(2 * tp / total, -2 * tp / total**2, 2 * (fn + said) / total**2) if total else None,
-        roc_auc=_roc_auc(counts, churn, moved, known),
-        brier=_brier(counts, middle, churn, moved, known),
+        roc_auc=_roc_auc(counts, churn, moved, known, effect),
+        brier=_brier(counts, middle, churn, moved, known, effect),
     )
 
 
-def _brier(counts: Floats, said: Floats, churn: Floats, moved: Floats, known: Floats) -> Estimate:
+def _brier(counts: Floats, said: Floats, churn: Floats, moved: Floats, known: Floats, effect: float) -> Estimate:
     """``E[(p − y)²] = p² + q (1 − 2p)`` where label 1 has the chance ``q``."""
     n = float(counts.sum())
     value = float((counts * (said**2 + churn * (1 - 2 * said))).sum()) / n
     gradient = (counts * (1 - 2 * said)) @ moved / n
     chance = float((counts * churn * (1 - churn) * (1 - 2 * said) ** 2).sum()) / n**2
-    return interval(value, chance + float(gradient @ known @ gradient))
+    return interval(value, effect * chance + float(gradient @ known @ gradient))
 
 
-def _roc_auc(counts: Floats, churn: Floats, moved: Floats, known: Floats) -> Estimate | None:
+def _roc_auc(counts: Floats, churn: Floats, moved: Floats, known: Floats, effect: float) -> Estimate | None:
     """Expected won pairs over expected pairs, a record making no pair with itself."""
     positives, negatives = counts * churn, counts * (1 - churn)
     self_pairs = float((counts * churn * (1 - churn)).sum())
@@ -80,4 +81,4 @@ def _roc_auc(counts: Floats, churn: Floats, moved: Floats, known: Floats) -> Est
     slope = (negatives_below - positives_above - auc * (negatives.sum() - positives.sum())) / pairs
     gradient = (counts * slope) @ moved
     chance = float((counts * churn * (1 - churn) * slope**2).sum())
-    return interval(auc, chance + float(gradient @ known @ gradient))
+    return interval(auc, effect * chance + float(gradient @ known @ gradient))

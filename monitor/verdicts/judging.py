@@ -44,7 +44,7 @@ class Verdicts:
         estimated = (
             window.estimated
             if stored is None
-            else recalibrated(window.estimated, sums.histogram[0], known.of_estimates)
+            else recalibrated(window.estimated, sums.histogram[0], known.of_estimates, effect=window.design_effect)
         )
         if not is_mature(window):
             return msgspec.structs.replace(window, estimated=estimated)
@@ -55,11 +55,19 @@ class Verdicts:
             alpha=self._levels.relation,
             min_records=self._min_records,
             inputs_drifted=window.drift.drifted,
+            effect=window.design_effect,
+            recurrence=sums.recurrence,
         )
         worsening = (
             None
             if stored is None
-            else judge_worsening(sums.histogram, stored, alpha=self._levels.performance, min_records=self._min_records)
+            else judge_worsening(
+                sums.histogram,
+                stored,
+                alpha=self._levels.performance,
+                min_records=self._min_records,
+                effect=window.design_effect,
+            )
         )
         return msgspec.structs.replace(window, estimated=estimated, relation=relation, worsening=worsening)
 

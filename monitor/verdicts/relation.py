@@ -27,6 +27,8 @@ def judge_relation(
     alpha: float,
     min_records: int,
     inputs_drifted: bool,
+    effect: float = 1.0,
+    recurrence: float = 1.0,
 ) -> Relation | None:
     """The verdict on a window of mature labels; None where these are too few: below ``min_records`` or
     ``LEAST_EXPECTED``.
@@ -36,11 +38,13 @@ def judge_relation(
     sampling error. ``changed`` iff the smaller adjusted p value is below ``alpha`` and level or slope differ by
     ``SMALLEST_CHANGE``. Where the inputs drifted, scores need not be as good as they were although churn follows them
     as before, so both may differ by ``DEAD_ZONE`` without counting. ``histogram`` is the window's, as in
-    ``Labelled.of``, and ``newest`` that of its last slide, whose evidence is kept for the detector.
+    ``Labelled.of``, and ``newest`` that of its last slide, whose evidence is kept for the detector. Where customers
+    have several records, all records count as if there were ``effect`` times fewer, and, as evidence, which adds up
+    over windows, ``recurrence`` times fewer still.
 
     Source: Cox, Two further applications of a model for binary regression, Biometrika 45 (1958); Rao's score test.
     """
-    labelled = Labelled.of(histogram)
+    labelled = Labelled.of(histogram, effect)
     found = _ScoreTest.of(labelled, calibration)
     records = float(labelled.records.sum())
     if records < min_records or not LEAST_EXPECTED <= found.expected <= records - LEAST_EXPECTED:
@@ -48,17 +52,21 @@ def judge_relation(
     dead_zone = calibration.dead_zone + (DEAD_ZONE if inputs_drifted else 0.0)
     p_value = min(1.0, 2 * min(found.p_level(dead_zone), found.p_joint(dead_zone)))
     level, slope = found.effects
-    spread = Z95 * float(np.sqrt(found.variance[0, 0]))
+    expected = found.expected * effect
+    spread = Z95 * float(np.sqrt(found.variance[0, 0])) * effect
+    _, negatives, positives = histogram.sum(axis=1).tolist()
     sizes = [abs(one.value) for one in (level, slope) if one is not None]
     return Relation(
-        labelled=int(records),
-        observed=int(labelled.positives.sum()),
-        expected=Estimate(found.expected, max(found.expected - spread, 0.0), min(found.expected + spread, records)),
+        labelled=negatives + positives,
+        observed=positives,
+        expected=Estimate(expected, max(expected - spread, 0.0), min(expected + spread, float(negatives + positives))),
         level=level,
         slope=slope,
         p_value=p_value,
         changed=p_value < alpha and max(sizes) >= SMALLEST_CHANGE,
-        evidence=log_evidence(Labelled.of(newest), calibration, DEAD_ZONE * (2 if inputs_drifted else 1)),
+        evidence=log_evidence(
+            Labelled.of(newest, effect * recurrence), calibration, DEAD_ZONE * (2 if inputs_drifted else 1)
+        ),
     )
 
 

@@ -17,16 +17,17 @@ MARGIN = 0.1
 
 
 def judge_worsening(
-    histogram: Histogram, held_out: CalibrationBins, *, alpha: float, min_records: int
+    histogram: Histogram, held_out: CalibrationBins, *, alpha: float, min_records: int, effect: float = 1.0
 ) -> Worsening | None:
     """One-sided z test of the window's Brier score less the held-out one, against ``MARGIN``; None below
     ``min_records`` labels.
 
     The Brier score decides, because it is proper: F1 and accuracy move with the share of churners alone. Both scores
     are read off histograms in the same way, each record at the middle of its bin, and both have their sampling error.
+    Where customers have several records, the window's count as if there were ``effect`` times fewer.
     Source: Gneiting & Raftery, Strictly proper scoring rules, JASA 102 (2007).
     """
-    _, negatives, positives = histogram.astype(np.float64)
+    _, negatives, positives = histogram / effect
     if negatives.sum() + positives.sum() < min_records:
         return None
     now, error_now = _brier(np.arange(SCORE_BINS, dtype=np.float64), negatives, positives)

@@ -11,11 +11,19 @@ from contract.windows import Drift, Nowcast, Status, Window
 from monitor.timeline.book.buckets import Bucket
 from monitor.timeline.estimate import estimate
 from monitor.timeline.metrics import performance
+from monitor.timeline.samples import Repeats
 from monitor.timeline.sums import Sums, SumsLayout
 
 _json = msgspec.json.Encoder()
 _msgpack = msgspec.msgpack.Encoder()
 _drift = msgspec.msgpack.Decoder(Drift)
+
+
+class _Sketch(msgspec.Struct):
+    customers: tuple[int, ...] = ()
+
+
+_sketch = msgspec.msgpack.Decoder(_Sketch)
 
 
 class SlidingSum:
@@ -60,17 +68,19 @@ class WindowFrame(NamedTuple):
     threshold: float
 
 
-def compose(frame: WindowFrame, sums: Sums, drift: Drift, nowcast: Nowcast | None) -> Window:
+def compose(frame: WindowFrame, sums: Sums, repeats: Repeats, drift: Drift, nowcast: Nowcast | None) -> Window:
     """The window."""
     return Window(
         **frame._asdict(),
         records=sums.records,
         labelled=sums.labelled,
-        performance=performance(sums),
-        estimated=estimate(sums),
+        performance=performance(sums, repeats.effect),
+        estimated=estimate(sums, repeats.effect),
         drift=drift,
         nowcast=nowcast,
         inferred=sums.inferred,
+        customers=repeats.customers,
+        design_effect=repeats.effect,
         delay_p50_hours=sums.median_delay_hours(),
         violations=sums.violations(),
         missing=sums.missing(),
@@ -90,3 +100,8 @@ def pack_drift(drift: Drift) -> bytes:
 def unpack_drift(packed: bytes) -> Drift:
     """The verdict that has been packed."""
     return _drift.decode(packed)
+
+
+def packed_sketch(packed: bytes) -> tuple[int, ...]:
+    """The customers in a verdict that has been packed, at a fraction of what it takes to unpack all of it."""
+    return _sketch.decode(packed).customers

@@ -9,6 +9,7 @@
 from dataclasses import dataclass
 
 from contract.windows import Status, Window
+from monitor.timeline.samples import UNKNOWN_REPEATS, Repeats
 
 LABEL_STEPS = 50
 """A provisional window is due again when one in so many of its predictions has got its label since."""
@@ -23,7 +24,8 @@ class WindowState:
     ``closed``: the closing watermark has passed its end; ``time_up``: no label is to come any more. ``status``,
     ``revision``, ``emitted_…`` and ``digest`` (of the content) are those of the window that was emitted last (status
     None and revision -1: none yet), at ``slide`` slides of event time (None: taken up from the topic).
-    ``drift``: its encoded verdict, of ``judged`` predictions (-1: none).
+    ``drift``: its encoded verdict, of ``judged`` predictions (-1: none), and ``repeats`` how often customers came in
+    them.
     ``restored``: the counts of the window taken up from the topic, until it has been compared with its panes.
     """
 
@@ -40,6 +42,7 @@ class WindowState:
     digest: bytes = b""
     drift: bytes | None = None
     judged: int = -1
+    repeats: Repeats = UNKNOWN_REPEATS
     restored: tuple[int, ...] | None = None
 
     def restore(self, window: Window, digest: bytes, drift: bytes) -> None:
@@ -52,6 +55,7 @@ class WindowState:
         self.slide = None
         self.digest, self.drift = digest, drift
         self.judged = -1 if window.drift.outdated else window.records
+        self.repeats = Repeats(window.customers, window.design_effect)
         self.restored = (
             window.records,
             window.labelled,

@@ -8,9 +8,17 @@ import msgspec
 from contract.messages import ModelRef
 from contract.panes import Fold, Pane, PaneSample
 from contract.windows import Cumulative, Drift, Nowcast, Status, Window
-from monitor.inputs.rule import LONGEST_SPAN
+from monitor.inputs.rule import LONGEST_SPAN, design_effect
 from monitor.nowcast.nowcast import nowcast
-from monitor.timeline.book.content import SlidingSum, WindowFrame, compose, digest, pack_drift, unpack_drift
+from monitor.timeline.book.content import (
+    SlidingSum,
+    WindowFrame,
+    compose,
+    digest,
+    pack_drift,
+    packed_sketch,
+    unpack_drift,
+)
 from monitor.timeline.book.cumulative import CumulativeSeries
 from monitor.timeline.book.delays import RecentDelays
 from monitor.timeline.book.life import LONG_AGO, WindowState
@@ -292,12 +300,15 @@ class ModelWindows:
             threshold=self._panes.threshold(state.start),
         )
         found = sums.at(state.start)
-        coming = self._nowcast(frame, found) if status == "provisional" else None
-        window = compose(frame, found, self._drift(state), coming)
+        drift = self._drift(state)
+        coming = self._nowcast(frame, found, state.repeats.effect) if status == "provisional" else None
+        window = compose(frame, found, state.repeats, drift, coming)
         newest = self._panes.histogram(frame.end - self._spec.slide)
-        return self._rules.complete(window, WindowSums(found.histogram, newest))
+        return self._rules.complete(
+            window, WindowSums(found.histogram, newest, recurrence=self._recurrence(state.start, drift))
+        )
 
-    def _nowcast(self, frame: WindowFrame, sums: Sums) -> Nowcast | None:
+    def _nowcast(self, frame: WindowFrame, sums: Sums, effect: float) -> Nowcast | None:
         if self._labels_until is None:
             return None
         delays = self._delays.curves()
@@ -310,6 +321,7 @@ class ModelWindows:
             self._spec.slide,
             self._labels_until,
             delays,
+            effect,
         )
 
     def _drift(self, state: WindowState) -> Drift:
@@ -321,14 +333,22 @@ class ModelWindows:
         if sample is None:
             return msgspec.structs.replace(known, outdated=True) if known.judged else _UNJUDGED
         drift = self._rules.judge(self._model, sample, self._verdicts_before(state.start))
-        state.drift, state.judged = pack_drift(drift), state.records
+        state.drift, state.judged, state.repeats = pack_drift(drift), state.records, sample.repeats
         return drift
+
+    def _recurrence(self, start: int, drift: Drift) -> float:
+        """The design effect of customers that were in the disjoint windows before, too."""
+        sketches = (None if packed is None else packed_sketch(packed) for packed in self._packed_before(start))
+        return design_effect([drift.customers, *filter(None, sketches)])
 
     def _verdicts_before(self, start: int) -> list[Drift | None]:
         """Those on the disjoint windows before the one at ``start``, as far as they are pooled and not yet folded."""
+        return [None if packed is None else unpack_drift(packed) for packed in self._packed_before(start)]
+
+    def _packed_before(self, start: int) -> list[bytes | None]:
         places = (start - back * self._spec.size for back in range(1, LONGEST_SPAN))
         states = (self._states.get(place) for place in places)
-        return [None if one is None or one.drift is None else unpack_drift(one.drift) for one in states]
+        return [None if one is None else one.drift for one in states]
 
     def _finish(self, window: int) -> None:
         """A window is final: its buckets may be those of final windows only, and tell how late labels come."""
