@@ -315,7 +315,7 @@ def _changed(histogram: Histogram, calibration: Calibration, *, inputs_drifted: 
 
 
 def _worse(histogram: Histogram, stored: CalibrationBins) -> bool:
-    found = judge_worsening(histogram, stored, alpha=LEVELS.performance, min_records=MIN_RECORDS)
+    found = judge_worsening(histogram, histogram, stored, alpha=LEVELS.performance, min_records=MIN_RECORDS)
     return found is not None and found.worse
 
 

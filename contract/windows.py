@@ -144,8 +144,8 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True):
     ``observed`` churners beside those ``expected`` of these scores; ``level`` and ``slope``: by how much log-odds of
     churning differ from the calibration's, and per log-odds of the score (a slope of -1: scores say nothing any more;
     None: they are all the same).
-    ``p_value`` after Holm's correction; ``evidence``: natural logarithms of the e-values in the labels of the window's
-    last slide, one for each change that is looked for (``monitor.verdicts.evidence``).
+    ``p_value`` after correction for two tests; ``evidence``: natural logarithms of the e-values in the labels of the
+    window's last slide, one for each change that is looked for (``monitor.verdicts.evidence``).
     """
 
     labelled: int
@@ -190,12 +190,15 @@ class Worsening(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the Brier score is worse than on the rows held out in training.
 
     ``reference`` is theirs, ``excess`` the window's less theirs; ``worse`` iff that is beyond the margin and noise.
+    ``evidence``: natural logarithms of the e-values in the labels of the window's last slide
+    (``monitor.verdicts.worsening``).
     """
 
     reference: float
     excess: Estimate
     p_value: float
     worse: bool
+    evidence: tuple[float, ...] = ()
 
 
 Status = Literal["provisional", "final"]

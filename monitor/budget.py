@@ -3,20 +3,25 @@
 from typing import NamedTuple
 
 _MONTH = 30 * 86_400_000
-_INPUTS, _RELATION, _DETECTOR, _PERFORMANCE, _SEGMENTS = 0.25, 0.5, 0.1, 0.05, 0.1
+_INPUTS, _RELATION, _DETECTOR, _PERFORMANCE, _WORSENING, _SEGMENTS = 0.5, 0.2, 0.1, 0.05, 0.05, 0.1
 """Shares of the budget; they add up to 1."""
 _HIGHEST = 0.01
 """Level of any test of one window, however few windows there are a month."""
+_SOONEST = 20.0
+"""Mean slides to a false alarm of any detector, however few there are a month."""
 
 
 class Levels(NamedTuple):
-    """Levels of the tests in one window, of all segments together; mean slides to a false alarm of the detector."""
+    """Levels of the tests in one window, of all segments together; mean slides to a false alarm of the two detectors,
+    that of the relation and that of worse performance.
+    """
 
     inputs: float
     relation: float
     performance: float
     segments: float
     detector: float
+    worsening_detector: float
 
 
 def levels(false_alerts_per_month: float, slide: int) -> Levels:
@@ -31,5 +36,6 @@ def levels(false_alerts_per_month: float, slide: int) -> Levels:
         relation=min(_RELATION * a_window, _HIGHEST),
         performance=min(_PERFORMANCE * a_window, _HIGHEST),
         segments=min(_SEGMENTS * a_window, _HIGHEST),
-        detector=max(1 / (_DETECTOR * a_window), 20.0),
+        detector=max(1 / (_DETECTOR * a_window), _SOONEST),
+        worsening_detector=max(1 / (_WORSENING * a_window), _SOONEST),
     )

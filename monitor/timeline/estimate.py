@@ -17,6 +17,7 @@ from contract.panes import SCORE_BINS, UNIT
 from contract.windows import Estimate, Estimated
 from monitor.intervals import interval
 from monitor.timeline.sums import Sums
+from monitor.verdicts.estimate import expected_auc
 
 
 def estimate(sums: Sums, effect: float = 1.0) -> Estimated:
@@ -65,20 +66,12 @@ def _brier(sums: Sums, expected: float, effect: float) -> Estimate | None:
 
 
 def _roc_auc(sums: Sums, effect: float) -> Estimate | None:
-    """Expected won pairs over expected pairs, a record making no pair with itself; delta method in each label."""
+    """Its variance by the delta method in each label."""
     records, probability = _histogram(sums)
-    positives, negatives = records * probability, records * (1 - probability)
-    self_pairs = float((records * probability * (1 - probability)).sum())
-    pairs = float(positives.sum() * negatives.sum()) - self_pairs
-    if pairs <= 0:
+    found = expected_auc(records, probability)
+    if found is None:
         return None
-    negatives_below = np.cumsum(negatives) - negatives / 2
-    positives_above = positives.sum() - np.cumsum(positives) + positives / 2
-    auc = (float((positives * negatives_below).sum()) - self_pairs / 2) / pairs
-    # what one more positive at a score changes: pairs won as a positive, less those lost as a negative
-    slope = negatives_below - positives_above - auc * (negatives.sum() - positives.sum())
-    chance = float((records * probability * (1 - probability) * slope**2).sum()) / pairs**2
-    return interval(auc, effect * chance)
+    return interval(found.value, effect * float((records * probability * (1 - probability) * found.slope**2).sum()))
 
 
 def _histogram(sums: Sums) -> tuple[Floats, Floats]:

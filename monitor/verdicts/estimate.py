@@ -1,5 +1,7 @@
 """The label-free estimate with probabilities as they were found on held-out rows, and how sure these are."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from contract.arrays import Floats
@@ -67,8 +69,21 @@ def _brier(counts: Floats, said: Floats, churn: Floats, moved: Floats, known: Fl
     return interval(value, effect * chance + float(gradient @ known @ gradient))
 
 
-def _roc_auc(counts: Floats, churn: Floats, moved: Floats, known: Floats, effect: float) -> Estimate | None:
-    """Expected won pairs over expected pairs, a record making no pair with itself."""
+class ExpectedAuc(NamedTuple):
+    """The AUC of records whose labels are not known, and its derivative in the chance of label 1 of a record of each
+    bin.
+    """
+
+    value: float
+    slope: Floats
+
+
+def expected_auc(counts: Floats, churn: Floats) -> ExpectedAuc | None:
+    """Expected won pairs over expected pairs, a record making no pair with itself; None without pairs.
+
+    ``counts`` records of each bin, in ascending order of score, each with the chance ``churn`` of label 1. Pairs in one
+    bin count half.
+    """
     positives, negatives = counts * churn, counts * (1 - churn)
     self_pairs = float((counts * churn * (1 - churn)).sum())
     pairs = float(positives.sum() * negatives.sum()) - self_pairs
@@ -78,7 +93,13 @@ def _roc_auc(counts: Floats, churn: Floats, moved: Floats, known: Floats, effect
     positives_above = positives.sum() - np.cumsum(positives) + positives / 2
     auc = (float((positives * negatives_below).sum()) - self_pairs / 2) / pairs
     # what one more positive at a score changes: pairs won as a positive, less those lost as a negative
-    slope = (negatives_below - positives_above - auc * (negatives.sum() - positives.sum())) / pairs
-    gradient = (counts * slope) @ moved
-    chance = float((counts * churn * (1 - churn) * slope**2).sum())
-    return interval(auc, effect * chance + float(gradient @ known @ gradient))
+    return ExpectedAuc(auc, (negatives_below - positives_above - auc * (negatives.sum() - positives.sum())) / pairs)
+
+
+def _roc_auc(counts: Floats, churn: Floats, moved: Floats, known: Floats, effect: float) -> Estimate | None:
+    found = expected_auc(counts, churn)
+    if found is None:
+        return None
+    gradient = (counts * found.slope) @ moved
+    chance = float((counts * churn * (1 - churn) * found.slope**2).sum())
+    return interval(found.value, effect * chance + float(gradient @ known @ gradient))

@@ -56,12 +56,12 @@ def _log_ratio(labelled: Labelled, changed: Floats, unchanged: Floats) -> float:
 def added_up(earlier: Floats, evidence: Sequence[float], threshold: float) -> tuple[Floats, bool]:
     """An e-detector's state after a further slide's log evidence, and whether it gives an alarm.
 
-    ``earlier`` is the state before, at first ``NOTHING_YET``: one number an alternative. An alarm starts it anew. The
+    ``earlier`` is the state before, at first -inf: one number an alternative. An alarm starts it anew. The
     mean number of slides to a false alarm is at least ``threshold``, whenever the change looked for may begin
     (Shiryaev-Roberts' form). Source: Shin, Ramdas & Rinaldo, E-detectors: a nonparametric framework for sequential
     change detection, NEJSDS 2 (2024), theorem 2.4.
     """
     state = np.logaddexp(earlier, 0) + np.array(evidence)
-    if float(np.logaddexp.reduce(state)) - np.log(ALTERNATIVES) < np.log(threshold):
+    if float(np.logaddexp.reduce(state)) - np.log(len(state)) < np.log(threshold):
         return state, False
-    return NOTHING_YET, True
+    return np.full_like(state, -np.inf), True

@@ -63,10 +63,12 @@ class Verdicts:
             if stored is None
             else judge_worsening(
                 sums.histogram,
+                sums.newest,
                 stored,
                 alpha=self._levels.performance,
                 min_records=self._min_records,
                 effect=window.design_effect,
+                recurrence=sums.recurrence,
             )
         )
         return msgspec.structs.replace(window, estimated=estimated, relation=relation, worsening=worsening)

@@ -14,6 +14,8 @@ from monitor.verdicts.evidence import DEAD_ZONE, log_evidence
 
 SMALLEST_CHANGE = 0.1
 """Log-odds of level or of slope from which on a change counts, however sure it is."""
+LEVEL_SHARE = 0.8
+"""Of the error that is allowed, what the test of the level may spend; the joint one has the rest."""
 LEAST_EXPECTED = 10.0
 """Expected churners, and expected others, below which a window is not tested."""
 _NO_SPREAD = 1e-9
@@ -33,9 +35,10 @@ def judge_relation(
     """The verdict on a window of mature labels; None where these are too few: below ``min_records`` or
     ``LEAST_EXPECTED``.
 
-    Two score tests at the calibration: of its level (observed less expected churners), and of level and slope together;
-    Holm's correction over the two. Their variance counts what chance does in the window, and the calibration's own
-    sampling error. ``changed`` iff the smaller adjusted p value is below ``alpha`` and level or slope differ by
+    Two score tests at the calibration: of its level (observed less expected churners), and of level and slope together.
+    Bonferroni's correction gives the level most of the error, because a flip is plain to the joint test, and another
+    label rate is not. Their variance counts what chance does in the window, and the calibration's own sampling error.
+    ``changed`` iff the smaller adjusted p value is below ``alpha`` and level or slope differ by
     ``SMALLEST_CHANGE``. Where the inputs drifted, scores need not be as good as they were although churn follows them
     as before, so both may differ by ``DEAD_ZONE`` without counting. ``histogram`` is the window's, as in
     ``Labelled.of``, and ``newest`` that of its last slide, whose evidence is kept for the detector. Where customers
@@ -50,7 +53,7 @@ def judge_relation(
     if records < min_records or not LEAST_EXPECTED <= found.expected <= records - LEAST_EXPECTED:
         return None
     dead_zone = calibration.dead_zone + (DEAD_ZONE if inputs_drifted else 0.0)
-    p_value = min(1.0, 2 * min(found.p_level(dead_zone), found.p_joint(dead_zone)))
+    p_value = min(1.0, found.p_level(dead_zone) / LEVEL_SHARE, found.p_joint(dead_zone) / (1 - LEVEL_SHARE))
     level, slope = found.effects
     expected = found.expected * effect
     spread = Z95 * float(np.sqrt(found.variance[0, 0])) * effect

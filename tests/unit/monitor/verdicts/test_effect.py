@@ -108,8 +108,8 @@ def test_relation_and_performance(drawn: tuple[np.ndarray, np.ndarray]) -> None:
     again = judge_relation(multiplied, multiplied, calibration, **given, effect=TIMES, recurrence=2.0)
     assert again is not None
     assert again.evidence == pytest.approx(np.array(once.evidence) / 2)
-    worse = judge_worsening(histogram, stored, alpha=0.01, min_records=200)
-    same = judge_worsening(multiplied, stored, alpha=0.01, min_records=200, effect=TIMES)
+    worse = judge_worsening(histogram, histogram, stored, alpha=0.01, min_records=200)
+    same = judge_worsening(multiplied, multiplied, stored, alpha=0.01, min_records=200, effect=TIMES)
     assert worse is not None
     assert same is not None
     assert same.p_value == pytest.approx(worse.p_value)
@@ -122,7 +122,7 @@ def test_too_few_customers_are_not_judged_however_many_records_they_have() -> No
     calibration, stored = reference_of(rng, 5_000), held_out_bins(rng, 5_000)
     given: dict[str, Any] = {"alpha": 0.01, "min_records": 200, "effect": float(TIMES)}
     assert judge_relation(histogram, histogram, calibration, **given, inputs_drifted=False) is None
-    assert judge_worsening(histogram, stored, **given) is None
+    assert judge_worsening(histogram, histogram, stored, **given) is None
 
 
 def test_nowcasts(drawn: tuple[np.ndarray, np.ndarray]) -> None:

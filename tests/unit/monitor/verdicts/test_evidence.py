@@ -58,4 +58,4 @@ def test_no_labels_are_no_evidence_and_an_alarm_starts_anew() -> None:
     assert log_evidence(Labelled.of(none), Calibration()) == (0.0,) * ALTERNATIVES
     state, alarm = added_up(NOTHING_YET, (20.0,) * ALTERNATIVES, THRESHOLD)
     assert alarm
-    assert state is NOTHING_YET
+    assert np.array_equal(state, NOTHING_YET)
