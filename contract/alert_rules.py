@@ -41,11 +41,12 @@ class StreamRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When the stream itself is wrong. Seconds are wall time.
 
     ``dead_letter_share``: share of records that could not be scored, or labels that could not be used, of the last
-    ``dead_letter_records``. ``coverage_drop`` and ``delay_factor``: a window's share of labels below, or their median
-    delay above, what its predecessors had by the same time. ``volume_factor``: records of a window below or above its
-    predecessors'. ``silence_seconds``: without a prediction; None: five times the longest pause of the last week,
-    at least an hour. ``lag_seconds``: how long a worker may be behind with no end in sight. ``mlflow_seconds``: how
-    long a window may wait for MLflow.
+    ``dead_letter_records``. ``coverage_drop`` and ``delay_factor``: by what part a final window's share of labels is
+    below, or by what factor their median delay above, what the windows before had. ``volume_factor``: by what factor a
+    window has fewer records, or more. ``silence_seconds``: without a prediction, or a label; None: five times the
+    longest pause of the last week, at least an hour. ``lag_seconds``: how long a worker may be behind with no end in
+    sight. ``mlflow_seconds``: how long a window may wait for MLflow. ``clean_seconds``: how long all must be well again
+    before it is said.
     """
 
     dead_letter_share: float = 0.02
@@ -56,6 +57,7 @@ class StreamRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     silence_seconds: float | None = None
     lag_seconds: float = 300.0
     mlflow_seconds: float = 3_600.0
+    clean_seconds: float = 600.0
 
 
 class SinkRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

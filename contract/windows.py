@@ -213,7 +213,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     the sample (None: not known); ``design_effect``: by how much their coming again makes variances larger.
     ``untrusted_since``: labels have shown that from this event time on scores mean something else; then ``estimated``
     has no metrics. ``dead_letters``: records of this time that could not be scored, by reason, and field where one is
-    named (``violation/Age``).
+    named (``violation/Age``). ``slide``: ms from one window's start to the next's; ``slide_records``: those of the
+    last of them.
     """
 
     model: ModelRef
@@ -236,6 +237,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     segments: tuple[SegmentMetrics, ...] = ()
     untrusted_since: int | None = None
     dead_letters: dict[str, int] = {}
+    slide: int | None = None
+    slide_records: int | None = None
     delay_p50_hours: float | None = None
     violations: dict[str, int] = {}
     missing: dict[str, int] = {}

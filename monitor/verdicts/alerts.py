@@ -13,6 +13,7 @@ from contract.alert_rules import DEFAULT_RULES, AlertRules
 from contract.alerts import Alert, AlertKind
 from contract.messages import ModelRef
 from monitor.naming import iso_time, model_title
+from monitor.verdicts.flow_signs import FLOW_KINDS
 from monitor.verdicts.incidents import History, Incident
 
 _DAY = 86_400_000
@@ -20,11 +21,17 @@ _WHAT: dict[AlertKind, str] = {
     "drift": "customers differ from those of training",
     "relation": "labels no longer go with scores as in training",
     "performance": "probabilities are worse than in training",
+    "coverage": "labels are missing",
+    "delay": "labels come later than before",
+    "volume": "another number of records than before",
 }
 _REMEDY: dict[AlertKind, str] = {
     "drift": "look at the window's report; where the change is meant to last, train on newer customers",
     "relation": "do not trust estimates without labels from there on; train on customers labelled since",
     "performance": "train on newer customers, or go back to a better version",
+    "coverage": "look at what sends labels; until they come, metrics are those of the customers that have one",
+    "delay": "look at what sends labels; until they come, trust the nowcast less",
+    "volume": "look at what sends records, and at the dead letters",
 }
 
 
@@ -39,8 +46,7 @@ def due_alerts(
     most once a day of event time; retracted when the windows that are known show nothing of it any more. With what is
     returned published, nothing is due before a window changes.
     """
-    begins = history.begins
-    if begins is None:
+    if history.begins is None:
         return []
     due = []
     unmatched = {one.key: one for one in published if one.state != "retracted"}
@@ -55,8 +61,7 @@ def due_alerts(
         alert = _next(_alert(model, incident, key, rules), known)
         if alert is not None:
             due.append(alert)
-    # what began before the windows that are known is not for them to deny
-    due += [_retraction(one) for one in unmatched.values() if one.start >= begins and rules.of(one.kind).enabled]
+    due += [_retraction(one) for one in unmatched.values() if history.can_deny(one) and rules.of(one.kind).enabled]
     due += [_switched_off(one) for one in unmatched.values() if one.standing and not rules.of(one.kind).enabled]
     return sorted(due, key=lambda alert: (alert.start, alert.key))
 
@@ -105,7 +110,8 @@ def _alert(model: ModelRef, incident: Incident, key: str, rules: AlertRules) -> 
     since = iso_time(incident.start)
     subject = f"{model_title(model)}: {_WHAT[incident.kind]}"
     if incident.closed:
-        message = f"{subject}: over; from {since} to {iso_time(incident.end)}, no sign of it since"
+        usual = ", or it has become usual" if incident.kind in FLOW_KINDS else ""
+        message = f"{subject}: over; from {since} to {iso_time(incident.end)}, no sign of it since{usual}"
     else:
         message = (
             f"{subject} since {since}, last seen in the window that ends {iso_time(incident.end)}: {incident.finding}; "

@@ -63,5 +63,5 @@ class AlertBoard:
         found = self._histories.get(model)
         if found is None:
             standing = [one for one in self._published.get(model, {}).values() if one.standing]
-            found = self._histories[model] = History(self._detector, standing)
+            found = self._histories[model] = History(self._detector, standing, self._rules.stream)
         return found

@@ -9,10 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from contract.alert_rules import DEFAULT_RULES, StreamRules
 from contract.alerts import ALERT_KINDS, BY_WALL_TIME, Alert, AlertKind
 from contract.arrays import Floats
 from contract.windows import Window
 from monitor.verdicts.evidence import ALTERNATIVES, NOTHING_YET, added_up
+from monitor.verdicts.flow import Flow, Flows, reach
+from monitor.verdicts.flow_signs import FLOW_KINDS, flow_signs
 from monitor.verdicts.signs import Severity, Sign, signs
 
 KINDS: tuple[AlertKind, ...] = tuple(kind for kind in ALERT_KINDS if kind not in BY_WALL_TIME)
@@ -75,10 +78,13 @@ class _Course:
 
 @dataclass(frozen=True)
 class _Reached:
-    """After a window: the course of each kind, and the detector of the relation."""
+    """After a window: the course of each kind, the detector of the relation, and the start of the first window that
+    could be judged, by kind.
+    """
 
     courses: Mapping[AlertKind, _Course]
     detector: Floats = field(default_factory=lambda: NOTHING_YET)
+    judged_from: Mapping[AlertKind, int] = field(default_factory=dict)
 
     def since(self, until: int) -> "_Reached":
         """Without incidents that were over by then."""
@@ -93,7 +99,10 @@ class _Reached:
                 found = found | {"relation": found["relation"]._replace(wrong=True)}
         for kind, sign in found.items():
             courses[kind] = courses[kind].after(kind, sign)
-        return _Reached(courses, detector)
+        judged_from = dict(self.judged_from)
+        for kind, sign in found.items():
+            judged_from.setdefault(kind, sign.start)
+        return _Reached(courses, detector, judged_from)
 
 
 class _Shown(NamedTuple):
@@ -116,10 +125,16 @@ class History:
     Args:
         detector: mean number of slides to a false alarm of the relation's detector.
         standing: alerts of incidents that go on; of those from before the first window the last of a kind counts.
+        rules: when the flow of records and labels is wrong.
     """
 
-    def __init__(self, detector: float, standing: Iterable[Alert] = ()) -> None:
+    def __init__(
+        self, detector: float, standing: Iterable[Alert] = (), rules: StreamRules = DEFAULT_RULES.stream
+    ) -> None:
         self._detector = detector
+        self._rules = rules
+        self._flows = Flows()
+        self._flow_signs: dict[int, dict[AlertKind, Sign]] = {}
         self._standing = tuple(standing)
         self._ends: list[int] = []
         self._shown: list[_Shown] = []
@@ -137,6 +152,7 @@ class History:
         place = bisect_left(self._ends, window.end)
         if place == 0 and self._let_go and (not self._ends or window.end < self._ends[0]):
             return
+        self._put_flow(Flow.of(window))
         if place < len(self._ends) and self._ends[place] == window.end:
             self._shown[place] = _Shown.by(window)
         else:
@@ -144,6 +160,16 @@ class History:
             self._shown.insert(place, _Shown.by(window))
         # the first window decides which alerts are from before
         del self._states[place + 1 if place or self._let_go else 0 :]
+
+    def can_deny(self, alert: Alert) -> bool:
+        """Whether the windows that are known would show what an alert is about.
+
+        They do not where it began before them, nor where it takes earlier ones to compare with, and there are none.
+        """
+        begins = self.begins
+        if begins is None or alert.start < begins:
+            return False
+        return alert.kind not in FLOW_KINDS or alert.start >= self._first_judged(alert.kind, alert.start + 1)
 
     def incidents(self) -> list[Incident]:
         """All incidents that the windows show, in order of start."""
@@ -161,17 +187,44 @@ class History:
             return
         self._go_on()
         del self._ends[:over], self._shown[:over], self._states[:over]
+        self._flows.forget(until)
+        for end in [end for end in self._flow_signs if end <= until]:
+            del self._flow_signs[end]
         self._let_go = True
         self._states = [state.since(until) for state in self._states]
 
     def _go_on(self) -> None:
         if not self._states:
             self._states.append(_Reached({kind: self._before(kind) for kind in KINDS}))
-        for shown in self._shown[len(self._states) - 1 :]:
-            self._states.append(self._states[-1].after(shown, self._detector))
+        done = len(self._states) - 1
+        for end, shown in zip(self._ends[done:], self._shown[done:], strict=True):
+            found = shown._replace(signs=shown.signs | self._flow_signs_at(end))
+            self._states.append(self._states[-1].after(found, self._detector))
+
+    def _put_flow(self, flow: Flow) -> None:
+        if self._flows.put(flow):
+            behind = flow.end + reach(flow.size)
+            for end in [end for end in self._flow_signs if flow.end <= end <= behind]:
+                del self._flow_signs[end]
+
+    def _flow_signs_at(self, end: int) -> dict[AlertKind, Sign]:
+        known = self._flow_signs.get(end)
+        if known is None:
+            flow = self._flows.ending(end)
+            known = self._flow_signs[end] = {} if flow is None else flow_signs(self._flows, flow, self._rules)
+        return known
+
+    def _first_judged(self, kind: AlertKind, otherwise: int) -> int:
+        """Where the first window starts of which this kind was said."""
+        if self._states:
+            return self._states[-1].judged_from.get(kind, otherwise)
+        found = (self._flow_signs_at(end).get(kind) for end in self._ends)
+        return next((sign.start for sign in found if sign is not None), otherwise)
 
     def _before(self, kind: AlertKind) -> _Course:
         begins = self.begins
+        if begins is not None and kind in FLOW_KINDS:
+            begins = self._first_judged(kind, max(self._ends))
         earlier = [one for one in self._standing if one.kind == kind and begins is not None and one.start < begins]
         if not earlier:
             return _Course()

@@ -302,8 +302,12 @@ class ModelWindows:
         found = sums.at(state.start)
         drift = self._drift(state)
         coming = self._nowcast(frame, found, state.repeats.effect) if status == "provisional" else None
-        window = compose(frame, found, state.repeats, drift, coming)
         newest = self._panes.histogram(frame.end - self._spec.slide)
+        window = msgspec.structs.replace(
+            compose(frame, found, state.repeats, drift, coming),
+            slide=self._spec.slide,
+            slide_records=int(newest[0].sum()),
+        )
         return self._rules.complete(
             window, WindowSums(found.histogram, newest, recurrence=self._recurrence(state.start, drift))
         )
