@@ -17,6 +17,7 @@ from monitor.mlflow_sink.sink import MlflowSink
 from monitor.mlflow_sink.thread import SinkThread
 from monitor.reports.process import ReportProcess
 from monitor.reports.reference import ReferenceCache, References
+from monitor.segments.judging import SegmentVerdicts
 from monitor.slot import Slot
 from monitor.timeline.app import Timeline
 from monitor.timeline.faust_app import create_app
@@ -57,9 +58,9 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
     cache = ReferenceCache(settings.mlflow_tracking_uri, settings.state_dir / "references", schema)
     references = References(cache, settings, schema)
 
-    verdicts = Verdicts(
-        references.calibration, levels(settings.false_alerts_per_month, settings.slide), settings.min_records
-    )
+    of_tests = levels(settings.false_alerts_per_month, settings.slide)
+    verdicts = Verdicts(references.calibration, of_tests, settings.min_records)
+    by_segment = SegmentVerdicts(schema.segments, references.segments, of_tests.segments, settings.min_records)
 
     def make_book() -> WindowBook:
         return WindowBook(
@@ -70,7 +71,7 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
             horizon=schema.label.horizon_ms,
             sample_size=settings.sample_size,
             judge=references.judge,
-            complete=verdicts,
+            complete=lambda window, sums: by_segment(verdicts(window, sums), sums),
             ready=references.is_ready,
         )
 

@@ -27,8 +27,10 @@ from contract.worker.private import private_folder
 from contract.worker.room import needing_room
 from monitor.inputs.rule import InputReference, InputRule, judge
 from monitor.naming import file_title, model_title
+from monitor.segments.reference import SegmentReference
 from monitor.timeline.drift import sample_frame
 from monitor.timeline.samples import Sample
+from monitor.verdicts.calibration import Calibration, Labelled
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -212,6 +214,21 @@ class References:
             return None if path is None else attached_calibration(self._cache.read(model, path))
         except NoReferenceError:
             return None
+
+    def segments(self, model: ModelRef) -> SegmentReference | None:
+        """What the schema's segments were like when a model that is ready was made; None: as ``calibration``, or the
+        schema has none. Reads its file.
+        """
+        path = self._paths.get(model)
+        if path is None or not self._schema.segments:
+            return None
+        try:
+            frame = self._cache.read(model, path)
+        except NoReferenceError:
+            return None
+        stored = attached_calibration(frame)
+        calibration = Calibration.unknown() if stored is None else Calibration.fitted(Labelled.of_bins(stored))
+        return SegmentReference.of(frame, self._schema.segments, calibration)
 
     def judge(self, model: ModelRef, sample: Sample, previous: Sequence[Drift | None] = ()) -> Drift:
         """The drift of a window's sample against the sample of its model, which is ready.

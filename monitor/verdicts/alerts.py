@@ -24,6 +24,7 @@ _WHAT: dict[AlertKind, str] = {
     "coverage": "labels are missing",
     "delay": "labels come later than before",
     "volume": "another number of records than before",
+    "segment": "a segment of customers has changed apart from the others",
 }
 _REMEDY: dict[AlertKind, str] = {
     "drift": "look at the window's report; where the change is meant to last, train on newer customers",
@@ -32,6 +33,8 @@ _REMEDY: dict[AlertKind, str] = {
     "coverage": "look at what sends labels; until they come, metrics are those of the customers that have one",
     "delay": "look at what sends labels; until they come, trust the nowcast less",
     "volume": "look at what sends records, and at the dead letters",
+    "segment": "ask what is new with these customers; do not decide about them by their scores until the model has "
+    "learned from customers labelled since",
 }
 
 
@@ -101,14 +104,15 @@ def _next(alert: Alert, known: Alert | None) -> Alert | None:
     return msgspec.structs.replace(alert, state="updated") if news and at >= told + _DAY else None
 
 
-def _facts(alert: Alert) -> tuple[str, frozenset[str], int, int]:
-    return alert.severity, frozenset(alert.features), alert.start, alert.end
+def _facts(alert: Alert) -> tuple[str, frozenset[str], frozenset[str], int, int]:
+    return alert.severity, frozenset(alert.features), frozenset(alert.segments), alert.start, alert.end
 
 
 def _alert(model: ModelRef, incident: Incident, key: str, rules: AlertRules) -> Alert:
     """As it is when it is first told."""
     since = iso_time(incident.start)
-    subject = f"{model_title(model)}: {_WHAT[incident.kind]}"
+    what = _what(incident)
+    subject = f"{model_title(model)}: {what}"
     if incident.closed:
         usual = ", or it has become usual" if incident.kind in FLOW_KINDS else ""
         message = f"{subject}: over; from {since} to {iso_time(incident.end)}, no sign of it since{usual}"
@@ -128,7 +132,16 @@ def _alert(model: ModelRef, incident: Incident, key: str, rules: AlertRules) -> 
         message=message,
         severity=rules.of(incident.kind).severity or incident.severity,
         at=incident.at,
+        segments=list(incident.segments),
+        title=what,
     )
+
+
+def _what(incident: Incident) -> str:
+    if not incident.segments:
+        return _WHAT[incident.kind]
+    first, *others = incident.segments
+    return f"{first}{f' and {len(others)} more' if others else ''} changed apart from the other customers"
 
 
 def _retraction(alert: Alert) -> Alert:
@@ -137,7 +150,7 @@ def _retraction(alert: Alert) -> Alert:
         f"{subject}: taken back; with the records and labels that have come "
         f"since, no window from {iso_time(alert.start)} to {iso_time(alert.end)} shows it"
     )
-    return msgspec.structs.replace(alert, state="retracted", features=[], message=message)
+    return msgspec.structs.replace(alert, state="retracted", features=[], segments=[], message=message)
 
 
 def _switched_off(alert: Alert) -> Alert:

@@ -39,6 +39,7 @@ class Incident:
     severity: Severity
     finding: str
     closed: bool = False
+    segments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,16 @@ class _Course:
         if last is None:
             if not found.wrong:
                 return self
-            opened = Incident(kind, found.start, found.end, found.end, found.features, found.severity, found.finding)
+            opened = Incident(
+                kind,
+                found.start,
+                found.end,
+                found.end,
+                found.features,
+                found.severity,
+                found.finding,
+                segments=found.segments,
+            )
             return _Course((*self.incidents, opened))
         if found.wrong:
             severity: Severity = "critical" if "critical" in (found.severity, last.severity) else "warning"
@@ -68,6 +78,7 @@ class _Course:
                 features=found.features,
                 severity=severity,
                 finding=found.finding,
+                segments=found.segments,
             )
             return _Course((*self.incidents[:-1], seen))
         clean_from = found.start if self.clean_from is None else self.clean_from
@@ -230,4 +241,14 @@ class History:
             return _Course()
         one = max(earlier, key=lambda alert: alert.start)
         at = one.end if one.at is None else one.at
-        return _Course((Incident(kind, one.start, one.end, at, tuple(one.features), one.severity, one.message),))
+        found = Incident(
+            kind,
+            one.start,
+            one.end,
+            at,
+            tuple(one.features),
+            one.severity,
+            one.message,
+            segments=tuple(one.segments),
+        )
+        return _Course((found,))

@@ -3,9 +3,10 @@
 from typing import Literal, NamedTuple
 
 from contract.alerts import AlertKind
-from contract.windows import Window
+from contract.windows import SegmentMetrics, Window
 
 Severity = Literal["warning", "critical"]
+_MOST_TOLD = 3
 
 
 class Sign(NamedTuple):
@@ -17,6 +18,7 @@ class Sign(NamedTuple):
     features: tuple[str, ...] = ()
     severity: Severity = "warning"
     finding: str = ""
+    segments: tuple[str, ...] = ()
 
 
 def signs(window: Window) -> dict[AlertKind, Sign]:
@@ -25,6 +27,7 @@ def signs(window: Window) -> dict[AlertKind, Sign]:
         "drift": _drift(window),
         "relation": _relation(window),
         "performance": _performance(window),
+        "segment": _segment(window),
     }
     return {kind: one for kind, one in found.items() if one is not None}
 
@@ -76,6 +79,42 @@ def _performance(window: Window) -> Sign | None:
         f"Brier score {found.reference + found.excess.value:.4f} against {found.reference:.4f} on held-out customers, "
         f"worse by {found.excess.low:.4f} to {found.excess.high:.4f}; by chance alone {_chance(found.p_value)}",
     )
+
+
+def _segment(window: Window) -> Sign | None:
+    judged = [one for one in window.segments if one.judged]
+    if not judged:
+        return None
+    # the surest first
+    changed = [one for one in judged if one.changed]
+    told = [_changed_segment(one) for one in changed[:_MOST_TOLD]]
+    if len(changed) > _MOST_TOLD:
+        told.append(f"{len(changed) - _MOST_TOLD} more")
+    least = min((one.p_adjusted for one in changed if one.p_adjusted is not None), default=None)
+    sure = "" if least is None else f"; by chance alone, in any of {len(judged)} segments, {_chance(least)}"
+    return Sign(
+        window.start,
+        window.end,
+        bool(changed),
+        tuple(sorted(window.drift.drifted_columns)) if changed else (),
+        "critical" if any(one.protected for one in changed) else "warning",
+        f"{'; '.join(told)}{sure}",
+        tuple(one.name for one in changed),
+    )
+
+
+def _changed_segment(found: SegmentMetrics) -> str:
+    named = f"{found.name} (protected group)" if found.protected else found.name
+    if found.expected is None:
+        return named
+    expected = found.expected
+    told = (
+        f"{named}: {found.observed:,} of {found.labelled:,} labelled customers churned where {expected.value:,.0f} "
+        f"({expected.low:,.0f} to {expected.high:,.0f}) were expected of this segment as it was in training"
+    )
+    # labels can go against scores although there are as many churners
+    within = expected.low <= found.observed <= expected.high
+    return f"{told}, and others of them than the scores say" if within else told
 
 
 def _chance(p_value: float) -> str:

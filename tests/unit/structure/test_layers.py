@@ -51,6 +51,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "budget files intervals naming panes slot window_sums",
         "inputs",
         "nowcast verdicts",
+        "segments",
         "join timeline",
         "reports",
         "mlflow_sink",

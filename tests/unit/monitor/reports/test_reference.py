@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from contract.messages import ModelRef
 from contract.models.bundle import REFERENCE_ARTIFACT
 from contract.panes import SampleRow
 from contract.schema import load_schema
+from contract.segments import SegmentTable, read_segments
 from contract.settings import Settings, load_settings
 from monitor.reports import reference
 from monitor.reports.reference import NoReferenceError, ReferenceCache, References
@@ -58,6 +60,23 @@ def test_a_reference_has_the_schemas_columns_and_types(uri: str, tmp_path: Path)
         "label": "int64",
     }
     assert frame["Age"].tolist() == [float(20 + i) for i in range(30)]
+
+
+def test_segments_have_a_reference_of_their_own(uri: str, tmp_path: Path) -> None:
+    register(uri, reference_frame(), tmp_path)
+    bands = read_segments({"Age": SegmentTable(bands=(30,))}, {"Age": ()}, "test")
+    schema = dataclasses.replace(SCHEMA, segments=bands)
+    references = References(ReferenceCache(uri, tmp_path / "cache", schema), Settings(), schema)
+    assert references.segments(MODEL) is None
+    references.prepare(MODEL)
+    found = references.segments(MODEL)
+    assert found is not None
+    assert dict(zip(found.names, found.records.sum(axis=1).tolist(), strict=True)) == {
+        "Age: below 30": 10,
+        "Age: 30 and above": 20,
+        "Age: missing": 0,
+    }
+    assert references_at(uri, tmp_path).segments(MODEL) is None
 
 
 def test_a_restart_while_mlflow_is_away_finds_the_reference(
