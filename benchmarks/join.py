@@ -232,6 +232,7 @@ def _fill_store(given: dict[str, Any], instance: str, waiting: int) -> None:
                 random.integers(0, 2, count),
                 np.full(count, NEVER),
                 np.zeros(count, np.int64),
+                random.integers(0, join.kept.panes.segments.combinations, count),
             ),
             TopicProgress(),
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from contract.arrays import Unsigned
-from monitor.join.columns.chunk import POSITIVE, NewRows
+from monitor.join.columns.chunk import POSITIVE, ROW, NewRows
 from monitor.join.columns.table import RowTable
 from monitor.join.rules import TopicProgress
 from monitor.join.saved_rows import SavedRows
@@ -52,11 +52,11 @@ _NEEDED = {"LMDB": "lmdb", "RocksDB": "rocksdict"}
 
 def _blocks(folder: Path, puts: list[Unsigned], labels: list[Unsigned]) -> None:
     store = JoinStore(folder / "0.sqlite", "benchmark")
-    table, saved = RowTable(), SavedRows(store)
+    table, saved = RowTable(), SavedRows(store, ROW)
     for keys in puts:
         zeros = np.zeros(len(keys), np.int64)
         table.append(
-            NewRows(keys, keys & np.uint64(0xFFFFFFFF), zeros, np.zeros(len(keys)), zeros, zeros, zeros),
+            NewRows(keys, keys & np.uint64(0xFFFFFFFF), zeros, np.zeros(len(keys)), zeros, zeros, zeros, zeros),
             TopicProgress(),
         )
         saved.save(table, [])

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import psutil
 from broker import broker
 from confluent_kafka import Producer
@@ -37,6 +38,7 @@ from contract.kafka.provision import ensure_topics
 from contract.kafka.stream_identity import stream_identity
 from contract.messages import ModelRef, encode
 from contract.panes import Fold, JoinProgress, PaneMessage, PaneSample, SampleRow, Summary
+from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import PANES
@@ -44,6 +46,9 @@ from contract.windows import Cumulative, Drift, Window
 from contract.worker.heartbeat import Heartbeat
 from monitor import panes
 from monitor.inputs.rule import InputReference, InputRule, judge
+from monitor.join.columns.features import FeatureReader
+from monitor.join.columns.segments import RecordSegments
+from monitor.join.columns.sums import PaneSums
 from monitor.timeline.app import Timeline
 from monitor.timeline.drift import sample_frame
 from monitor.timeline.emission import ReadSample
@@ -59,6 +64,7 @@ _VARIANTS = 8
 _LABEL_DAYS = 10
 _START = 1_704_067_200_000 // HOUR * HOUR
 _SCHEMA = load_schema("bank_churn")
+_FEATURES = features_type(_SCHEMA)
 _IDLE_SECONDS = 3.0
 
 
@@ -175,13 +181,18 @@ def _row(source: random.Random) -> SampleRow:
 
 
 def _summary(rows: list[SampleRow], level: int, flip: bool = False) -> Summary:
-    made = panes.empty()
-    for row in rows:
-        panes.add_prediction(made, _SCHEMA, row.probability, row.predicted, row.features)
-    for number, row in enumerate(rows[: len(rows) * level // _LEVELS]):
-        label = int(number % 4 == 0) ^ int(flip and number == 0)
-        panes.add_label(made, row.probability, row.predicted, label, number * 6 * HOUR)
-    return made
+    sums, reader, segments = PaneSums(_SCHEMA, 6 * HOUR * len(rows), 1), FeatureReader(_SCHEMA), RecordSegments(_SCHEMA)
+    columns = reader.columns([_FEATURES(*row.features) for row in rows])
+    slots, numbers = np.full(len(rows), sums.take()), segments.of(columns)
+    probabilities = np.array([row.probability for row in rows])
+    predicted = np.array([row.predicted for row in rows])
+    sums.add_predictions(slots, probabilities, predicted, numbers, columns)
+    known = len(rows) * level // _LEVELS
+    at = np.arange(known)
+    labels = (at % 4 == 0).astype(np.int64)
+    labels[:1] ^= int(flip)
+    sums.add_labels(slots[:known], probabilities[:known], predicted[:known], numbers[:known], labels, at * 6 * HOUR)
+    return sums.summary(int(slots[0]))
 
 
 def _encoded(message: PaneMessage) -> tuple[str, bytes]:

@@ -13,13 +13,16 @@ from functools import partial
 from random import Random
 
 import msgspec
+import numpy as np
 import psutil
 
 from contract.messages import ModelRef
 from contract.panes import JoinProgress, Pane
+from contract.records import features_type
 from contract.schema import parse_schema
 from contract.windows import Drift
-from monitor import panes
+from monitor.join.columns.features import FeatureReader
+from monitor.join.columns.sums import PaneSums
 from monitor.timeline.samples import Sample
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import WindowBook
@@ -36,6 +39,7 @@ _SCHEMA = parse_schema(
         "features": {f"amount_{i}": {"kind": "numeric", "missing": True} for i in range(10)},
     }
 )
+_FEATURES = features_type(_SCHEMA)
 
 
 def main() -> None:
@@ -148,14 +152,18 @@ class HourlyStream:
 
 
 def _pane(random: Random, records: int, labelled: float) -> Pane:
-    summary = panes.empty()
-    for number in range(records):
-        probability = random.betavariate(0.55, 2.1)
-        predicted = int(probability >= 0.3)
-        panes.add_prediction(summary, _SCHEMA, probability, predicted, [None, *([1.0] * 9)])
-        if number < labelled * records:
-            label = int(random.random() < probability)
-            panes.add_label(summary, probability, predicted, label, random.randrange(_LABELS_AFTER))
+    sums = PaneSums(_SCHEMA, _LABELS_AFTER, 1)
+    slots = np.full(records, sums.take())
+    probabilities = np.array([random.betavariate(0.55, 2.1) for _ in range(records)])
+    predicted = (probabilities >= 0.3).astype(np.int64)
+    features = [_FEATURES(**{name: (i % 4) / 2 if i else None for i, name in enumerate(_SCHEMA.names)})] * records
+    columns = FeatureReader(_SCHEMA).columns(features)
+    sums.add_predictions(slots, probabilities, predicted, np.zeros_like(slots), columns)
+    known = slice(0, round(labelled * records))
+    labels = np.array([int(random.random() < probability) for probability in probabilities[known]], np.int64)
+    delays = np.array([random.randrange(_LABELS_AFTER) for _ in labels], np.int64)
+    sums.add_labels(slots[known], probabilities[known], predicted[known], np.zeros_like(labels), labels, delays)
+    summary = sums.summary(int(slots[0]))
     return Pane(partition=0, start=0, slide=HOUR, model=ModelRef("churn", 1), threshold=0.3, summary=summary)
 
 

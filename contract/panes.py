@@ -96,7 +96,7 @@ class SegmentSums(msgspec.Struct, array_like=True):
 
 
 class Summary(msgspec.Struct, kw_only=True):
-    """What is kept of a set of predictions and their labels: sums that merge by adding (``monitor.panes``).
+    """What is kept of a set of predictions and their labels: sums that merge by adding.
 
     ``records`` predictions, ``labelled`` of them with a label; confusion counts at the model's threshold; ``scores``
     maps a score bin to its counts; ``delay_hours`` maps whole hours from record to label to labels, and

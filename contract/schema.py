@@ -204,7 +204,9 @@ def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
             f"schema {origin}: label positive and negative are both {file.label.positive!r}; tell them apart"
         )
     _refuse_horizon(file.label, origin)
-    segments = read_segments(file.segments, {one.name: one.categories for one in features}, origin)
+    categories = {one.name: one.categories for one in features}
+    flags = {one.name for one in features if one.kind is FeatureKind.FLAG}
+    segments = read_segments(file.segments, categories, flags, origin)
     return Schema(file.name, file.version, file.id, file.label, file.private, file.ignored, features, segments)
 
 

@@ -5,8 +5,9 @@ segment each. A value that is missing, or none of the categories, makes a segmen
 feature are disjoint and hold every record.
 """
 
+import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,15 +18,16 @@ from contract.errors import UserError
 MOST_SEGMENTS = 64
 """Segments of a schema, all features together."""
 MOST_SEGMENT_FEATURES = 8
-"""Features that have segments: one number says of a record which of all it is in."""
+"""Features that have segments. One number says of a record which of all it is in: with 64 segments of 8 features there
+are at most 8 ** 8 such numbers, because a product of given sum is largest where all factors are equal."""
 MISSING, OTHER = "missing", "other"
 
 
 class SegmentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[segments.<feature>]`` in a schema.
 
-    ``bands`` are where one band ends and the next begins, ascending, for a feature of numbers. ``protected``: groups
-    that a model must not treat worse.
+    ``bands`` are where one band ends and the next begins, ascending, for a feature of numbers; a flag needs none.
+    ``protected``: groups that a model must not treat worse.
     """
 
     bands: tuple[float, ...] = ()
@@ -37,7 +39,8 @@ class SegmentFeature:
     """A feature with segments: ``names`` of all of them, in the order of their codes.
 
     With ``bands``, code i stands for values from ``bands[i - 1]`` to below ``bands[i]``, and the last for a missing
-    one. With ``categories``, code i stands for ``categories[i]``; behind them other values, and missing ones.
+    one. With ``categories``, code i stands for ``categories[i]``; behind them other values, and missing ones. Names
+    differ, those of other features included.
     """
 
     feature: str
@@ -60,19 +63,32 @@ def segment_name(feature: str, part: str) -> str:
     return f"{feature}: {part}"
 
 
+def segments_fingerprint(segments: Sequence[SegmentFeature]) -> str:
+    """First 16 hex digits of a SHA-256: equal iff the same values are in segments of the same names and codes.
+
+    It is not part of the schema's own, because segments change neither messages nor models.
+    """
+    parts = [(one.feature, one.names, one.bands, one.categories) for one in segments]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+
+
 def read_segments(
-    tables: Mapping[str, SegmentTable], categories: Mapping[str, tuple[str, ...]], origin: str
+    tables: Mapping[str, SegmentTable],
+    categories: Mapping[str, tuple[str, ...]],
+    flags: Collection[str],
+    origin: str,
 ) -> tuple[SegmentFeature, ...]:
     """The features with segments that a schema's tables name.
 
     Args:
         categories: those of each feature, empty where it is one of numbers.
+        flags: the features that are 0 or 1.
         origin: the schema, for errors.
 
     Raises:
         UserError: a feature is not known, its bands make no sense, or there are too many segments.
     """
-    found = tuple(_read(name, table, categories, origin) for name, table in tables.items())
+    found = tuple(_read(name, table, categories, flags, origin) for name, table in tables.items())
     if len(found) > MOST_SEGMENT_FEATURES:
         raise UserError(
             f"schema {origin}: {len(found)} features have segments, and at most {MOST_SEGMENT_FEATURES} are taken; "
@@ -88,7 +104,13 @@ def read_segments(
     return found
 
 
-def _read(name: str, table: SegmentTable, categories: Mapping[str, tuple[str, ...]], origin: str) -> SegmentFeature:
+def _read(
+    name: str,
+    table: SegmentTable,
+    categories: Mapping[str, tuple[str, ...]],
+    flags: Collection[str],
+    origin: str,
+) -> SegmentFeature:
     where = f"schema {origin}, segments {name!r}"
     if name not in categories:
         raise UserError(f"{where}: there is no feature of this name; take one of {', '.join(sorted(categories)[:20])}")
@@ -96,10 +118,15 @@ def _read(name: str, table: SegmentTable, categories: Mapping[str, tuple[str, ..
     if known:
         if table.bands:
             raise UserError(f"{where}: bands make no sense for a categorical feature; remove them")
-        parts = (*known, OTHER, MISSING)
+        parts = (*known, _apart(OTHER, known), _apart(MISSING, known))
         return SegmentFeature(
             name, tuple(segment_name(name, part) for part in parts), categories=known, protected=table.protected
         )
+    if name in flags:
+        if table.bands:
+            raise UserError(f"{where}: a flag is 0 or 1, and bands make no sense for it; remove them")
+        names = tuple(segment_name(name, part) for part in ("0", "1", MISSING))
+        return SegmentFeature(name, names, bands=(1.0,), protected=table.protected)
     if not table.bands:
         raise UserError(f"{where}: a feature of numbers needs the bounds of its bands, such as bands = [30, 45, 60]")
     if not all(map(math.isfinite, table.bands)) or any(
@@ -111,7 +138,20 @@ def _read(name: str, table: SegmentTable, categories: Mapping[str, tuple[str, ..
 
 
 def _band_names(bands: tuple[float, ...]) -> Iterator[str]:
-    yield f"below {bands[0]:.15g}"
+    yield f"below {_shown(bands[0])}"
     for low, high in pairwise(bands):
-        yield f"{low:.15g} to below {high:.15g}"
-    yield f"{bands[-1]:.15g} and above"
+        yield f"{_shown(low)} to below {_shown(high)}"
+    yield f"{_shown(bands[-1])} and above"
+
+
+def _shown(number: float) -> str:
+    """A number in as few digits as tell it from every other."""
+    short = f"{number:.15g}"
+    return short if float(short) == number else repr(number)
+
+
+def _apart(part: str, categories: Collection[str]) -> str:
+    """A name for what is no category, even where one is called so."""
+    while part in categories:
+        part = f"({part})"
+    return part

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from contract.arrays import Floats, Integers, Mask, Unsigned
-from monitor.join.columns.chunk import INFERRED, NEGATIVE, POSITIVE, UNLABELLED, RowArray, delays, event_times
+from monitor.join.columns.chunk import INFERRED, NEGATIVE, POSITIVE, UNLABELLED, RowArray, delays, event_times, segments
 from monitor.join.columns.codes import Codes
 from monitor.join.columns.hashing import ROLES, row_keys
 from monitor.join.columns.table import LabelChange, RowTable
@@ -107,6 +107,7 @@ class Rows:
     probabilities: Floats
     states: Integers
     delays: Integers
+    segments: Integers
 
     @classmethod
     def of(cls, rows: RowArray) -> "Rows":
@@ -117,6 +118,7 @@ class Rows:
             rows["probability"].astype(np.float64),
             rows["state"].astype(np.int64),
             delays(rows),
+            segments(rows),
         )
 
     def where(self, chosen: Mask) -> "Rows":
@@ -127,6 +129,7 @@ class Rows:
             self.probabilities[chosen],
             self.states[chosen],
             self.delays[chosen],
+            self.segments[chosen],
         )
 
 

@@ -19,6 +19,7 @@ from monitor.join.columns.codes import Codes
 from monitor.join.columns.features import FeatureColumns, FeatureReader
 from monitor.join.columns.hashing import in_groups
 from monitor.join.columns.samples import BottomK, Candidates
+from monitor.join.columns.segments import RecordSegments
 from monitor.join.columns.sums import PaneSums
 from monitor.join.pane_limits import PaneLimits
 
@@ -78,6 +79,7 @@ class OpenPanes:
         self._schema = schema
         self._lateness = lateness
         self.reader = FeatureReader(schema)
+        self.segments = RecordSegments(schema)
         self._clear()
 
     def _clear(self) -> None:

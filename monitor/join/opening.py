@@ -16,6 +16,7 @@ from contract.kafka.forgotten import joined_until
 from contract.kafka.stream_identity import stream_identity
 from contract.kafka.transactions import BatchAbortedError
 from contract.schema import Schema
+from contract.segments import segments_fingerprint
 from contract.settings import Settings
 from contract.topics import LABELS, PANES, PREDICTIONS
 from monitor.join.catch_up import CatchUp
@@ -42,12 +43,16 @@ class OpenedPartition(NamedTuple):
 def store_identity(settings: Settings, schema: Schema) -> str:
     """What a store belongs to: another stream, other topics, another schema or pane length make another state.
 
+    So do other segments, which the schema's own fingerprint leaves out: rows remember them by number.
+
     Raises:
         UserError: the broker does not answer.
     """
     stream = stream_identity(settings, PREDICTIONS, LABELS)
     rules = msgspec.json.encode(join_rules(settings, schema)).decode()
-    return f"{stream} {settings.topic(PREDICTIONS)} {schema.fingerprint} {rules}"
+    return (
+        f"{stream} {settings.topic(PREDICTIONS)} {schema.fingerprint} {segments_fingerprint(schema.segments)} {rules}"
+    )
 
 
 def join_rules(settings: Settings, schema: Schema) -> JoinRules:

@@ -27,6 +27,7 @@ _DELAY = 35
 _NUMBERS = 280
 _CATEGORIES = 160
 _COUNT = 25
+_SEGMENT = 220
 _ROW = 64
 _NUMBER = 25
 _ESCAPED = 6
@@ -61,6 +62,7 @@ class PaneLimits:
         open_ended = [feature for feature in schema.features if feature.is_categorical and not _is_closed(feature)]
         most_unlisted = min(MOST_UNLISTED, _UNLISTED_BYTES // (len(open_ended) * (_TEXT + _COUNT) or 1)) or 1
         sums = _HEAD + SCORE_BINS * _SCORE_BIN + 2 * (longest_delay // HOUR + 2) * _DELAY
+        sums += sum(json_bytes(name) + _SEGMENT for segments in schema.segments for name in segments.names)
         largest_row = _ROW
         for feature in schema.features:
             if not feature.is_categorical:
@@ -75,7 +77,7 @@ class PaneLimits:
             raise UserError(
                 f"schema {schema.name}: the sums of a pane over {len(schema.features)} features may take "
                 f"{max(sums, largest_row):,} bytes where a Kafka message takes {MAX_PANE_BYTES:,}; use fewer features "
-                f"or categories, shorter categories, or a shorter CHURNSTREAM_LABEL_LATENESS"
+                f"or categories, shorter categories, fewer segments, or a shorter CHURNSTREAM_LABEL_LATENESS"
             )
         listed_texts = (text for feature in schema.features for text in feature.categories)
         long_categories = frozenset(text for text in listed_texts if len(text) > LONGEST_TEXT)

@@ -5,7 +5,7 @@ row's block, where it would cost the block, but into a log, a blob for each comm
 of the rows, chunks are written anew, some with each commit, and what the log holds from before is dropped: so neither
 file nor start grows with the age of the stream.
 
-Bound: the rows (36 bytes each), a quarter of that or 16 MB, whatever is more, and what comes while chunks are
+Bound: the rows (36 to 40 bytes each), a quarter of that or 16 MB, whatever is more, and what comes while chunks are
 rewritten.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from monitor.join.columns.chunk import CHUNK_ROWS, ROW, Chunk, Steps, put_labels
+from monitor.join.columns.chunk import CHUNK_ROWS, Chunk, RowType, Steps, put_labels
 from monitor.join.columns.table import LabelChange, RowTable
 from monitor.join.rules import TopicProgress
 from monitor.join.store import JoinStore
@@ -56,8 +56,9 @@ _decode_changes = msgspec.msgpack.Decoder(list[_Change]).decode
 class SavedRows:
     """Brings a table of rows into a store, and back."""
 
-    def __init__(self, store: JoinStore) -> None:
+    def __init__(self, store: JoinStore, row: RowType) -> None:
         self._store = store
+        self._row = row
         self._origins: dict[int, bytes] = {}
         self._blocks: Counter[int] = Counter()
         self._log: dict[int, int] = {}
@@ -71,7 +72,7 @@ class SavedRows:
         Raises:
             DamagedStoreError: something is not as it was written.
         """
-        self.__init__(self._store)  # type: ignore[misc]
+        self.__init__(self._store, self._row)  # type: ignore[misc]
         try:
             chunks = self._load_chunks()
             self._load_changes({chunk.serial: chunk for chunk in chunks})
@@ -154,7 +155,7 @@ class SavedRows:
         self._round.clear()
 
     def _shorten(self, chunks: dict[int, Chunk]) -> None:
-        limit = max(_SMALLEST_LOG, sum(chunk.count for chunk in chunks.values()) * ROW.itemsize // 4)
+        limit = max(_SMALLEST_LOG, sum(chunk.count for chunk in chunks.values()) * self._row.itemsize // 4)
         if not self._round:
             if sum(self._log.values()) <= limit:
                 return
@@ -174,13 +175,13 @@ class SavedRows:
         chunks = []
         for serial, body in self._store.blobs("chunks"):
             origins = _decode_origins(body)
-            chunk = Chunk(serial, origins.predictions, origins.labels)
+            chunk = Chunk(serial, origins.predictions, origins.labels, row=self._row)
             self._origins[serial] = body
             for first, found in self._store.blobs("blocks", serial * CHUNK_ROWS, (serial + 1) * CHUNK_ROWS):
                 block = _decode_block(found)
-                if first != serial * CHUNK_ROWS + chunk.count or len(block.rows) != block.count * ROW.itemsize:
+                if first != serial * CHUNK_ROWS + chunk.count or len(block.rows) != block.count * self._row.itemsize:
                     raise DamagedFileError("rows are missing")
-                chunk.restore(np.frombuffer(block.rows, ROW), block.latest, block.epochs)
+                chunk.restore(np.frombuffer(block.rows, self._row), block.latest, block.epochs)
                 self._blocks[serial] += 1
             chunks.append(chunk)
         return chunks

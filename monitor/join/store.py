@@ -5,8 +5,8 @@ cache of the log: a file that is lost, damaged or of another stream is made anew
 Damage anywhere is noticed when a process opens the file, or at the latest when it reads the row (``store_file``).
 
 What is stored is blocks and not messages: some thousand rows of predictions, or the changed labels of a second, are one
-row of SQLite (``saved_rows``). Row by row SQLite takes 12 µs a prediction and 550 bytes, a block 0.1 µs and 36 bytes
-(benchmarks/join.py). The file may lag behind Kafka, so it is written once in a while and not with each batch.
+row of SQLite (``saved_rows``). Row by row SQLite takes 12 µs a prediction and 550 bytes, a block 0.1 µs and some 40
+bytes (benchmarks/join.py). The file may lag behind Kafka, so it is written once in a while and not with each batch.
 """
 
 import logging
@@ -79,7 +79,7 @@ _TABLES = ("chunks", "blocks", "changes", "ids", "waiting", "histories", "panes"
 BLOBS = _TABLES[:6]
 """Tables of blobs by number."""
 _KEYS = dict(zip(BLOBS, ("serial", "first", "number", "first", "offset", "record"), strict=True))
-_VERSION = 3
+_VERSION = 4
 """Of the rows' form; part of the identity, so that a file of another version is made anew."""
 
 _encode = msgspec.msgpack.encode

@@ -14,8 +14,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 from contract.alerts import ALERT_KINDS, VERDICT, Alert, AlertMessage, ModelVerdict, alert_message_type
-from contract.panes import Fold, Pane, PaneMessage, PaneSample, Summary
+from contract.panes import UNIT, Fold, Pane, PaneMessage, PaneSample, SegmentSums, Summary
 from contract.windows import Cumulative, WindowMessage, decode_window, window_message_type
+from monitor.timeline.segments import LARGEST_SUM
 
 Own = TypeVar("Own")
 _log = logging.getLogger("churnstream.timeline")
@@ -180,4 +181,17 @@ def _summary_flaw(summary: Summary) -> str | None:
         return "its counts contradict each other"
     if len(summary.sample) > summary.records or len({len(row.features) for row in summary.sample}) > 1:
         return "its sample contradicts its counts"
+    if any(_is_impossible(one, summary.records) for one in summary.segments.values()):
+        return "its segments contradict its counts"
     return None
+
+
+def _is_impossible(segment: SegmentSums, records: int) -> bool:
+    """Whether a segment has what no part of so many records can have; what is possible fits into 64 bits."""
+    numbers = msgspec.structs.astuple(segment)
+    return (
+        min(numbers) < 0
+        or max(segment.labelled, segment.predicted) > segment.records
+        or segment.records > records
+        or max(numbers) > min(segment.records * UNIT, LARGEST_SUM)
+    )

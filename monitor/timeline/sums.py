@@ -12,8 +12,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from contract.panes import SCORE_BINS, CategorySummary, Expected, NumericSummary, ScoreBin, Summary
+from contract.panes import SCORE_BINS, CategorySummary, Expected, NumericSummary, ScoreBin, SegmentSums, Summary
 from monitor.panes import HOUR
+from monitor.timeline.segments import WIDTH, PackedSegments, SegmentNames, named, pack_rows, pack_segments, unpack
 
 Counts = npt.NDArray[np.int64]
 _TOTALS = ("records", "labelled", "tn", "fp", "fn", "tp", "inferred", "squared_error", "log_loss")
@@ -33,11 +34,13 @@ class SumsLayout:
         tolerance: how far a label may be dated before its record, ms. One that is further counts in the first hour.
 
     Features get a place when they are first met, so there are as many as the schemas of the panes met have.
+    ``segments``, likewise, have a number each, and their sums stand apart.
     """
 
     def __init__(self, lateness: int, tolerance: int) -> None:
         self.first_hour = -tolerance // HOUR
         self.hours = lateness // HOUR - self.first_hour + 1
+        self.segments = SegmentNames()
         self._features: dict[str, int] = {}
         self._names: list[str] = []
 
@@ -82,13 +85,14 @@ class PackedSums(msgspec.Struct, array_like=True, frozen=True):
     width: int
     places: bytes
     values: bytes
+    segments: PackedSegments | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(PackedSums)
 
 
-def _pack(totals: Iterable[int], places: Counts, values: Counts) -> bytes:
+def _pack(totals: Iterable[int], places: Counts, values: Counts, segments: PackedSegments | None) -> bytes:
     place_type = int(places.size > 0 and int(places.max()) > np.iinfo(_PLACES[0]).max)
     largest = int(values.max()) if values.size else 0
     width = next(i for i, kind in enumerate(_WIDTHS) if largest <= np.iinfo(kind).max)
@@ -99,6 +103,7 @@ def _pack(totals: Iterable[int], places: Counts, values: Counts) -> bytes:
             width,
             places.astype(_PLACES[place_type]).tobytes(),
             values.astype(_WIDTHS[width]).tobytes(),
+            segments,
         )
     )
 
@@ -142,7 +147,7 @@ def pack_summary(summary: Summary, layout: SumsLayout) -> bytes:
         # delays beyond the layout's hours share the outermost places
         places, which = np.unique(places, return_inverse=True)
         values = np.bincount(which, values).astype(np.int64)
-    return _pack(_totals_of(summary), places, values)
+    return _pack(_totals_of(summary), places, values, pack_segments(summary.segments, layout.segments))
 
 
 def score_bins(packed: bytes) -> Counts:
@@ -162,10 +167,12 @@ class Sums:
     ``totals``: exact integers of any size. ``counts``: int64 (layout.length,), see ``SumsLayout``.
     """
 
-    __slots__ = ("_layout", "counts", "totals")
+    __slots__ = ("_layout", "_segments", "counts", "totals")
 
-    def __init__(self, layout: SumsLayout) -> None:
+    def __init__(self, layout: SumsLayout, *, segmented: bool = True) -> None:
+        """Those of nothing. Without ``segmented``, what is added to them is added without its segments."""
         self._layout = layout
+        self._segments: Counts | None = np.zeros((0, WIDTH), dtype=np.int64) if segmented else None
         self.totals: list[int] = list(_NO_TOTALS)
         self.counts: Counts = np.zeros(layout.length, dtype=np.int64)
 
@@ -191,14 +198,22 @@ class Sums:
         else:
             self.totals = [total - value for total, value in zip(self.totals, part.totals, strict=True)]
             self.counts[places] -= values
+        if self._segments is not None and part.segments is not None:
+            self._add_segments(self._segments, part.segments, sign)
 
     def packed(self) -> bytes:
         """These sums without their zeros."""
         places = np.flatnonzero(self.counts)
-        return _pack(self.totals, places, self.counts[places])
+        rows = self._segments
+        segments = None if rows is None else pack_rows(np.arange(len(rows)), rows)
+        return _pack(self.totals, places, self.counts[places], segments)
+
+    def segments(self) -> dict[str, SegmentSums]:
+        """The segments that have records, in order of name."""
+        return {} if self._segments is None else named(self._segments, self._layout.segments.known)
 
     def summary(self) -> Summary:
-        """As a summary, without features and sample."""
+        """As a summary, without features, segments and sample."""
         records, negatives, positives = (part.tolist() for part in self.histogram)
         negative_hours, positive_hours = (dict(self._hours(part)) for part in self.delays)
         hours = sorted({*negative_hours, *positive_hours})
@@ -275,7 +290,10 @@ class Sums:
         return negative, positive
 
     def median_delay_hours(self) -> float | None:
-        """As ``monitor.panes.median_delay_hours``."""
+        """The median delay of the labels, of which whole hours are kept, so low by less than one hour; None without.
+
+        Of an even number of labels it is the mean of the middle two.
+        """
         labels = np.cumsum(self.delays.sum(axis=0))
         total = int(labels[-1])
         if not total:
@@ -300,6 +318,13 @@ class Sums:
         counts = self.counts[self._layout.features + which :: 2]
         names = self._layout.names
         return dict(sorted((names[place], int(counts[place])) for place in np.flatnonzero(counts).tolist()))
+
+    def _add_segments(self, rows: Counts, part: PackedSegments, sign: int) -> None:
+        numbers, values = unpack(part)
+        lacking = len(self._layout.segments.known) - len(rows)
+        if lacking:
+            rows = self._segments = np.concatenate([rows, np.zeros((lacking, WIDTH), dtype=np.int64)])
+        rows[numbers] += sign * values
 
     def _fit(self) -> None:
         """Make room for the features that have been met since."""

@@ -1,9 +1,9 @@
-"""65,536 rows of predictions in order of offset, of 36 bytes each, and what stood before them in both topics.
+"""65,536 rows of predictions in order of offset, 36 to 40 bytes each, and what stood before them in both topics.
 
 A row says what a label needs to find in its prediction and what the label was in the end; texts are hashes, and model,
-threshold and decision are one number (``monitor.join.columns.codes``). How far the topic had come before a row
-(``latest``, in steps of ten seconds, and its ends) hardly changes from row to row, so it is kept where it does: at most
-one entry for each step of event time.
+threshold and decision are one number (``monitor.join.columns.codes``), and the segments that its record is in another.
+How far the topic had come before a row (``latest``, in steps of ten seconds, and its ends) hardly changes from row to
+row, so it is kept where it does: at most one entry for each step of event time.
 """
 
 from bisect import bisect_right
@@ -31,13 +31,24 @@ ROW = np.dtype(
         ("state", "u1"),
     ]
 )
-"""Event time has 48 bits, ms since 1970; the delay of the label 40, signed, in ms."""
+"""Event time has 48 bits, ms since 1970; the delay of the label 40, signed, in ms. ``row_type`` adds segments."""
 UNLABELLED, NEGATIVE, POSITIVE, INFERRED = 0, 1, 2, 3
 """States of a row: no label, 0, 1, and silence that counts as 0."""
 _DELAY_BITS = 40
 LONGEST_DELAY = 2 ** (_DELAY_BITS - 1) - 1
 """ms that a delay can have: 17 years."""
+SEGMENTS = "segments"
+"""The field of ``monitor.join.columns.segments``, where the schema has any."""
 RowArray = npt.NDArray[np.void]
+RowType = np.dtype[np.void]
+
+
+def row_type(combinations: int) -> RowType:
+    """That of rows which remember in which of so many combinations of segments their record is."""
+    if combinations <= 1:
+        return ROW
+    width = next(name for name in ("u1", "<u2", "<u4") if combinations - 1 <= np.iinfo(name).max)
+    return np.dtype([*ROW.descr, (SEGMENTS, width)])
 
 
 class Steps(msgspec.Struct):
@@ -83,6 +94,7 @@ class NewRows(NamedTuple):
     codes: Integers
     latest: Integers
     epochs: Integers
+    segments: Integers
 
     def where(self, chosen: Mask | slice) -> "NewRows":
         return NewRows(
@@ -93,6 +105,7 @@ class NewRows(NamedTuple):
             self.codes[chosen],
             self.latest[chosen],
             self.epochs[chosen],
+            self.segments[chosen],
         )
 
 
@@ -107,7 +120,8 @@ class Chunk:
     serial: int
     origin: TopicProgress
     label_origin: TopicProgress | None = None
-    rows: RowArray = field(default_factory=lambda: np.empty(CHUNK_ROWS, ROW))
+    row: RowType = ROW
+    rows: RowArray = field(init=False)
     count: int = 0
     saved: int = 0
     earliest: int = 2**62
@@ -115,6 +129,9 @@ class Chunk:
     latest: Steps = field(default_factory=lambda: Steps([], []))
     epochs: Steps = field(default_factory=lambda: Steps([], []))
     histories: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.rows = np.empty(CHUNK_ROWS, self.row)
 
     @property
     def is_full(self) -> bool:
@@ -133,6 +150,8 @@ class Chunk:
         rows["delay_low"] = 0
         rows["delay_high"] = 0
         rows["state"] = UNLABELLED
+        if self.row is not ROW:
+            rows[SEGMENTS] = new.segments
         self.latest.extend(first, new.latest)
         self.epochs.extend(first, new.epochs)
         self.count = end
@@ -154,6 +173,11 @@ class Chunk:
 
 def event_times(rows: RowArray) -> Integers:
     return rows["time_low"].astype(np.int64) | rows["time_high"].astype(np.int64) << 32
+
+
+def segments(rows: RowArray) -> Integers:
+    """The combination of segments of each record; 0 where the schema has none."""
+    return rows[SEGMENTS].astype(np.int64) if SEGMENTS in (rows.dtype.names or ()) else np.zeros(len(rows), np.int64)
 
 
 def delays(rows: RowArray) -> Integers:

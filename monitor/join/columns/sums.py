@@ -3,28 +3,43 @@
 They are those of ``contract.panes.Summary``, integers all of them, so that panes are the same in whatever order
 messages come. A feature's sum can outgrow 64 bits: what an array cannot hold goes to a Python integer beside it.
 
-Bound: some 4 kB, and 12 kB for scores, 8 bytes an hour that a label may take, and 56 bytes a feature, for each pane
-that is open here; how many that are is the caller's to bound.
+Bound: some 4 kB, and 12 kB for scores, 8 bytes an hour that a label may take, 56 bytes a feature, and 80 bytes a
+segment, for each pane that is open here; how many that are is the caller's to bound. A segment's sums of one pane hold
+9.2e9 records (2^63 / UNIT).
 """
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from contract.arrays import Floats, Integers
-from contract.panes import FEATURE_UNIT, SCORE_BINS, UNIT, CategorySummary, Expected, NumericSummary, ScoreBin, Summary
+from contract.panes import (
+    FEATURE_UNIT,
+    SCORE_BINS,
+    UNIT,
+    CategorySummary,
+    Expected,
+    NumericSummary,
+    ScoreBin,
+    SegmentSums,
+    Summary,
+)
 from contract.schema import Schema
 from monitor.join.columns.features import MISSING, UNLISTED, FeatureColumns
 from monitor.join.columns.hashing import in_groups
+from monitor.join.columns.segments import RecordSegments
 from monitor.panes import CLIP, HOUR, add_unlisted, short_text
 
 RECORDS, LABELLED, TN, FP, FN, TP, SQUARED_ERROR, LOG_LOSS = range(8)
 _EXPECTED_NEGATIVE, _EXPECTED_POSITIVE, _INFERRED, _COUNTS = 8, 11, 14, 15
 _ALL, _NEGATIVES, _POSITIVES = range(3)
 _COUNT, _MISSING, _VIOLATIONS = range(3)
+_S_RECORDS, _S_PREDICTED, _S_PROBABILITY, _S_TN = range(4)
+_S_EXPECTED, _S_EXPECTED_SQUARED, _S_SQUARED_ERROR, _S_WIDTH = range(7, 11)
 _SAFE = 2.0**61
 """Sums below this stay in 64 bits when another batch comes."""
 _EXACT = 2.0**53
@@ -47,6 +62,7 @@ class PaneSums:
         self._widths = [len(feature.categories) + 1 for feature in self._categorical]
         self._starts = np.cumsum([0, *self._widths])
         self._hours = longest_delay // HOUR + 2
+        self._segments = RecordSegments(schema)
         self._free: list[int] = []
         self._allocate(0)
         self._grow()
@@ -54,8 +70,7 @@ class PaneSums:
     @property
     def bytes_each(self) -> int:
         """Bytes of a pane."""
-        arrays = (self._counts, self._bins, self._delays, self._numbers, self._totals, self._ranges, self._categories)
-        return sum(array[:1].nbytes for array in arrays)
+        return sum(array[:1].nbytes for array in (*self._zeroed(), self._ranges))
 
     def take(self) -> int:
         """A slot of zeros."""
@@ -65,7 +80,7 @@ class PaneSums:
 
     def give_back(self, slot: int) -> None:
         """Forget a pane."""
-        for array in (self._counts, self._bins, self._delays, self._numbers, self._totals, self._categories):
+        for array in self._zeroed():
             array[slot] = 0
         self._ranges[slot, 0], self._ranges[slot, 1] = np.inf, -np.inf
         for place in range(len(self._numeric)):
@@ -75,9 +90,16 @@ class PaneSums:
         self._free.append(slot)
 
     def add_predictions(
-        self, slots: Integers, probabilities: Floats, predicted: Integers, columns: FeatureColumns
+        self,
+        slots: Integers,
+        probabilities: Floats,
+        predicted: Integers,
+        segments: Integers,
+        columns: FeatureColumns,
     ) -> None:
-        """Count predictions in, one element each; ``slots`` are those of their panes."""
+        """Count predictions in, one element each; ``slots`` are those of their panes, ``segments`` as
+        ``RecordSegments`` gives them.
+        """
         if not len(slots):
             return
         counts = self._counts.reshape(-1)
@@ -85,9 +107,12 @@ class PaneSums:
         np.add.at(counts, base, 1)
         expected = base + np.where(predicted == 1, _EXPECTED_POSITIVE, _EXPECTED_NEGATIVE)
         np.add.at(counts, expected, 1)
-        np.add.at(counts, expected + 1, np.rint(probabilities * UNIT).astype(np.int64))
+        scores = np.rint(probabilities * UNIT).astype(np.int64)
+        np.add.at(counts, expected + 1, scores)
         np.add.at(counts, expected + 2, np.rint(probabilities * probabilities * UNIT).astype(np.int64))
         np.add.at(self._bins.reshape(-1), slots * (3 * SCORE_BINS) + _score_bins(probabilities), 1)
+        added = ((_S_RECORDS, 1), (_S_PREDICTED, predicted), (_S_PROBABILITY, scores))
+        self._add_to_segments(slots, segments, added)
         order, bounds = in_groups(slots)
         at = np.array([first for first, _ in bounds])
         self._add_numbers(slots[order[at]], at, columns.numbers[:, order], columns, order)
@@ -98,6 +123,7 @@ class PaneSums:
         slots: Integers,
         probabilities: Floats,
         predicted: Integers,
+        segments: Integers,
         labels: Integers,
         delays: Integers,
         sign: int = 1,
@@ -109,7 +135,8 @@ class PaneSums:
         np.add.at(counts, base + LABELLED, sign)
         np.add.at(counts, base + TN + predicted + 2 * labels, sign)
         errors = probabilities - labels
-        np.add.at(counts, base + SQUARED_ERROR, sign * np.rint(errors * errors * UNIT).astype(np.int64))
+        squared_errors = sign * np.rint(errors * errors * UNIT).astype(np.int64)
+        np.add.at(counts, base + SQUARED_ERROR, squared_errors)
         clipped = np.clip(probabilities, CLIP, 1 - CLIP)
         likelihoods = np.where(labels == 1, clipped, 1 - clipped).tolist()
         # math's, because numpy's differs in the last bit from one processor to another
@@ -123,6 +150,14 @@ class PaneSums:
         np.add.at(flat, hours[labels == 1] + self._hours, sign)
         if inferred:
             np.add.at(counts, base + _INFERRED, sign)
+        scores, squares = (sign * np.rint(x * UNIT).astype(np.int64) for x in (probabilities, probabilities**2))
+        added = (
+            (_S_TN + predicted + 2 * labels, sign),
+            (_S_EXPECTED, scores),
+            (_S_EXPECTED_SQUARED, squares),
+            (_S_SQUARED_ERROR, squared_errors),
+        )
+        self._add_to_segments(slots, segments, added)
 
     def summary(self, slot: int) -> Summary:
         """A pane's sums as they are published, without a sample."""
@@ -145,6 +180,7 @@ class PaneSums:
             delay_hours=dict(zip(delays.tolist(), self._delays[slot, 0, delays].tolist(), strict=True)),
             delay_hours_positive=dict(zip(positive.tolist(), self._delays[slot, 1, positive].tolist(), strict=True)),
             inferred=counts[_INFERRED],
+            segments=self._segment_sums(slot),
             numeric=self._numeric_summaries(slot),
             categorical=self._category_summaries(slot),
         )
@@ -177,6 +213,9 @@ class PaneSums:
             self._categories[slot, self._starts[place] : self._starts[place + 1]] = [*counts, found.missing]
             if found.violations:
                 self._unlisted[slot, place] = found
+        for place, name in enumerate(self._segments.names):
+            if name in summary.segments:
+                self._by_segment[slot, place] = msgspec.structs.astuple(summary.segments[name])
 
     def _add_numbers(
         self, slots: Integers, at: Integers, numbers: Floats, columns: FeatureColumns, order: npt.NDArray[Any]
@@ -237,6 +276,24 @@ class PaneSums:
             part.violations += 1
             add_unlisted(part, short_text(values[row]), self._most_unlisted)
 
+    def _add_to_segments(
+        self, slots: Integers, segments: Integers, added: Sequence[tuple[int | Integers, int | Integers]]
+    ) -> None:
+        """Add to numbers of each record's segments; ``added``: which of a segment's, and how much, for all or each."""
+        places = self._segments.places(segments)
+        if not len(places):
+            return
+        flat = self._by_segment.reshape(-1)
+        base = (slots * len(self._segments.names) + places) * _S_WIDTH
+        for which, much in added:
+            np.add.at(flat, (base + which).reshape(-1), much if isinstance(much, int) else np.tile(much, len(places)))
+
+    def _segment_sums(self, slot: int) -> dict[str, SegmentSums]:
+        rows = self._by_segment[slot].tolist()
+        return {
+            name: SegmentSums(*row) for name, row in zip(self._segments.names, rows, strict=True) if row[_S_RECORDS]
+        }
+
     def _numeric_summaries(self, slot: int) -> dict[str, NumericSummary]:
         numbers, totals = self._numbers[slot].tolist(), self._totals[slot].tolist()
         lowest, highest = self._ranges[slot].tolist()
@@ -275,11 +332,17 @@ class PaneSums:
         self._totals = np.zeros((panes, features), np.int64)
         self._ranges = np.empty((panes, 2, features))
         self._categories = np.zeros((panes, int(self._starts[-1])), np.int64)
+        self._by_segment = np.zeros((panes, len(self._segments.names), _S_WIDTH), np.int64)
         self._large: dict[tuple[int, int], int] = {}
         self._unlisted: dict[tuple[int, int], CategorySummary] = {}
 
+    def _zeroed(self) -> tuple[npt.NDArray[Any], ...]:
+        """The arrays that begin with zeros."""
+        arrays = self._counts, self._bins, self._delays, self._numbers, self._totals, self._categories
+        return *arrays, self._by_segment
+
     def _grow(self) -> None:
-        names = ("_counts", "_bins", "_delays", "_numbers", "_totals", "_ranges", "_categories")
+        names = ("_counts", "_bins", "_delays", "_numbers", "_totals", "_ranges", "_categories", "_by_segment")
         before = len(self._counts)
         wanted = max(_FIRST_PANES, 2 * before)
         for name in names:

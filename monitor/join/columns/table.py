@@ -1,8 +1,8 @@
 """The predictions that are kept of a partition: rows in chunks, found by the key of their record and role.
 
-Bound: 36 bytes a row and 11 to 15 for its place in the index, whatever its features. A row is forgotten with its chunk,
-once the panes of all rows in it are; so few rows of a wrong date would hold many. A chunk of which little is left
-(``_FEW``) is given up, and its last rows move into the newest one.
+Bound: 36 to 40 bytes a row and 11 to 15 for its place in the index, whatever its features. A row is forgotten with its
+chunk, once the panes of all rows in it are; so few rows of a wrong date would hold many. A chunk of which little is
+left (``_FEW``) is given up, and its last rows move into the newest one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.arrays import Integers, Unsigned
-from monitor.join.columns.chunk import CHUNK_ROWS, ROW, Chunk, NewRows, RowArray, event_times, put_labels
+from monitor.join.columns.chunk import (
+    CHUNK_ROWS,
+    ROW,
+    Chunk,
+    NewRows,
+    RowArray,
+    RowType,
+    event_times,
+    put_labels,
+    segments,
+)
 from monitor.join.columns.hashing import in_groups
 from monitor.join.columns.index import HashIndex
 from monitor.join.rules import NEVER, TopicProgress
@@ -34,7 +44,8 @@ class LabelChange(NamedTuple):
 class RowTable:
     """Numbers of rows are the slot of their chunk and the place in it; they hold until the chunk goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, row: RowType = ROW) -> None:
+        self._row = row
         self._slots: list[Chunk | None] = []
         self._free: list[int] = []
         self._index = HashIndex()
@@ -71,7 +82,7 @@ class RowTable:
 
     def rows(self, numbers: Integers) -> RowArray:
         """A copy of rows."""
-        found = np.empty(len(numbers), ROW)
+        found = np.empty(len(numbers), self._row)
         for chunk, places, at in self._by_chunk(numbers):
             found[places] = chunk.rows[at]
         return found
@@ -153,6 +164,7 @@ class RowTable:
             old["code"].astype(np.int64),
             chunk.latest.of(kept),
             chunk.epochs.of(kept),
+            segments(old),
         )
         numbers = self.append(new, chunk.origin)
         for target, places, at in self._by_chunk(numbers):
@@ -183,7 +195,7 @@ class RowTable:
         tail = self._slots[self._tail] if self._tail >= 0 else None
         if tail is not None and not tail.is_full:
             return self._tail, tail
-        chunk = Chunk(self._serial, origin)
+        chunk = Chunk(self._serial, origin, row=self._row)
         self._serial += 1
         if self._free:
             self._tail = self._free.pop()

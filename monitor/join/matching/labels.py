@@ -125,7 +125,7 @@ class LabelTaker:
         values = batch.values[places]
         slots = kept.panes.slots(said.times, said.codes, kept.codes)
         decisions = kept.codes.decisions(said.codes)
-        kept.panes.sums.add_labels(slots, said.probabilities, decisions, values, delays)
+        kept.panes.sums.add_labels(slots, said.probabilities, decisions, said.segments, values, delays)
         states = np.where(values == 1, POSITIVE, NEGATIVE).astype(np.uint8)
         kept.changes.extend(kept.table.put_labels(rows[places], states, delays, origin))
         chosen = places.tolist()

@@ -6,10 +6,11 @@ from typing import cast
 import msgspec
 import numpy as np
 
-from contract.arrays import Floats, Integers, Mask, Unsigned
+from contract.arrays import Integers, Mask, Unsigned
 from contract.messages import Prediction
 from contract.topics import PREDICTIONS
 from monitor.join.columns.chunk import NEGATIVE, POSITIVE, NewRows
+from monitor.join.columns.features import FeatureColumns
 from monitor.join.columns.hashing import ROLES, customer_hashes, record_hashes, row_keys
 from monitor.join.columns.partitioning import partitions_of
 from monitor.join.effects import DeadLetter, Effects, dead_letter
@@ -100,19 +101,19 @@ class PredictionTaker:
         times, latest, epochs = (column[wanted][new] for column in (path.times, path.latest, path.epochs))
         probabilities = np.array([made.probability for made in contents], np.float64)
         customers = customer_hashes([message.key or b"" for message in messages])
-        rows = kept.table.append(NewRows(keys, customers, times, probabilities, codes, latest, epochs), origin)
-        self._count(contents, hashes, times, codes, probabilities)
+        columns = kept.panes.reader.columns([made.features for made in contents])
+        segments = kept.panes.segments.of(columns)
+        new_rows = NewRows(keys, customers, times, probabilities, codes, latest, epochs, segments)
+        rows = kept.table.append(new_rows, origin)
+        self._count(new_rows, hashes, columns)
         self._silence.add(rows, times, record_ids, contents)
         self._match(rows, hashes, contents, effects)
 
-    def _count(
-        self, contents: list[Prediction], hashes: Unsigned, times: Integers, codes: Integers, probabilities: Floats
-    ) -> None:
-        panes = self._kept.panes
-        columns = panes.reader.columns([made.features for made in contents])
-        slots = panes.slots(times, codes, self._kept.codes)
-        panes.sums.add_predictions(slots, probabilities, self._kept.codes.decisions(codes), columns)
-        panes.sample(slots, times, codes, self._kept.codes, hashes, probabilities, columns)
+    def _count(self, new: NewRows, hashes: Unsigned, columns: FeatureColumns) -> None:
+        panes, codes = self._kept.panes, self._kept.codes
+        slots = panes.slots(new.times, new.codes, codes)
+        panes.sums.add_predictions(slots, new.probabilities, codes.decisions(new.codes), new.segments, columns)
+        panes.sample(slots, new.times, new.codes, codes, hashes, new.probabilities, columns)
 
     def _match(self, rows: Integers, hashes: Unsigned, contents: list[Prediction], effects: Effects) -> None:
         """Labels that were there before their prediction."""

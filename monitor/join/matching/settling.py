@@ -149,11 +149,13 @@ class Settler:
         sums = kept.panes.sums
         decisions = kept.codes.decisions(rows.codes)
         if state != UNLABELLED:
-            old = np.array([int(state == state_of(1))])
-            sums.add_labels(slots, rows.probabilities, decisions, old, rows.delays, sign=-1, inferred=state == INFERRED)
+            old, inferred = np.array([int(state == state_of(1))]), state == INFERRED
+            sums.add_labels(
+                slots, rows.probabilities, decisions, rows.segments, old, rows.delays, sign=-1, inferred=inferred
+            )
             self._state.counters.inferred -= state == INFERRED
         delay = np.array([found.label_time - prediction.event_time])
-        sums.add_labels(slots, rows.probabilities, decisions, np.array([found.label]), delay)
+        sums.add_labels(slots, rows.probabilities, decisions, rows.segments, np.array([found.label]), delay)
         kept.set_label(row, state_of(found.label), int(delay[0]), origin)
         effects.outcomes += outcomes_of(
             Decided(

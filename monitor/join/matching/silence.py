@@ -112,7 +112,7 @@ class Silence:
         zeros, delays = np.zeros(len(numbers), np.int64), np.full(len(numbers), horizon)
         slots = kept.panes.slots(said.times, said.codes, kept.codes)
         decisions = kept.codes.decisions(said.codes)
-        kept.panes.sums.add_labels(slots, said.probabilities, decisions, zeros, delays, inferred=True)
+        kept.panes.sums.add_labels(slots, said.probabilities, decisions, said.segments, zeros, delays, inferred=True)
         states = np.full(len(numbers), INFERRED, np.uint8)
         kept.changes.extend(kept.table.put_labels(numbers, states, delays, None))
         self._state.counters.inferred += len(numbers)

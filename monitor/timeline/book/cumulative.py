@@ -26,7 +26,7 @@ class CumulativeSeries:
 
     def __init__(self, model: ModelRef, layout: SumsLayout) -> None:
         self._model = model
-        self._sums = Sums(layout)
+        self._sums = Sums(layout, segmented=False)
         self._layout = layout
         self._changed = False
         self._ends: list[int] = []
@@ -38,7 +38,7 @@ class CumulativeSeries:
 
     def begin(self, fold: Fold) -> None:
         """Begin with what has been folded."""
-        self._sums = Sums(self._layout)
+        self._sums = Sums(self._layout, segmented=False)
         self._sums.add(pack_summary(fold.summary, self._layout))
         self.until = fold.until
 

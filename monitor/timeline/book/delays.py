@@ -38,7 +38,7 @@ class RecentDelays:
             heapq.heappush(self._starts, start)
             if len(self._starts) > _MOST_SLIDES:
                 del self._kept[heapq.heappop(self._starts)]
-        sums = Sums(self._layout)
+        sums = Sums(self._layout, segmented=False)
         sums.add(packed)
         self._kept[start] = packed if sums.has_delays_by_class else _NOT_BY_CLASS
         self._curves = None
@@ -52,7 +52,7 @@ class RecentDelays:
     def curves(self) -> DelayCurves:
         """The delays by class."""
         if self._curves is None:
-            sums = Sums(self._layout)
+            sums = Sums(self._layout, segmented=False)
             for packed in filter(None, self._kept.values()):
                 sums.add(packed)
             self._curves = DelayCurves.of(*sums.delay_hours(), sums.records, self._horizon)

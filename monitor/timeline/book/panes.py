@@ -37,7 +37,7 @@ class ModelPanes:
         self._rules = rules
         self._buckets: dict[int, Bucket] = {}
         self._starts: list[int] = []
-        self._fold = Sums(rules.layout)
+        self._fold = Sums(rules.layout, segmented=False)
         self.folded_until: int | None = None
 
     def is_folded(self, start: int) -> bool:
@@ -159,7 +159,7 @@ class ModelPanes:
 
     def fold_with(self, starts: list[int]) -> Fold:
         """The fold as it will be when these starts are in it, too."""
-        sums = Sums(self._rules.layout)
+        sums = Sums(self._rules.layout, segmented=False)
         sums.add(self._fold.packed())
         for start in starts:
             sums.add(self._buckets[start].merged(self._rules.layout))
@@ -167,7 +167,7 @@ class ModelPanes:
 
     def put_fold(self, fold: Fold) -> None:
         """Take up what has been folded, and forget the panes that are in it."""
-        self._fold = Sums(self._rules.layout)
+        self._fold = Sums(self._rules.layout, segmented=False)
         self._fold.add(pack_summary(fold.summary, self._rules.layout))
         self.folded_until = fold.until
         for start in [start for start in self._buckets if start < fold.until]:

@@ -308,9 +308,8 @@ class ModelWindows:
             slide=self._spec.slide,
             slide_records=int(newest[0].sum()),
         )
-        return self._rules.complete(
-            window, WindowSums(found.histogram, newest, recurrence=self._recurrence(state.start, drift))
-        )
+        recurrence = self._recurrence(state.start, drift)
+        return self._rules.complete(window, WindowSums(found.histogram, newest, found.segments(), recurrence))
 
     def _nowcast(self, frame: WindowFrame, sums: Sums, effect: float) -> Nowcast | None:
         if self._labels_until is None:

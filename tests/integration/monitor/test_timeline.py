@@ -16,12 +16,12 @@ from contract.messages import encode
 from contract.panes import PaneMessage
 from contract.settings import Settings
 from contract.topics import ALERTS, FORMAT, PANES, WINDOWS
-from monitor.panes import merge
 from monitor.timeline.metrics import performance
 from monitor.timeline.run import quieten_libraries
 from monitor.timeline.sums import Sums
 from tests.support.kafka.topics import delete_topics, remake_topics, send, stream_settings
 from tests.support.messages import DAY, START
+from tests.support.one_by_one import merge
 from tests.support.polling import eventually
 from tests.support.timeline.following import alerts_on, following, newest_windows, windows_on
 from tests.support.timeline.panes import ScoredRecord, numeric_schema, pane_of, progress, publish, scored

@@ -15,7 +15,6 @@ from contract.panes import Fold, Pane, PaneMessage, PaneSample, TimelineProgress
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
 from contract.windows import Drift, Window
-from monitor.panes import merge
 from monitor.timeline.fenced_writer import FencedWriter, TopicMessage
 from monitor.timeline.metrics import performance
 from monitor.timeline.own_messages import PaneMessages
@@ -24,6 +23,7 @@ from monitor.timeline.state import read_state
 from monitor.timeline.sums import Sums
 from tests.support.kafka.topics import allow_messages_of, committed, send, shortest_session_timeout, stream_settings
 from tests.support.messages import DAY, START
+from tests.support.one_by_one import merge
 from tests.support.polling import eventually
 from tests.support.timeline.following import (
     KnownReferences,

@@ -4,7 +4,7 @@ from collections import Counter
 
 from contract.messages import ModelRef
 from contract.panes import Summary
-from monitor import panes
+from tests.support import one_by_one
 from tests.support.join.log import PartitionLog
 from tests.support.join.oracle import Truth, group_by, samples, summaries, truth
 
@@ -33,7 +33,7 @@ def merged(partitions: list[PartitionLog]) -> dict[tuple[int, ModelRef], Summary
     for partition in partitions:
         for pane in partition.panes.values():
             found.setdefault((pane.start, pane.model), []).append(pane.summary)
-    return {key: panes.merge(parts, 0) for key, parts in found.items()}
+    return {key: one_by_one.merge(parts, 0) for key, parts in found.items()}
 
 
 def _check_samples(partition: PartitionLog, true: Truth) -> None:

@@ -32,6 +32,7 @@ SCHEMA = parse_schema(
         "id": "Id",
         "on_violation": "score",
         "label": {"column": "y"},
+        "segments": {"Country": {}, "Age": {"bands": [30, 60]}},
         "features": {
             "Country": {"kind": "categorical", "categories": ["FR", "DE"]},
             "Age": {"kind": "numeric", "min": 18, "max": 100, "missing": True},

@@ -13,6 +13,7 @@ from contract.rejection import Reason, RejectionError
 from monitor import panes
 from monitor.join.incoming import EndOfStream, Incoming
 from monitor.join.rules import LATEST_STEP
+from tests.support import one_by_one
 from tests.support.join.log import RULES, SAMPLE_SIZE, SCHEMA, PartitionLog, Topic
 
 LATENESS = RULES.lateness
@@ -106,14 +107,18 @@ def summaries(rows: Iterable[Row], horizon: int | None = None) -> dict[tuple[int
     found: dict[tuple[int, ModelRef], Summary] = {}
     for row in rows:
         made = row.prediction
-        summary = found.setdefault((_start(made), made.model), panes.empty())
+        summary = found.setdefault((_start(made), made.model), one_by_one.empty())
         features = msgspec.structs.astuple(made.features)
-        panes.add_prediction(summary, SCHEMA, made.probability, made.predicted, features)
+        one_by_one.add_prediction(summary, SCHEMA, made.probability, made.predicted, features)
+        segments = one_by_one.segments_of(SCHEMA, features)
         for label, label_time in row.revisions[-1:]:
-            panes.add_label(summary, made.probability, made.predicted, label, label_time - made.event_time)
+            delay = label_time - made.event_time
+            one_by_one.add_label(summary, made.probability, made.predicted, label, delay, segments=segments)
         if horizon is not None and not row.revisions:
-            panes.add_label(summary, made.probability, made.predicted, 0, horizon, inferred=True)
-    return {key: panes.merge([summary], 0) for key, summary in found.items()}
+            one_by_one.add_label(
+                summary, made.probability, made.predicted, 0, horizon, inferred=True, segments=segments
+            )
+    return {key: one_by_one.merge([summary], 0) for key, summary in found.items()}
 
 
 Sampled = tuple[list[int], list[float], list[list[float | str | None]]]

@@ -19,13 +19,13 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from contract.windows import Drift, Window
-from monitor.panes import merge
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import WindowBook
 from scorer.stream.batch import BatchScorer, Raw
 from scorer.testing import LogisticModel
 from tests.support.kafka.topics import committed, headers, send, stream_settings
 from tests.support.messages import DAY, START, customer, encode, key, label
+from tests.support.one_by_one import merge
 
 RECORDS = 1_500
 SCHEMA = load_schema("bank_churn")

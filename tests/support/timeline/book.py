@@ -15,6 +15,7 @@ from monitor import panes
 from monitor.timeline.samples import Sample, SampleStore
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import Due, WindowBook
+from tests.support import one_by_one
 
 SCHEMA = parse_schema({"name": "t", "id": "Id", "label": {"column": "y"}, "features": {"Age": {"kind": "numeric"}}})
 SLIDE = 10
@@ -62,11 +63,11 @@ class PredictedRow(NamedTuple):
 
 
 def summarise(predictions: Iterable[PredictedRow]) -> Summary:
-    summary = panes.empty()
+    summary = one_by_one.empty()
     for one in predictions:
-        panes.add_prediction(summary, SCHEMA, one.probability, one.predicted, (40.0,))
+        one_by_one.add_prediction(summary, SCHEMA, one.probability, one.predicted, (40.0,))
         if one.label is not None:
-            panes.add_label(summary, one.probability, one.predicted, one.label, one.delay)
+            one_by_one.add_label(summary, one.probability, one.predicted, one.label, one.delay)
     return summary
 
 
@@ -178,7 +179,7 @@ def play(events: list[TimelineEvent], partition: int, batch: int, end: bool = Tr
         changed = set()
         for time, _, name, event, label in steps[low : low + batch]:
             known[name] = PredictedRow(name, partition, event.time, event.probability, event.model, label, event.delay)
-            changed.add((event.model, panes.pane_start(event.time, SLIDE)))
+            changed.add((event.model, one_by_one.pane_start(event.time, SLIDE)))
             if label is None:
                 watermark = time - DISORDER
             else:
@@ -198,14 +199,14 @@ def play(events: list[TimelineEvent], partition: int, batch: int, end: bool = Tr
 
 
 def _held(known: dict[str, PredictedRow], model: ModelRef, start: int) -> list[PredictedRow]:
-    return [one for one in known.values() if (one.model, panes.pane_start(one.time, SLIDE)) == (model, start)]
+    return [one for one in known.values() if (one.model, one_by_one.pane_start(one.time, SLIDE)) == (model, start)]
 
 
 def _samples(
     known: dict[str, PredictedRow], sampled: dict[tuple[ModelRef, int], int], partition: int, watermark: int | None
 ) -> list[PaneSample]:
     found = []
-    for model, start in sorted({(one.model, panes.pane_start(one.time, SLIDE)) for one in known.values()}):
+    for model, start in sorted({(one.model, one_by_one.pane_start(one.time, SLIDE)) for one in known.values()}):
         held = _held(known, model, start)
         if watermark is not None and watermark >= start + SLIDE and sampled.get((model, start)) != len(held):
             sampled[model, start] = len(held)

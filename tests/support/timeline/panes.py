@@ -1,4 +1,4 @@
-"""Records summed up into panes with the product's own sums, for tests that need panes without a join."""
+"""Records summed up into panes one by one, for tests that need panes without a join."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from contract.schema import Schema, parse_schema
 from contract.settings import Settings
 from contract.topics import PANES
 from monitor import panes
+from tests.support import one_by_one
 from tests.support.kafka.topics import send
 from tests.support.messages import DAY, START
 
@@ -47,13 +48,13 @@ def scored(day: int, count: int, first: int = 0, labelled: bool = True) -> list[
 
 def pane_of(records: Sequence[ScoredRecord], schema: Schema, *, partition: int = 0, model: ModelRef = MODEL) -> Pane:
     """The pane of records of one day, all of them in its sample."""
-    summary = panes.empty()
+    summary = one_by_one.empty()
     rows = []
     for record in records:
         values = tuple(panes.record_hash(f"{record.name}/{i}") * 1e-21 for i in range(len(schema.names)))
-        panes.add_prediction(summary, schema, record.probability, record.predicted, values)
+        one_by_one.add_prediction(summary, schema, record.probability, record.predicted, values)
         if record.label is not None:
-            panes.add_label(summary, record.probability, record.predicted, record.label, DAY)
+            one_by_one.add_label(summary, record.probability, record.predicted, record.label, DAY)
         number = panes.record_hash(record.name)
         rows.append(SampleRow(number, record.name, record.probability, record.predicted, record.label, values))
     summary.sample = sorted(rows, key=lambda row: row.hash)

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, confusion_matrix, log_loss
 
-from contract.panes import FEATURE_UNIT, UNIT, NumericSummary, SampleRow, Summary
+from contract.panes import FEATURE_UNIT, UNIT, NumericSummary, SampleRow, ScoreBin, Summary
 from contract.schema import parse_schema
 from monitor import panes
+from tests.support import one_by_one
 
 HOUR = 3_600_000
 SCHEMA = parse_schema(
@@ -70,11 +71,11 @@ _cases = st.lists(
 
 
 def _summary(cases: list[Case], sample_size: int = 1_000) -> Summary:
-    summary = panes.empty()
+    summary = one_by_one.empty()
     for case in cases:
-        panes.add_prediction(summary, SCHEMA, case.probability, case.predicted, case.features)
+        one_by_one.add_prediction(summary, SCHEMA, case.probability, case.predicted, case.features)
         if case.label is not None:
-            panes.add_label(summary, *case.label_arguments)
+            one_by_one.add_label(summary, *case.label_arguments)
     rows = [
         SampleRow(
             panes.record_hash(case.record_id),
@@ -104,7 +105,7 @@ def test_record_hash_takes_what_json_can_say() -> None:
 
 @given(st.integers(-(10**15), 10**15), st.integers(1, 10**10))
 def test_a_record_lies_in_its_pane(event_time: int, slide: int) -> None:
-    start = panes.pane_start(event_time, slide)
+    start = one_by_one.pane_start(event_time, slide)
     assert start <= event_time < start + slide
     assert start % slide == 0
 
@@ -150,20 +151,20 @@ def test_a_summary_is_a_group_by(cases: list[Case]) -> None:
         assert age.minimum == (None if ages.isna().all() else ages.min())
         assert age.maximum == (None if ages.isna().all() else ages.max())
         products = frame["features"].map(lambda values: values[2])
-        assert panes.violations(summary).get("Products", 0) == int(((products < 1) | (products > 4)).sum())
+        assert one_by_one.violations(summary).get("Products", 0) == int(((products < 1) | (products > 4)).sum())
 
 
 @given(_cases, st.randoms(use_true_random=False))
 def test_order_of_predictions_and_labels_makes_no_difference(cases: list[Case], random: Random) -> None:
     shuffled = list(cases)
     random.shuffle(shuffled)
-    late = panes.empty()
+    late = one_by_one.empty()
     for case in shuffled:
-        panes.add_prediction(late, SCHEMA, case.probability, case.predicted, case.features)
+        one_by_one.add_prediction(late, SCHEMA, case.probability, case.predicted, case.features)
     random.shuffle(shuffled)
     for case in shuffled:
         if case.label is not None:
-            panes.add_label(late, *case.label_arguments)
+            one_by_one.add_label(late, *case.label_arguments)
     assert msgspec.structs.replace(_summary(cases), sample=[]) == late
 
 
@@ -173,10 +174,10 @@ def test_removing_a_label_undoes_adding_it(cases: list[Case]) -> None:
     before = msgspec.json.encode(summary)
     for case in cases:
         for label in (0, 1):
-            panes.add_label(summary, case.probability, case.predicted, label, case.delay + HOUR)
+            one_by_one.add_label(summary, case.probability, case.predicted, label, case.delay + HOUR)
     for case in reversed(cases):
         for label in (0, 1):
-            panes.remove_label(summary, case.probability, case.predicted, label, case.delay + HOUR)
+            one_by_one.remove_label(summary, case.probability, case.predicted, label, case.delay + HOUR)
     assert msgspec.json.encode(summary) == before
 
 
@@ -186,12 +187,17 @@ def test_merging_parts_in_any_order_and_grouping_gives_the_whole(
 ) -> None:
     edges = [0, *sorted(cuts), len(cases)]
     parts = [_summary(cases[low:high], sample_size) for low, high in pairwise(edges)]
-    whole = msgspec.json.encode(panes.merge([_summary(cases)], sample_size))
+    whole = msgspec.json.encode(one_by_one.merge([_summary(cases)], sample_size))
     random.shuffle(parts)
     middle = len(parts) // 2
-    flat = panes.merge(parts, sample_size)
-    nested = panes.merge(
-        [panes.merge(parts[middle:], sample_size), panes.empty(), panes.merge(parts[:middle], sample_size)], sample_size
+    flat = one_by_one.merge(parts, sample_size)
+    nested = one_by_one.merge(
+        [
+            one_by_one.merge(parts[middle:], sample_size),
+            one_by_one.empty(),
+            one_by_one.merge(parts[:middle], sample_size),
+        ],
+        sample_size,
     )
     # compared as bytes, so that the order of keys counts too
     assert msgspec.json.encode(flat) == whole
@@ -201,7 +207,7 @@ def test_merging_parts_in_any_order_and_grouping_gives_the_whole(
 def test_merge_leaves_its_arguments_alone() -> None:
     part = _summary([Case("a", 0.3, 0, ("FR", 40.0, 1, 1), 1, HOUR)])
     before = msgspec.json.encode(part)
-    merged = panes.merge([part, part], 10)
+    merged = one_by_one.merge([part, part], 10)
     merged.scores[300].records += 1
     merged.numeric["Age"].count += 1
     merged.categorical["Country"].counts["FR"] += 1
@@ -210,41 +216,41 @@ def test_merge_leaves_its_arguments_alone() -> None:
 
 def test_the_sample_is_the_smallest_hashes_of_all_parts() -> None:
     cases = [Case(f"r{number}", 0.5, 1, ("FR", 40.0, 1, 1), None, 0) for number in range(200)]
-    merged = panes.merge([_summary(cases[:150], 20), _summary(cases[150:], 20)], 20)
+    merged = one_by_one.merge([_summary(cases[:150], 20), _summary(cases[150:], 20)], 20)
     expected = sorted(panes.record_hash(case.record_id) for case in cases)[:20]
     assert [row.hash for row in merged.sample] == expected
 
 
 def test_sums_outgrow_64_bits_and_survive_json() -> None:
-    summary = Summary(numeric={"Balance": NumericSummary(count=1, total=2**80)}, scores={7: panes.ScoreBin(1, 0, 1)})
+    summary = Summary(numeric={"Balance": NumericSummary(count=1, total=2**80)}, scores={7: ScoreBin(1, 0, 1)})
     assert msgspec.json.decode(msgspec.json.encode(summary), type=Summary) == summary
 
 
 @given(st.lists(st.integers(0, 100), max_size=12))
 def test_median_delay(hours: list[int]) -> None:
-    summary = panes.empty()
+    summary = one_by_one.empty()
     for delay in hours:
-        panes.add_prediction(summary, SCHEMA, 0.5, 1, ("FR", 40.0, 1, 1))
-        panes.add_label(summary, 0.5, 1, 1, delay * HOUR + HOUR - 1)
-    assert panes.median_delay_hours(summary) == (pd.Series(hours).median() if hours else None)
+        one_by_one.add_prediction(summary, SCHEMA, 0.5, 1, ("FR", 40.0, 1, 1))
+        one_by_one.add_label(summary, 0.5, 1, 1, delay * HOUR + HOUR - 1)
+    assert one_by_one.median_delay_hours(summary) == (pd.Series(hours).median() if hours else None)
 
 
 def test_missing_counts_name_only_features_that_miss_values() -> None:
-    summary = panes.empty()
-    panes.add_prediction(summary, SCHEMA, 0.5, 1, (None, None, 2, 1))
-    panes.add_prediction(summary, SCHEMA, 0.5, 1, ("FR", None, 2, 1))
-    assert panes.missing(summary) == {"Age": 2, "Country": 1}
-    assert panes.violations(summary) == {}
+    summary = one_by_one.empty()
+    one_by_one.add_prediction(summary, SCHEMA, 0.5, 1, (None, None, 2, 1))
+    one_by_one.add_prediction(summary, SCHEMA, 0.5, 1, ("FR", None, 2, 1))
+    assert one_by_one.missing(summary) == {"Age": 2, "Country": 1}
+    assert one_by_one.violations(summary) == {}
 
 
 def test_delays_of_positive_labels_and_silence_are_counted_apart_and_merge() -> None:
     parts = []
     for label, hours, inferred in ((1, 2, False), (0, 2, False), (0, 30, True)):
-        summary = panes.empty()
-        panes.add_prediction(summary, SCHEMA, 0.5, 0, (None,) * len(SCHEMA.features))
-        panes.add_label(summary, 0.5, 0, label, hours * HOUR, inferred)
+        summary = one_by_one.empty()
+        one_by_one.add_prediction(summary, SCHEMA, 0.5, 0, (None,) * len(SCHEMA.features))
+        one_by_one.add_label(summary, 0.5, 0, label, hours * HOUR, inferred)
         parts.append(summary)
-    merged = panes.merge(parts, 0)
+    merged = one_by_one.merge(parts, 0)
     assert (merged.delay_hours, merged.delay_hours_positive, merged.inferred) == ({2: 2, 30: 1}, {2: 1}, 1)
-    panes.remove_label(parts[2], 0.5, 0, 0, 30 * HOUR, True)
+    one_by_one.remove_label(parts[2], 0.5, 0, 0, 30 * HOUR, True)
     assert (parts[2].labelled, parts[2].inferred, parts[2].delay_hours) == (0, 0, {})

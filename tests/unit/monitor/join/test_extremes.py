@@ -14,9 +14,9 @@ from contract.messages import ModelRef, Prediction, encode, prediction_type
 from contract.panes import FEATURE_UNIT, Pane
 from contract.schema import parse_schema
 from contract.windows import Drift
-from monitor import panes
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import WindowBook
+from tests.support import one_by_one
 from tests.support.join.log import RULES, LoggedWorker, PartitionLog
 from tests.support.messages import START
 
@@ -82,12 +82,12 @@ def test_sums_of_the_largest_numbers_are_exact_in_any_order_and_outlast_a_restar
 
 
 def test_merged_windows_add_up_the_largest_sums() -> None:
-    summary = panes.empty()
+    summary = one_by_one.empty()
     for _, amount, signup in VALUES:
-        panes.add_prediction(summary, SCHEMA, 0.3, 0, (amount, signup, 1))
+        one_by_one.add_prediction(summary, SCHEMA, 0.3, 0, (amount, signup, 1))
     pane = Pane(partition=0, start=START, slide=1, model=ModelRef("m", 1), threshold=0.5, summary=summary)
     read = msgspec.json.decode(encode(pane), type=Pane).summary
-    merged = panes.merge([read] * 1_000, 0)
+    merged = one_by_one.merge([read] * 1_000, 0)
     assert merged.numeric["amount"].total == 1_000 * summary.numeric["amount"].total
     assert merged.numeric["amount"].total > 2**64
 
@@ -138,7 +138,7 @@ def test_any_numbers_of_a_schema_come_exact_from_topic_through_store_and_panes_i
             book.update(partition.progress)
     (due,) = book.due()
     assert due.window.records == len(values)
-    summary = panes.merge(summaries, 0).numeric
+    summary = one_by_one.merge(summaries, 0).numeric
     assert summary["amount"].total == sum(round(amount * FEATURE_UNIT) for amount, _, _ in values)
     assert summary["signup_ms"].total == sum(signup for _, signup, _ in values) * FEATURE_UNIT
     assert summary["amount"].minimum == min(amount for amount, _, _ in values)

@@ -17,6 +17,7 @@ from contract.records import features_type
 from contract.schema import Schema, parse_schema
 from monitor import panes
 from monitor.join.pane_limits import MAX_PANE_BYTES, MAX_SAMPLE_BYTES, PaneLimits
+from tests.support import one_by_one
 from tests.support.join.log import CHAMPION, RULES, LoggedWorker, PartitionLog
 from tests.support.messages import START
 
@@ -136,9 +137,9 @@ PLAN = schema_of({"Plan": {"kind": "categorical", "categories": ["a"], "missing"
 
 
 def counted(values: list[str | None], most: int) -> Summary:
-    summary = panes.empty()
+    summary = one_by_one.empty()
     for value in values:
-        panes.add_prediction(summary, PLAN, 0.5, 1, (value,), most)
+        one_by_one.add_prediction(summary, PLAN, 0.5, 1, (value,), most)
     return summary
 
 
@@ -170,12 +171,12 @@ def test_merged_counts_of_countless_values_are_exact_in_any_order_and_grouping(
     parts: list[tuple[list[str | None], int]], most: int, random: Random
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(panes, "MOST_UNLISTED", most)
+        patch.setattr(one_by_one, "MOST_UNLISTED", most)
         summaries = [counted(values, limit) for values, limit in parts]
-        flat = panes.merge(summaries, 0)
+        flat = one_by_one.merge(summaries, 0)
         random.shuffle(summaries)
         middle = len(summaries) // 2
-        nested = panes.merge([panes.merge(summaries[middle:], 0), panes.merge(summaries[:middle], 0)], 0)
+        nested = one_by_one.merge([one_by_one.merge(summaries[middle:], 0), one_by_one.merge(summaries[:middle], 0)], 0)
     assert msgspec.json.encode(nested) == msgspec.json.encode(flat)
     everything = [value for values, _ in parts for value in values]
     merged = plan(flat)
@@ -203,10 +204,13 @@ def test_a_merged_sample_ends_where_the_shortest_of_its_parts_does(
         Summary(records=len(some), sample=sorted(some, key=lambda row: row.hash)[:kept])
         for some, (_, kept) in zip(rows, parts, strict=True)
     ]
-    merged = panes.merge(summaries, sample_size)
+    merged = one_by_one.merge(summaries, sample_size)
     everything = sorted((row for some in rows for row in some), key=lambda row: row.hash)
     assert merged.sample == everything[: len(merged.sample)]
     whole = all(len(summary.sample) == summary.records for summary in summaries)
     assert not whole or len(merged.sample) == min(sample_size, len(everything))
     random.shuffle(summaries)
-    assert panes.merge([panes.merge(summaries[1:], sample_size), summaries[0]], sample_size).sample == merged.sample
+    assert (
+        one_by_one.merge([one_by_one.merge(summaries[1:], sample_size), summaries[0]], sample_size).sample
+        == merged.sample
+    )

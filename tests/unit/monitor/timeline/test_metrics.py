@@ -5,10 +5,10 @@ import pytest
 from sklearn import metrics as sk
 
 from contract.schema import parse_schema
-from monitor import panes
 from monitor.timeline.metrics import auc_bound, auc_error, performance
 from monitor.timeline.sums import Sums
 from producer.synthetic import TRUTH, SyntheticBank
+from tests.support import one_by_one
 from tests.support.sizes import size
 
 SCHEMA = parse_schema(
@@ -17,12 +17,12 @@ SCHEMA = parse_schema(
 
 
 def summarise(probability: np.ndarray, label: np.ndarray, threshold: float = 0.5, unlabelled: int = 0) -> Sums:
-    summary = panes.empty()
+    summary = one_by_one.empty()
     predicted = (probability >= threshold).astype(int)
     for index, (p, guess, y) in enumerate(zip(probability.tolist(), predicted.tolist(), label.tolist(), strict=True)):
-        panes.add_prediction(summary, SCHEMA, p, guess, (None,))
+        one_by_one.add_prediction(summary, SCHEMA, p, guess, (None,))
         if index >= unlabelled:
-            panes.add_label(summary, p, guess, y, 0)
+            one_by_one.add_label(summary, p, guess, y, 0)
     return Sums.of(summary)
 
 
@@ -78,7 +78,7 @@ def test_on_a_thousand_records_of_the_bank_the_auc_is_within_the_bound_that_is_s
 
 
 def test_undefined_metrics_are_none() -> None:
-    nothing = performance(Sums.of(panes.empty()))
+    nothing = performance(Sums.of(one_by_one.empty()))
     assert (nothing.accuracy, nothing.precision, nothing.recall, nothing.f1) == (None, None, None, None)
     assert (nothing.roc_auc, nothing.brier, nothing.log_loss) == (None, None, None)
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from contract.panes import SCORE_BINS, UNIT, Summary
 from contract.schema import parse_schema
-from monitor import panes
 from monitor.panes import HOUR
 from monitor.timeline.metrics import histogram_auc
 from monitor.timeline.sums import Sums, SumsLayout, pack_summary, packed_totals, score_bins
+from tests.support import one_by_one
 
 SCHEMA = parse_schema(
     {
@@ -44,19 +44,19 @@ _cases = st.lists(
 
 
 def summary(cases: list[tuple[float, int | None, int, str | None, float | None]]) -> Summary:
-    made = panes.empty()
+    made = one_by_one.empty()
     for probability, label, delay, country, age in cases:
         predicted = int(probability >= 0.3)
-        panes.add_prediction(made, SCHEMA, probability, predicted, (country, age))
+        one_by_one.add_prediction(made, SCHEMA, probability, predicted, (country, age))
         if label is not None:
-            panes.add_label(made, probability, predicted, label, delay)
+            one_by_one.add_label(made, probability, predicted, label, delay)
     return made
 
 
 @given(st.lists(_cases, max_size=4), st.randoms(use_true_random=False))
 def test_sums_are_those_of_the_merged_summary_in_whatever_order(parts: list[object], random: Random) -> None:
     summaries = [summary(cases) for cases in parts]  # type: ignore[arg-type]
-    merged = panes.merge(summaries, 0)
+    merged = one_by_one.merge(summaries, 0)
     layout = SumsLayout(LATENESS, TOLERANCE)
     packed = [pack_summary(one, layout) for one in summaries]
     random.shuffle(packed)
@@ -68,8 +68,8 @@ def test_sums_are_those_of_the_merged_summary_in_whatever_order(parts: list[obje
     assert (sums.squared_error, sums.log_loss) == (merged.squared_error, merged.log_loss)
     assert sums.expected_negative == merged.expected_negative
     assert sums.expected_positive == merged.expected_positive
-    assert (sums.missing(), sums.violations()) == (panes.missing(merged), panes.violations(merged))
-    assert sums.median_delay_hours() == panes.median_delay_hours(merged)
+    assert (sums.missing(), sums.violations()) == (one_by_one.missing(merged), one_by_one.violations(merged))
+    assert sums.median_delay_hours() == one_by_one.median_delay_hours(merged)
     plain = sums.summary()
     assert plain.scores == merged.scores
     assert {hour: labels for hour, labels in merged.delay_hours.items() if labels} == plain.delay_hours
@@ -85,7 +85,7 @@ def test_sums_are_those_of_the_merged_summary_in_whatever_order(parts: list[obje
 
 
 def merged_without_features(merged: Summary) -> Summary:
-    bare = panes.merge([merged], 0)
+    bare = one_by_one.merge([merged], 0)
     bare.numeric, bare.categorical = {}, {}
     return bare
 
@@ -117,11 +117,11 @@ def test_delays_beyond_the_lateness_count_in_the_last_hour() -> None:
 
 def test_a_pane_of_fifty_records_takes_less_than_a_kilobyte() -> None:
     random = Random(1)
-    made = panes.empty()
+    made = one_by_one.empty()
     for _ in range(50):
         probability = random.betavariate(0.6, 2.1)
-        panes.add_prediction(made, SCHEMA, probability, 0, (None, 99.0))
-        panes.add_label(made, probability, 0, int(random.random() < probability), random.randrange(LATENESS))
+        one_by_one.add_prediction(made, SCHEMA, probability, 0, (None, 99.0))
+        one_by_one.add_label(made, probability, 0, int(random.random() < probability), random.randrange(LATENESS))
     packed = pack_summary(made, SumsLayout(LATENESS, TOLERANCE))
     assert len(packed) < 1_000
     assert packed_totals(packed)[:2] == (50, 50)
@@ -129,8 +129,8 @@ def test_a_pane_of_fifty_records_takes_less_than_a_kilobyte() -> None:
 
 @pytest.mark.parametrize("place", [0, SCORE_BINS - 1])
 def test_the_first_and_the_last_bin_count(place: int) -> None:
-    made = panes.empty()
-    panes.add_prediction(made, SCHEMA, float(place > 0), 1, ("a", 1.0))
+    made = one_by_one.empty()
+    one_by_one.add_prediction(made, SCHEMA, float(place > 0), 1, ("a", 1.0))
     sums = Sums.of(made)
     assert sums.histogram[0].nonzero()[0].tolist() == [place]
     assert histogram_auc(sums.histogram) is None

@@ -9,12 +9,12 @@ import pytest
 
 from contract.panes import JoinProgress, Pane, Summary
 from contract.windows import Drift, Window
-from monitor import panes
 from monitor.timeline.book import windows as book_windows
 from monitor.timeline.metrics import performance
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.sums import Sums
 from monitor.timeline.windows import WindowBook
+from tests.support import one_by_one
 from tests.support.messages import DAY, START
 from tests.support.sizes import size
 from tests.support.timeline.book import MODEL, SCHEMA
@@ -51,14 +51,14 @@ class UnendingStream:
         changed = set()
         while self.coming and self.coming[0][0] < now:
             at, time, probability, partition, label = heapq.heappop(self.coming)
-            start = panes.pane_start(time, DAY)
-            summary = self.summaries.setdefault((start, partition), panes.empty())
+            start = one_by_one.pane_start(time, DAY)
+            summary = self.summaries.setdefault((start, partition), one_by_one.empty())
             predicted = int(probability >= 0.3)
             if label is None:
-                panes.add_prediction(summary, SCHEMA, probability, predicted, (40.0,))
+                one_by_one.add_prediction(summary, SCHEMA, probability, predicted, (40.0,))
                 self.records[start] += 1
             else:
-                panes.add_label(summary, probability, predicted, label, at - time)
+                one_by_one.add_label(summary, probability, predicted, label, at - time)
                 self.labels_by.setdefault(start, Counter())[at] += 1
             changed.add((start, partition))
         messages: list[Pane | JoinProgress] = [
@@ -86,7 +86,7 @@ class UnendingStream:
         )
 
     def merged(self, window: int) -> Summary:
-        return panes.merge(
+        return one_by_one.merge(
             (self.summaries[pane, partition] for pane in SPEC.panes_of(window) for partition in range(PARTITIONS)
              if (pane, partition) in self.summaries),
             0,
@@ -163,10 +163,10 @@ def test_a_message_with_nothing_new_computes_no_window_and_a_label_those_that_ho
 
 def test_silence_that_counts_as_0_is_told_and_a_late_positive_takes_its_place() -> None:
     book = living_book()
-    summary = panes.empty()
+    summary = one_by_one.empty()
     for probability in (0.1, 0.6):
-        panes.add_prediction(summary, SCHEMA, probability, int(probability >= 0.3), (40.0,))
-        panes.add_label(summary, probability, int(probability >= 0.3), 0, 5 * DAY)
+        one_by_one.add_prediction(summary, SCHEMA, probability, int(probability >= 0.3), (40.0,))
+        one_by_one.add_label(summary, probability, int(probability >= 0.3), 0, 5 * DAY)
     summary.inferred = 2
     pane = Pane(partition=0, start=START, slide=DAY, model=MODEL, threshold=0.3, summary=copy.deepcopy(summary))
     book.update(pane)
@@ -174,8 +174,8 @@ def test_silence_that_counts_as_0_is_told_and_a_late_positive_takes_its_place() 
         book.update(JoinProgress(partition=partition, watermark=START + 7 * DAY, label_watermark=None, ended=False))
     last = book.due()[-1].window
     assert (last.start, last.status, last.labelled, last.inferred) == (START, "final", 2, 2)
-    panes.remove_label(summary, 0.6, 1, 0, 5 * DAY)
-    panes.add_label(summary, 0.6, 1, 1, 8 * DAY)
+    one_by_one.remove_label(summary, 0.6, 1, 0, 5 * DAY)
+    one_by_one.add_label(summary, 0.6, 1, 1, 8 * DAY)
     summary.inferred = 1
     book.update(Pane(partition=0, start=START, slide=DAY, model=MODEL, threshold=0.3, summary=summary))
     revised = book.due()[-1].window

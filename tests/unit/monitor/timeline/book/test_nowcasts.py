@@ -6,9 +6,9 @@ from contract.messages import ModelRef
 from contract.panes import JoinProgress, Pane
 from contract.schema import parse_schema
 from contract.windows import Drift, Window
-from monitor import panes
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import WindowBook
+from tests.support import one_by_one
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -28,11 +28,11 @@ def _day(day: int, now: int, *, silent: bool = False) -> Pane:
     if silent:
         delay[~positive] = LATENESS * DAY
     delay[generator.random(RECORDS) < 0.1 * (not silent)] = np.inf
-    summary = panes.empty()
+    summary = one_by_one.empty()
     for p, y, at, after in zip(probability.tolist(), positive.tolist(), time.tolist(), delay.tolist(), strict=True):
-        panes.add_prediction(summary, SCHEMA, p, int(p >= 0.3), (None,))
+        one_by_one.add_prediction(summary, SCHEMA, p, int(p >= 0.3), (None,))
         if after <= LATENESS * DAY and at + after <= now * DAY:
-            panes.add_label(summary, p, int(p >= 0.3), int(y), int(after))
+            one_by_one.add_label(summary, p, int(p >= 0.3), int(y), int(after))
     return Pane(partition=0, start=day * DAY, slide=DAY, model=MODEL, threshold=0.3, summary=summary)
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from contract.messages import ModelRef
 from contract.panes import JoinProgress, Pane, PaneMessage, PaneSample
 from contract.windows import Cumulative, Window
-from monitor import panes
 from monitor.timeline.metrics import performance
 from monitor.timeline.sums import Sums
+from tests.support import one_by_one
 from tests.support.timeline.book import (
     LATENESS,
     MODEL,
@@ -41,7 +41,7 @@ def group_by(happened: list[TimelineEvent]) -> dict[str, tuple[object, ...]]:
     found = {}
     for model in (MODEL, OTHER):
         mine = [one for one in rows(happened) if one.model == model]
-        for start in {start for one in mine for start in SPEC.windows_of(panes.pane_start(one.time, SLIDE))}:
+        for start in {start for one in mine for start in SPEC.windows_of(one_by_one.pane_start(one.time, SLIDE))}:
             inside = summarise([one for one in mine if start <= one.time < start + SPEC.size])
             found[f"{model.key}/{start}"] = (inside.records, inside.labelled, performance(Sums.of(inside)))
     return found
@@ -81,7 +81,7 @@ def test_cumulative_metrics_are_those_of_all_records_before(
         records = [one for one in rows(happened) if one.model == model]
         if records:
             last = mine[-1]
-            assert last.end == max(panes.pane_start(one.time, SLIDE) for one in records) + SPEC.size
+            assert last.end == max(one_by_one.pane_start(one.time, SLIDE) for one in records) + SPEC.size
             assert last.performance == performance(Sums.of(summarise(records)))
 
 
