@@ -47,7 +47,8 @@ class RecordSegments:
         """The places in ``names`` of the segments that records of n such numbers are in: (features, n)."""
         if not self._sizes:
             return np.zeros((0, len(numbers)), np.int64)
-        return np.stack(np.unravel_index(numbers, self._sizes)) + self._starts
+        digits: Integers = np.stack(np.unravel_index(numbers, self._sizes)) + self._starts
+        return digits
 
 
 def _of_numbers(feature: SegmentFeature, values: Floats) -> Integers:
@@ -58,4 +59,5 @@ def _of_numbers(feature: SegmentFeature, values: Floats) -> Integers:
 
 def _of_codes(feature: SegmentFeature, codes: Codes) -> Integers:
     known = len(feature.categories)
-    return np.where(codes == MISSING, known + 1, np.where(codes == UNLISTED, known, codes))
+    found: Integers = np.where(codes == MISSING, known + 1, np.where(codes == UNLISTED, known, codes))
+    return found
