@@ -206,7 +206,7 @@ def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
     _refuse_horizon(file.label, origin)
     categories = {one.name: one.categories for one in features}
     flags = {one.name for one in features if one.kind is FeatureKind.FLAG}
-    segments = read_segments(file.segments, categories, flags, origin)
+    segments = read_segments(file.segments, categories, origin, flags)
     return Schema(file.name, file.version, file.id, file.label, file.private, file.ignored, features, segments)
 
 

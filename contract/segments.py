@@ -75,20 +75,20 @@ def segments_fingerprint(segments: Sequence[SegmentFeature]) -> str:
 def read_segments(
     tables: Mapping[str, SegmentTable],
     categories: Mapping[str, tuple[str, ...]],
-    flags: Collection[str],
     origin: str,
+    flags: Collection[str] = (),
 ) -> tuple[SegmentFeature, ...]:
     """The features with segments that a schema's tables name.
 
     Args:
         categories: those of each feature, empty where it is one of numbers.
-        flags: the features that are 0 or 1.
         origin: the schema, for errors.
+        flags: the features that are 0 or 1.
 
     Raises:
         UserError: a feature is not known, its bands make no sense, or there are too many segments.
     """
-    found = tuple(_read(name, table, categories, flags, origin) for name, table in tables.items())
+    found = tuple(_read(name, table, categories, origin, flags) for name, table in tables.items())
     if len(found) > MOST_SEGMENT_FEATURES:
         raise UserError(
             f"schema {origin}: {len(found)} features have segments, and at most {MOST_SEGMENT_FEATURES} are taken; "
@@ -108,8 +108,8 @@ def _read(
     name: str,
     table: SegmentTable,
     categories: Mapping[str, tuple[str, ...]],
-    flags: Collection[str],
     origin: str,
+    flags: Collection[str],
 ) -> SegmentFeature:
     where = f"schema {origin}, segments {name!r}"
     if name not in categories:
