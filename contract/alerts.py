@@ -62,8 +62,13 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in ("opened", "updated", "raised")
 
 
-VerdictState = Literal["silent", "worse", "probably_worse", "relation_changed", "customers_changed", "healthy"]
-"""What can be said of a model, the gravest first: the first that applies is its verdict."""
+VerdictState = Literal[
+    "silent", "worse", "probably_worse", "relation_changed", "customers_changed", "unjudged", "healthy"
+]
+"""What can be said of a model, the gravest first: the first that applies is its verdict.
+
+``unjudged``: nothing is known against it, but not enough has been looked at to call it healthy.
+"""
 
 
 class ModelVerdict(msgspec.Struct, frozen=True, kw_only=True):

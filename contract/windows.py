@@ -120,7 +120,8 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``features`` maps each feature, and ``score`` for the model's output, to its drift; ``share`` is the share of the
     features (not the score) that drifted. ``dependence`` is there where two features can be related. ``customers`` are
     the smallest hashes of the window's customers: what two windows have in common tells how far they can be pooled.
-    ``outdated``: the window has got predictions since, and no sample holds them.
+    ``outdated``: the window has got predictions since, and no sample holds them. ``pooled``: digests of the disjoint
+    windows before it as they were when it was judged with them, the nearest first; 0 where there was none.
     """
 
     judged: bool
@@ -130,6 +131,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     dependence: DependenceDrift | None = None
     customers: tuple[int, ...] = ()
     outdated: bool = False
+    pooled: tuple[int, ...] = ()
 
     @property
     def drifted_columns(self) -> list[str]:
@@ -201,6 +203,20 @@ class Worsening(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[float, ...] = ()
 
 
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the Brier score will be worse than on held-out rows, as nowcast or estimate expect it of labels to come.
+
+    ``reference`` is that of the rows held out in training, ``excess`` the expected one less theirs; ``worse`` iff that
+    is beyond the margin and noise.
+    """
+
+    basis: Literal["nowcast", "estimate"]
+    reference: float
+    excess: Estimate
+    p_value: float
+    worse: bool
+
+
 Status = Literal["provisional", "final"]
 
 
@@ -208,13 +224,14 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     """On ``windows``: one model's metrics and drift over records with ``start <= event_time < end``.
 
     ``revision`` starts at 0 and rises through the window's whole life, provisional and final, with each change of a
-    published value. ``nowcast`` is there in provisional windows only, and not before delays are known. ``inferred`` of
-    the labels are silence that counts as 0. ``customers``: how many different ones the records are of, estimated from
-    the sample (None: not known); ``design_effect``: by how much their coming again makes variances larger.
-    ``untrusted_since``: labels have shown that from this event time on scores mean something else; then ``estimated``
-    has no metrics. ``dead_letters``: records of this time that could not be scored, by reason, and field where one is
-    named (``violation/Age``). ``slide``: ms from one window's start to the next's; ``slide_records``: those of the
-    last of them.
+    published value. ``nowcast`` is there in provisional windows only, and not before delays are known; ``outlook``
+    where labels are too few to judge performance. ``inferred`` of the labels are silence that counts as 0.
+    ``customers``: how many different ones the records are of, estimated from the sample (None: not known);
+    ``design_effect``: by how much their coming again makes variances larger. ``untrusted_since``: labels have shown
+    that from this event time on scores mean something else; then ``estimated`` has no metrics, and no counts.
+    ``dead_letters``: records of this time that could not be scored, by reason, and field where one is named
+    (``violation/Age``). ``slide``: ms from one window's start to the next's; ``slide_records``: those of the last of
+    them.
     """
 
     model: ModelRef
@@ -234,6 +251,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     design_effect: float = 1.0
     relation: Relation | None = None
     worsening: Worsening | None = None
+    outlook: Outlook | None = None
     segments: tuple[SegmentMetrics, ...] = ()
     untrusted_since: int | None = None
     dead_letters: dict[str, int] = {}

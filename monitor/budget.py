@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 _MONTH = 30 * 86_400_000
-_INPUTS, _RELATION, _DETECTOR, _PERFORMANCE, _WORSENING, _SEGMENTS = 0.5, 0.2, 0.1, 0.05, 0.05, 0.1
+_INPUTS, _RELATION, _DETECTOR, _PERFORMANCE, _OUTLOOK, _WORSENING, _SEGMENTS = 0.5, 0.2, 0.1, 0.03, 0.02, 0.05, 0.1
 """Shares of the budget; they add up to 1."""
 _HIGHEST = 0.01
 """Level of any test of one window, however few windows there are a month."""
@@ -19,6 +19,7 @@ class Levels(NamedTuple):
     inputs: float
     relation: float
     performance: float
+    outlook: float
     segments: float
     detector: float
     worsening_detector: float
@@ -35,6 +36,7 @@ def levels(false_alerts_per_month: float, slide: int) -> Levels:
         inputs=min(_INPUTS * a_window, _HIGHEST),
         relation=min(_RELATION * a_window, _HIGHEST),
         performance=min(_PERFORMANCE * a_window, _HIGHEST),
+        outlook=min(_OUTLOOK * a_window, _HIGHEST),
         segments=min(_SEGMENTS * a_window, _HIGHEST),
         detector=max(1 / (_DETECTOR * a_window), _SOONEST),
         worsening_detector=max(1 / (_WORSENING * a_window), _SOONEST),

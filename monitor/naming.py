@@ -8,12 +8,19 @@ from contract.messages import ModelRef
 from contract.windows import Drift
 
 _MOST_IN_FILE = 120
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def iso_time(milliseconds: int) -> str:
     """Milliseconds since the epoch as ISO 8601 in UTC, milliseconds only where there are any."""
     time = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return time.isoformat(timespec="milliseconds" if milliseconds % 1000 else "seconds").replace("+00:00", "Z")
+
+
+def day(milliseconds: int) -> str:
+    """Milliseconds since the epoch as a date in UTC: ``21 Jan 2025``."""
+    time = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return f"{time.day} {_MONTHS[time.month - 1]} {time.year}"
 
 
 def file_time(milliseconds: int) -> str:

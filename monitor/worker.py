@@ -71,6 +71,7 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
             horizon=schema.label.horizon_ms,
             sample_size=settings.sample_size,
             judge=references.judge,
+            judge_again=references.judge_again,
             complete=lambda window, sums: by_segment(verdicts(window, sums), sums),
             ready=references.is_ready,
         )

@@ -25,7 +25,7 @@ from contract.settings import Settings
 from contract.windows import Drift
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
-from monitor.inputs.rule import InputReference, InputRule, judge
+from monitor.inputs.rule import InputReference, InputRule, judge, judge_again
 from monitor.naming import file_title, model_title
 from monitor.segments.reference import SegmentReference
 from monitor.timeline.drift import sample_frame
@@ -239,6 +239,11 @@ class References:
         if reference is None:
             return Drift(judged=False, drifted=False, share=0.0)
         return judge(sample_frame(self._schema, sample), reference, previous, rule=self._rule)
+
+    def judge_again(self, model: ModelRef, drift: Drift, previous: Sequence[Drift | None] = ()) -> Drift:
+        """A verdict of ``judge`` with other windows before it; where the sample is gone it stays."""
+        reference = self._reference(model)
+        return drift if reference is None else judge_again(drift, reference, previous, rule=self._rule)
 
     def _reference(self, model: ModelRef) -> InputReference | None:
         with self._lock:

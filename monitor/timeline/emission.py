@@ -8,10 +8,10 @@ that the next start begins from; so a crash between any two steps is made good b
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from contract.alerts import Alert
+from contract.alerts import Alert, ModelVerdict
 from contract.messages import ModelRef, encode
 from contract.panes import TimelineProgress
 from contract.settings import Settings
@@ -93,6 +93,10 @@ class Emission:
         unsaid = state.board.unsaid()
         for first in range(0, len(unsaid), MOST_WINDOWS):
             self._publish([], unsaid[first : first + MOST_WINDOWS])
+        verdicts = state.board.verdicts_due()
+        for first in range(0, len(verdicts), MOST_WINDOWS):
+            self._publish([], [], verdicts[first : first + MOST_WINDOWS])
+        _withdraw(state, state.board.models)
         self.run(state)
 
     def run(self, state: TimelineState) -> None:
@@ -108,6 +112,7 @@ class Emission:
             self._tell_of_loss(state)
             for part in _in_parts([self._messages_of(state, one) for one in due]):
                 self._emit(state, part)
+            _withdraw(state, {one.window.model for one in due})
             points = state.book.cumulative_due(MOST_WINDOWS)
             if points:
                 self._emit(state, [_Emitted(self._on_windows(point), point) for point in points])
@@ -115,7 +120,10 @@ class Emission:
                 return
 
     def _messages_of(self, state: TimelineState, due: Due) -> "_Emitted":
-        return _Emitted(self._on_windows(due.window), due.window, due.sample, state.board.after(due.window))
+        window = due.window
+        alerts = state.board.after(window)
+        verdicts = state.board.verdicts_due(window.model)
+        return _Emitted(self._on_windows(window), window, due.sample, alerts, verdicts)
 
     def _on_windows(self, message: Window | Cumulative) -> TopicMessage:
         return TopicMessage(self._windows, message.key, encode(message))
@@ -123,7 +131,8 @@ class Emission:
     def _emit(self, state: TimelineState, part: "Sequence[_Emitted]") -> None:
         self._wait_for_room()
         alerts = [alert for one in part for alert in one.alerts]
-        offsets = self._publish([one.message for one in part], alerts)
+        verdicts = [verdict for one in part for verdict in one.verdicts]
+        offsets = self._publish([one.message for one in part], alerts, verdicts)
         for one, offset in zip(part, offsets, strict=False):
             state.windows_end = offset + 1
             state.book.wrote(one.of, offset)
@@ -133,13 +142,21 @@ class Emission:
                 )
             self._hand_on(one, offset)
 
-    def _publish(self, messages: Sequence[TopicMessage], alerts: Sequence[Alert]) -> list[int]:
+    def _publish(
+        self, messages: Sequence[TopicMessage], alerts: Sequence[Alert], verdicts: Sequence[ModelVerdict] = ()
+    ) -> list[int]:
         """In one transaction; returns the offsets of all, those of the messages first."""
         offsets = self._writer.publish(
-            [*messages, *(TopicMessage(self._alerts, alert.key, encode(alert)) for alert in alerts)]
+            [
+                *messages,
+                *(TopicMessage(self._alerts, alert.key, encode(alert)) for alert in alerts),
+                *(TopicMessage(self._alerts, verdict.key, encode(verdict)) for verdict in verdicts),
+            ]
         )
         for alert in alerts:
             _log.info("alert %s: %s", alert.state, alert.message)
+        for verdict in verdicts:
+            _log.info("verdict %s: %s", verdict.title, verdict.message)
         return offsets
 
     def _wait_for_room(self) -> None:
@@ -228,7 +245,9 @@ class Emission:
 
 
 class _Emitted:
-    """A window or point on its way: the message on ``windows``, what it is of, its sample, the alerts it leads to."""
+    """A window or point on its way: the message on ``windows``, what it is of, its sample, the alerts and verdicts
+    that it leads to.
+    """
 
     def __init__(
         self,
@@ -236,11 +255,19 @@ class _Emitted:
         of: Window | Cumulative,
         sample: ReadSample | None = None,
         alerts: Sequence[Alert] = (),
+        verdicts: Sequence[ModelVerdict] = (),
     ) -> None:
         self.message = message
         self.of = of
         self.sample = sample
         self.alerts = alerts
+        self.verdicts = verdicts
+
+
+def _withdraw(state: TimelineState, models: Iterable[ModelRef]) -> None:
+    """Tell the book which estimates the windows of these models have shown to be wrong."""
+    for model in models:
+        state.book.distrust(model, state.board.distrust(model))
 
 
 def _in_parts(emitted: Sequence[_Emitted]) -> Iterator[list[_Emitted]]:

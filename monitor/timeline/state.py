@@ -14,7 +14,7 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from contract.alert_rules import DEFAULT_RULES, AlertRules
-from contract.alerts import Alert
+from contract.alerts import Alert, ModelVerdict
 from contract.kafka.rereading import read_whole
 from contract.kafka.stream_identity import is_of_stream
 from contract.messages import ModelRef
@@ -53,9 +53,14 @@ class TimelineState:
             self.board.forget(fold.model, fold.until)
 
 
-def empty_board(settings: Settings, alerts: Iterable[Alert] = (), rules: AlertRules = DEFAULT_RULES) -> AlertBoard:
-    """A board without windows; ``alerts`` are the last of each key."""
-    return AlertBoard(levels(settings.false_alerts_per_month, settings.slide).detector, alerts, rules)
+def empty_board(
+    settings: Settings,
+    alerts: Iterable[Alert] = (),
+    rules: AlertRules = DEFAULT_RULES,
+    verdicts: Iterable[ModelVerdict] = (),
+) -> AlertBoard:
+    """A board without windows; ``alerts`` are the last of each key, ``verdicts`` of each model."""
+    return AlertBoard(levels(settings.false_alerts_per_month, settings.slide).detector, alerts, rules, verdicts)
 
 
 def read_state(
@@ -85,6 +90,7 @@ class _StateReader:
         self._stream = stream
         self._state = TimelineState(book, empty_board(settings))
         self._found_alerts: dict[str, Alert] = {}
+        self._found_verdicts: dict[ModelRef, ModelVerdict] = {}
         self._panes, self._windows, self._alerts = (settings.topic(name) for name in (PANES, WINDOWS, ALERTS))
         self._pane_messages = PaneMessages(self._panes)
         self._window_messages = WindowMessages(self._windows)
@@ -115,7 +121,9 @@ class _StateReader:
                 self._windows,
             )
         book = self._state.book
-        self._state.board = empty_board(self._settings, self._found_alerts.values(), self._rules)
+        self._state.board = empty_board(
+            self._settings, self._found_alerts.values(), self._rules, self._found_verdicts.values()
+        )
         book.restore(
             self._onto_board(self._windows_of(ours, book.wrote)),
             cumulative=self._points_of(ours, book.wrote),
@@ -162,7 +170,11 @@ class _StateReader:
 
     def _take_alert(self, message: Message) -> None:
         alert = self._alert_messages.read(message.value(), message.offset() or 0, message.key())
-        if not isinstance(alert, Alert) or not is_of_stream(message, self._stream):
+        if alert is None or not is_of_stream(message, self._stream):
+            return
+        if isinstance(alert, ModelVerdict):
+            self._found_verdicts.pop(alert.model, None)
+            self._found_verdicts[alert.model] = alert
             return
         if alert.standing or alert.model is None or not self._is_folded(alert.model, alert.end):
             self._found_alerts[alert.key] = alert

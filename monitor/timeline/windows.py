@@ -19,13 +19,14 @@ from contract.errors import UserError
 from contract.messages import ModelRef
 from contract.panes import Fold, JoinProgress, Pane, PaneMessage, PaneSample
 from contract.windows import Cumulative, Window
-from monitor.timeline.book.rules import BookRules, Complete, Judge, LostPanes
+from monitor.timeline.book.rules import BookRules, Complete, Judge, JudgeAgain, LostPanes
 from monitor.timeline.book.windows import ModelWindows
 from monitor.timeline.book.written import WrittenOffsets
 from monitor.timeline.samples import MemorySamples, Sample, SampleStore
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.sums import SumsLayout
 from monitor.timeline.watermarks import Watermarks, reached
+from monitor.verdicts.distrust import Distrust
 
 _MOST_PASSED_OVER = 10_000
 _SAMPLE_KEY = re.compile(r"(?P<model>.+)/(?P<start>-?[0-9]{1,20})/(?P<partition>[0-9]{1,9})/sample", re.DOTALL)
@@ -56,6 +57,7 @@ class WindowBook:
         sample_size: most rows in a window's merged sample.
         judge: called once per set of predictions: a window whose number of predictions stays the same keeps its drift,
             for panes only grow. It is given the verdicts on the disjoint windows before, as they are then.
+        judge_again: called when one of these has changed since; unless given, the verdict stays.
         complete: adds what else is to be said of a window; nothing unless given.
         horizon: the time from a record after which silence counts as a label 0, ms; None where it never does.
         samples: where samples lie while a window may need them; in memory, with a bound, unless given.
@@ -70,6 +72,7 @@ class WindowBook:
         label_lateness: int,
         sample_size: int,
         judge: Judge,
+        judge_again: JudgeAgain = lambda _model, drift, _previous: drift,
         complete: Complete = lambda window, _sums: window,
         label_tolerance: int = 0,
         horizon: int | None = None,
@@ -85,6 +88,7 @@ class WindowBook:
             label_tolerance=label_tolerance,
             sample_size=sample_size,
             judge=judge,
+            judge_again=judge_again,
             complete=complete,
             samples=MemorySamples() if samples is None else samples,
             horizon=horizon,
@@ -178,6 +182,12 @@ class WindowBook:
         for model, windows in self._models.items():
             if model.key == found["model"]:
                 windows.drop_sample(int(found["start"]), int(found["partition"]))
+
+    def distrust(self, model: ModelRef, distrust: Distrust) -> None:
+        """Where a model's estimates without labels are not to be trusted, as its windows have shown; of what was said
+        before nothing counts. Windows that this changes are due.
+        """
+        self._model(model).distrust(distrust)
 
     def wrote(self, message: Window | Cumulative, offset: int) -> None:
         """Where on ``windows`` a window, or cumulative metrics, stand; of one key the newest counts."""

@@ -12,7 +12,7 @@ import msgspec
 from contract.alert_rules import DEFAULT_RULES, AlertRules
 from contract.alerts import Alert, AlertKind
 from contract.messages import ModelRef
-from monitor.naming import iso_time, model_title
+from monitor.naming import day, iso_time, model_title
 from monitor.verdicts.flow_signs import FLOW_KINDS
 from monitor.verdicts.incidents import History, Incident
 
@@ -25,6 +25,15 @@ _WHAT: dict[AlertKind, str] = {
     "delay": "labels come later than before",
     "volume": "another number of records than before",
     "segment": "a segment of customers has changed apart from the others",
+}
+_TITLES: dict[AlertKind, str] = {
+    "drift": "customers changed",
+    "relation": "relation changed",
+    "performance": "performance worse",
+    "coverage": "labels missing",
+    "delay": "labels later",
+    "volume": "number of records changed",
+    "segment": "a segment changed",
 }
 _REMEDY: dict[AlertKind, str] = {
     "drift": "look at the window's report; where the change is meant to last, train on newer customers",
@@ -133,15 +142,25 @@ def _alert(model: ModelRef, incident: Incident, key: str, rules: AlertRules) -> 
         severity=rules.of(incident.kind).severity or incident.severity,
         at=incident.at,
         segments=list(incident.segments),
-        title=what,
+        title=_title(model, incident),
     )
 
 
 def _what(incident: Incident) -> str:
+    if incident.expected:
+        return "probabilities are probably worse than in training"
     if not incident.segments:
         return _WHAT[incident.kind]
     first, *others = incident.segments
     return f"{first}{f' and {len(others)} more' if others else ''} changed apart from the other customers"
+
+
+def _title(model: ModelRef, incident: Incident) -> str:
+    what = _what(incident) if incident.segments else _TITLES[incident.kind]
+    subject = f"{model_title(model)}: {'probably ' if incident.expected else ''}{what}"
+    if incident.closed:
+        return f"{subject} from {day(incident.start)} to {day(incident.end)}, over"
+    return f"{subject} since {day(incident.start)}"
 
 
 def _retraction(alert: Alert) -> Alert:
@@ -150,7 +169,8 @@ def _retraction(alert: Alert) -> Alert:
         f"{subject}: taken back; with the records and labels that have come "
         f"since, no window from {iso_time(alert.start)} to {iso_time(alert.end)} shows it"
     )
-    return msgspec.structs.replace(alert, state="retracted", features=[], segments=[], message=message)
+    title = f"{'' if alert.model is None else f'{model_title(alert.model)}: '}{_TITLES[alert.kind]}, taken back"
+    return msgspec.structs.replace(alert, state="retracted", features=[], segments=[], message=message, title=title)
 
 
 def _switched_off(alert: Alert) -> Alert:

@@ -1,13 +1,15 @@
-"""The alerts of all models: what is on ``alerts``, and what each window adds to it."""
+"""The alerts and verdicts of all models: what is on ``alerts``, and what each window adds to it."""
 
 from collections.abc import Iterable
 
 from contract.alert_rules import DEFAULT_RULES, AlertRules
-from contract.alerts import Alert
+from contract.alerts import Alert, ModelVerdict
 from contract.messages import ModelRef
 from contract.windows import Window
 from monitor.verdicts.alerts import due_alerts
+from monitor.verdicts.distrust import Distrust
 from monitor.verdicts.incidents import History
+from monitor.verdicts.verdicts_told import VerdictsTold
 
 
 class AlertBoard:
@@ -17,16 +19,25 @@ class AlertBoard:
         detector: as of ``History``.
         alerts: the last of each key.
         rules: which kinds are published, and how severe they are.
+        verdicts: the last of each model.
     """
 
-    def __init__(self, detector: float, alerts: Iterable[Alert] = (), rules: AlertRules = DEFAULT_RULES) -> None:
+    def __init__(
+        self,
+        detector: float,
+        alerts: Iterable[Alert] = (),
+        rules: AlertRules = DEFAULT_RULES,
+        verdicts: Iterable[ModelVerdict] = (),
+    ) -> None:
         self._detector = detector
         self._rules = rules
         self._published: dict[ModelRef, dict[str, Alert]] = {}
         self._histories: dict[ModelRef, History] = {}
+        self._verdicts = VerdictsTold(verdicts)
         for alert in alerts:
             if alert.model is None:
                 # the stream's own, which follow from no window
+                self._verdicts.take_stream(alert)
                 continue
             self._published.setdefault(alert.model, {})[alert.key] = alert
 
@@ -42,6 +53,25 @@ class AlertBoard:
         """What is to be published with a window, or with a revision of one; counts as said."""
         self._history(window.model).put(window)
         return self._said(window.model)
+
+    @property
+    def models(self) -> list[ModelRef]:
+        """Those that have windows."""
+        return sorted(self._histories)
+
+    def distrust(self, model: ModelRef) -> Distrust:
+        """Where the model's estimates without labels are not to be trusted."""
+        history = self._histories.get(model)
+        return () if history is None else history.distrust()
+
+    def of_stream(self, alert: Alert) -> list[ModelVerdict]:
+        """What an alert that is the stream's, and published as well, changes in verdicts; counts as said."""
+        self._verdicts.take_stream(alert)
+        return self.verdicts_due()
+
+    def verdicts_due(self, model: ModelRef | None = None) -> list[ModelVerdict]:
+        """The verdicts, or that on one model, that are not those published; they count as said."""
+        return self._verdicts.due(self.models if model is None else [model], self._histories)
 
     def forget(self, model: ModelRef, until: int) -> None:
         """Forget the windows that end by then, which nothing can change any more, and alerts about them, but those
@@ -62,6 +92,6 @@ class AlertBoard:
     def _history(self, model: ModelRef) -> History:
         found = self._histories.get(model)
         if found is None:
-            standing = [one for one in self._published.get(model, {}).values() if one.standing]
-            found = self._histories[model] = History(self._detector, standing, self._rules.stream)
+            found = History(self._detector, self._published.get(model, {}).values(), self._rules.stream)
+            self._histories[model] = found
         return found

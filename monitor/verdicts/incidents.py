@@ -5,18 +5,20 @@ worked out again. So it makes no difference in what order they came, nor whether
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from contract.alert_rules import DEFAULT_RULES, StreamRules
 from contract.alerts import ALERT_KINDS, BY_WALL_TIME, Alert, AlertKind
 from contract.arrays import Floats
-from contract.windows import Window
+from contract.windows import Relation, Window
+from monitor.verdicts.distrust import Distrust, DistrustSpan, going_on, still_of_use
 from monitor.verdicts.evidence import ALTERNATIVES, NOTHING_YET, added_up
 from monitor.verdicts.flow import Flow, Flows, reach
 from monitor.verdicts.flow_signs import FLOW_KINDS, flow_signs
 from monitor.verdicts.signs import Severity, Sign, signs
+from monitor.verdicts.withdrawal import Withdrawal
 
 KINDS: tuple[AlertKind, ...] = tuple(kind for kind in ALERT_KINDS if kind not in BY_WALL_TIME)
 """Those that follow from windows."""
@@ -28,7 +30,8 @@ CLEAN_WINDOWS = 2
 class Incident:
     """One change: the ``start`` of the first window that shows it, the ``end`` of the last, and what that one says.
 
-    ``at`` is the end of the newest window that has been looked at, ``severity`` the worst so far.
+    ``at`` is the end of the newest window that has been looked at, ``severity`` the worst so far. ``expected``: labels
+    that are to come have yet to show it.
     """
 
     kind: AlertKind
@@ -40,6 +43,7 @@ class Incident:
     finding: str
     closed: bool = False
     segments: tuple[str, ...] = ()
+    expected: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,12 @@ class _Course:
                 found.severity,
                 found.finding,
                 segments=found.segments,
+                expected=found.expected,
             )
             return _Course((*self.incidents, opened))
+        if found.expected and not found.wrong and not last.expected:
+            # labels have shown it, and only labels take it back
+            return self
         if found.wrong:
             severity: Severity = "critical" if "critical" in (found.severity, last.severity) else "warning"
             seen = replace(
@@ -77,8 +85,9 @@ class _Course:
                 at=found.end,
                 features=found.features,
                 severity=severity,
-                finding=found.finding,
                 segments=found.segments,
+                finding=last.finding if found.expected and not last.expected else found.finding,
+                expected=last.expected and found.expected,
             )
             return _Course((*self.incidents[:-1], seen))
         clean_from = found.start if self.clean_from is None else self.clean_from
@@ -89,17 +98,23 @@ class _Course:
 
 @dataclass(frozen=True)
 class _Reached:
-    """After a window: the course of each kind, the detector of the relation, and the start of the first window that
-    could be judged, by kind.
+    """After a window: the course of each kind, the detector of the relation, the start of the first window that could
+    be judged, by kind, and where estimates are withdrawn.
     """
 
     courses: Mapping[AlertKind, _Course]
     detector: Floats = field(default_factory=lambda: NOTHING_YET)
     judged_from: Mapping[AlertKind, int] = field(default_factory=dict)
+    withdrawal: Withdrawal = field(default_factory=Withdrawal)
+    distrust: Distrust = ()
 
     def since(self, until: int) -> "_Reached":
-        """Without incidents that were over by then."""
-        return replace(self, courses={kind: course.since(until) for kind, course in self.courses.items()})
+        """Without what was over by then."""
+        return replace(
+            self,
+            courses={kind: course.since(until) for kind, course in self.courses.items()},
+            distrust=still_of_use(self.distrust, until),
+        )
 
     def after(self, shown: "_Shown", threshold: float) -> "_Reached":
         detector, courses = self.detector, dict(self.courses)
@@ -113,21 +128,56 @@ class _Reached:
         judged_from = dict(self.judged_from)
         for kind, sign in found.items():
             judged_from.setdefault(kind, sign.start)
-        return _Reached(courses, detector, judged_from)
+        withdrawal = self.withdrawal.after(shown.start, shown.end, shown.relation)
+        distrust = going_on(self.distrust, self.withdrawal, withdrawal, shown.start)
+        return _Reached(courses, detector, judged_from, withdrawal, distrust)
 
 
 class _Shown(NamedTuple):
     """What is kept of a window."""
 
     start: int
+    end: int
     signs: dict[AlertKind, Sign]
     evidence: tuple[float, ...]
+    relation: Relation | None
+    untrusted_since: int | None
+    inputs: bool
+    labels: bool
+    final: bool
 
     @classmethod
     def by(cls, window: Window) -> "_Shown":
         evidence = window.relation.evidence if window.relation is not None else ()
         # a release with other alternatives may have written it
-        return cls(window.start, signs(window), evidence if len(evidence) == ALTERNATIVES else ())
+        return cls(
+            window.start,
+            window.end,
+            signs(window),
+            evidence if len(evidence) == ALTERNATIVES else (),
+            window.relation,
+            window.untrusted_since,
+            window.drift.judged,
+            window.relation is not None or window.worsening is not None,
+            window.status == "final",
+        )
+
+
+class Looked(NamedTuple):
+    """How much of a model's windows has been judged. Event times in ms; None: none of them.
+
+    ``begins``: the end of the first window that is known, ``until`` of the newest, ``size`` its length; ``first``: the
+    start of the first that was judged; ``inputs_until``, ``labels_until``, ``final_until``: the ends of the newest
+    whose inputs or labels were judged, and of the newest that is final.
+    """
+
+    begins: int
+    until: int
+    size: int
+    first: int | None
+    inputs_until: int | None
+    labels_until: int | None
+    final_until: int | None
 
 
 class History:
@@ -135,18 +185,19 @@ class History:
 
     Args:
         detector: mean number of slides to a false alarm of the relation's detector.
-        standing: alerts of incidents that go on; of those from before the first window the last of a kind counts.
+        alerts: what has been published, the last of each key. Of the incidents that went on when the first window
+            began, the last of a kind counts.
         rules: when the flow of records and labels is wrong.
     """
 
     def __init__(
-        self, detector: float, standing: Iterable[Alert] = (), rules: StreamRules = DEFAULT_RULES.stream
+        self, detector: float, alerts: Iterable[Alert] = (), rules: StreamRules = DEFAULT_RULES.stream
     ) -> None:
         self._detector = detector
         self._rules = rules
         self._flows = Flows()
         self._flow_signs: dict[int, dict[AlertKind, Sign]] = {}
-        self._standing = tuple(standing)
+        self._alerts = tuple(alerts)
         self._ends: list[int] = []
         self._shown: list[_Shown] = []
         # the state before the first window and after each, as far as they are up to date
@@ -188,6 +239,31 @@ class History:
         found = [incident for course in self._states[-1].courses.values() for incident in course.incidents]
         return sorted(found, key=lambda incident: (incident.start, incident.kind))
 
+    def distrust(self) -> Distrust:
+        """Where estimates without labels are not to be trusted."""
+        self._go_on()
+        return self._states[-1].distrust
+
+    def looked(self) -> Looked | None:
+        """How much of the windows has been judged; None without any."""
+        if not self._shown:
+            return None
+        newest = self._shown[-1]
+        return Looked(
+            begins=self._ends[0],
+            until=self._ends[-1],
+            size=self._ends[-1] - newest.start,
+            first=next((one.start for one in self._shown if one.inputs or one.labels), None),
+            inputs_until=self._newest(lambda one: one.inputs),
+            labels_until=self._newest(lambda one: one.labels),
+            final_until=self._newest(lambda one: one.final),
+        )
+
+    def _newest(self, is_one: Callable[[_Shown], bool]) -> int | None:
+        """The end of the newest window that is one."""
+        places = range(len(self._shown) - 1, -1, -1)
+        return next((self._ends[place] for place in places if is_one(self._shown[place])), None)
+
     def forget(self, until: int) -> None:
         """Let go of the windows that end by then, which nothing can change any more, and of incidents over by then.
 
@@ -206,7 +282,7 @@ class History:
 
     def _go_on(self) -> None:
         if not self._states:
-            self._states.append(_Reached({kind: self._before(kind) for kind in KINDS}))
+            self._states.append(self._at_first())
         done = len(self._states) - 1
         for end, shown in zip(self._ends[done:], self._shown[done:], strict=True):
             found = shown._replace(signs=shown.signs | self._flow_signs_at(end))
@@ -232,23 +308,39 @@ class History:
         found = (self._flow_signs_at(end).get(kind) for end in self._ends)
         return next((sign.start for sign in found if sign is not None), otherwise)
 
+    def _at_first(self) -> _Reached:
+        courses = {kind: self._before(kind) for kind in KINDS}
+        since = self._shown[0].untrusted_since if self._shown else None
+        if since is None or since >= self._shown[0].start:
+            return _Reached(courses)
+        # the windows that withdrew the estimate are known no longer; the first that is known says so
+        return _Reached(courses, withdrawal=Withdrawal(since=since), distrust=(DistrustSpan(since, None),))
+
     def _before(self, kind: AlertKind) -> _Course:
         begins = self.begins
         if begins is not None and kind in FLOW_KINDS:
             begins = self._first_judged(kind, max(self._ends))
-        earlier = [one for one in self._standing if one.kind == kind and begins is not None and one.start < begins]
+        earlier = [
+            one
+            for one in self._alerts
+            if one.kind == kind
+            and begins is not None
+            and one.start < begins
+            # one that closed after the first window was going on before it
+            and (one.standing or (one.state == "closed" and one.end > begins))
+        ]
         if not earlier:
             return _Course()
         one = max(earlier, key=lambda alert: alert.start)
-        at = one.end if one.at is None else one.at
-        found = Incident(
+        went_on = Incident(
             kind,
             one.start,
             one.end,
-            at,
+            one.end if one.at is None else one.at,
             tuple(one.features),
             one.severity,
             one.message,
             segments=tuple(one.segments),
+            expected=kind == "performance" and one.severity == "warning",
         )
-        return _Course((found,))
+        return _Course((went_on,))

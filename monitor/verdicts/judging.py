@@ -12,6 +12,7 @@ from contract.windows import Window
 from monitor.budget import Levels
 from monitor.verdicts.calibration import Calibration, Labelled
 from monitor.verdicts.estimate import recalibrated
+from monitor.verdicts.outlook import judge_outlook
 from monitor.verdicts.relation import judge_relation
 from monitor.verdicts.worsening import judge_worsening
 from monitor.window_sums import WindowSums
@@ -47,7 +48,11 @@ class Verdicts:
             else recalibrated(window.estimated, sums.histogram[0], known.of_estimates, effect=window.design_effect)
         )
         if not is_mature(window):
-            return msgspec.structs.replace(window, estimated=estimated)
+            window = msgspec.structs.replace(window, estimated=estimated)
+            if stored is None:
+                return window
+            outlook = judge_outlook(window, stored, alpha=self._levels.outlook, min_records=self._min_records)
+            return msgspec.structs.replace(window, outlook=outlook)
         relation = judge_relation(
             sums.histogram,
             sums.newest,

@@ -10,7 +10,10 @@ _MOST_TOLD = 3
 
 
 class Sign(NamedTuple):
-    """A window's word on one kind of incident: ``wrong`` or clean; in what, how badly, and what is to be said of it."""
+    """A window's word on one kind of incident: ``wrong`` or clean; in what, how badly, and what is to be said of it.
+
+    ``expected``: it tells of labels to come. Then it cannot take back what labels have shown.
+    """
 
     start: int
     end: int
@@ -19,6 +22,7 @@ class Sign(NamedTuple):
     severity: Severity = "warning"
     finding: str = ""
     segments: tuple[str, ...] = ()
+    expected: bool = False
 
 
 def signs(window: Window) -> dict[AlertKind, Sign]:
@@ -69,7 +73,7 @@ def _relation(window: Window) -> Sign | None:
 def _performance(window: Window) -> Sign | None:
     found = window.worsening
     if found is None:
-        return None
+        return _outlook(window)
     return Sign(
         window.start,
         window.end,
@@ -115,6 +119,23 @@ def _changed_segment(found: SegmentMetrics) -> str:
     # labels can go against scores although there are as many churners
     within = expected.low <= found.observed <= expected.high
     return f"{told}, and others of them than the scores say" if within else told
+
+
+def _outlook(window: Window) -> Sign | None:
+    found = window.outlook
+    if found is None:
+        return None
+    return Sign(
+        window.start,
+        window.end,
+        found.worse,
+        (),
+        "warning",
+        f"the {found.basis} expects a Brier score of {found.reference + found.excess.value:.4f} against "
+        f"{found.reference:.4f} on held-out customers, worse by {found.excess.low:.4f} to {found.excess.high:.4f}; by "
+        f"chance alone {_chance(found.p_value)}; labels are to come",
+        expected=True,
+    )
 
 
 def _chance(p_value: float) -> str:

@@ -52,11 +52,7 @@ def judge_worsening(
     if negatives.sum() + positives.sum() < min_records:
         return None
     now, error_now = _brier(np.arange(SCORE_BINS, dtype=np.float64), negatives, positives)
-    then, error_then = _brier(
-        np.array(held_out.bins, dtype=np.float64),
-        np.array(held_out.negatives, dtype=np.float64),
-        np.array(held_out.positives, dtype=np.float64),
-    )
+    then, error_then = held_out_brier(held_out)
     error = math.hypot(error_now, error_then * (1 + MARGIN))
     excess = now - then
     reach = Z95 * math.hypot(error_now, error_then)
@@ -89,6 +85,15 @@ def _log_evidence(newest: Floats, reference: float, error: float, records: int) 
         won = negatives * np.log1p(bet * (middle**2 - bound)) + positives * np.log1p(bet * ((1 - middle) ** 2 - bound))
         found.append(float(won.sum()))
     return tuple(found)
+
+
+def held_out_brier(held_out: CalibrationBins) -> tuple[float, float]:
+    """The Brier score of the rows held out in training, and its standard error."""
+    return _brier(
+        np.array(held_out.bins, dtype=np.float64),
+        np.array(held_out.negatives, dtype=np.float64),
+        np.array(held_out.positives, dtype=np.float64),
+    )
 
 
 def _brier(bins: Floats, negatives: Floats, positives: Floats) -> tuple[float, float]:

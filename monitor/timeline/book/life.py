@@ -24,8 +24,10 @@ class WindowState:
     ``closed``: the closing watermark has passed its end; ``time_up``: no label is to come any more. ``status``,
     ``revision``, ``emitted_…`` and ``digest`` (of the content) are those of the window that was emitted last (status
     None and revision -1: none yet), at ``slide`` slides of event time (None: taken up from the topic).
+    ``untrusted``: since when the emitted one's estimate is not to be trusted.
     ``drift``: its encoded verdict, of ``judged`` predictions (-1: none), and ``repeats`` how often customers came in
-    them.
+    them; ``own`` and ``pooled``: digests of what other windows take of it, and of what it took of others
+    (``ModelDrifts``).
     ``restored``: the counts of the window taken up from the topic, until it has been compared with its panes.
     """
 
@@ -42,10 +44,13 @@ class WindowState:
     digest: bytes = b""
     drift: bytes | None = None
     judged: int = -1
+    own: int = 0
+    pooled: tuple[int, ...] = ()
     repeats: Repeats = UNKNOWN_REPEATS
     restored: tuple[int, ...] | None = None
+    untrusted: int | None = None
 
-    def restore(self, window: Window, digest: bytes, drift: bytes) -> None:
+    def restore(self, window: Window, digest: bytes, drift: bytes, own: int) -> None:
         """Take up the window that was emitted last."""
         performance = window.performance
         self.closed = True
@@ -54,8 +59,10 @@ class WindowState:
         self.emitted_records, self.emitted_labelled = window.records, window.labelled
         self.slide = None
         self.digest, self.drift = digest, drift
+        self.own, self.pooled = own, window.drift.pooled
         self.judged = -1 if window.drift.outdated else window.records
         self.repeats = Repeats(window.customers, window.design_effect)
+        self.untrusted = window.untrusted_since
         self.restored = (
             window.records,
             window.labelled,
@@ -66,8 +73,9 @@ class WindowState:
             window.inferred,
         )
 
-    def emit(self, status: Status, digest: bytes, slide: int) -> None:
+    def emit(self, status: Status, digest: bytes, slide: int, untrusted: int | None) -> None:
         """Note that it has been emitted as it is now."""
+        self.untrusted = untrusted
         self.status = status
         self.revision += 1
         self.emitted_records, self.emitted_labelled = self.records, self.labelled

@@ -16,6 +16,9 @@ Judge = Callable[[ModelRef, Sample, Sequence[Drift | None]], Drift]
 it: the nearest first, None where there is none.
 """
 
+JudgeAgain = Callable[[ModelRef, Drift, Sequence[Drift | None]], Drift]
+"""What ``Judge`` says of the same window where those before it are others by now; its sample is not needed."""
+
 Complete = Callable[[Window, WindowSums], Window]
 """A window with the verdicts that follow from its sums."""
 
@@ -30,6 +33,7 @@ class BookRules:
     label_tolerance: int
     sample_size: int
     judge: Judge
+    judge_again: JudgeAgain
     complete: Complete
     samples: SampleStore
     horizon: int | None

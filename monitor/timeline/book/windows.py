@@ -8,7 +8,6 @@ import msgspec
 from contract.messages import ModelRef
 from contract.panes import Fold, Pane, PaneSample
 from contract.windows import Cumulative, Drift, Nowcast, Status, Window
-from monitor.inputs.rule import LONGEST_SPAN, design_effect
 from monitor.nowcast.nowcast import nowcast
 from monitor.timeline.book.content import (
     SlidingSum,
@@ -16,17 +15,18 @@ from monitor.timeline.book.content import (
     compose,
     digest,
     pack_drift,
-    packed_sketch,
-    unpack_drift,
 )
 from monitor.timeline.book.cumulative import CumulativeSeries
 from monitor.timeline.book.delays import RecentDelays
+from monitor.timeline.book.drifts import ModelDrifts, digest_of
 from monitor.timeline.book.life import LONG_AGO, WindowState
 from monitor.timeline.book.panes import ModelPanes
 from monitor.timeline.book.rules import BookRules, LostPanes
 from monitor.timeline.samples import Sample
 from monitor.timeline.sums import Sums
 from monitor.timeline.watermarks import Watermarks, reached
+from monitor.verdicts.distrust import Distrust, untrusted_since
+from monitor.verdicts.outlook import without_estimate
 from monitor.window_sums import WindowSums
 
 _UNJUDGED = Drift(judged=False, drifted=False, share=0.0)
@@ -60,6 +60,8 @@ class ModelWindows:
         # how many slides the closing watermark has passed, and up to where labels have been read
         self._slide = LONG_AGO
         self._labels_until: int | None = None
+        self._distrust: Distrust = ()
+        self._drifts = ModelDrifts(model, rules, self._states, self._panes.sample)
         self.lost: LostPanes | None = None
 
     def put(self, pane: Pane) -> bool:
@@ -111,8 +113,16 @@ class ModelWindows:
         """Take up the window that was emitted last under its key."""
         if not self._panes.is_folded(window.start):
             state = self._made(window.start)
-            state.restore(window, digest(window), pack_drift(window.drift))
+            state.restore(window, digest(window), pack_drift(window.drift), digest_of(window.drift))
             self._touched.add(window.start)
+
+    def distrust(self, distrust: Distrust) -> None:
+        """Where estimates are not to be trusted from here on; windows that said otherwise are said again."""
+        if distrust != self._distrust:
+            self._distrust = distrust
+            self._touched.update(
+                state.start for state in self._states.values() if state.untrusted != self._untrusted_since(state.start)
+            )
 
     def number_after(self, window: Window) -> None:
         """Number the window above this one, which stands under its key, but is none of this book's."""
@@ -182,7 +192,7 @@ class ModelWindows:
             found = digest(window)
             if state.status == status and state.digest == found:
                 continue
-            state.emit(status, found, self._slide)
+            state.emit(status, found, self._slide, window.untrusted_since)
             if status == "final":
                 self._finish(start)
             yield window
@@ -272,10 +282,14 @@ class ModelWindows:
         if state.slide is None:
             # when a restored window was emitted is not known: not before this slide
             state.slide = self._slide
-        if status == "final" or state.status is None:
+        if status == "final" or state.status is None or self._is_contradicted(state):
             self._ready.add(state.start)
         elif state.has_grown or (state.judged != state.records and self._panes.is_sampled(state.start)):
             (self._ready if state.slide < self._slide else self._held_back).add(state.start)
+
+    def _is_contradicted(self, state: WindowState) -> bool:
+        """Whether other windows by now say otherwise of it than when it was emitted."""
+        return state.untrusted != self._untrusted_since(state.start) or self._drifts.is_outdated(state)
 
     def _is_restored_as_it_is(self, state: WindowState, status: Status) -> bool:
         """Whether a window taken up from the topic says already what its panes do, as far as their counts go.
@@ -287,6 +301,7 @@ class ModelWindows:
             restored is not None
             and status == state.status
             and restored == self._panes.counts(state.start)
+            and not self._is_contradicted(state)
             and (state.judged == state.records or not self._panes.is_sampled(state.start))
         )
 
@@ -300,7 +315,7 @@ class ModelWindows:
             threshold=self._panes.threshold(state.start),
         )
         found = sums.at(state.start)
-        drift = self._drift(state)
+        drift = self._judge(state)
         coming = self._nowcast(frame, found, state.repeats.effect) if status == "provisional" else None
         newest = self._panes.histogram(frame.end - self._spec.slide)
         window = msgspec.structs.replace(
@@ -308,8 +323,21 @@ class ModelWindows:
             slide=self._spec.slide,
             slide_records=int(newest[0].sum()),
         )
-        recurrence = self._recurrence(state.start, drift)
-        return self._rules.complete(window, WindowSums(found.histogram, newest, found.segments(), recurrence))
+        recurrence = self._drifts.recurrence(state.start, drift)
+        its_sums = WindowSums(found.histogram, newest, found.segments(), recurrence)
+        window = self._rules.complete(window, its_sums)
+        since = self._untrusted_since(state.start)
+        return window if since is None else without_estimate(window, since)
+
+    def _judge(self, state: WindowState) -> Drift:
+        before = state.own
+        drift = self._drifts.of(state)
+        if state.own != before:
+            self._touched.update(self._drifts.outdated_by(state.start))
+        return drift
+
+    def _untrusted_since(self, start: int) -> int | None:
+        return untrusted_since(self._distrust, start, start + self._spec.size)
 
     def _nowcast(self, frame: WindowFrame, sums: Sums, effect: float) -> Nowcast | None:
         if self._labels_until is None:
@@ -326,32 +354,6 @@ class ModelWindows:
             delays,
             effect,
         )
-
-    def _drift(self, state: WindowState) -> Drift:
-        """The window's verdict; that of fewer predictions, marked so, while the sample of the newest is not there."""
-        known = _UNJUDGED if state.drift is None else unpack_drift(state.drift)
-        if state.judged == state.records:
-            return known
-        sample = self._panes.sample(state.start)
-        if sample is None:
-            return msgspec.structs.replace(known, outdated=True) if known.judged else _UNJUDGED
-        drift = self._rules.judge(self._model, sample, self._verdicts_before(state.start))
-        state.drift, state.judged, state.repeats = pack_drift(drift), state.records, sample.repeats
-        return drift
-
-    def _recurrence(self, start: int, drift: Drift) -> float:
-        """The design effect of customers that were in the disjoint windows before, too."""
-        sketches = (None if packed is None else packed_sketch(packed) for packed in self._packed_before(start))
-        return design_effect([drift.customers, *filter(None, sketches)])
-
-    def _verdicts_before(self, start: int) -> list[Drift | None]:
-        """Those on the disjoint windows before the one at ``start``, as far as they are pooled and not yet folded."""
-        return [None if packed is None else unpack_drift(packed) for packed in self._packed_before(start)]
-
-    def _packed_before(self, start: int) -> list[bytes | None]:
-        places = (start - back * self._spec.size for back in range(1, LONGEST_SPAN))
-        states = (self._states.get(place) for place in places)
-        return [None if one is None else one.drift for one in states]
 
     def _finish(self, window: int) -> None:
         """A window is final: its buckets may be those of final windows only, and tell how late labels come."""

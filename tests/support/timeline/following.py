@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from contract.alerts import Alert
+from contract.alerts import Alert, ModelVerdict, alert_message_type
 from contract.kafka.stream_identity import stream_identity
 from contract.kafka.transactions import Checkpoint, no_checkpoint
 from contract.messages import ModelRef
@@ -180,4 +180,11 @@ def newest_windows(settings: Settings) -> dict[int, Window]:
 
 def alerts_on(settings: Settings) -> list[Alert]:
     """Every alert on the topic, in order."""
-    return [msgspec.json.decode(m.value() or b"", type=Alert) for m in committed(settings, ALERTS)]
+    messages = [message for message in committed(settings, ALERTS) if alert_message_type(message.key()) is Alert]
+    return [msgspec.json.decode(message.value() or b"", type=Alert) for message in messages]
+
+
+def verdicts_on(settings: Settings) -> list[ModelVerdict]:
+    """Every verdict on the topic, in order."""
+    messages = [message for message in committed(settings, ALERTS) if alert_message_type(message.key()) is ModelVerdict]
+    return [msgspec.json.decode(message.value() or b"", type=ModelVerdict) for message in messages]
