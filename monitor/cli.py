@@ -54,12 +54,17 @@ def monitor(
     label_lateness: Lateness = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where metrics and reports go.")] = None,
     experiment: Annotated[str | None, typer.Option(help="MLflow experiment.")] = None,
+    alert_rules: Annotated[str | None, typer.Option(help="TOML file: which alerts are made, where they go.")] = None,
+    mlflow_published: Annotated[
+        str | None, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address in people's browsers.")
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
     """Turn panes into windows: realised and estimated performance, drift, reports and alerts.
 
-    Reads `panes`, writes `windows` and `alerts`, logs metric timelines and Evidently reports to MLflow. One is at work
-    at a time. While MLflow is down, windows wait on disk. SIGTERM finishes reports and writes first.
+    Reads `panes`, writes `windows` and `alerts`, logs metric timelines and Evidently reports to MLflow, sends alerts
+    to the sinks of --alert-rules. One is at work at a time. While MLflow is down, windows wait on disk; while a sink is
+    down, its alerts wait on their topic. SIGTERM finishes reports and writes first.
     """
     from contract.worker.process import start_worker
     from monitor.worker import run_monitor
@@ -75,5 +80,6 @@ def monitor(
         label_lateness=label_lateness,
         mlflow_tracking_uri=tracking_uri,
         experiment=experiment,
+        alert_rules=alert_rules,
     )
-    run_monitor(settings, schema)
+    run_monitor(settings, schema, mlflow_published or None)

@@ -3,17 +3,23 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
+from urllib.parse import quote
 
+from contract.alert_rules import load_alert_rules
+from contract.alerts import Alert
 from contract.errors import UserError
 from contract.kafka.stream_identity import stream_identity
+from contract.masking import public_address
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.topics import WINDOWS
 from contract.worker.clock import SystemClock
 from contract.worker.heartbeat import Heartbeat
+from monitor.alert_sinks.threads import AlertSinks
 from monitor.budget import levels
 from monitor.mlflow_sink.offsets import WindowsTopic
-from monitor.mlflow_sink.sink import MlflowSink
+from monitor.mlflow_sink.sink import MlflowSink, chart_link
 from monitor.mlflow_sink.thread import SinkThread
 from monitor.reports.process import ReportProcess
 from monitor.reports.reference import ReferenceCache, References
@@ -27,26 +33,31 @@ from monitor.timeline.windows import WindowBook
 from monitor.verdicts.judging import Verdicts
 from monitor.window_sink import WindowSink
 
-_FIRST_LOOK_SECONDS, _LAST_WRITES_SECONDS = 10.0, 60.0
+_FIRST_LOOK_SECONDS, _LAST_WRITES_SECONDS, _LAST_ALERTS_SECONDS = 10.0, 60.0, 8.0
 _log = logging.getLogger("churnstream.monitor")
 
 
-def run_monitor(settings: Settings, schema: Schema) -> None:
+def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = None) -> None:
     """Follow the panes until SIGINT or SIGTERM; then finish the reports asked for and the writes to MLflow.
 
+    ``mlflow_page`` is MLflow's address as people who get alerts reach it; None: the tracking URI, if it is one.
+
     Raises:
-        UserError: the settings contradict the stream, another monitor works in the same state folder, or the MLflow
-            experiment cannot take the stream's windows.
+        UserError: the settings contradict the stream, another monitor works in the same state folder, the MLflow
+            experiment cannot take the stream's windows, or the alert rules or a sink's URL are of no use.
     """
+    rules = load_alert_rules(settings.alert_rules)
     slot = Slot(settings.state_dir, "monitor")
     try:
         stream = stream_identity(settings)
         slot.adopt(stream, settings.topic_prefix, waiting="spool/*.json")
         windows = WindowsTopic(stream, stream_identity(settings, WINDOWS))
+        sink = MlflowSink(settings, SystemClock(), windows)
+        link = _link_to(mlflow_page or settings.mlflow_tracking_uri, sink)
+        alert_sinks = AlertSinks(settings, stream, rules, SystemClock(), link=link)
     except UserError:
         slot.close()
         raise
-    sink = MlflowSink(settings, SystemClock(), windows)
     sink_thread = SinkThread(sink)
     try:
         sink_thread.check(_FIRST_LOOK_SECONDS)
@@ -82,7 +93,7 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         app = create_app(settings)
         closed_windows = WindowSink(sink_thread, reports, references)
-        timeline = Timeline(app, settings, stream, make_book, references, closed_windows)
+        timeline = Timeline(app, settings, stream, make_book, references, closed_windows, rules=rules)
         heartbeat = Heartbeat(settings.heartbeat)
         try:
             await run_timeline(app, settings, stop, heartbeat, lambda: timeline.waits_for_room)
@@ -90,10 +101,28 @@ def run_monitor(settings: Settings, schema: Schema) -> None:
             timeline.close()
 
     quieten_libraries()
+    alert_sinks.start()
     try:
         asyncio.run(main())
     finally:
+        if not alert_sinks.close(_LAST_ALERTS_SECONDS):
+            _log.warning("alerts are still being sent; the next monitor sends again those that were not committed")
         reports.close()
         if not sink_thread.close(_LAST_WRITES_SECONDS):
             _log.warning("windows are waiting for MLflow on disk; the next monitor with this state folder logs them")
         slot.close()
+
+
+def _link_to(mlflow: str, sink: MlflowSink) -> Callable[[Alert], str | None]:
+    """The page of an alert: the experiment's charts, or as long as it is not known the model's page."""
+    base = public_address(mlflow).rstrip("/") if mlflow.startswith(("http://", "https://")) else None
+
+    def link(alert: Alert) -> str | None:
+        if base is None:
+            return None
+        if sink.experiment_id is not None:
+            return chart_link(base, sink.experiment_id)
+        model = alert.model
+        return base if model is None else f"{base}/#/models/{quote(model.name, safe='')}/versions/{model.version}"
+
+    return link

@@ -1,7 +1,7 @@
 """A real worker in a process of its own, which can be told to die or to stop at a step of the commit protocol.
 
-Run as a module it is that process: the scorer (with a model that needs no registry) or the join, on the settings of its
-environment. Imported it is the test's side: start, signal, wait, and read what the process logged.
+Run as a module it is that process: the scorer (with a model that needs no registry), the join or the alert sinks, on
+the settings of its environment. Imported it is the test's side: start, signal, wait, and read what the process logged.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from tests.support.paths import ROOT
 from tests.support.polling import eventually
 from tests.support.service.bad_input import NOW
 
-Kind = Literal["score", "join"]
+Kind = Literal["score", "join", "alerts"]
 _LOG_TAIL = 4_000
 
 
@@ -169,7 +169,7 @@ def _main() -> None:
     from contract.worker.process import configure_logging, run_until_signalled
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=["score", "join"])
+    parser.add_argument("kind", choices=["score", "join", "alerts"])
     parser.add_argument("--fault", type=InjectedFault.parse)
     arguments = parser.parse_args()
     configure_logging(verbose=True)
@@ -186,6 +186,16 @@ def _main() -> None:
 
             models = [LogisticModel()]
             ScorerWorker(settings, schema, lambda: models, clock=clock, checkpoint=checkpoint).run(stop)
+        elif arguments.kind == "alerts":
+            from contract.alert_rules import load_alert_rules
+            from contract.kafka.stream_identity import stream_identity
+            from monitor.alert_sinks.threads import AlertSinks
+
+            rules = load_alert_rules(settings.alert_rules)
+            sinks = AlertSinks(settings, stream_identity(settings), rules, clock, checkpoint=checkpoint)
+            sinks.start()
+            stop.wait()
+            sinks.close(30.0)
         else:
             from monitor.join.worker import JoinWorker
 

@@ -52,7 +52,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "inputs",
         "nowcast verdicts",
         "segments",
-        "join timeline",
+        "alert_sinks join timeline",
         "reports",
         "mlflow_sink",
         "window_sink",

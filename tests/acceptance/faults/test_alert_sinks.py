@@ -1,0 +1,108 @@
+"""Delivery killed or stopped at each step: every sink gets each state at least once and in order. A receiver counts."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from contract.settings import Settings
+from contract.topics import ALERTS, alerts_group
+from monitor.alert_sinks.backlog import position_of
+from tests.support.alerting.publishing import lives, publish_alerts, rules_file, states_of
+from tests.support.alerting.receiver import Receiver, receiving
+from tests.support.kafka.topics import group_lag, shortest_session_timeout, stream_settings
+from tests.support.worker_process import InjectedFault, Workers, worker_processes
+
+SINKS = ("team", "duty")
+STEPS = ("send", "sent", "committed")
+
+
+def sending_to(receiver: Receiver, broker: str, prefix: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for sink in SINKS:
+        monkeypatch.setenv(f"{sink.upper()}_URL", receiver.url(sink))
+    return stream_settings(
+        broker,
+        prefix,
+        folder / "state",
+        partitions=1,
+        alert_rules=rules_file(folder, *SINKS),
+        session_timeout_ms=shortest_session_timeout(broker),
+    )
+
+
+def begin(settings: Settings, workers: Workers) -> None:
+    """A first process gives each sink its position, so that every state counts from there on."""
+    first = workers.start("alerts", settings)
+    workers.eventually(
+        lambda: all(position_of(settings, sink, 10.0)[0] is not None for sink in SINKS), "sinks are at work"
+    )
+    first.finish()
+
+
+def done(settings: Settings) -> bool:
+    return all(group_lag(settings, alerts_group(sink), [ALERTS]) == 0 for sink in SINKS)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("at", [1, 5])
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_any_step_each_sink_gets_each_state_in_order(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, at: int
+) -> None:
+    said = lives(range(3))
+    with receiving() as receiver, worker_processes(tmp_path) as workers:
+        settings = sending_to(receiver, broker, topic_prefix, tmp_path, monkeypatch)
+        begin(settings, workers)
+        publish_alerts(settings, *said)
+        killed = workers.start("alerts", settings, InjectedFault(step, at))
+        assert killed.wait() == -signal.SIGKILL
+        last = workers.start("alerts", settings)
+        workers.eventually(lambda: done(settings), "all is delivered")
+        last.finish()
+        for sink in SINKS:
+            assert receiver.first_states(sink) == states_of(said), f"{sink} after {step}"
+            assert len(receiver.states(sink)) <= len(said) + 1, "at most the one that was in work comes twice"
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("step", STEPS)
+def test_one_that_stood_still_while_another_took_over_leaves_nothing_out(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    said = lives(range(3))
+    with receiving() as receiver, worker_processes(tmp_path) as workers:
+        settings = sending_to(receiver, broker, topic_prefix, tmp_path, monkeypatch)
+        begin(settings, workers)
+        publish_alerts(settings, *said)
+        stopped = workers.start("alerts", settings, InjectedFault(step, 2, signal.SIGSTOP))
+        stopped.wait_until_stopped()
+        other = workers.start("alerts", settings)
+        workers.eventually(lambda: done(settings), "the other one has delivered all")
+        stopped.send(signal.SIGCONT)
+        publish_alerts(settings, *lives([7]))
+        workers.eventually(lambda: done(settings), "all is delivered")
+        stopped.finish()
+        other.finish()
+        for sink in SINKS:
+            assert receiver.first_states(sink) == states_of([*said, *lives([7])])
+            assert len(receiver.states(sink)) <= len(said) + 3 + 1
+
+
+@pytest.mark.timeout(240)
+def test_killed_again_and_again_while_the_receiver_comes_and_goes(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = lives(range(5))
+    with receiving() as receiver, worker_processes(tmp_path) as workers:
+        settings = sending_to(receiver, broker, topic_prefix, tmp_path, monkeypatch)
+        begin(settings, workers)
+        publish_alerts(settings, *said)
+        for number in range(6):
+            receiver.answers["/duty"] = 500 if number % 2 else 200
+            worker = workers.start("alerts", settings, InjectedFault(STEPS[number % 3], 2))
+            assert worker.wait() == -signal.SIGKILL
+        receiver.answers.clear()
+        workers.start("alerts", settings)
+        workers.eventually(lambda: done(settings), "all is delivered")
+        for sink in SINKS:
+            assert receiver.first_states(sink) == states_of(said)
