@@ -24,6 +24,7 @@ _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
 _HOST_NAME = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _SECRET = {"http_token"}
+LogFormat = Literal["text", "json"]
 
 
 def _topic_prefix(value: str) -> str:
@@ -117,6 +118,12 @@ class Settings(BaseSettings):
     heartbeat: Annotated[Path | None, BeforeValidator(_nothing_if_empty)] = Field(
         None, description="file that a worker touches every second while it works, for health checks"
     )
+
+    metrics_port: Annotated[int | None, BeforeValidator(_nothing_if_empty)] = Field(
+        None, ge=0, le=65_535, description="port on which a worker serves metrics for Prometheus; 0 takes a free one"
+    )
+    metrics_host: str = Field("127.0.0.1", description="address that this port is bound to")
+    log_format: LogFormat = Field("text", description="lines for people, or json for machines")
 
     batch_size: int = Field(10_000, ge=1, le=100_000, description="most records in one transaction")
     linger_ms: int = Field(5, ge=0, description="wall time that a batch waits for company, once it has a record")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, Instance, Partitions, TopicPrefix, Verbose
+from contract.worker.flags import Dataset, Instance, LogFormatFlag, MetricsPort, Partitions, TopicPrefix, Verbose
 
 StateDir = Annotated[str | None, typer.Option(help="Folder of stores, spool and reports.")]
 Slide = Annotated[str | None, typer.Option(help="Distance from window to window, e.g. 1d; the same for both workers.")]
@@ -19,6 +19,8 @@ def join(
     slide: Slide = None,
     label_lateness: Lateness = None,
     instance: Instance = None,
+    metrics_port: MetricsPort = None,
+    log_format: LogFormatFlag = None,
     verbose: Verbose = False,
 ) -> None:
     """Join predictions with labels that come late; write outcomes and panes, exactly once.
@@ -29,9 +31,11 @@ def join(
     Kafka is found through KAFKA_BOOTSTRAP_SERVERS; every librdkafka property passes through as KAFKA_…
     """
     from contract.worker.process import run_until_signalled, start_worker
+    from contract.worker.scraping import metrics_served
     from monitor.join.worker import JoinWorker
 
     settings, schema = start_worker(
+        "join",
         verbose,
         topic_prefix=topic_prefix,
         partitions=partitions,
@@ -40,8 +44,11 @@ def join(
         slide=slide,
         label_lateness=label_lateness,
         instance=instance,
+        metrics_port=metrics_port,
+        log_format=log_format,
     )
-    run_until_signalled(lambda stop: JoinWorker(settings, schema).run(stop))
+    with metrics_served(settings):
+        run_until_signalled(lambda stop: JoinWorker(settings, schema).run(stop))
 
 
 def monitor(
@@ -58,6 +65,8 @@ def monitor(
     mlflow_published: Annotated[
         str | None, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address in people's browsers.")
     ] = None,
+    metrics_port: MetricsPort = None,
+    log_format: LogFormatFlag = None,
     verbose: Verbose = False,
 ) -> None:
     """Turn panes into windows: realised and estimated performance, drift, reports and alerts.
@@ -67,9 +76,11 @@ def monitor(
     down, its alerts wait on their topic. SIGTERM finishes reports and writes first.
     """
     from contract.worker.process import start_worker
+    from contract.worker.scraping import metrics_served
     from monitor.worker import run_monitor
 
     settings, schema = start_worker(
+        "monitor",
         verbose,
         topic_prefix=topic_prefix,
         partitions=partitions,
@@ -81,5 +92,8 @@ def monitor(
         mlflow_tracking_uri=tracking_uri,
         experiment=experiment,
         alert_rules=alert_rules,
+        metrics_port=metrics_port,
+        log_format=log_format,
     )
-    run_monitor(settings, schema, mlflow_published or None)
+    with metrics_served(settings):
+        run_monitor(settings, schema, mlflow_published or None)

@@ -122,7 +122,8 @@ def replay(
     from contract.schema import load_schema
     from contract.settings import load_settings
     from contract.worker.clock import SystemClock
-    from contract.worker.process import configure_logging, stop_on_signals
+    from contract.worker.logs import configure_logging
+    from contract.worker.process import stop_on_signals
     from producer.continuing import NEXT, next_start, replay_name
     from producer.display import progress_shown, summary, warnings
     from producer.opening import open_source

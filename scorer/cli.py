@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from contract.worker.flags import (
     Dataset,
     Instance,
+    LogFormatFlag,
+    MetricsPort,
     ModelAlias,
     ModelName,
     Partitions,
@@ -29,6 +31,8 @@ def score(
     model_alias: ModelAlias = None,
     tracking_uri: TrackingUri = None,
     instance: Instance = None,
+    metrics_port: MetricsPort = None,
+    log_format: LogFormatFlag = None,
     verbose: Verbose = False,
 ) -> None:
     """Apply the registered model to the stream of customers, exactly once.
@@ -41,9 +45,11 @@ def score(
     (KAFKA_SASL_USERNAME is sasl.username).
     """
     from contract.worker.process import run_until_signalled, start_worker
+    from contract.worker.scraping import metrics_served
     from scorer.models.swap import Champion
 
     settings, schema = start_worker(
+        "score",
         verbose,
         topic_prefix=topic_prefix,
         partitions=partitions,
@@ -52,10 +58,13 @@ def score(
         model_alias=model_alias,
         mlflow_tracking_uri=tracking_uri,
         instance=instance,
+        metrics_port=metrics_port,
+        log_format=log_format,
     )
-    champion = Champion(settings)
-    champion.load()
-    run_until_signalled(lambda stop: _work(settings, schema, champion, stop))
+    with metrics_served(settings):
+        champion = Champion(settings)
+        champion.load()
+        run_until_signalled(lambda stop: _work(settings, schema, champion, stop))
 
 
 def _work(settings: "Settings", schema: "Schema", champion: "Champion", stop: threading.Event) -> None:

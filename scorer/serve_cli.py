@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, ModelAlias, ModelName, Partitions, TopicPrefix, TrackingUri, Verbose
+from contract.worker.flags import (
+    Dataset,
+    LogFormatFlag,
+    MetricsPort,
+    ModelAlias,
+    ModelName,
+    Partitions,
+    TopicPrefix,
+    TrackingUri,
+    Verbose,
+)
 
 
 def serve(
@@ -25,6 +35,8 @@ def serve(
     reports_published: Annotated[
         str | None, typer.Option(envvar="CHURNSTREAM_REPORTS_PUBLISHED", help="The report pages' address there.")
     ] = None,
+    metrics_port: MetricsPort = None,
+    log_format: LogFormatFlag = None,
     verbose: Verbose = False,
 ) -> None:
     """Answer requests over HTTP with the registered model: predictions, labels, explanations.
@@ -36,7 +48,8 @@ def serve(
     from contract.masking import public_address
     from contract.schema import load_schema
     from contract.settings import load_settings
-    from contract.worker.process import configure_logging, start_worker
+    from contract.worker.logs import configure_logging
+    from contract.worker.process import start_worker
     from scorer.rest.server import serve as run
 
     flags = {
@@ -48,13 +61,15 @@ def serve(
         "mlflow_tracking_uri": tracking_uri,
         "http_host": host,
         "http_port": port,
+        "metrics_port": metrics_port,
+        "log_format": log_format,
     }
     if local:
-        configure_logging(verbose)
         settings = load_settings(**flags)
+        configure_logging(verbose, settings.log_format, "serve")
         schema = load_schema(settings.dataset)
     else:
-        settings, schema = start_worker(verbose, **flags)
+        settings, schema = start_worker("serve", verbose, **flags)
     uri = settings.mlflow_tracking_uri
     pages = {
         "API: try it": "/docs",

@@ -23,7 +23,7 @@ def init(data: Data = None) -> None:
 
     from churnstream.stack.bootstrap import initialise
     from contract.settings import load_settings
-    from contract.worker.process import configure_logging
+    from contract.worker.logs import configure_logging
 
     configure_logging(verbose=True)
     Console().print(initialise(load_settings(), data), soft_wrap=True, highlight=False)
@@ -57,7 +57,8 @@ def showcase(
     from churnstream.stack.addresses import require_http
     from churnstream.stack.showcase import Pages, Showcase, replay_again, run_showcase
     from contract.settings import load_settings
-    from contract.worker.process import configure_logging, stop_on_signals
+    from contract.worker.logs import configure_logging
+    from contract.worker.process import stop_on_signals
 
     configure_logging(verbose=False)
     settings = load_settings()

@@ -7,12 +7,14 @@ partition, on the position that ``start`` gave and is owned until the next call 
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contract.errors import UserError
 from contract.kafka.lasting_errors import remedy
 from contract.kafka.transactions import BatchAbortedError, FencedError
+from contract.signals import LAG, REBALANCES
 
 _log = logging.getLogger("churnstream.consuming")
 
@@ -73,6 +75,14 @@ class BatchConsumer:
         if failed:
             messages = [message for message in messages if message.error() is None]
         return [] if self._stale else messages
+
+    def measure_lag(self) -> None:
+        """Let Prometheus have the lag of each assigned partition, as far as the client has heard of its end. Cheap."""
+        with suppress(KafkaException):
+            for position in self.consumer.position(self.consumer.assignment()):
+                _, end = self.consumer.get_watermark_offsets(position, cached=True)
+                if position.offset >= 0 and end >= 0:
+                    LAG.labels(position.topic, str(position.partition)).set(max(end - position.offset, 0))
 
     def invalidate(self) -> None:
         """The last batch was not published: the next ``poll`` begins at ``start`` again."""
@@ -141,10 +151,14 @@ class BatchConsumer:
     def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._told.clear()
         _log.info("assigned %s", _names(partitions))
+        REBALANCES.inc()
         self._stale = True
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         _log.info("revoked %s", _names(partitions))
+        for gone in partitions:
+            with suppress(KeyError):
+                LAG.remove(gone.topic, str(gone.partition))
         self._stale = True
         if self._on_revoke is not None:
             self._on_revoke(partitions)

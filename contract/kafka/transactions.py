@@ -29,6 +29,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from contract.errors import ChurnstreamError, UserError
 from contract.kafka.lasting_errors import RefusedError, is_gone, remedy
+from contract.signals import PRODUCERS_REPLACED
 
 _log = logging.getLogger("churnstream.transactions")
 
@@ -194,6 +195,7 @@ class Transactions:
         thread.join(self._timeout + _GRACE_SECONDS)
         if thread.is_alive():
             self._producer = None
+            PRODUCERS_REPLACED.inc()
             _log.warning("offsets were not taken in time; a new producer takes over the transaction")
             raise BatchAbortedError("the call that sends offsets does not return")
         if failures:
@@ -241,6 +243,7 @@ class Transactions:
             why = "fenced, for this worker stood still and its transaction timed out"
         _log.warning("%s (%s); a new producer takes over the transaction", why, error.args[0].str())
         self.close()
+        PRODUCERS_REPLACED.inc()
         raise BatchAbortedError(error.args[0].str()) from error
 
     def _stop_if_fenced(self, error: KafkaException) -> None:

@@ -2,16 +2,19 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.transactions import BatchAbortedError, Transactions
+from contract.signals import BATCHES_ABORTED
 from contract.worker.heartbeat import Heartbeat
 from contract.worker.room import NoRoomError, wait_for_room
 
 POLL_SECONDS = 0.2
 """How long a turn waits for messages, so that a worker hears of its end in time."""
 _RETRY_SECONDS = 0.2
+_MEASURE_SECONDS = 1.0
 
 
 class WorkerLoop:
@@ -33,6 +36,7 @@ class WorkerLoop:
         self._heartbeat = heartbeat
         self._log = log
         self._on_abort = on_abort
+        self._next_measurement = 0.0
 
     def turn(self, work: Callable[[], None], stop: threading.Event) -> None:
         """Call ``work`` with a producer ready; a batch that it gives up is read again after a pause.
@@ -47,13 +51,21 @@ class WorkerLoop:
             self._transactions.prepare()
             work()
             self._heartbeat.beat()
+            self._measure()
         except BatchAbortedError as error:
             self._log.info("batch aborted: %s", error)
+            BATCHES_ABORTED.inc()
             self._give_up()
             stop.wait(_RETRY_SECONDS)
         except NoRoomError as error:
             self._give_up()
             wait_for_room(error, stop, self._log)
+
+    def _measure(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_measurement:
+            self._reader.measure_lag()
+            self._next_measurement = now + _MEASURE_SECONDS
 
     def _give_up(self) -> None:
         self._reader.invalidate()

@@ -1,6 +1,5 @@
-"""What every worker process does around its loop: read its settings, log to standard error, stop on signals."""
+"""What every worker process does around its loop: read its settings, begin its log, stop on signals."""
 
-import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -12,25 +11,25 @@ from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
 from contract.kafka.transactions import FencedError
-from contract.masking import without_secrets
 from contract.schema import Schema, load_schema
 from contract.settings import Settings, load_settings
+from contract.worker.logs import configure_logging
 from contract.worker.private import keep_files_private
 
 _GRACE_SECONDS = 5.0
 
 
-def start_worker(verbose: bool, **flags: Any) -> tuple[Settings, Schema]:
-    """Begin a worker's process: logging, private files, settings, schema, and topics that fit.
+def start_worker(worker: str, verbose: bool, **flags: Any) -> tuple[Settings, Schema]:
+    """Begin the process of ``worker``: settings, logging, private files, schema, and topics that fit.
 
     A flag that is None was not given.
 
     Raises:
         UserError: a setting or the schema is wrong, the broker is out of reach, or a topic does not fit.
     """
-    configure_logging(verbose)
     keep_files_private()
     settings = load_settings(**flags)
+    configure_logging(verbose, settings.log_format, worker)
     # a mistake on this machine is told before the broker is asked for
     schema = load_schema(settings.dataset)
     ensure_topics(admin_client(settings), settings)
@@ -69,19 +68,6 @@ def in_background(*loops: Callable[[threading.Event], None]) -> Iterator[None]:
         stop.set()
         for thread in threads:
             thread.join(_GRACE_SECONDS)
-
-
-class _MaskedFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return without_secrets(super().format(record))
-
-
-def configure_logging(verbose: bool) -> None:
-    """Our own messages to standard error, from INFO up where ``verbose``, else from WARNING up, without secrets."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_MaskedFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    logging.getLogger("churnstream").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
 def run_until_signalled(work: Callable[[threading.Event], None]) -> None:

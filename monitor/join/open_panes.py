@@ -90,6 +90,9 @@ class OpenPanes:
         self._encoded: dict[tuple[PaneId, Kind], bytes] = {}
         self._turn = 0
 
+    def __len__(self) -> int:
+        return len(self._panes)
+
     def __iter__(self) -> Iterator[PaneId]:
         return iter(self._panes)
 

@@ -30,6 +30,7 @@ from contract.messages import encode
 from contract.panes import JoinProgress
 from contract.schema import Schema
 from contract.settings import Settings
+from contract.signals import BATCHES, DEAD_LETTERS_SENT, STAGE
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
@@ -42,6 +43,7 @@ from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin
 from monitor.join.reading import BatchReader
 from monitor.join.turns import Turns
+from monitor.signals import KEPT, OUTCOMES_SENT, PANES_SENT
 from monitor.slot import Slot
 
 _PANE_BYTES_AT_ONCE = 100_000_000
@@ -57,6 +59,7 @@ _CONSUMER = {
     # else librdkafka fetches nothing for a second once that much is there
     "fetch.queue.backoff.ms": 5,
 }
+_COMMITTING = STAGE.labels("commit")
 _log = logging.getLogger("churnstream.join")
 
 
@@ -276,7 +279,8 @@ class JoinWorker:
 
     def _publish(self, items: Sequence[_Item], touched: dict[int, Effects]) -> None:
         offsets = [position for partition in touched for position in self._committable(partition)]
-        self._transactions.run(lambda producer: self._produce(producer, items), offsets, self._reader.consumer)
+        with _COMMITTING.time():
+            self._transactions.run(lambda producer: self._produce(producer, items), offsets, self._reader.consumer)
         for item in items:
             part = self._parts[item.partition]
             part.unsaved = True
@@ -289,6 +293,20 @@ class JoinWorker:
             self.stats.dead_letters += len(item.effects.dead_letters)
             self.stats.panes += len(item.panes)
         self.stats.batches += 1
+        self._count(items)
+
+    def _count(self, items: Sequence[_Item]) -> None:
+        """For Prometheus."""
+        BATCHES.inc()
+        for item in items:
+            OUTCOMES_SENT.inc(len(item.effects.outcomes))
+            PANES_SENT.inc(len(item.panes))
+            for letter in item.effects.dead_letters:
+                DEAD_LETTERS_SENT.labels(letter.rejection.reason.value).inc()
+        kept = [part.join.kept for part in self._parts.values()]
+        KEPT.labels("predictions").set(sum(len(one.table) for one in kept))
+        KEPT.labels("labels").set(sum(len(one.waiting) for one in kept))
+        KEPT.labels("panes").set(sum(len(one.panes) for one in kept))
 
     def _save(self) -> None:
         """Bring the stores up to what was published."""

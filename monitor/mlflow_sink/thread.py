@@ -10,6 +10,7 @@ from contract.windows import WindowMessage
 from contract.worker.room import NoRoomError
 from monitor.mlflow_sink.refusals import first_line
 from monitor.mlflow_sink.sink import MlflowSink
+from monitor.signals import MLFLOW_OUTAGES, MLFLOW_UP, SPOOLED
 
 _log = logging.getLogger("churnstream.sink")
 _SECONDS_BETWEEN_WARNINGS = 600.0
@@ -105,14 +106,22 @@ class SinkThread:
         except Exception as error:
             # MLflow, its transport and its store raise what they like; the windows are safe, and the thread must live
             self._warn(error)
+            if self.last_error is None:
+                MLFLOW_OUTAGES.inc()
             self.last_error = first_line(error)
+            self._measure()
             return False
         if self.last_error is not None:
             _log.warning("MLflow takes windows again")
         self.last_error = None
+        self._measure()
         if taken:
             _log.info("%d windows logged in %.1f s", taken, time.monotonic() - started)
         return True
+
+    def _measure(self) -> None:
+        SPOOLED.set(len(self._sink.spool))
+        MLFLOW_UP.set(self.last_error is None)
 
     def _check(self) -> None:
         try:

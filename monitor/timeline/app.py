@@ -27,6 +27,7 @@ from contract.panes import JoinProgress, Pane, PaneSample
 from contract.settings import Settings
 from contract.topics import PANES
 from contract.worker.outage import Outage
+from monitor.signals import WATERMARK
 from monitor.timeline.emission import ClosedWindows, Emission
 from monitor.timeline.faust_app import CommittedConsumer, InterruptedWaitError
 from monitor.timeline.fenced_writer import FencedWriter, TakenOverError
@@ -136,6 +137,8 @@ class Timeline:
         if isinstance(message, JoinProgress):
             # a progress stands behind the panes it covers, so only then is there something to decide
             await self._emit(state)
+            if state.book.watermark is not None:
+                WATERMARK.set(state.book.watermark / 1_000)
 
     async def _emit(self, state: TimelineState) -> None:
         await self._in_thread(lambda: self._at_work(lambda: self._emission.run(state)))

@@ -20,6 +20,7 @@ from contract.windows import Cumulative, Window
 from contract.worker.outage import Outage
 from contract.worker.room import NoRoomError
 from monitor.naming import iso_time, model_title
+from monitor.signals import ALERTS_SENT, WINDOWS_SENT
 from monitor.timeline.fenced_writer import FencedWriter, TopicMessage
 from monitor.timeline.samples import Sample
 from monitor.timeline.state import TimelineState
@@ -137,6 +138,7 @@ class Emission:
             state.windows_end = offset + 1
             state.book.wrote(one.of, offset)
             if isinstance(one.of, Window):
+                WINDOWS_SENT.labels(one.of.status).inc()
                 _log.info(
                     "%s window %s, revision %d: %d records", one.of.status, one.of.key, one.of.revision, one.of.records
                 )
@@ -154,6 +156,7 @@ class Emission:
             ]
         )
         for alert in alerts:
+            ALERTS_SENT.labels(alert.kind, alert.state).inc()
             _log.info("alert %s: %s", alert.state, alert.message)
         for verdict in verdicts:
             _log.info("verdict %s: %s", verdict.title, verdict.message)

@@ -17,6 +17,7 @@ import msgspec
 from contract.errors import UserError
 from contract.models.registry import FoundVersion, model_title, registry_outages
 from contract.settings import Settings
+from contract.signals import MODEL_VERSION, SWAPS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.outage import Outage
 from scorer.models.loaded import Model, ModelRegistry, ModelSource, load_found
@@ -155,6 +156,7 @@ class Champion:
     def _refuse(self, found: FoundVersion, reason: str) -> None:
         self.refused = Refusal(found.version, reason)
         self._turned_away = found
+        SWAPS.labels("refused").inc()
         _log.warning(
             "%s does not take over: %s. %s; v%d is tried again when @%s has moved away and back",
             model_title(self._settings, found.version),
@@ -172,6 +174,8 @@ class Champion:
         self._forget_refusal()
         self._at_work = found
         self.current = Serving(model, self._clock.now())
+        MODEL_VERSION.set(found.version)
+        SWAPS.labels("taken").inc()
         after = f" took over from v{before.version}" if before else " scores"
         _log.info("%s%s", model_title(self._settings, found.version), after)
 

@@ -33,9 +33,9 @@ _ROUTES: dict[str, tuple[str, Handler]] = {
 _SAID = {404: "there is no such page; see /docs", 405: "this page does not take this method; see /docs"}
 
 
-def create_app(parts: Parts, links: dict[str, str]) -> FastAPI:
+def create_app(parts: Parts, links: dict[str, str], instruments: Instruments | None = None) -> FastAPI:
     """The application, whose parts live from the server's start to its stop; ``links`` as for ``Routes``."""
-    instruments = Instruments()
+    instruments = Instruments() if instruments is None else instruments
     document = openapi_document(parts.schema, parts.settings, version(NAME))
 
     @asynccontextmanager

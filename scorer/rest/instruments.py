@@ -13,31 +13,31 @@ class Instruments:
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each, of its birthday
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self.requests = Counter(
-            "churnstream_http_requests", "Requests answered.", ["route", "status"], registry=self._registry
+            "churnstream_http_requests", "Requests answered.", ["route", "status"], registry=self.registry
         )
         self.seconds = Histogram(
             "churnstream_http_request_seconds",
             "From a request's first byte to its answer.",
             ["route"],
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self.registry,
         )
         self.batch = Histogram(
-            "churnstream_batch_records", "Records scored in one call.", buckets=_RECORDS, registry=self._registry
+            "churnstream_batch_records", "Records scored in one call.", buckets=_RECORDS, registry=self.registry
         )
-        self.records = Counter("churnstream_records", "Records scored and accepted.", registry=self._registry)
-        self.labels = Counter("churnstream_labels", "Labels accepted.", registry=self._registry)
-        self.in_work = Gauge("churnstream_in_work", "Records and labels in work.", registry=self._registry)
+        self.records = Counter("churnstream_records", "Records scored and accepted.", registry=self.registry)
+        self.labels = Counter("churnstream_labels", "Labels accepted.", registry=self.registry)
+        self.in_work = Gauge("churnstream_in_work", "Records and labels in work.", registry=self.registry)
         self.model_version = Gauge(
-            "churnstream_model_version", "Version that scores; 0 before there is one.", registry=self._registry
+            "churnstream_model_version", "Version that scores; 0 before there is one.", registry=self.registry
         )
         self.model_refused = Gauge(
-            "churnstream_model_refused", "Version that the alias names and that was refused.", registry=self._registry
+            "churnstream_model_refused", "Version that the alias names and that was refused.", registry=self.registry
         )
-        self.ready = Gauge("churnstream_ready", "1 if requests are answered.", registry=self._registry)
+        self.ready = Gauge("churnstream_ready", "1 if requests are answered.", registry=self.registry)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)

@@ -47,6 +47,7 @@ class Routes:
         self._explained = RequestReader(schema, records, most_explained(settings), max_bytes)
         self._labels = RequestReader(schema, LabelRequest, limit, max_bytes)
         self._predictor = Predictor(parts, instruments.batch.observe)
+        self._measure()
 
     async def close(self) -> None:
         """Let go of everything; requests in work are answered before this is called."""
@@ -98,12 +99,15 @@ class Routes:
 
     async def metrics(self, request: Request) -> Response:
         authorise(request, self._parts.settings.http_token)
-        champion, instruments = self._parts.champion, self._instruments
-        instruments.in_work.set(self._predictor.in_work)
-        instruments.model_version.set(champion.model.ref.version if champion.model else 0)
-        instruments.model_refused.set(champion.refused.version if champion.refused else 0)
-        instruments.ready.set(not self._predictor.hindrances)
-        return Response(instruments.exposition(), media_type=MEDIA_TYPE)
+        return Response(self._instruments.exposition(), media_type=MEDIA_TYPE)
+
+    def _measure(self) -> None:
+        """Let a scrape find what is so at that moment."""
+        champion, predictor, instruments = self._parts.champion, self._predictor, self._instruments
+        instruments.in_work.set_function(lambda: predictor.in_work)
+        instruments.model_version.set_function(lambda: champion.model.ref.version if champion.model else 0)
+        instruments.model_refused.set_function(lambda: champion.refused.version if champion.refused else 0)
+        instruments.ready.set_function(lambda: not predictor.hindrances)
 
     async def home(self, request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):

@@ -13,8 +13,10 @@ from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import SystemClock
 from contract.worker.process import in_background, stop_on_signals
+from contract.worker.scraping import metrics_served
 from scorer.models.swap import Champion
 from scorer.rest.app import create_app
+from scorer.rest.instruments import Instruments
 from scorer.rest.protocol import BoundedProtocol
 from scorer.serving.live_metrics import LiveMetrics
 from scorer.serving.predictor import Parts
@@ -55,12 +57,14 @@ def serve(
     stream_time = StreamTime(settings, clock) if settings.request_time == "stream" and not local else None
     if stream_time:
         loops.append(stream_time.run)
-    app = create_app(Parts(settings, schema, champion, make_sink, stream_time or WallTime(clock), clock), links)
+    instruments = Instruments()
+    parts = Parts(settings, schema, champion, make_sink, stream_time or WallTime(clock), clock)
+    app = create_app(parts, links, instruments)
     # a line for each request that is none
     logging.getLogger("uvicorn.error").addFilter(LogThrottle(seconds=10))
     # uvicorn raises the signal that ended it once more, for whoever handled it before
     stop_on_signals()
-    with in_background(*loops):
+    with metrics_served(settings, instruments.registry), in_background(*loops):
         if stream_time:
             # or the first requests would carry wall time into a stream of the past
             stream_time.looked.wait(_GRACE_SECONDS)

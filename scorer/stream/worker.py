@@ -8,6 +8,7 @@ loaded model. Each record's prediction goes to the partition the record came fro
 
 import logging
 import threading
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transacti
 from contract.rejection import Reason
 from contract.schema import Schema
 from contract.settings import Settings
+from contract.signals import BATCHES, DEAD_LETTERS_SENT, PREDICTION_LATENCY, PREDICTIONS_SENT, RECORDS, STAGE
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
@@ -38,6 +40,7 @@ from scorer.stream.batch import MOST_FAILED_IN_A_ROW, BatchScorer, Raw, ScoredBa
 GROUP = "scorer"
 _BROKEN_SECONDS = 1.0
 """Between two tries with a model that scores nothing."""
+_SCORING, _COMMITTING = STAGE.labels("score"), STAGE.labels("commit")
 _log = logging.getLogger("churnstream.scorer")
 _failures_log = logging.getLogger("churnstream.scorer.failures")
 # a stream may have many records that a model fails on
@@ -129,6 +132,7 @@ class ScorerWorker:
         messages = self._reader.poll(POLL_SECONDS)
         if not messages:
             return
+        began = time.perf_counter()
         self._checkpoint("after-poll")
         now = self._clock.now()
         models = self._models()
@@ -144,6 +148,7 @@ class ScorerWorker:
             )
             stop.wait(_BROKEN_SECONDS)
             raise BatchAbortedError(str(error)) from error
+        scored = time.perf_counter()
         self._checkpoint("after-scoring")
         offsets = [TopicPartition(self._customers, share.partition, share.next_offset) for share in shares]
         self._transactions.run(lambda producer: self._publish(producer, shares, now), offsets, self._reader.consumer)
@@ -151,8 +156,28 @@ class ScorerWorker:
         for share in shares:
             self.stats.predictions += len(share.scored.predictions)
             self.stats.dead_letters += len(share.scored.rejected)
+        _SCORING.observe(scored - began)
+        _COMMITTING.observe(time.perf_counter() - scored)
+        self._count(messages, shares, models)
         self._broken.end("the model scores again")
         self._count_failures(shares)
+
+    def _count(self, messages: Sequence[Message], shares: Sequence[_Share], models: Sequence[Scores]) -> None:
+        """For Prometheus: what was committed, and how long the first and the last record of the batch took."""
+        BATCHES.inc()
+        RECORDS.labels(self._customers).inc(len(messages))
+        committed = self._clock.now()
+        for message in (messages[0], messages[-1]):
+            sent = sent_at(message)
+            if sent is not None:
+                PREDICTION_LATENCY.observe(max(committed - sent, 0) / 1_000)
+        predictions = sum(len(share.scored.predictions) for share in shares)
+        for model in models:
+            # a record that one model fails on has no prediction of any
+            PREDICTIONS_SENT.labels(str(model.ref.version)).inc(predictions / len(models))
+        for share in shares:
+            for _, rejection in share.scored.rejected:
+                DEAD_LETTERS_SENT.labels(rejection.reason.value).inc()
 
     def _score(self, parts: Mapping[int, Sequence[Message]], models: Sequence[Scores]) -> list[_Share]:
         """Raises:

@@ -166,7 +166,8 @@ def _main() -> None:
     from contract.schema import load_schema
     from contract.settings import load_settings
     from contract.testing import RunningClock
-    from contract.worker.process import configure_logging, run_until_signalled
+    from contract.worker.logs import configure_logging
+    from contract.worker.process import run_until_signalled
 
     parser = argparse.ArgumentParser()
     parser.add_argument("kind", choices=["score", "join", "alerts"])

@@ -30,7 +30,7 @@ def explore(
     from rich.console import Console
 
     from contract.settings import load_settings
-    from contract.worker.process import configure_logging
+    from contract.worker.logs import configure_logging
 
     configure_logging(verbose)
     settings = load_settings(dataset=dataset, mlflow_tracking_uri=tracking_uri)

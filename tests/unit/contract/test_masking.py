@@ -8,7 +8,7 @@ import pytest
 
 from contract.errors import UserError
 from contract.masking import public_address, without_secrets
-from contract.worker.process import configure_logging
+from contract.worker.logs import configure_logging
 
 SECRET = "S3cret.Pw"
 

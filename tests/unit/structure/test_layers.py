@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 LAYERS: dict[str, tuple[str, ...]] = {
     "contract": (
         "masking variables",
-        "arrays bounds durations errors",
+        "arrays bounds durations errors signals",
         "segments",
         "schema settings",
         "records tables topics",
@@ -48,7 +48,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "cli serve_cli",
     ),
     "monitor": (
-        "budget files intervals naming panes slot window_sums",
+        "budget files intervals naming panes signals slot window_sums",
         "inputs",
         "nowcast verdicts",
         "segments",

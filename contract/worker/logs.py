@@ -1,0 +1,61 @@
+"""Log lines on standard error: for people, or one JSON object a line for machines; never a secret in them."""
+
+import logging
+from datetime import UTC, datetime
+
+import msgspec
+
+from contract.masking import without_secrets
+from contract.settings import LogFormat
+
+
+class LogLine(msgspec.Struct, omit_defaults=True):
+    """A line in JSON. ``time`` is wall time in UTC, ISO 8601, to the millisecond; ``event`` is the message without its
+    values, so that lines of one kind can be counted; ``error`` is the traceback, where there is one.
+    """
+
+    time: str
+    level: str
+    logger: str
+    event: str
+    message: str
+    worker: str = ""
+    error: str = ""
+
+
+class _MaskedFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(super().format(record))
+
+
+class _JsonFormatter(logging.Formatter):
+    def __init__(self, worker: str) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = LogLine(
+            time=moment.replace("+00:00", "Z"),
+            level=record.levelname.lower(),
+            logger=record.name,
+            event=without_secrets(str(record.msg)),
+            message=without_secrets(record.getMessage()),
+            worker=self._worker,
+            error=without_secrets(self.formatException(record.exc_info)) if record.exc_info else "",
+        )
+        return msgspec.json.encode(line).decode()
+
+
+def configure_logging(verbose: bool, form: LogFormat = "text", worker: str = "") -> None:
+    """Our own messages to standard error, from INFO up where ``verbose``, else from WARNING up, without secrets.
+
+    ``worker`` names the process in each line of JSON.
+    """
+    handler = logging.StreamHandler()
+    if form == "json":
+        handler.setFormatter(_JsonFormatter(worker))
+    else:
+        handler.setFormatter(_MaskedFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.getLogger("churnstream").setLevel(logging.INFO if verbose else logging.WARNING)
