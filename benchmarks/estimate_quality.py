@@ -1,367 +1,415 @@
-"""How often verdicts on labels are right (relation, detector, performance, input drift), and how near estimates are.
+"""How often verdicts on labels are right (relation, performance, withdrawal), and how near and honest estimates are.
 
-Scores come from a formula first, on which the rules were decided, then from models trained here: on several synthetic
-banks, whose truth is known, and on splits of a table (``--data``), whose held-out customers are drawn again and again.
-Each share is printed with its standard error. Nothing here was used to choose a rule or a number.
+Scores come from a formula, from models of ten synthetic banks, whose truth is known, and from models of ten halves of a
+table, whose other halves are drawn from. Each figure stands with its standard error. Nothing here was used to choose a
+rule or a number: the seeds are others.
 
-    python benchmarks/estimate_quality.py [--quick] [--data Churn_Modelling.csv] [--models N]
+    python benchmarks/estimate_quality.py --data Churn_Modelling.csv --nannyml PYTHON
 
-Takes some twenty minutes on one core, with ``--quick`` two.
+``--data`` is left out where there is no table; ``--nannyml`` is the interpreter of an environment in which NannyML is
+installed. ``--quick`` takes a tenth of the windows, and one model of each kind. Takes some half an hour on one core.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+from cbpe import ScoredWindow, cbpe
+from label_sources import (
+    CHANGES,
+    INPUT_DRIFTS,
+    Change,
+    Source,
+    bank,
+    draw,
+    formula,
+    half,
+    higher_brier,
+    histogram_of,
+    nothing,
+    scored,
+)
+from label_windows import METRICS, Judge, StreamAlarms, expected_metrics, plain_slide, sums_of, watched
 
-from contract.arrays import Floats, Labels
-from contract.models.calibration import CalibrationBins
-from contract.models.registry import positive_probabilities
-from contract.panes import SCORE_BINS, UNIT, Expected, ScoreBin, Summary
+from contract.arrays import Floats
 from contract.schema import Schema, load_schema
-from contract.windows import Estimated
-from monitor.budget import levels
+from contract.windows import Estimate
+from monitor.budget import Levels, levels
 from monitor.timeline.estimate import estimate
-from monitor.timeline.sums import Sums
-from monitor.verdicts.calibration import Calibration, Histogram, Labelled
+from monitor.timeline.metrics import performance
+from monitor.verdicts.calibration import Histogram
 from monitor.verdicts.estimate import recalibrated
-from monitor.verdicts.evidence import NOTHING_YET, added_up, log_evidence
-from monitor.verdicts.relation import judge_relation
-from monitor.verdicts.worsening import judge_worsening
-from producer.synthetic import SyntheticBank, truth
-from training.selection.develop import Developed, develop
-from training.table.prepare import Table, outside, read_table
-from training.table.split import held_out
+from monitor.verdicts.withdrawal import Withdrawal
+from producer.synthetic import SyntheticBank
+from training.selection.develop import Developed
+from training.table.prepare import read_table
 
-DAY = 86_400_000
-LEVELS = levels(0.5, DAY)
+HOUR = 3_600_000
+DAY = 24 * HOUR
+FALSE_ALERTS = 0.5
+DAILY = levels(FALSE_ALERTS, DAY)
 SIZES = (200, 1_000, 5_000)
+POWER_SIZE = 1_000
 LABELS_A_DAY = 333
-MIN_RECORDS = 200
-THRESHOLD = 0.31
-METRICS = ("accuracy", "f1", "roc_auc", "brier")
-
-Change = Callable[[Floats, Floats, np.random.Generator], Floats]
-"""From the truth of each customer and their age to the truth after a change."""
+KINDS = ("relation", "detector", "performance", "worsening", "withdrawn")
+LARGE = 30_000
+PEER_MODELS = 4
+"""Models of each kind that NannyML is asked about, because it takes long to start."""
 
 
-class Source(NamedTuple):
-    """Customers to draw windows from: their scores, truth (or labels) and ages; and what the version stores."""
+class Amounts(NamedTuple):
+    """How much is drawn of each source; ``models`` of each kind."""
 
-    name: str
-    scores: Floats
-    truth: Floats
-    ages: Floats
-    stored: CalibrationBins
-
-    @property
-    def calibration(self) -> Calibration:
-        return Calibration.fitted(Labelled.of_bins(self.stored))
+    models: int = 10
+    windows: int = 400
+    runs: int = 100
+    streams: int = 4
+    months: int = 2
+    estimates: int = 60
 
 
-def _half_of_ages(truth: Floats, ages: Floats, rng: np.random.Generator) -> Floats:
-    chosen = (ages >= 40) & (ages <= 60) & (rng.random(len(ages)) < 0.5)
-    return np.where(chosen, 1 - truth, truth)
-
-
-def _times(factor: float) -> Change:
-    """Where truth is a label, churners are made others, or others churners, by chance."""
-
-    def change(truth: Floats, _ages: Floats, _rng: np.random.Generator) -> Floats:
-        if factor <= 1 or set(np.unique(truth)) - {0.0, 1.0}:
-            return np.minimum(truth * factor, 1.0)
-        return np.where(truth == 1, 1.0, (factor - 1) * truth.mean() / (1 - truth.mean()))
-
-    return change
-
-
-def _flip(share: float) -> Change:
-    return lambda truth, _ages, _rng: truth * (1 - share) + (1 - truth) * share
-
-
-CHANGES: dict[str, Change] = {
-    "nothing": lambda truth, _ages, _rng: truth,
-    "30 % flipped": _flip(0.30),
-    "15 % flipped": _flip(0.15),
-    "label rate x 1.3": _times(1.3),
-    "label rate / 1.3": _times(1 / 1.3),
-    "half of ages 40-60 flipped": _half_of_ages,
-}
-INPUT_DRIFTS: dict[str, Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]] = {
-    "Age + 5": lambda frame, _: frame.assign(Age=np.minimum(frame["Age"] + 5, 92)),
-    "Balance x 1.3": lambda frame, _: frame.assign(Balance=np.minimum(frame["Balance"] * 1.3, 260_000)),
-    "CreditScore - 20": lambda frame, _: frame.assign(CreditScore=np.maximum(frame["CreditScore"] - 20, 350)),
-    "half moved to Germany": lambda frame, rng: frame.assign(
-        Geography=np.where(rng.random(len(frame)) < 0.5, "Germany", frame["Geography"])
-    ),
-}
+QUICK = Amounts(models=1, windows=40, runs=10, streams=2, months=1, estimates=6)
 
 
 def main() -> None:
     arguments = _arguments()
-    quick = arguments.quick
-    models = arguments.models or (1 if quick else 10)
-    windows, streams = (100, 4) if quick else (400, 40)
-    rng = np.random.default_rng(2_026)
+    amounts = QUICK if arguments.quick else Amounts()
+    rng = np.random.default_rng(2_027)
     schema = load_schema("bank_churn")
-    print(f"levels at one window a day: relation {LEVELS.relation:.4f}, performance {LEVELS.performance:.4f}, ", end="")
-    print(f"detector {LEVELS.detector:.0f} days; {windows} windows a line and model\n")
-    _table("scores of a formula", list(_formula(rng, models)), windows, streams, rng)
-    banks = [_bank(schema, number) for number in range(models)]
-    _table("synthetic banks", [source for source, _ in banks], windows, streams, rng)
-    _input_drift(schema, [developed for _, developed in banks], [source.stored for source, _ in banks], windows, rng)
-    _estimates("synthetic banks", [source for source, _ in banks], windows, rng, known=True)
+    banks = [bank(schema, number, 10_000) for number in range(amounts.models)]
+    sources = {
+        "scores of a formula": list(formula(rng, amounts.models)),
+        "synthetic banks": [source for source, _ in banks],
+    }
     if arguments.data:
         rows = read_table(arguments.data, schema)
-        splits = [_split(rows, schema, number) for number in range(models)]
-        _table("splits of the table", splits, windows, streams, rng)
-        _estimates("splits of the table", splits, windows, rng, known=False)
+        sources["halves of the table"] = [half(rows, schema, number) for number in range(amounts.models)]
+    _said("the models are trained")
+    _false_alerts(sources, amounts, rng)
+    _power(sources, amounts, rng)
+    _input_drift(schema, banks, amounts, rng)
+    _worse(sources, amounts, rng)
+    large = [bank(schema, 50 + number, LARGE)[0] for number in range(max(amounts.models // 2, 1))]
+    _estimates("synthetic banks", sources["synthetic banks"], amounts, rng, arguments.nannyml)
+    _estimates(f"synthetic banks of {LARGE:,}", large, amounts, rng, arguments.nannyml)
+    if arguments.data:
+        tables = sources["halves of the table"]
+        _estimates("halves of the table", tables, amounts, rng, arguments.nannyml, known=False)
+    _realised(sources, amounts, rng)
+    _repeated(sources["synthetic banks"], amounts, rng)
 
 
-def _table(title: str, sources: list[Source], windows: int, streams: int, rng: np.random.Generator) -> None:
-    print(f"{title}: share of windows called changed, and worse; days of {LABELS_A_DAY} labels to the detector's alarm")
-    print(
-        f"{'change':<28}" + "".join(f"{f'n = {size}':>16}" for size in SIZES) + f"{'worse, n = 1000':>18}{'days':>16}"
-    )
-    for name, change in CHANGES.items():
-        cells = []
-        worse: list[list[bool]] = []
+def _false_alerts(sources: dict[str, list[Source]], amounts: Amounts, rng: np.random.Generator) -> None:
+    budget = sum(_a_month(DAILY, kind) for kind in KINDS[:-1])
+    print(f"\nNothing changed: incidents a month of 30 days, at most {budget:.2f} of {FALSE_ALERTS} are for labels\n")
+    print("| source | windows | " + " | ".join(KINDS) + " | windows looked at |")
+    print("|---|---|" + "--:|" * (len(KINDS) + 1))
+    for name, of_kind in sources.items():
         for size in SIZES:
-            found: list[list[bool]] = []
-            for source in sources:
-                calibration = source.calibration
-                found.append([])
-                worse += [[]] if size == 1_000 else []
-                for _ in range(windows // (1 if name == "nothing" else 5)):
-                    histogram = _draw(source, size, change, rng)
-                    found[-1].append(_changed(histogram, calibration, inputs_drifted=False))
-                    if size == 1_000:
-                        worse[-1].append(_worse(histogram, source.stored))
-            cells.append(_share(found))
-        days = [day for source in sources for day in _days(source, change, max(streams // len(sources), 1), rng)]
-        print(f"{name:<28}" + "".join(f"{cell:>16}" for cell in cells) + f"{_share(worse):>18}{_delay(days):>16}")
-    print(flush=True)
+            _row_of_false_alerts(name, f"daily, n = {size:,}", of_kind, size, DAILY, 1, amounts.windows, 30.0, rng)
+        weekly = levels(FALSE_ALERTS, 7 * DAY)
+        _row_of_false_alerts(name, "weekly, n = 1,000", of_kind, 1_000, weekly, 1, amounts.windows, 30 / 7, rng)
+        hourly = levels(FALSE_ALERTS, HOUR)
+        slides = amounts.months * 720
+        _row_of_false_alerts(name, "a day, each hour, n = 1,008", of_kind, 42, hourly, 24, slides, 720.0, rng)
+
+
+def _row_of_false_alerts(
+    name: str,
+    title: str,
+    sources: list[Source],
+    size: int,
+    of_slide: Levels,
+    length: int,
+    slides: int,
+    a_month: float,
+    rng: np.random.Generator,
+) -> None:
+    found = [watched(Judge(source, of_slide), slides, plain_slide(source, size, rng), length) for source in sources]
+    cells = [_rate([alarms.counts.get(kind, 0) for alarms in found], slides / a_month) for kind in KINDS[:-1]]
+    withdrawn = sum(alarms.counts.get("withdrawn", 0) for alarms in found)
+    looked = slides * len(sources)
+    print(f"| {name} | {title} | " + " | ".join(cells) + f" | {withdrawn} in all | {looked:,} |", flush=True)
+
+
+def _power(sources: dict[str, list[Source]], amounts: Amounts, rng: np.random.Generator) -> None:
+    print("\nRelation: share of windows found, a window a day; estimates withdrawn within two windows of 1,000;")
+    print(f"days of {LABELS_A_DAY} labels to the detector's alarm, median\n")
+    print("| source | change | n = 200 | n = 1,000 | n = 5,000 | two windows of 1,000 | withdrawn | detector |")
+    print("|---|---|" + "--:|" * 6)
+    for name, of_kind in sources.items():
+        for title, change in CHANGES.items():
+            judges = [Judge(source, DAILY) for source in of_kind]
+            cells = [
+                _share(
+                    [
+                        [judge(_labels(source, size, change, rng)).changed for _ in range(amounts.runs)]
+                        for source, judge in zip(of_kind, judges, strict=True)
+                    ]
+                )
+                for size in SIZES
+            ]
+            twice, withdrawn = [], []
+            for source, judge in zip(of_kind, judges, strict=True):
+                pairs = [
+                    [judge(_labels(source, POWER_SIZE, change, rng)) for _ in range(2)] for _ in range(amounts.runs)
+                ]
+                twice.append([any(one.changed for one in pair) for pair in pairs])
+                withdrawn.append(
+                    [
+                        Withdrawal().after(0, 1, first.relation).after(1, 2, second.relation).since is not None
+                        for first, second in pairs
+                    ]
+                )
+            days = _days(of_kind, [change] * len(of_kind), "detector", amounts, rng)
+            cells += [_share(twice), _share(withdrawn), days]
+            print(f"| {name} | {title} | " + " | ".join(cells) + " |", flush=True)
 
 
 def _input_drift(
-    schema: Schema,
-    models: list[Developed],
-    stored: list[CalibrationBins],
-    windows: int,
-    rng: np.random.Generator,
+    schema: Schema, banks: list[tuple[Source, Developed]], amounts: Amounts, rng: np.random.Generator
 ) -> None:
-    print("input drift with the relation as it was, synthetic banks: share of windows called changed")
-    print(f"{'drift':<28}" + "".join(f"{f'n = {size}':>16}" for size in SIZES) + "   (told of the drift, not told)")
-    bank = pd.concat(SyntheticBank(20_000, seed=909).chunks(), ignore_index=True)
+    print("\nInput drift, the relation as it was: share of windows called changed (where the drift went unnoticed)\n")
+    print("| drift | n = 200 | n = 1,000 | n = 5,000 |\n|---|--:|--:|--:|")
+    others = pd.concat(SyntheticBank(20_000, seed=909).chunks(), ignore_index=True)
     for name, drift in INPUT_DRIFTS.items():
-        frame = drift(bank.copy(), rng)
+        frame = drift(others.copy(), rng)
+        drifted = [scored(name, developed, frame, schema, source.reference) for source, developed in banks]
+        judges = [Judge(source, DAILY) for source in drifted]
         cells = []
         for size in SIZES:
-            told: list[bool] = []
-            not_told: list[bool] = []
-            for developed, bins in zip(models, stored, strict=True):
-                source = _source(name, developed, frame, truth(frame), schema, bins)
-                for _ in range(windows // 5):
-                    histogram = _draw(source, size, CHANGES["nothing"], rng)
-                    told.append(_changed(histogram, source.calibration, inputs_drifted=True))
-                    not_told.append(_changed(histogram, source.calibration, inputs_drifted=False))
-            cells.append(f"{np.mean(told):.3f}, {np.mean(not_told):.3f}")
-        print(f"{name:<28}" + "".join(f"{cell:>16}" for cell in cells), flush=True)
-    print()
+            told, not_told = (
+                _share(
+                    [
+                        [
+                            judge(_labels(source, size, nothing, rng), inputs_drifted=noticed).changed
+                            for _ in range(amounts.runs)
+                        ]
+                        for source, judge in zip(drifted, judges, strict=True)
+                    ]
+                )
+                for noticed in (True, False)
+            )
+            cells.append(f"{told} ({not_told})")
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
-def _estimates(title: str, sources: list[Source], windows: int, rng: np.random.Generator, *, known: bool) -> None:
-    """Without labels: error over that of the truth itself (the floor), where it is known, and share of covered windows.
+def _worse(sources: dict[str, list[Source]], amounts: Amounts, rng: np.random.Generator) -> None:
+    print("\nPerformance: share of windows called worse, a window a day, and days to the detector's alarm\n")
+    print("| source | Brier score against the held-out one | n = 200 | n = 1,000 | n = 5,000 | detector |")
+    print("|---|---|" + "--:|" * 4)
+    for name, of_kind in sources.items():
+        for factor in (1.1, 1.2, 1.3, 1.5):
+            changes = [higher_brier(source, factor) for source in of_kind]
+            judges = [Judge(source, DAILY) for source in of_kind]
+            cells = [
+                _share(
+                    [
+                        [judge(_labels(source, size, change, rng)).worse for _ in range(amounts.runs)]
+                        for source, judge, change in zip(of_kind, judges, changes, strict=True)
+                    ]
+                )
+                for size in SIZES
+            ]
+            cells.append(_days(of_kind, changes, "worsening", amounts, rng))
+            print(f"| {name} | × {factor} | " + " | ".join(cells) + " |", flush=True)
 
-    Estimates from the model's own probabilities, then as windows have them.
+
+def _days(
+    sources: list[Source], changes: Sequence[Change], kind: str, amounts: Amounts, rng: np.random.Generator
+) -> str:
+    """Median of the days to the first alarm, and how many of the streams of 60 days had one."""
+    found: list[StreamAlarms] = []
+    for source, change in zip(sources, changes, strict=True):
+        judge = Judge(source, DAILY)
+        for _ in range(amounts.streams):
+            found.append(
+                watched(judge, 60, lambda s=source, c=change: _labels(s, LABELS_A_DAY, c, rng), 1, kind)  # type: ignore[misc]
+            )
+    days = [alarms.first[kind] for alarms in found if kind in alarms.first]
+    return f"{np.median(days):.0f} ({len(days)} of {len(found)})" if days else f"none of {len(found)}"
+
+
+def _estimates(
+    title: str,
+    sources: list[Source],
+    amounts: Amounts,
+    rng: np.random.Generator,
+    nannyml: str | None,
+    *,
+    known: bool = True,
+) -> None:
+    """Without labels: mean error over that of an estimate that knows the truth (the floor), and coverage.
+
+    The theory: an estimate that is as sure as ``m`` rows can make it has root (1 + n/m) times the floor's error.
     """
+    stored = int(np.mean([len(source.reference[0]) for source in sources]))
+    told = "over the floor" if known else "× 100"
+    print(f"\nEstimates, {title}, {stored:,} rows stored with the version: error {told}, and coverage\n")
     print(
-        f"{title}: estimates by the model's own probabilities, and as windows have them: error over the floor, coverage"
+        "| n | metric | least possible | model's own | coverage | as windows have it | coverage | NannyML | coverage |"
     )
+    print("|--:|---|" + "--:|" * 7)
     for size in SIZES[1:]:
-        if size > min(len(source.scores) for source in sources):
+        if size * 5 > min(len(source.scores) for source in sources):
             continue
-        errors = {name: np.zeros(3) for name in METRICS}
-        covered = {name: np.zeros((2, len(sources))) for name in METRICS}
-        count = windows // 2
-        for number, source in enumerate(sources):
+        tallies = {(way, name): _Tally() for way in ("own", "ours", "nannyml", "floor") for name in METRICS}
+        for place, source in enumerate(sources):
+            drawn = [draw(source, size, nothing, rng) for _ in range(amounts.estimates)]
+            asked = nannyml is not None and place < PEER_MODELS
+            others = (
+                cbpe(str(nannyml), source, [ScoredWindow(scores, labels) for scores, _, labels in drawn])
+                if asked
+                else []
+            )
             calibration = source.calibration.for_estimates()
-            for _ in range(count):
-                rows = rng.choice(len(source.scores), size, replace=False)
-                scores, chance = source.scores[rows], source.truth[rows]
-                labels = rng.random(size) < chance
-                own, records = _own_estimate(scores)
-                held_out = recalibrated(own, records, calibration)
-                floor = _expected(scores, chance)
-                for name, value in _expected(scores, labels.astype(np.float64)).items():
-                    for place, found in enumerate((getattr(own, name), getattr(held_out, name))):
-                        errors[name][place] += abs(found.value - value)
-                        covered[name][place, number] += (found.low <= value <= found.high) / count
-                    errors[name][2] += abs(floor[name] - value)
+            for number, (scores, chance, labels) in enumerate(drawn):
+                sums = sums_of(scores, labels, source.threshold)
+                own = estimate(sums)
+                ours = recalibrated(own, sums.histogram[0], calibration)
+                floor = expected_metrics(scores, chance, source.threshold)
+                for name, value in expected_metrics(scores, labels.astype(np.float64), source.threshold).items():
+                    tallies["own", name].add(source.name, getattr(own, name), value)
+                    tallies["ours", name].add(source.name, getattr(ours, name), value)
+                    tallies["floor", name].add(source.name, Estimate(floor[name], 0, 1), value)
+                    if others:
+                        tallies["nannyml", name].add(source.name, others[number].get(name), value)
         for name in METRICS:
-            own_error, error, least = errors[name]
-            ratios = f"{own_error / least:6.3f} {error / least:6.3f}" if known else f"{'':>13}"
-            shares = ", ".join(_with_error(one, count * len(sources)) for one in covered[name])
-            print(f"  n = {size:<6,} {name:<10} {ratios}   coverage {shares}")
-    print(flush=True)
+            known_floor = tallies["floor", name] if known else None
+            least = f"{np.sqrt(1 + size / stored):.2f}" if known else ""
+            cells = [tallies[way, name].cells(known_floor) for way in ("own", "ours", "nannyml")]
+            print(f"| {size:,} | {name} | {least} | " + " | ".join(cells) + " |", flush=True)
 
 
-def _own_estimate(scores: Floats) -> tuple[Estimated, Histogram]:
-    """What the timeline estimates from the scores of a window; and its records by score bin."""
-    said = scores >= THRESHOLD
-    records = np.bincount(np.minimum((scores * SCORE_BINS).astype(np.int64), SCORE_BINS - 1), minlength=SCORE_BINS)
-    negative, positive = (
-        Expected(len(part), round(float(part.sum()) * UNIT), round(float((part**2).sum()) * UNIT))
-        for part in (scores[~said], scores[said])
+class _Tally:
+    """Errors and coverage of an estimate over windows of several sources."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, list[float]] = {}
+        self._covered: dict[str, list[bool]] = {}
+
+    def add(self, source: str, found: Estimate | None, realised: float) -> None:
+        if found is None:
+            return
+        self.errors.setdefault(source, []).append(abs(found.value - realised))
+        self._covered.setdefault(source, []).append(found.low <= realised <= found.high)
+
+    def cells(self, floor: "_Tally | None") -> str:
+        if not self.errors:
+            return " | "
+        if floor is None:
+            of_sources = np.array([100 * np.mean(errors) for errors in self.errors.values()])
+        else:
+            of_sources = np.array(
+                [np.mean(errors) / np.mean(floor.errors[name]) for name, errors in self.errors.items()]
+            )
+        return f"{of_sources.mean():.2f} ± {_standard_error(of_sources):.2f} | {_share(list(self._covered.values()))}"
+
+
+def _realised(sources: dict[str, list[Source]], amounts: Amounts, rng: np.random.Generator) -> None:
+    """A table's half is taken for all there is, and windows are drawn from it with replacement."""
+    print("\nRealised metrics: coverage of their intervals\n")
+    print("| source | n | " + " | ".join(METRICS) + " |\n|---|--:|" + "--:|" * len(METRICS))
+    for name, of_kind in sources.items():
+        for size in SIZES:
+            covered: dict[str, list[list[bool]]] = {metric: [[] for _ in of_kind] for metric in METRICS}
+            for number, source in enumerate(of_kind):
+                truths = expected_metrics(source.scores, source.truth, source.threshold)
+                for _ in range(amounts.windows):
+                    rows = rng.integers(len(source.scores), size=size)
+                    labels = (rng.random(size) < source.truth[rows]).astype(np.int64)
+                    found = performance(sums_of(source.scores[rows], labels, source.threshold)).intervals
+                    for metric in METRICS:
+                        low, high = found[metric]
+                        covered[metric][number].append(low <= truths[metric] <= high)
+            print(f"| {name} | {size:,} | " + " | ".join(_share(covered[m]) for m in METRICS) + " |", flush=True)
+
+
+def _repeated(sources: list[Source], amounts: Amounts, rng: np.random.Generator) -> None:
+    """Each customer has one score and label, and a record for each day they are scored: 7 on average, or 7 all."""
+    print("\nRepeated customers, synthetic banks: false alarms and coverage; then with rows taken for customers\n")
+    print(
+        "| customers | relation | estimated F1 | realised F1 | realised AUC | relation | estimated F1 | realised F1 |"
     )
-    bins = {int(index): ScoreBin(int(records[index])) for index in np.flatnonzero(records)}
-    summary = Summary(records=len(scores), expected_negative=negative, expected_positive=positive, scores=bins)
-    return estimate(Sums.of(summary)), records
+    print("|---|" + "--:|" * 7)
+    for customers in (200, 1_000):
+        for title, often in (("7 each", None), ("7 on average", 6.0)):
+            columns: list[list[list[bool]]] = [[[] for _ in sources] for _ in range(7)]
+            for number, source in enumerate(sources):
+                judge, calibration = Judge(source, DAILY), source.calibration.for_estimates()
+                true = expected_metrics(source.scores, source.truth, source.threshold)
+                for _ in range(amounts.windows):
+                    scores, _, labels = draw(source, customers, nothing, rng)
+                    times = np.full(customers, 7) if often is None else 1 + rng.poisson(often, customers)
+                    effect = float((times**2).sum() / times.sum())
+                    histogram = histogram_of(scores, labels, times)
+                    sums = sums_of(scores, labels, source.threshold, times)
+                    real = expected_metrics(scores, labels.astype(np.float64), source.threshold, times)["f1"]
+                    at: list[bool] = []
+                    for used in (effect, 1.0):
+                        f1 = recalibrated(estimate(sums, used), sums.histogram[0], calibration, effect=used).f1
+                        ends = performance(sums, used).intervals
+                        at.append(judge(histogram, effect=used).changed)
+                        at.append(f1 is not None and f1.low <= real <= f1.high)
+                        at.append(ends["f1"][0] <= true["f1"] <= ends["f1"][1])
+                        if used > 1:
+                            at.append(ends["roc_auc"][0] <= true["roc_auc"] <= ends["roc_auc"][1])
+                    for column, one in zip(columns, at, strict=True):
+                        column[number].append(one)
+            cells = [_share(column) for column in columns]
+            print(f"| {customers:,}, {title} | " + " | ".join(cells) + " |", flush=True)
 
 
-def _expected(scores: Floats, chance: Floats) -> dict[str, float]:
-    """Metrics of scores whose labels are 1 by that chance; realised ones where it is 0 or 1."""
-    said = scores >= THRESHOLD
-    tp, fn = float(chance[said].sum()), float(chance[~said].sum())
-    order = np.argsort(scores, kind="stable")
-    positives, negatives = chance[order], 1 - chance[order]
-    self_pairs = float((positives * negatives).sum())
-    wins = float((positives * (np.cumsum(negatives) - negatives / 2)).sum()) - self_pairs / 2
-    return {
-        "accuracy": (tp + float((1 - chance[~said]).sum())) / len(scores),
-        "f1": 2 * tp / (tp + fn + float(said.sum())),
-        "roc_auc": wins / (float(positives.sum() * negatives.sum()) - self_pairs),
-        "brier": float((scores**2 + chance * (1 - 2 * scores)).mean()),
+def _labels(source: Source, size: int, change: Change, rng: np.random.Generator) -> Histogram:
+    scores, _, labels = draw(source, size, change, rng)
+    return histogram_of(scores, labels)
+
+
+def _a_month(of_day: Levels, kind: str) -> float:
+    """How many incidents a month a kind may have."""
+    level = {
+        "relation": of_day.relation,
+        "performance": of_day.performance,
+        "detector": 1 / of_day.detector,
+        "worsening": 1 / of_day.worsening_detector,
     }
+    return 30 * level[kind]
 
 
-def _formula(rng: np.random.Generator, count: int) -> Iterator[Source]:
-    """Calibrated scores with the bank's churn rate and about its AUC; 10,000 rows stored with the version."""
-    for number in range(count):
-        scores = np.clip(rng.beta(0.55, 2.1, 110_000), 1e-4, 1 - 1e-4)
-        labels = (rng.random(10_000) < scores[:10_000]).astype(np.int64)
-        # the better the score, the likelier an age between 40 and 60, as in the bank
-        ages = np.where(rng.random(100_000) < 0.2 + 0.6 * scores[10_000:], 50.0, 30.0)
-        stored = CalibrationBins.of(scores[:10_000], labels)
-        yield Source(str(number), scores[10_000:], scores[10_000:], ages, stored)
-
-
-def _bank(schema: Schema, number: int) -> tuple[Source, Developed]:
-    """A model trained on 10,000 customers of one bank, and 50,000 others of it."""
-    bank = next(SyntheticBank(10_000, seed=3_000 + number).chunks())
-    rows = read_table(bank[[schema.id_column, *schema.names, schema.label.column]], schema, "synthetic")
-    developed, stored = _trained(rows, schema, number)
-    others = pd.concat(SyntheticBank(50_000, seed=7_000 + number).chunks(), ignore_index=True)
-    return _source(str(number), developed, others, truth(others), schema, stored), developed
-
-
-def _split(rows: Table, schema: Schema, number: int) -> Source:
-    """A model trained on one split of the table, and its held-out customers, whose labels are their truth.
-
-    Unlike what a version stores, its calibration here leaves them out: windows are drawn from them.
-    """
-    test = held_out(rows.customers, rows.y, number)
-    developed = develop(rows, test, schema, number)
-    _, y = outside(rows, test)
-    held = developed.held_out
-    stored = CalibrationBins.of(developed.candidate.scores, y)
-    return Source(str(number), held.scores, held.y.astype(np.float64), held.X["Age"].to_numpy(np.float64), stored)
-
-
-def _trained(rows: Table, schema: Schema, seed: int) -> tuple[Developed, CalibrationBins]:
-    test = held_out(rows.customers, rows.y, seed)
-    developed = develop(rows, test, schema, seed)
-    _, y = outside(rows, test)
-    scores: Floats = np.concatenate([developed.candidate.scores, developed.held_out.scores])
-    labels: Labels = np.concatenate([y, developed.held_out.y])
-    return developed, CalibrationBins.of(scores, labels)
-
-
-def _source(
-    name: str, developed: Developed, frame: pd.DataFrame, chance: Floats, schema: Schema, stored: CalibrationBins
-) -> Source:
-    scores = positive_probabilities(developed.fitted.classifier, frame[list(schema.names)])
-    return Source(name, scores, chance, frame["Age"].to_numpy(np.float64), stored)
-
-
-def _draw(source: Source, size: int, change: Change, rng: np.random.Generator) -> Histogram:
-    """A window of so many customers: without replacement where there are enough."""
-    rows = rng.choice(len(source.scores), size, replace=size > len(source.scores))
-    labels = rng.random(size) < change(source.truth[rows], source.ages[rows], rng)
-    return _histogram(source.scores[rows], labels)
-
-
-def _histogram(scores: Floats, labels: npt.NDArray[np.bool_]) -> Histogram:
-    place = np.minimum((scores * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
-    negatives = np.bincount(place[~labels], minlength=SCORE_BINS)
-    positives = np.bincount(place[labels], minlength=SCORE_BINS)
-    return np.stack([negatives + positives, negatives, positives])
-
-
-def _changed(histogram: Histogram, calibration: Calibration, *, inputs_drifted: bool) -> bool:
-    found = judge_relation(
-        histogram,
-        np.zeros_like(histogram),
-        calibration,
-        alpha=LEVELS.relation,
-        min_records=MIN_RECORDS,
-        inputs_drifted=inputs_drifted,
-    )
-    return found is not None and found.changed
-
-
-def _worse(histogram: Histogram, stored: CalibrationBins) -> bool:
-    found = judge_worsening(histogram, histogram, stored, alpha=LEVELS.performance, min_records=MIN_RECORDS)
-    return found is not None and found.worse
-
-
-def _days(source: Source, change: Change, streams: int, rng: np.random.Generator) -> list[int | None]:
-    """Days to the first alarm in each stream, of 180 days if nothing changes, else of 60."""
-    calibration = source.calibration
-    nothing = change is CHANGES["nothing"]
-    found: list[int | None] = []
-    for _ in range(streams):
-        state, first = NOTHING_YET, None
-        for day in range(1, (180 if nothing else 60) + 1):
-            evidence = log_evidence(Labelled.of(_draw(source, LABELS_A_DAY, change, rng)), calibration)
-            state, alarm = added_up(state, evidence, LEVELS.detector)
-            if alarm:
-                first = day
-                break
-        found.append(first)
-    return found
+def _rate(counts: list[int], months: float) -> str:
+    """Of each source; an error where nothing was seen is that of one in all."""
+    rates = np.array(counts) / months
+    error = max(_standard_error(rates), np.sqrt(max(sum(counts), 1)) / (months * len(counts)))
+    return f"{rates.mean():.3f} ± {error:.3f}"
 
 
 def _share(found: list[list[bool]]) -> str:
-    """Of all windows, each source's in a list of its own: windows of one source have its calibration in common."""
-    return _with_error(np.array([np.mean(of_source) for of_source in found]), sum(map(len, found)))
+    """Of all windows, each source's in a list of its own, because they have its calibration in common."""
+    shares = np.array([np.mean(of_source) for of_source in found])
+    mean, count = float(shares.mean()), sum(map(len, found))
+    return f"{mean:.3f} ± {max(_standard_error(shares), np.sqrt(mean * (1 - mean) / count)):.3f}"
 
 
-def _with_error(shares: Floats, count: int) -> str:
-    """Their mean, and its standard error: between sources, and at least that of so many windows."""
-    mean = float(shares.mean())
-    between = float(shares.std(ddof=1)) / np.sqrt(len(shares)) if len(shares) > 1 else 0.0
-    return f"{mean:.3f} ± {max(between, np.sqrt(mean * (1 - mean) / count)):.3f}"
+def _standard_error(of_sources: Floats) -> float:
+    return float(of_sources.std(ddof=1)) / np.sqrt(len(of_sources)) if len(of_sources) > 1 else 0.0
 
 
-def _delay(days: list[int | None]) -> str:
-    alarms = sorted(day for day in days if day is not None)
-    if not alarms:
-        return f"none of {len(days)}"
-    return f"{np.median(alarms):.0f} ({len(alarms)} of {len(days)})"
+def _said(what: str) -> None:
+    print(f"{what} after {time.process_time():.0f} s of processor time", flush=True)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="a tenth of the windows, one model")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the windows, one model of each kind")
     parser.add_argument("--data", type=Path, help="a table of the bank_churn schema")
-    parser.add_argument("--models", type=int, help="banks and splits; 10, or 1 with --quick")
+    parser.add_argument("--nannyml", help="an interpreter that has NannyML")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
     main()
+    _said("done")

@@ -1,9 +1,9 @@
-"""What NannyML and alibi-detect say of the windows in a folder; run by ``drift_quality`` in their own environment.
+"""What NannyML and alibi-detect say of the windows in a folder; run by the benchmarks in their own environment.
 
-    python peer_libraries.py nannyml|alibi FOLDER CATEGORICAL...
+    python peer_libraries.py nannyml|alibi|cbpe FOLDER CATEGORICAL...
 
 The folder has ``reference.csv`` and ``windows.csv``, whose ``_window`` numbers the windows. The last line
-printed is a JSON list with a verdict a window. Needs nothing of this product.
+printed is a JSON list with a verdict a window, or with its estimates. Needs nothing of this product.
 """
 
 import json
@@ -46,11 +46,52 @@ def alibi(reference: pd.DataFrame, windows: pd.DataFrame, categorical: list[str]
     return found
 
 
+def cbpe(reference: pd.DataFrame, windows: pd.DataFrame, _categorical: list[str]) -> list[dict[str, list[float]]]:
+    """``CBPE`` as it comes: by metric value and ends at 95 %, from its sampling error. It has no Brier score."""
+    from nannyml import CBPE
+
+    names = {"accuracy": "accuracy", "f1": "f1", "roc_auc": "roc_auc"}
+    calculator = CBPE(
+        y_pred_proba="score",
+        y_pred="prediction",
+        y_true="label",
+        problem_type="classification_binary",
+        metrics=list(names),
+        chunk_size=int((windows["_window"] == 0).sum()),
+    ).fit(reference)
+    found = calculator.estimate(windows[["score", "prediction"]]).filter(period="analysis").to_df()
+    values = {name: found[name]["value"].to_numpy(np.float64) for name in names}
+    reach = {name: 1.96 * found[name]["sampling_error"].to_numpy(np.float64) for name in names}
+    return [
+        {
+            name: [values[name][at], values[name][at] - reach[name][at], values[name][at] + reach[name][at]]
+            for name in names
+        }
+        for at in range(len(found))
+    ]
+
+
+def formulas(reference: pd.DataFrame, _windows: pd.DataFrame, _categorical: list[str]) -> list[dict[str, float]]:
+    """Its formulas alone, of all of ``reference``, whose scores are taken at their word."""
+    from nannyml.performance_estimation.confidence_based import metrics
+
+    score, said = reference["score"].to_numpy(), reference["prediction"].to_numpy()
+    return [
+        {
+            "accuracy": float(metrics.estimate_accuracy(said, score)),
+            "precision": float(metrics.estimate_precision(said, score)),
+            "recall": float(metrics.estimate_recall(said, score)),
+            "f1": float(metrics.estimate_f1(said, score)),
+            "roc_auc": float(metrics.estimate_roc_auc(score, score)),
+        }
+    ]
+
+
 def main() -> None:
     name, folder, *categorical = sys.argv[1:]
     reference = pd.read_csv(Path(folder) / "reference.csv")
     windows = pd.read_csv(Path(folder) / "windows.csv")
-    peer = {"nannyml": nannyml, "alibi": alibi}[name]
+    peer = {"nannyml": nannyml, "alibi": alibi, "cbpe": cbpe, "formulas": formulas}[name]
     print(json.dumps(peer(reference, windows, categorical)))
 
 

@@ -13,8 +13,6 @@ Histogram = npt.NDArray[np.int64]
 """Counts of score bins."""
 _RIDGE = 0.01
 _UNKNOWN_DEAD_ZONE = 0.3
-_BEYOND_NOISE = 9.21034037197618
-"""The 0.99 quantile of chi-square with two degrees of freedom."""
 _MOST_STEPS = 50
 _CONVERGED = 1e-10
 
@@ -86,13 +84,17 @@ class Calibration:
         return self.level + self.slope * logit
 
     def for_estimates(self) -> "Calibration":
-        """Itself where held-out rows differ from the model's own probabilities beyond noise, else these; as uncertain.
+        """Itself, drawn towards the model's own probabilities by as much as noise would explain; as uncertain.
 
-        Where they agree (Wald test at 0.01), correcting what is noise costs more than it brings.
+        Of Wald's statistic, chance alone has two (level and slope) on average: what it has above that is worth
+        correcting. So where held-out rows agree with the model, its own probabilities stay, because to correct noise
+        costs more than it brings; the plainer they differ, the less is left. Source: Efron & Morris, Stein's estimation
+        rule and its competitors: an empirical Bayes approach, JASA 68 (1973).
         """
         away = np.array([self.level, self.slope - 1])
         beyond = float(away @ np.linalg.pinv(np.array(self.covariance), hermitian=True) @ away)
-        return self if beyond > _BEYOND_NOISE else replace(self, level=0.0, slope=1.0)
+        kept = 1 - len(away) / beyond if beyond > len(away) else 0.0
+        return replace(self, level=kept * self.level, slope=1 + kept * (self.slope - 1))
 
     @classmethod
     def unknown(cls) -> "Calibration":

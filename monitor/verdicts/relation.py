@@ -4,7 +4,7 @@ Inputs may change without that: what is tested is labels given scores, not how m
 """
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from contract.arrays import Floats
 from contract.windows import Estimate, Relation
@@ -119,11 +119,12 @@ class _ScoreTest:
     def p_level(self, dead_zone: float) -> float:
         """Two-sided p value of the level, for the nearest level within the dead zone."""
         excess = max(abs(float(self.score[0])) - dead_zone * float(self.information[0, 0]), 0.0)
-        return float(2 * stats.norm.sf(excess / np.sqrt(self.variance[0, 0])))
+        return float(2 * special.ndtr(-excess / np.sqrt(self.variance[0, 0])))
 
     def p_joint(self, dead_zone: float) -> float:
         """P value of level and slope together, for the level and slope within the dead zone that explain most."""
         level, slope = self.effects
         nearest = np.clip([level.value, 0.0 if slope is None else slope.value], -dead_zone, dead_zone)
         rest = self.score - self.information @ nearest
-        return float(stats.chi2.sf(float(rest @ np.linalg.pinv(self.variance, hermitian=True) @ rest), 2))
+        # the tail of chi-square with two degrees of freedom
+        return float(np.exp(-float(rest @ np.linalg.pinv(self.variance, hermitian=True) @ rest) / 2))

@@ -9,7 +9,7 @@ bounded random variables by betting, JRSS B 86 (2024).
 import math
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from contract.arrays import Floats
 from contract.models.calibration import CalibrationBins
@@ -57,7 +57,7 @@ def judge_worsening(
     excess = now - then
     reach = Z95 * math.hypot(error_now, error_then)
     beyond = now - then * (1 + MARGIN)
-    p_value = float(stats.norm.sf(beyond / error)) if error > 0 else float(beyond <= 0)
+    p_value = float(special.ndtr(-beyond / error)) if error > 0 else float(beyond <= 0)
     return Worsening(
         reference=then,
         excess=Estimate(excess, excess - reach, excess + reach),

@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from contract.panes import UNIT, Expected, ScoreBin, Summary
 from contract.windows import Estimate, Estimated
-from monitor.timeline.estimate import estimate
-from monitor.timeline.sums import Sums
 from monitor.verdicts.calibration import Calibration
 from monitor.verdicts.estimate import recalibrated
-from tests.support.scores import Truth, calibrated, draw_scores, histogram_of, reference_of
+from tests.support.estimates import plain_estimate, realised
+from tests.support.scores import Truth, calibrated, draw_scores, reference_of
 from tests.support.sizes import size
 
 THRESHOLD = 0.3105
@@ -21,40 +19,8 @@ def off(score: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-(0.25 + 0.75 * np.log(score / (1 - score)))))
 
 
-def plain(scores: np.ndarray) -> tuple[Estimated, np.ndarray]:
-    """The estimate from the scores alone, and the records of each bin."""
-    said = scores >= THRESHOLD
-    records = histogram_of(scores, np.zeros(len(scores), dtype=bool))[0]
-    expected = [
-        Expected(len(part), round(float(part.sum()) * UNIT), round(float((part**2).sum()) * UNIT))
-        for part in (scores[~said], scores[said])
-    ]
-    summary = Summary(
-        records=len(scores),
-        expected_negative=expected[0],
-        expected_positive=expected[1],
-        scores={int(index): ScoreBin(int(records[index])) for index in np.flatnonzero(records)},
-    )
-    return estimate(Sums.of(summary)), records
-
-
-def realised(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    said = scores >= THRESHOLD
-    tp, fp, fn = float((said & labels).sum()), float((said & ~labels).sum()), float((~said & labels).sum())
-    _, negatives, positives = histogram_of(scores, labels)
-    wins = float((positives * (np.cumsum(negatives) - negatives / 2)).sum())
-    return {
-        "accuracy": float((said == labels).mean()),
-        "precision": tp / (tp + fp),
-        "recall": tp / (tp + fn),
-        "f1": 2 * tp / (2 * tp + fp + fn),
-        "roc_auc": wins / float(negatives.sum() * positives.sum()),
-        "brier": float(((scores - labels) ** 2).mean()),
-    }
-
-
 def test_a_model_that_is_known_to_be_calibrated_gets_the_plain_estimate() -> None:
-    found, records = plain(draw_scores(np.random.default_rng(1), 2_000))
+    found, records = plain_estimate(draw_scores(np.random.default_rng(1), 2_000), THRESHOLD)
     same = recalibrated(found, records, Calibration())
     assert (same.tn, same.fp, same.fn, same.tp) == pytest.approx((found.tn, found.fp, found.fn, found.tp))
     for name in METRICS:
@@ -76,8 +42,8 @@ def test_recalibrated_intervals_cover_where_the_calibration_itself_is_uncertain(
     bias = dict.fromkeys(METRICS, 0.0)
     for _ in range(windows):
         scores = draw_scores(rng, 1_000)
-        found = recalibrated(*plain(scores), reference_of(rng, 1_500, truth))
-        for name, value in realised(scores, rng.random(1_000) < truth(scores)).items():
+        found = recalibrated(*plain_estimate(scores, THRESHOLD), reference_of(rng, 1_500, truth))
+        for name, value in realised(scores, rng.random(1_000) < truth(scores), THRESHOLD).items():
             metric: Estimate = getattr(found, name)
             covered[name] += metric.low <= value <= metric.high
             bias[name] += (metric.value - value) / windows
@@ -85,3 +51,14 @@ def test_recalibrated_intervals_cover_where_the_calibration_itself_is_uncertain(
     least = 0.94 - 4 * np.sqrt(0.05 * 0.95 / windows)
     assert all(count / windows >= least for count in covered.values()), covered
     assert all(abs(one) < 0.006 for one in bias.values()), bias
+
+
+@pytest.mark.parametrize(("times_the_error", "kept"), [(0.0, 0.0), (1.4, 0.0), (2.0, 0.5), (10.0, 0.98)])
+def test_of_a_difference_from_the_model_only_what_noise_does_not_explain_is_corrected(
+    times_the_error: float, kept: float
+) -> None:
+    error = 0.05
+    found = Calibration(times_the_error * error, 1.0, ((error**2, 0.0), (0.0, error**2)), 5_000).for_estimates()
+    assert found.level == pytest.approx(kept * times_the_error * error)
+    assert found.slope == 1.0
+    assert found.covariance == ((error**2, 0.0), (0.0, error**2))
