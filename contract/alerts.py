@@ -76,7 +76,8 @@ class ModelVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
     ``since``: from when on, event time, for ``silent`` wall time; None: since its first window. ``until``: the end of
     the newest window that it rests on. ``title`` is the verdict in capitals with its date, ``message`` says why, and
-    ``remedy`` what to do, empty where nothing is.
+    ``remedy`` what to do, empty where nothing is. ``untrusted_since``: estimates of windows that end after it (event
+    time) are withdrawn, because labels have shown that scores mean something else; None: none is now.
     """
 
     model: ModelRef
@@ -86,6 +87,7 @@ class ModelVerdict(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     message: str
     remedy: str = ""
+    untrusted_since: int | None = None
     kind: Literal["verdict"] = "verdict"
 
     @property

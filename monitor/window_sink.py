@@ -1,7 +1,8 @@
 """Where closed windows go besides Kafka: the spool for MLflow, and the report process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from contract.alerts import ModelVerdict
 from contract.windows import Cumulative, Window
 from monitor.mlflow_sink.spool import SpoolFullError
 from monitor.mlflow_sink.thread import SinkThread
@@ -31,6 +32,10 @@ class WindowSink:
     def take_up(self, end: int) -> None:
         """``windows`` has been read up to the offset ``end``: what MLflow lacks of it is spooled again."""
         self._sink.take_up(end)
+
+    def tell(self, verdicts: Sequence[ModelVerdict]) -> None:
+        """Give MLflow verdicts that are on ``alerts``."""
+        self._sink.tell(verdicts)
 
     def put(self, message: Window | Cumulative, offset: int, sample: Callable[[], Sample | None] | None = None) -> bool:
         """Take a message at an offset of ``windows``, and what reads its window's sample; False if the spool is full.

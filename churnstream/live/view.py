@@ -8,11 +8,18 @@ from rich.table import Table
 from rich.text import Text
 
 from churnstream.live.watch import Snapshot
-from contract.windows import Estimate, Window
+from contract.alerts import ModelVerdict, VerdictState
+from contract.windows import Window
 from monitor.naming import model_title
-from monitor.verdicts.alerts import untrusted_since
 
 _SHOWN = 12
+_STYLES: dict[VerdictState, str] = {
+    "healthy": "bold green",
+    "unjudged": "bold",
+    "customers_changed": "bold yellow",
+    "probably_worse": "bold yellow",
+}
+_GRAVE = "bold red"
 
 
 def dashboard(snapshot: Snapshot, seconds: float, state: str) -> RenderableType:
@@ -27,7 +34,17 @@ def dashboard(snapshot: Snapshot, seconds: float, state: str) -> RenderableType:
         f"{snapshot.dead_records + snapshot.dead_labels:,}",
     )
     lines = [Text(line, style="dim") for line in remarks(snapshot)]
-    return Group(Text(state, style="bold"), counts, *lines, windows_table(snapshot.ordered()[-_SHOWN:]))
+    verdicts = [_verdict(verdict) for verdict in champions(snapshot)]
+    return Group(Text(state, style="bold"), *verdicts, counts, *lines, windows_table(snapshot.ordered()[-_SHOWN:]))
+
+
+def champions(snapshot: Snapshot) -> list[ModelVerdict]:
+    """The verdict on the champion of each name; of several versions that have been champion, on the newest at work."""
+    found: dict[str, ModelVerdict] = {}
+    for verdict in sorted(snapshot.verdicts.values(), key=lambda one: (one.until or 0, one.model.version)):
+        if verdict.model.role == "champion":
+            found[verdict.model.name] = verdict
+    return [found[name] for name in sorted(found)]
 
 
 def remarks(snapshot: Snapshot) -> list[str]:
@@ -39,13 +56,6 @@ def remarks(snapshot: Snapshot) -> list[str]:
         )
     if snapshot.inferred:
         found.append(f"{snapshot.inferred:,} records have had no label within the horizon, and count as 0")
-    for model in sorted({alert.model for alert in snapshot.alerts.values() if alert.model is not None}):
-        since = untrusted_since(snapshot.alerts.values(), model)
-        if since is not None:
-            found.append(
-                f"labels no longer go with the scores of {model_title(model)}: its estimates since "
-                f"{_time(since, '%Y-%m-%d')} are not to be trusted"
-            )
     return found
 
 
@@ -68,10 +78,21 @@ def windows_table(windows: Sequence[Window]) -> Table:
             f"{window.coverage:.0%}",
             _number(window.performance.f1),
             _number(None if nowcast is None else nowcast.value),
-            _with_interval(window.estimated.f1),
+            _estimated(window),
             _drifted(window),
         )
     return table
+
+
+def _verdict(verdict: ModelVerdict) -> Text:
+    """Model, verdict, why and what to do, in one paragraph; of what comes from data nothing is markup."""
+    subject = model_title(verdict.model)
+    told = Text(f"{subject}: ")
+    told.append(verdict.title, style=_STYLES.get(verdict.state, _GRAVE))
+    told.append(f" – {verdict.message.removeprefix(f'{subject}: ')}", style="dim")
+    if verdict.remedy:
+        told.append(f"; {verdict.remedy}", style="dim")
+    return told
 
 
 def _with_rate(count: int, seconds: float) -> str:
@@ -82,7 +103,10 @@ def _time(milliseconds: int, form: str) -> str:
     return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime(form)
 
 
-def _with_interval(estimate: Estimate | None) -> str:
+def _estimated(window: Window) -> str:
+    if window.untrusted_since is not None:
+        return "withdrawn"
+    estimate = window.estimated.f1
     return "–" if estimate is None else f"{estimate.value:.3f}±{(estimate.high - estimate.low) / 2:.3f}"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from contract.alerts import Alert, alert_message_type
+from contract.alerts import Alert, ModelVerdict, alert_message_type
 from contract.kafka.clients import client_config
 from contract.kafka.dead_letters import ORIGIN_TOPIC
 from contract.messages import ModelRef
@@ -64,6 +64,7 @@ class Snapshot:
     panes: dict[bytes, int] = field(default_factory=dict)
     windows: dict[str, Window] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
+    verdicts: dict[str, ModelVerdict] = field(default_factory=dict)
 
     @property
     def lag(self) -> int:
@@ -126,6 +127,7 @@ class SnapshotReader:
         self._decode_pane = msgspec.json.Decoder(_PanesMessage).decode
         self._decode_window = msgspec.json.Decoder(Window).decode
         self._decode_alert = msgspec.json.Decoder(Alert).decode
+        self._decode_verdict = msgspec.json.Decoder(ModelVerdict).decode
 
     @property
     def ended(self) -> int:
@@ -137,7 +139,12 @@ class SnapshotReader:
         with suppress(msgspec.DecodeError, UnicodeDecodeError):
             if topic == PANES:
                 self._take_pane(key, value)
-            elif topic == ALERTS and value and alert_message_type(key) is Alert:
+            elif topic == ALERTS and value and alert_message_type(key) is ModelVerdict:
+                verdict = self._decode_verdict(value)
+                self._snapshot.verdicts[verdict.key] = verdict
+                if len(self._snapshot.verdicts) > self._most_windows:
+                    del self._snapshot.verdicts[next(iter(self._snapshot.verdicts))]
+            elif topic == ALERTS and value:
                 alert = self._decode_alert(value)
                 self._snapshot.alerts[alert.key] = alert
                 if len(self._snapshot.alerts) > self._most_windows:

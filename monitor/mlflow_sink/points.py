@@ -23,8 +23,8 @@ _METRICS = ("f1", "accuracy", "precision", "recall", "roc_auc", "brier")
 def values_by_run(message: WindowMessage) -> dict[RunKind, Values]:
     """Metric name to value, for each run that the message concerns.
 
-    A window: realised if it is final, else provisional; nowcast if it has one; estimated and inputs always. Cumulative
-    metrics: realised, as ``cumulative/…``.
+    A window: realised if it is final, else provisional; nowcast if it has one; estimated unless that is withdrawn;
+    inputs always. Cumulative metrics: realised, as ``cumulative/…``.
     """
     if isinstance(message, Cumulative):
         return {"realised": performance(message.performance, "cumulative")}
@@ -32,7 +32,9 @@ def values_by_run(message: WindowMessage) -> dict[RunKind, Values]:
     values["realised" if message.status == "final" else "provisional"] = performance(message.performance, "performance")
     if message.nowcast is not None:
         values["nowcast"] = estimated(message.nowcast.performance)
-    return {**values, "estimated": estimated(message.estimated), "inputs": inputs(message)}
+    if message.untrusted_since is None:
+        values["estimated"] = estimated(message.estimated)
+    return {**values, "inputs": inputs(message)}
 
 
 def performance(measured: Performance, group: str) -> Values:

@@ -131,6 +131,11 @@ class Runs:
             self._in_use[key] = found or self._create(model, kind, now)
         return self._in_use[key]
 
+    def known(self, model: ModelRef, kind: RunKind) -> str | None:
+        """The id of a run that is there already, whose status stays as it is."""
+        key = _run_key(model, kind)
+        return self._in_use.get(key) or self._found.get(key)
+
     def finish(self) -> None:
         """Mark the runs in use as finished, for nobody writes to them now."""
         for run_id in self._in_use.values():

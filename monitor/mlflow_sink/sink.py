@@ -17,6 +17,7 @@ from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from contract.alerts import ModelVerdict
 from contract.messages import ModelRef
 from contract.models.mlflow_access import mlflow_client
 from contract.settings import Settings
@@ -26,12 +27,13 @@ from contract.worker.clock import Clock
 from monitor.mlflow_sink.calls import calls_of, metrics_of
 from monitor.mlflow_sink.logged import Logged
 from monitor.mlflow_sink.offsets import PROGRESS_TAG, HandedOver, Progress, WindowsTopic, progress_of
-from monitor.mlflow_sink.points import REPEATING, values_by_run
+from monitor.mlflow_sink.points import REPEATING, RunKind, values_by_run
 from monitor.mlflow_sink.reading_back import read_back
 from monitor.mlflow_sink.refusals import first_line, is_refusal
 from monitor.mlflow_sink.runs import Axis, Runs, find_experiment, open_axis
 from monitor.mlflow_sink.spool import Spool, Spooled, SpoolFullError
-from monitor.naming import iso_time
+from monitor.mlflow_sink.verdict_tags import WaitingVerdicts, tag_verdict
+from monitor.naming import iso_time, model_title
 from monitor.reports.files import ReportFolder
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("churnstream.sink")
 _WINDOWS_PER_DRAIN = 200
 _MOST_TAG_CHARACTERS = 1_000
+_TAGGED: tuple[RunKind, RunKind] = ("realised", "estimated")
 REFUSED_TAG = "churnstream.refused"
 """Tag of a model's inputs run: what MLflow refused last, and why."""
 
@@ -53,6 +56,7 @@ class MlflowSink:
         folder = settings.state_dir / "monitor"
         self.spool = Spool(folder / "spool", settings.spool_limit)
         self.handed_over = HandedOver()
+        self.verdicts = WaitingVerdicts()
         for leftover in folder.glob("logged.sqlite*"):  # the release before kept there what it had logged
             leftover.unlink()
         self._settings = settings
@@ -89,6 +93,7 @@ class MlflowSink:
         try:
             taken = self._drain_spool()
             self._note_progress()
+            self._tag_verdicts()
             self._upload_reports()
         except Exception:
             self._look_up_again()
@@ -245,6 +250,38 @@ class MlflowSink:
         self._logged.commit()
         for spooled in batch:
             self.spool.remove(spooled)
+
+    def _tag_verdicts(self) -> None:
+        for verdict in self.verdicts.waiting():
+            try:
+                if not self._tag(verdict):
+                    return
+            except Exception as error:
+                if not is_refusal(error):
+                    raise
+                # a run that was deleted is refused as well
+                self._look_up_again()
+                self._tag_once_more(verdict)
+            self.verdicts.done(verdict)
+
+    def _tag(self, verdict: ModelVerdict) -> bool:
+        """Whether there is an experiment for it, which the first window makes."""
+        runs = self._existing_runs()
+        if runs is None:
+            return False
+        realised, estimated = (
+            runs.known(verdict.model, kind) or runs.get(verdict.model, kind, self._clock.now()) for kind in _TAGGED
+        )
+        tag_verdict(self._connected(), verdict, realised=realised, estimated=estimated)
+        return True
+
+    def _tag_once_more(self, verdict: ModelVerdict) -> None:
+        try:
+            self._tag(verdict)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            _log.error("MLflow refuses the verdict on %s (%s)", model_title(verdict.model), first_line(error))
 
     def _upload_reports(self) -> None:
         for report in self._reports.waiting():

@@ -3,7 +3,9 @@
 import logging
 import threading
 import time
+from collections.abc import Sequence
 
+from contract.alerts import ModelVerdict
 from contract.errors import UserError
 from contract.kafka.rereading import NothingCameError
 from contract.windows import WindowMessage
@@ -60,6 +62,11 @@ class SinkThread:
         """
         self._sink.spool.append(message, offset)
         self._sink.handed_over.submitted(offset)
+        self.wake()
+
+    def tell(self, verdicts: Sequence[ModelVerdict]) -> None:
+        """Let MLflow have these verdicts, and wake the thread. They are in memory alone: a start tells them anew."""
+        self._sink.verdicts.put(verdicts)
         self.wake()
 
     @property

@@ -38,7 +38,7 @@ ReadSample = Callable[[], Sample | None]
 
 
 class ClosedWindows(Protocol):
-    """Where windows go besides Kafka. Called in the thread of the step, one call at a time."""
+    """Where windows and verdicts go besides Kafka. Called in the thread of the step, one call at a time."""
 
     @property
     def full(self) -> bool:
@@ -57,6 +57,10 @@ class ClosedWindows(Protocol):
         Raises:
             NoRoomError: the disk is full.
         """
+        ...
+
+    def tell(self, verdicts: Sequence[ModelVerdict]) -> None:
+        """Take verdicts that are on ``alerts``; of each model the last counts. They are told again at each start."""
         ...
 
 
@@ -97,6 +101,7 @@ class Emission:
         verdicts = state.board.verdicts_due()
         for first in range(0, len(verdicts), MOST_WINDOWS):
             self._publish([], [], verdicts[first : first + MOST_WINDOWS])
+        self._sink.tell(state.board.verdicts)
         _withdraw(state, state.board.models)
         self.run(state)
 
@@ -143,6 +148,8 @@ class Emission:
                     "%s window %s, revision %d: %d records", one.of.status, one.of.key, one.of.revision, one.of.records
                 )
             self._hand_on(one, offset)
+        if verdicts:
+            self._sink.tell(verdicts)
 
     def _publish(
         self, messages: Sequence[TopicMessage], alerts: Sequence[Alert], verdicts: Sequence[ModelVerdict] = ()

@@ -26,6 +26,7 @@ from monitor.budget import levels
 from monitor.timeline.own_messages import AlertMessages, PaneMessages, WindowMessages
 from monitor.timeline.windows import WindowBook
 from monitor.verdicts.board import AlertBoard
+from monitor.verdicts.incidents import Detectors
 
 _log = logging.getLogger("churnstream.timeline")
 Wrote = Callable[[Window | Cumulative, int], None]
@@ -60,7 +61,8 @@ def empty_board(
     verdicts: Iterable[ModelVerdict] = (),
 ) -> AlertBoard:
     """A board without windows; ``alerts`` are the last of each key, ``verdicts`` of each model."""
-    return AlertBoard(levels(settings.false_alerts_per_month, settings.slide).detector, alerts, rules, verdicts)
+    found = levels(settings.false_alerts_per_month, settings.slide)
+    return AlertBoard(Detectors(found.detector, found.worsening_detector), alerts, rules, verdicts)
 
 
 def read_state(

@@ -78,15 +78,6 @@ def due_alerts(
     return sorted(due, key=lambda alert: (alert.start, alert.key))
 
 
-def untrusted_since(alerts: Iterable[Alert], model: ModelRef) -> int | None:
-    """From which event time on (ms) estimates of a model without labels are not to be trusted, because labels have
-    shown that scores mean something else; None: nothing is known against them.
-    """
-    return min(
-        (one.start for one in alerts if one.model == model and one.kind == "relation" and one.standing), default=None
-    )
-
-
 def _known(incident: Incident, published: Iterable[Alert]) -> Alert | None:
     overlapping = (
         one for one in published if one.kind == incident.kind and one.start < incident.end and incident.start < one.end

@@ -8,7 +8,7 @@ from contract.messages import ModelRef
 from contract.windows import Window
 from monitor.verdicts.alerts import due_alerts
 from monitor.verdicts.distrust import Distrust
-from monitor.verdicts.incidents import History
+from monitor.verdicts.incidents import Detectors, History
 from monitor.verdicts.verdicts_told import VerdictsTold
 
 
@@ -16,7 +16,7 @@ class AlertBoard:
     """Filled from the topics ``alerts`` and ``windows``, in this order; then told of each window.
 
     Args:
-        detector: as of ``History``.
+        detectors: as of ``History``.
         alerts: the last of each key.
         rules: which kinds are published, and how severe they are.
         verdicts: the last of each model.
@@ -24,12 +24,12 @@ class AlertBoard:
 
     def __init__(
         self,
-        detector: float,
+        detectors: Detectors,
         alerts: Iterable[Alert] = (),
         rules: AlertRules = DEFAULT_RULES,
         verdicts: Iterable[ModelVerdict] = (),
     ) -> None:
-        self._detector = detector
+        self._detectors = detectors
         self._rules = rules
         self._published: dict[ModelRef, dict[str, Alert]] = {}
         self._histories: dict[ModelRef, History] = {}
@@ -73,6 +73,11 @@ class AlertBoard:
         """The verdicts, or that on one model, that are not those published; they count as said."""
         return self._verdicts.due(self.models if model is None else [model], self._histories)
 
+    @property
+    def verdicts(self) -> list[ModelVerdict]:
+        """The last that was said of each model."""
+        return self._verdicts.newest
+
     def forget(self, model: ModelRef, until: int) -> None:
         """Forget the windows that end by then, which nothing can change any more, and alerts about them, but those
         that stand.
@@ -92,6 +97,6 @@ class AlertBoard:
     def _history(self, model: ModelRef) -> History:
         found = self._histories.get(model)
         if found is None:
-            found = History(self._detector, self._published.get(model, {}).values(), self._rules.stream)
+            found = History(self._detectors, self._published.get(model, {}).values(), self._rules.stream)
             self._histories[model] = found
         return found

@@ -27,6 +27,11 @@ def untrusted_since(distrust: Distrust, start: int, end: int) -> int | None:
     )
 
 
+def untrusted_now(distrust: Distrust) -> int | None:
+    """Since when estimates are not to be trusted, as of the newest windows."""
+    return distrust[-1].since if distrust and distrust[-1].until is None else None
+
+
 def going_on(distrust: Distrust, before: Withdrawal, now: Withdrawal, start: int) -> Distrust:
     """After a window that starts at ``start``, which has brought ``before`` to ``now``."""
     if before.since is None and now.since is not None:

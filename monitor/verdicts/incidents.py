@@ -4,6 +4,7 @@ Windows are taken in order of event time, each at its newest revision; when one 
 worked out again. So it makes no difference in what order they came, nor whether the monitor was restarted in between.
 """
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from monitor.verdicts.flow import Flow, Flows, reach
 from monitor.verdicts.flow_signs import FLOW_KINDS, flow_signs
 from monitor.verdicts.signs import Severity, Sign, signs
 from monitor.verdicts.withdrawal import Withdrawal
+from monitor.verdicts.worsening import EXCESSES, NO_WORSENING_YET
 
 KINDS: tuple[AlertKind, ...] = tuple(kind for kind in ALERT_KINDS if kind not in BY_WALL_TIME)
 """Those that follow from windows."""
@@ -98,12 +100,13 @@ class _Course:
 
 @dataclass(frozen=True)
 class _Reached:
-    """After a window: the course of each kind, the detector of the relation, the start of the first window that could
-    be judged, by kind, and where estimates are withdrawn.
+    """After a window: the course of each kind, the detectors of the relation and of performance, the start of the first
+    window that could be judged, by kind, and where estimates are withdrawn.
     """
 
     courses: Mapping[AlertKind, _Course]
     detector: Floats = field(default_factory=lambda: NOTHING_YET)
+    worsening: Floats = field(default_factory=lambda: NO_WORSENING_YET)
     judged_from: Mapping[AlertKind, int] = field(default_factory=dict)
     withdrawal: Withdrawal = field(default_factory=Withdrawal)
     distrust: Distrust = ()
@@ -116,13 +119,17 @@ class _Reached:
             distrust=still_of_use(self.distrust, until),
         )
 
-    def after(self, shown: "_Shown", threshold: float) -> "_Reached":
-        detector, courses = self.detector, dict(self.courses)
+    def after(self, shown: "_Shown", detectors: "Detectors") -> "_Reached":
+        detector, worsening, courses = self.detector, self.worsening, dict(self.courses)
         found = shown.signs
         if shown.evidence:
-            detector, detected = added_up(detector, shown.evidence, threshold)
+            detector, detected = added_up(detector, shown.evidence, detectors.relation)
             if detected and "relation" in found:
                 found = found | {"relation": found["relation"]._replace(wrong=True)}
+        if shown.worsening:
+            worsening, detected = added_up(worsening, shown.worsening, detectors.worsening)
+            if detected and "performance" in found:
+                found = found | {"performance": found["performance"]._replace(wrong=True)}
         for kind, sign in found.items():
             courses[kind] = courses[kind].after(kind, sign)
         judged_from = dict(self.judged_from)
@@ -130,7 +137,14 @@ class _Reached:
             judged_from.setdefault(kind, sign.start)
         withdrawal = self.withdrawal.after(shown.start, shown.end, shown.relation)
         distrust = going_on(self.distrust, self.withdrawal, withdrawal, shown.start)
-        return _Reached(courses, detector, judged_from, withdrawal, distrust)
+        return _Reached(courses, detector, worsening, judged_from, withdrawal, distrust)
+
+
+class Detectors(NamedTuple):
+    """Mean slides to a false alarm of the detectors of another relation, and of a small worsening."""
+
+    relation: float
+    worsening: float = math.inf
 
 
 class _Shown(NamedTuple):
@@ -140,6 +154,7 @@ class _Shown(NamedTuple):
     end: int
     signs: dict[AlertKind, Sign]
     evidence: tuple[float, ...]
+    worsening: tuple[float, ...]
     relation: Relation | None
     untrusted_since: int | None
     inputs: bool
@@ -149,12 +164,14 @@ class _Shown(NamedTuple):
     @classmethod
     def by(cls, window: Window) -> "_Shown":
         evidence = window.relation.evidence if window.relation is not None else ()
+        worsening = window.worsening.evidence if window.worsening is not None else ()
         # a release with other alternatives may have written it
         return cls(
             window.start,
             window.end,
             signs(window),
             evidence if len(evidence) == ALTERNATIVES else (),
+            worsening if len(worsening) == len(EXCESSES) else (),
             window.relation,
             window.untrusted_since,
             window.drift.judged,
@@ -184,16 +201,16 @@ class History:
     """One model's windows in order of end, and the incidents that follow from them.
 
     Args:
-        detector: mean number of slides to a false alarm of the relation's detector.
+        detectors: how often they may be wrong.
         alerts: what has been published, the last of each key. Of the incidents that went on when the first window
             began, the last of a kind counts.
         rules: when the flow of records and labels is wrong.
     """
 
     def __init__(
-        self, detector: float, alerts: Iterable[Alert] = (), rules: StreamRules = DEFAULT_RULES.stream
+        self, detectors: Detectors, alerts: Iterable[Alert] = (), rules: StreamRules = DEFAULT_RULES.stream
     ) -> None:
-        self._detector = detector
+        self._detectors = detectors
         self._rules = rules
         self._flows = Flows()
         self._flow_signs: dict[int, dict[AlertKind, Sign]] = {}
@@ -286,7 +303,7 @@ class History:
         done = len(self._states) - 1
         for end, shown in zip(self._ends[done:], self._shown[done:], strict=True):
             found = shown._replace(signs=shown.signs | self._flow_signs_at(end))
-            self._states.append(self._states[-1].after(found, self._detector))
+            self._states.append(self._states[-1].after(found, self._detectors))
 
     def _put_flow(self, flow: Flow) -> None:
         if self._flows.put(flow):

@@ -74,6 +74,7 @@ def _performance(window: Window) -> Sign | None:
     found = window.worsening
     if found is None:
         return _outlook(window)
+    sure = f"by chance alone {_chance(found.p_value)}" if found.worse else "found over several slides together"
     return Sign(
         window.start,
         window.end,
@@ -81,7 +82,7 @@ def _performance(window: Window) -> Sign | None:
         (),
         "critical",
         f"Brier score {found.reference + found.excess.value:.4f} against {found.reference:.4f} on held-out customers, "
-        f"worse by {found.excess.low:.4f} to {found.excess.high:.4f}; by chance alone {_chance(found.p_value)}",
+        f"worse by {found.excess.low:.4f} to {found.excess.high:.4f}; {sure}",
     )
 
 

@@ -14,6 +14,8 @@
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from contract.alerts import Alert, AlertKind, ModelVerdict, VerdictState
 from contract.messages import ModelRef
 from monitor.naming import day, iso_time, model_title
@@ -52,12 +54,27 @@ def verdict_of(
     *,
     silence: Alert | None = None,
     before: ModelVerdict | None = None,
+    untrusted_since: int | None = None,
 ) -> ModelVerdict:
-    """The first that applies. ``incidents`` and ``looked`` are those of the model's history.
+    """The first that applies. ``incidents``, ``looked`` and ``untrusted_since`` are those of the model's history.
 
     ``silence``: the alert that stands, if the model is at work; ``before``: the verdict that was published last, whose
     date a healthy model keeps when the windows that it came from are known no longer.
     """
+    found = _first(model, incidents, looked, silence, before)
+    if untrusted_since is None:
+        return found
+    told = f"{found.message}; estimates without labels are not to be trusted since {iso_time(untrusted_since)}"
+    return msgspec.structs.replace(found, message=told, untrusted_since=untrusted_since)
+
+
+def _first(
+    model: ModelRef,
+    incidents: Sequence[Incident],
+    looked: Looked,
+    silence: Alert | None,
+    before: ModelVerdict | None,
+) -> ModelVerdict:
     if silence is not None:
         return _silent(model, silence, looked)
     standing = {one.kind: one for one in incidents if not one.closed}
@@ -89,10 +106,14 @@ def is_news(verdict: ModelVerdict, before: ModelVerdict | None) -> bool:
     """Whether a verdict is to be published after the one before. Figures that move with each window are told at most
     once a day of event time.
     """
-    if before is None or (before.state, before.since, before.title) != (verdict.state, verdict.since, verdict.title):
+    if before is None or _facts(before) != _facts(verdict):
         return True
     told, now = before.until, verdict.until
     return before.message != verdict.message and (told is None or (now is not None and now >= told + _DAY))
+
+
+def _facts(verdict: ModelVerdict) -> tuple[VerdictState, int | None, str, int | None]:
+    return verdict.state, verdict.since, verdict.title, verdict.untrusted_since
 
 
 def _silent(model: ModelRef, silence: Alert, looked: Looked) -> ModelVerdict:

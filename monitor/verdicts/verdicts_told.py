@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from contract.alerts import Alert, ModelVerdict
 from contract.messages import ModelRef
+from monitor.verdicts.distrust import untrusted_now
 from monitor.verdicts.incidents import History
 from monitor.verdicts.verdict import is_news, verdict_of
 
@@ -19,6 +20,11 @@ class VerdictsTold:
         self._silences: dict[str, Alert] = {}
         for verdict in verdicts:
             self._tell(verdict)
+
+    @property
+    def newest(self) -> list[ModelVerdict]:
+        """The last that was told of each model."""
+        return list(self._told.values())
 
     def take_stream(self, alert: Alert) -> None:
         """Take in an alert that is the stream's; of these only silence matters to a model."""
@@ -44,6 +50,7 @@ class VerdictsTold:
                 looked,
                 silence=self._silence(looked.until, histories.values()),
                 before=before,
+                untrusted_since=untrusted_now(history.distrust()),
             )
             if is_news(verdict, before):
                 self._tell(verdict)

@@ -36,7 +36,11 @@ class RecordingSink:
     points: list[Cumulative] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     taken_up: list[int] = field(default_factory=list)
+    verdicts: list[ModelVerdict] = field(default_factory=list)
     full: bool = False
+
+    def tell(self, verdicts: Sequence[ModelVerdict]) -> None:
+        self.verdicts += verdicts
 
     def take_up(self, end: int) -> None:
         self.taken_up.append(end)

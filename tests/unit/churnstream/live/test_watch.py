@@ -2,12 +2,11 @@
 
 import io
 
-import msgspec
 from rich.console import Console
 
-from churnstream.live.view import remarks, windows_table
+from churnstream.live.view import champions, dashboard, remarks, windows_table
 from churnstream.live.watch import MOST_WINDOWS, Snapshot, SnapshotReader
-from contract.alerts import Alert
+from contract.alerts import ModelVerdict
 from contract.messages import ModelRef, Role, encode
 from contract.panes import Fold, JoinProgress, Pane, PaneMessage, PaneSample, Summary, TimelineProgress
 from contract.topics import ALERTS, PANES, WINDOWS
@@ -111,21 +110,41 @@ def test_records_dated_far_ahead_and_silence_are_told_of_all_partitions() -> Non
     assert remarks(Snapshot()) == []
 
 
-def test_estimates_are_not_to_be_trusted_while_labels_no_longer_go_with_scores() -> None:
-    found = Alert(
-        key="relation/churn/3/champion/0",
-        state="opened",
-        kind="relation",
-        model=ModelRef("churn", 3),
-        start=START,
-        end=START + 7 * DAY,
-        features=[],
-        message="…",
+def verdict(version: int, title: str, until: int, role: Role = "champion") -> ModelVerdict:
+    return ModelVerdict(
+        model=ModelRef("churn", version, role),
+        state="customers_changed",
+        since=START,
+        until=START + until * DAY,
+        title=title,
+        message=f"churn v{version}: drift in [red]Age[/red]",
+        remedy="train again",
     )
-    told = "labels no longer go with the scores of churn v3: its estimates since 2025-01-01 are not to be trusted"
-    assert remarks(Snapshot(alerts={found.key: found})) == [told]
-    over = msgspec.structs.replace(found, state="closed")
-    assert remarks(Snapshot(alerts={found.key: over})) == []
+
+
+def test_the_first_line_is_the_verdict_on_the_champion_at_work() -> None:
+    snapshot = Snapshot()
+    reader = SnapshotReader(snapshot)
+    for one in (
+        verdict(3, "WORSE since 1 Jan 2025", 3),
+        verdict(4, "HEALTHY since 5 Jan 2025", 9),
+        verdict(4, "CUSTOMERS CHANGED since 8 Jan 2025", 12),
+        verdict(5, "WORSE since 8 Jan 2025", 12, "challenger"),
+    ):
+        reader.take(ALERTS, one.key.encode(), encode(one))
+    assert [one.title for one in champions(snapshot)] == ["CUSTOMERS CHANGED since 8 Jan 2025"]
+    console = Console(width=200, file=io.StringIO(), color_system=None)
+    console.print(dashboard(snapshot, 1.0, "replaying"))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[0] == "replaying"
+    # text from data is no markup
+    assert lines[1].strip() == ("churn v4: CUSTOMERS CHANGED since 8 Jan 2025 – drift in [red]Age[/red]; train again")
+
+
+def test_an_estimate_that_is_withdrawn_is_shown_as_such() -> None:
+    console = Console(width=120, file=io.StringIO(), color_system=None)
+    console.print(windows_table([final(untrusted_since=START)]))
+    assert "withdrawn" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_row_of_each_kind_of_window_fits_into_80_columns() -> None:

@@ -7,6 +7,7 @@ from contract.alerts import Alert
 from contract.messages import ModelRef
 from contract.windows import Window
 from monitor.verdicts.board import AlertBoard
+from monitor.verdicts.incidents import Detectors
 from tests.support.windows import drift, final
 
 STABLE = drift({"Age": 0.02})
@@ -15,7 +16,7 @@ OTHER = ModelRef("churn", 4)
 
 
 def board(windows: list[Window], alerts: list[Alert]) -> AlertBoard:
-    found = AlertBoard(300.0, alerts)
+    found = AlertBoard(Detectors(300.0), alerts)
     for one in windows:
         found.restore(one)
     return found
@@ -62,14 +63,14 @@ def test_what_is_over_is_forgotten_and_what_stands_is_not() -> None:
 
 
 def test_a_kind_that_the_rules_switch_off_is_not_published() -> None:
-    off = AlertBoard(300.0, rules=AlertRules(kinds={"drift": KindRule(enabled=False)}))
+    off = AlertBoard(Detectors(300.0), rules=AlertRules(kinds={"drift": KindRule(enabled=False)}))
     assert [alert for day in range(5) for alert in off.after(final(day, drift=AGE))] == []
 
 
 def test_what_stands_of_a_kind_that_is_switched_off_is_closed_and_opened_again_when_it_is_switched_on() -> None:
     windows = [final(day, drift=AGE) for day in range(3)]
     [opened] = board(windows, []).unsaid()
-    off = AlertBoard(300.0, [opened], AlertRules(kinds={"drift": KindRule(enabled=False)}))
+    off = AlertBoard(Detectors(300.0), [opened], AlertRules(kinds={"drift": KindRule(enabled=False)}))
     for one in windows:
         off.restore(one)
     [closed] = off.unsaid()
@@ -82,10 +83,10 @@ def test_what_stands_of_a_kind_that_is_switched_off_is_closed_and_opened_again_w
 
 def test_a_severity_of_the_rules_takes_the_place_of_what_is_found_and_is_no_news() -> None:
     rules = AlertRules(kinds={"drift": KindRule(severity="critical")})
-    found = AlertBoard(300.0, rules=rules)
+    found = AlertBoard(Detectors(300.0), rules=rules)
     said = [alert for day in range(10) for alert in found.after(final(day, drift=AGE))]
     assert [(alert.state, alert.severity) for alert in said] == [("opened", "critical")]
-    taken_over = AlertBoard(300.0, said, rules)
+    taken_over = AlertBoard(Detectors(300.0), said, rules)
     for day in range(10):
         taken_over.restore(final(day, drift=AGE))
     assert taken_over.unsaid() == []

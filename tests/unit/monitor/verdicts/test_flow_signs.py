@@ -12,7 +12,7 @@ from contract.alerts import Alert, AlertKind
 from contract.windows import Estimated, Performance, Window
 from monitor.verdicts.alerts import due_alerts
 from monitor.verdicts.flow_signs import FLOW_KINDS
-from monitor.verdicts.incidents import History
+from monitor.verdicts.incidents import Detectors, History
 from tests.support.messages import DAY, START
 from tests.support.windows import MODEL, window
 
@@ -62,7 +62,7 @@ def stream(counts: Sequence[int], size: int = 1, **changed: Any) -> list[Window]
 
 
 def alerts_of(windows: Sequence[Window], rules: StreamRules = DEFAULT_RULES.stream) -> list[Alert]:
-    history = History(300.0, rules=rules)
+    history = History(Detectors(300.0), rules=rules)
     published: dict[str, Alert] = {}
     said = []
     for one in windows:
@@ -184,13 +184,13 @@ def windows_with_everything() -> list[Window]:
 
 def test_the_same_windows_in_any_order_give_the_same_incidents() -> None:
     windows = windows_with_everything()
-    in_order = History(300.0)
+    in_order = History(Detectors(300.0))
     for one in windows:
         in_order.put(one)
     assert {incident.kind for incident in in_order.incidents()} == {"volume", "coverage", "delay"}
     for seed in range(3):
         shuffled = Random(seed).sample(windows, len(windows))
-        mixed = History(300.0)
+        mixed = History(Detectors(300.0))
         for one in shuffled:
             mixed.put(one)
             if Random(one.end).random() < 0.3:
@@ -209,12 +209,12 @@ def test_a_restart_denies_nothing_for_want_of_windows_to_compare_with(known_from
     """Of what went before the topic's first window nothing is known; what was told of it stands, and ends."""
     windows = windows_with_everything()
     published: dict[str, Alert] = {}
-    history, said = History(300.0), []
+    history, said = History(Detectors(300.0)), []
     for one in windows[:100]:
         history.put(one)
         for alert in due_alerts(MODEL, history, published.values()):
             published[alert.key] = alert
-    history = History(300.0, [alert for alert in published.values() if alert.standing])
+    history = History(Detectors(300.0), [alert for alert in published.values() if alert.standing])
     for one in windows[known_from:100]:
         history.put(one)
     for one in [windows[99], *windows[100:]]:
@@ -228,7 +228,7 @@ def test_a_restart_denies_nothing_for_want_of_windows_to_compare_with(known_from
 
 def test_windows_that_are_let_go_are_still_compared_with() -> None:
     windows = windows_with_everything()
-    whole, kept = History(300.0), History(300.0)
+    whole, kept = History(Detectors(300.0)), History(Detectors(300.0))
     for one in windows:
         whole.put(one)
         kept.put(one)

@@ -4,7 +4,7 @@ import pytest
 
 from contract.windows import Estimate, SegmentMetrics, Window
 from monitor.verdicts.alerts import due_alerts
-from monitor.verdicts.incidents import History
+from monitor.verdicts.incidents import Detectors, History
 from tests.support.windows import MODEL, drift, final
 
 GERMANY, FEMALE, OLD = "Geography: Germany", "Gender: Female", "Age: 60 and above"
@@ -30,7 +30,7 @@ def showing(day: int, *segments: SegmentMetrics) -> Window:
 
 
 def told(*windows: Window) -> list[tuple[str, list[str], str, str, str]]:
-    history, published = History(300.0), {}
+    history, published = History(Detectors(300.0)), {}
     said = []
     for window in windows:
         history.put(window)

@@ -8,6 +8,7 @@ from contract.alerts import Alert, ModelVerdict
 from contract.messages import ModelRef
 from contract.windows import Drift, Estimate, Outlook, Relation, Window, Worsening
 from monitor.verdicts.board import AlertBoard
+from monitor.verdicts.incidents import Detectors
 from tests.support.messages import DAY, START
 from tests.support.windows import MODEL, drift, final, window
 from tests.unit.monitor.verdicts.test_incidents import AGE, STABLE, relation, worsening
@@ -41,7 +42,7 @@ def silence(state: str = "opened") -> Alert:
 
 def told(windows: Iterable[Window], board: AlertBoard | None = None) -> list[ModelVerdict]:
     """What is said after each window, in order."""
-    board = AlertBoard(300.0) if board is None else board
+    board = AlertBoard(Detectors(300.0)) if board is None else board
     said = []
     for one in windows:
         board.after(one)
@@ -90,7 +91,7 @@ def test_a_model_is_healthy_again_since_the_end_of_what_made_it_otherwise() -> N
 
 
 def test_what_is_expected_of_labels_to_come_is_probable_until_they_come() -> None:
-    board = AlertBoard(300.0)
+    board = AlertBoard(Detectors(300.0))
     assert titles([final(day, drift=STABLE, **GOOD) for day in range(10)], board) == ["HEALTHY since 1 Jan 2025"]
     assert titles([window(10, drift=STABLE, outlook=outlook(True))], board) == ["PROBABLY WORSE since 11 Jan 2025"]
     assert titles([final(10, drift=STABLE, **WORSE)], board) == ["WORSE since 11 Jan 2025"]
@@ -99,7 +100,7 @@ def test_what_is_expected_of_labels_to_come_is_probable_until_they_come() -> Non
 
 
 def test_what_labels_have_shown_no_estimate_takes_back() -> None:
-    board = AlertBoard(300.0)
+    board = AlertBoard(Detectors(300.0))
     bad = [final(day, drift=STABLE, **WORSE) for day in range(3)]
     later = [window(day, drift=STABLE, outlook=outlook(False)) for day in range(3, 40)]
     assert titles([*bad, *later], board) == ["WORSE since 1 Jan 2025"]
@@ -107,7 +108,7 @@ def test_what_labels_have_shown_no_estimate_takes_back() -> None:
 
 
 def test_an_estimate_alone_opens_and_closes_what_is_probable() -> None:
-    board = AlertBoard(300.0)
+    board = AlertBoard(Detectors(300.0))
     titles([final(0, drift=STABLE, **GOOD)], board)
     windows = [window(day, drift=STABLE, outlook=outlook(3 <= day < 6)) for day in range(1, 30)]
     said = [alert for one in windows for alert in board.after(one)]
@@ -131,7 +132,7 @@ def test_nothing_is_called_healthy_that_nobody_has_looked_at() -> None:
 
 def test_labels_that_stop_coming_are_missed() -> None:
     judged = [final(day, drift=STABLE, **GOOD) for day in range(10)]
-    board = AlertBoard(300.0)
+    board = AlertBoard(Detectors(300.0))
     titles(judged, board)
     # their time is not up yet
     assert titles([window(day, drift=STABLE) for day in range(10, 60)], board) == []
@@ -142,7 +143,7 @@ def test_labels_that_stop_coming_are_missed() -> None:
 
 
 def test_silence_comes_before_all_and_is_said_of_models_at_work_alone() -> None:
-    board = AlertBoard(300.0)
+    board = AlertBoard(Detectors(300.0))
     old = [final(day, model=OTHER, drift=STABLE, **GOOD) for day in range(3)]
     titles([*old, *(final(day, drift=STABLE, **WORSE) for day in range(20))], board)
     [silent] = board.of_stream(silence())
@@ -154,22 +155,22 @@ def test_silence_comes_before_all_and_is_said_of_models_at_work_alone() -> None:
 
 def test_a_monitor_that_takes_over_says_no_verdict_twice() -> None:
     windows = [final(day, drift=AGE if day >= 20 else STABLE, **GOOD) for day in range(40)]
-    first = AlertBoard(300.0)
+    first = AlertBoard(Detectors(300.0))
     alerts = {alert.key: alert for one in windows for alert in first.after(one)}
     said = told(windows)
-    second = AlertBoard(300.0, alerts.values(), verdicts=said[-1:])
+    second = AlertBoard(Detectors(300.0), alerts.values(), verdicts=said[-1:])
     for one in windows:
         second.restore(one)
     assert second.verdicts_due() == []
     # a monitor that ended between a silence and its verdicts
-    third = AlertBoard(300.0, [*alerts.values(), silence()], verdicts=said[-1:])
+    third = AlertBoard(Detectors(300.0), [*alerts.values(), silence()], verdicts=said[-1:])
     for one in windows:
         third.restore(one)
     assert [one.state for one in third.verdicts_due()] == ["silent"]
 
 
 def test_a_healthy_model_keeps_its_date_when_the_windows_of_then_are_forgotten() -> None:
-    board = AlertBoard(1e6)
+    board = AlertBoard(Detectors(1e6))
     windows = [final(day, drift=AGE if 3 <= day < 5 else STABLE, **GOOD) for day in range(400)]
     said = []
     for one in windows:
@@ -177,7 +178,7 @@ def test_a_healthy_model_keeps_its_date_when_the_windows_of_then_are_forgotten()
         said += board.verdicts_due(one.model)
         board.forget(MODEL, one.start - 30 * DAY)
     assert said[-1].title == "HEALTHY since 12 Jan 2025"
-    taken_over = AlertBoard(1e6, verdicts=said[-1:])
+    taken_over = AlertBoard(Detectors(1e6), verdicts=said[-1:])
     for one in windows[-30:]:
         taken_over.restore(one)
     assert taken_over.verdicts_due() == []
