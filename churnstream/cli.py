@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from churnstream import __version__
+from churnstream.commands import alerts as alerts_cli
 from churnstream.commands import demo as demo_cli
 from churnstream.commands import kafka as kafka_cli
 from churnstream.commands import reset as reset_cli
@@ -47,6 +48,7 @@ app.command()(scorer_cli.score)
 app.command()(serve_cli.serve)
 app.command()(monitor_cli.join)
 app.command()(monitor_cli.monitor)
+app.command()(alerts_cli.alerts)
 app.command()(demo_cli.demo)
 app.command()(demo_cli.mlflow)
 app.command()(demo_cli.doctor)

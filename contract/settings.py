@@ -211,7 +211,7 @@ def load_settings(**flags: Any) -> Settings:
         UserError: a value has the wrong kind or range; the message names the setting and where it came from.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    environment = {**_dotenv(), **os.environ}
+    environment = environment_variables()
     if _PROPERTIES_VARIABLE in map(str.upper, environment):
         raise UserError(
             f"{_PROPERTIES_VARIABLE} is not read; give each librdkafka property a variable, such as KAFKA_LINGER_MS"
@@ -227,6 +227,15 @@ def load_settings(**flags: Any) -> Settings:
     if settings.http_queue < settings.http_max_records:
         raise UserError("http_queue must be at least http_max_records, or a full request could never be taken")
     return settings
+
+
+def environment_variables() -> dict[str, str]:
+    """The environment, and beneath it the lines of ``.env``.
+
+    Raises:
+        UserError: ``.env`` cannot be read.
+    """
+    return {**_dotenv(), **os.environ}
 
 
 def _refuse_mistyped(environment: Iterable[str]) -> None:

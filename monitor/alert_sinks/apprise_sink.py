@@ -61,6 +61,11 @@ class AppriseSink:
             service.overflow_mode = OverflowMode.TRUNCATE
         self._apprise = Apprise(service, asset=asset)
 
+    @property
+    def keeps_incidents(self) -> bool:
+        """Whether the service tells incidents from each other by a key."""
+        return self._field is not None
+
     def send(self, notice: Notice) -> None:
         """As ``AlertSink`` says. What a service does not take at its length is cut."""
         if self._field is not None:

@@ -43,6 +43,13 @@ def notice_of(alert: Alert, stream: str = "", link: str | None = None) -> Notice
     return Notice(alert.key, _title(alert), "\n".join(lines), _level(alert), ends=not alert.standing)
 
 
+def trial_notice(stream: str = "", ends: bool = False) -> Notice:
+    """What `churnstream alerts --test-sink` sends; ``ends`` for receivers that keep incidents."""
+    lines = ["This is a test alert of churnstream. Nothing is wrong.", *([f"Stream: {stream}"] if stream else [])]
+    title = "Over: test alert" if ends else "Test alert: churnstream can reach you"
+    return Notice("churnstream/test", title, "\n".join(lines), "success" if ends else "warning", ends)
+
+
 def title_of(alert: Alert) -> str:
     """What is wrong, in a few words; those that an earlier release published have no title of their own."""
     subject = "the stream" if alert.model is None else model_title(alert.model)

@@ -55,6 +55,11 @@ class AlertSink(Protocol):
     What it owes: when ``send`` returns, the receiver has the notice. It returns or raises within a minute.
     """
 
+    @property
+    def keeps_incidents(self) -> bool:
+        """Whether the receiver opens something by a notice, and closes it by one that ``ends``."""
+        ...
+
     def send(self, notice: Notice) -> None:
         """Deliver a notice.
 

@@ -1,13 +1,12 @@
 """All sinks of a monitor, each on a thread of its own: one that fails holds up no other, and none a window."""
 
-import os
 import threading
 import time
 from collections.abc import Mapping
 
 from contract.alert_rules import AlertRules
 from contract.kafka.transactions import Checkpoint, no_checkpoint
-from contract.settings import Settings
+from contract.settings import Settings, environment_variables
 from contract.worker.clock import Clock
 from monitor.alert_sinks.delivery import Link, SinkDelivery
 from monitor.alert_sinks.opening import open_sink
@@ -15,6 +14,8 @@ from monitor.alert_sinks.opening import open_sink
 
 class AlertSinks:
     """The sinks that the rules name, for the stream of this name.
+
+    ``environment`` has their URLs; by default it is the process's, and beneath it ``.env``.
 
     Raises:
         UserError: a sink's variable is not set, or holds no URL that can be used.
@@ -28,11 +29,12 @@ class AlertSinks:
         clock: Clock,
         *,
         link: Link = lambda _alert: None,
-        environment: Mapping[str, str] = os.environ,
+        environment: Mapping[str, str] | None = None,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
+        variables = environment_variables() if environment is None else environment
         deliveries = [
-            SinkDelivery(settings, stream, rule, open_sink(rule, environment), clock, link, checkpoint)
+            SinkDelivery(settings, stream, rule, open_sink(rule, variables), clock, link, checkpoint)
             for rule in rules.sinks
         ]
         self._stop = threading.Event()

@@ -16,6 +16,7 @@ COMMANDS = [
     "serve",
     "join",
     "monitor",
+    "alerts",
     "kafka",
     "demo",
     "mlflow",

@@ -46,6 +46,7 @@ def test_a_url_of_no_use_is_told_and_not_quoted(url: str, capfd: pytest.CaptureF
 def test_an_installed_package_brings_a_kind_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "our_tickets.py").write_text(
         "class Tickets:\n"
+        "    keeps_incidents = False\n"
         "    def __init__(self, name, url):\n"
         "        self.url, self.sent = url, []\n"
         "    def send(self, notice):\n"

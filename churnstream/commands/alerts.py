@@ -1,0 +1,82 @@
+"""``churnstream alerts``."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contract.worker.flags import TopicPrefix
+
+if TYPE_CHECKING:
+    from contract.settings import Settings
+
+_MOST_TIMEOUT_MS = 10_000
+_PIPED_WIDTH = 160
+
+
+def alerts(
+    topic_prefix: TopicPrefix = None,
+    alert_rules: Annotated[str | None, typer.Option(help="TOML file that names the sinks.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All incidents that are over, not only the last ten.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON instead of tables.")] = False,
+    test_sink: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Send one test alert to this sink, and say what came of it.")
+    ] = None,
+) -> None:
+    """List the incidents that stand and those over last, and what waits for which sink.
+
+    Reads Kafka alone; no monitor need be at work. With --test-sink it only sends a test alert: exit code 0 if it was
+    taken, 1 if not, 2 if the sink cannot be used at all.
+    """
+    from rich.console import Console
+
+    from churnstream.live.incidents import RECENT, as_json, incidents_view, read_incidents
+    from contract.alert_rules import load_alert_rules
+    from contract.settings import load_settings
+
+    settings = load_settings(topic_prefix=topic_prefix, alert_rules=alert_rules)
+    if test_sink is not None:
+        raise typer.Exit(0 if _send_test(settings, test_sink) else 1)
+    rules = load_alert_rules(settings.alert_rules)
+    patience = min(settings.request_timeout_ms, _MOST_TIMEOUT_MS)
+    found = read_incidents(settings.model_copy(update={"request_timeout_ms": patience}), rules)
+    shown = None if everything else RECENT
+    if json:
+        print(as_json(found, shown).decode())
+    else:
+        # a pipe has no width of its own
+        width = None if sys.stdout.isatty() else _PIPED_WIDTH
+        Console(width=width, highlight=False, emoji=False).print(incidents_view(found, shown))
+
+
+def _send_test(settings: "Settings", name: str) -> bool:
+    from contract.alert_rules import load_alert_rules
+    from contract.errors import UserError
+    from contract.settings import environment_variables
+    from monitor.alert_sinks.notices import trial_notice
+    from monitor.alert_sinks.opening import open_sink
+    from monitor.alert_sinks.seam import DeliveryError, RefusedDeliveryError
+
+    rules = load_alert_rules(settings.alert_rules)
+    rule = next((one for one in rules.sinks if one.name == name), None)
+    if settings.alert_rules is None:
+        raise UserError("there are no alert rules; name their file with --alert-rules or CHURNSTREAM_ALERT_RULES")
+    if rule is None:
+        known = ", ".join(one.name for one in rules.sinks) or "none"
+        raise UserError(f"alert rules {settings.alert_rules} name no sink {name!r}; those that they name: {known}")
+    sink = open_sink(rule, environment_variables())
+    try:
+        sink.send(trial_notice(settings.topic_prefix))
+        if sink.keeps_incidents:
+            # or somebody would have to close it by hand
+            sink.send(trial_notice(settings.topic_prefix, ends=True))
+    except DeliveryError as error:
+        refused = isinstance(error, RefusedDeliveryError)
+        remedy = f"correct {rule.url_variable}" if refused else "look at the receiver and the way to it, and try again"
+        print(f"sink {name} has {'refused' if refused else 'not taken'} the test alert: {error}", file=sys.stderr)
+        print(f"→ {remedy}", file=sys.stderr)
+        return False
+    print(f"sink {name} has taken the test alert{' and its end' if sink.keeps_incidents else ''}")
+    return True
