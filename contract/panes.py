@@ -150,7 +150,10 @@ class PaneSample(msgspec.Struct, kw_only=True, tag="sample", tag_field="type"):
     It is published when its pane has closed or changed since, not with every label. ``records`` is the pane's number of
     records when it was drawn. ``hashes`` are the unsigned 53-bit hashes of the customer ids, ``columns`` the features
     in schema order, each as long as ``hashes``. ``rows``: how many records of the pane each customer has; in a message
-    of an earlier release it is empty, and the sample is one of records, ``hashes`` those of their ids.
+    of an earlier release it is empty, and the sample is one of records, ``hashes`` those of their ids. ``times``: event
+    times of the records shown, ms after ``start``, by which a join that goes on from here tells which record is newer.
+    ``sizes``: for the same purpose, bytes of the largest record of customers that have several, 0 for others; empty
+    where no size matters.
     """
 
     partition: int
@@ -162,6 +165,8 @@ class PaneSample(msgspec.Struct, kw_only=True, tag="sample", tag_field="type"):
     probabilities: list[float]
     columns: list[list[float | str | None]]
     rows: list[int] = []
+    times: list[int] = []
+    sizes: list[int] = []
 
     @property
     def key(self) -> str:

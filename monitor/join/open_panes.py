@@ -140,12 +140,12 @@ class OpenPanes:
         times: Integers,
         codes: Integers,
         known: Codes,
-        hashes: Unsigned,
+        customers: Unsigned,
         probabilities: Floats,
         columns: FeatureColumns,
     ) -> None:
-        """Take new predictions into the samples of their panes."""
-        candidates = Candidates(hashes, probabilities, columns, self.reader.categorical)
+        """Take new predictions into the samples of their panes; ``customers`` are the hashes of their customers."""
+        candidates = Candidates(customers, times, probabilities, columns, self.reader.categorical)
         order, bounds = in_groups(slots)
         for first, end in bounds:
             places = order[first:end]
@@ -261,16 +261,13 @@ class OpenPanes:
                 threshold=pane.threshold,
                 summary=self.sums.summary(pane.slot),
             )
-        hashes, probabilities, columns = pane.sample.columns()
         return PaneSample(
             partition=self._partition,
             start=pane_id.start,
             slide=self._slide,
             model=pane_id.model,
             records=pane.records,
-            hashes=hashes,
-            probabilities=probabilities,
-            columns=columns,
+            **pane.sample.columns(pane_id.start)._asdict(),
         )
 
     def _pane_key(self, pane: PaneId) -> str:

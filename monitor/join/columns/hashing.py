@@ -21,8 +21,13 @@ def record_hashes(record_ids: Sequence[str]) -> Unsigned:
 
 
 def customer_hashes(keys: Sequence[bytes]) -> Unsigned:
-    """32 bits of the XXH3 hash of each customer's id, given as the key of its messages."""
-    return _hashes(keys) & np.uint64(0xFFFFFFFF)
+    """64 bits of the XXH3 hash of each customer's id, given as the key of its messages."""
+    return _hashes(keys)
+
+
+def short_hashes(customers: Unsigned) -> Unsigned:
+    """The 32 bits of customers' hashes by which a row tells whose it is."""
+    return customers & np.uint64(0xFFFFFFFF)
 
 
 def row_keys(hashes: Unsigned, role: str) -> Unsigned:

@@ -9,7 +9,7 @@ from contract.arrays import Integers, Mask, Unsigned
 from contract.messages import Label
 from contract.topics import LABELS
 from monitor.join.columns.chunk import NEGATIVE, POSITIVE, UNLABELLED
-from monitor.join.columns.hashing import ROLES, customer_hashes, record_hashes, row_keys
+from monitor.join.columns.hashing import ROLES, customer_hashes, record_hashes, row_keys, short_hashes
 from monitor.join.effects import Decided, Effects, dead_letter, outcomes_of
 from monitor.join.incoming import Incoming
 from monitor.join.kept import KeptRecords, Rows
@@ -29,7 +29,7 @@ class _Batch:
         self.times, self.epochs = path.times[chosen], path.epochs[chosen]
         self.values = np.array([label.label for label in self.contents], np.int64)
         self.hashes = record_hashes(self.record_ids)
-        self.customers = customer_hashes([message.key or b"" for message in self.messages])
+        self.customers = short_hashes(customer_hashes([message.key or b"" for message in self.messages]))
 
     def label(self, place: int, origin: TopicProgress) -> KeptLabel:
         message, content = self.messages[place], self.contents[place]

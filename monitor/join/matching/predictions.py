@@ -11,7 +11,7 @@ from contract.messages import Prediction
 from contract.topics import PREDICTIONS
 from monitor.join.columns.chunk import NEGATIVE, POSITIVE, NewRows
 from monitor.join.columns.features import FeatureColumns
-from monitor.join.columns.hashing import ROLES, customer_hashes, record_hashes, row_keys
+from monitor.join.columns.hashing import ROLES, customer_hashes, record_hashes, row_keys, short_hashes
 from monitor.join.columns.partitioning import partitions_of
 from monitor.join.effects import DeadLetter, Effects, dead_letter
 from monitor.join.incoming import Incoming
@@ -103,17 +103,17 @@ class PredictionTaker:
         customers = customer_hashes([message.key or b"" for message in messages])
         columns = kept.panes.reader.columns([made.features for made in contents])
         segments = kept.panes.segments.of(columns)
-        new_rows = NewRows(keys, customers, times, probabilities, codes, latest, epochs, segments)
+        new_rows = NewRows(keys, short_hashes(customers), times, probabilities, codes, latest, epochs, segments)
         rows = kept.table.append(new_rows, origin)
-        self._count(new_rows, hashes, columns)
+        self._count(new_rows, customers, columns)
         self._silence.add(rows, times, record_ids, contents)
         self._match(rows, hashes, contents, effects)
 
-    def _count(self, new: NewRows, hashes: Unsigned, columns: FeatureColumns) -> None:
+    def _count(self, new: NewRows, customers: Unsigned, columns: FeatureColumns) -> None:
         panes, codes = self._kept.panes, self._kept.codes
         slots = panes.slots(new.times, new.codes, codes)
         panes.sums.add_predictions(slots, new.probabilities, codes.decisions(new.codes), new.segments, columns)
-        panes.sample(slots, new.times, new.codes, codes, hashes, new.probabilities, columns)
+        panes.sample(slots, new.times, new.codes, codes, customers, new.probabilities, columns)
 
     def _match(self, rows: Integers, hashes: Unsigned, contents: list[Prediction], effects: Effects) -> None:
         """Labels that were there before their prediction."""

@@ -121,21 +121,42 @@ def summaries(rows: Iterable[Row], horizon: int | None = None) -> dict[tuple[int
     return {key: one_by_one.merge([summary], 0) for key, summary in found.items()}
 
 
-Sampled = tuple[list[int], list[float], list[list[float | str | None]]]
+class Sampled(NamedTuple):
+    """What a pane's sample says, under the names of ``PaneSample``."""
+
+    hashes: list[int]
+    rows: list[int]
+    times: list[int]
+    probabilities: list[float]
+    columns: list[list[float | str | None]]
 
 
 def samples(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], Sampled]:
-    """Hashes, probabilities and columns of the sample of each pane of one partition, by start and model."""
+    """The sample of each pane of one partition, by start and model."""
     groups: dict[tuple[int, ModelRef], list[Prediction]] = {}
     for row in rows:
         groups.setdefault((_start(row.prediction), row.prediction.model), []).append(row.prediction)
     found = {}
     for key, members in groups.items():
-        chosen = sorted(members, key=lambda made: panes.record_hash(made.record_id))[:SAMPLE_SIZE]
-        columns = zip(*(msgspec.structs.astuple(made.features) for made in chosen), strict=True)
-        hashes = [panes.record_hash(made.record_id) for made in chosen]
-        found[key] = hashes, [made.probability for made in chosen], [list(column) for column in columns]
+        customers: dict[int, list[Prediction]] = {}
+        for made in members:
+            customers.setdefault(panes.record_hash(made.customer_id), []).append(made)
+        hashes = sorted(customers)[:SAMPLE_SIZE]
+        newest = [max(customers[one], key=_newness) for one in hashes]
+        columns = zip(*(msgspec.structs.astuple(made.features) for made in newest), strict=True)
+        found[key] = Sampled(
+            hashes,
+            [len(customers[one]) for one in hashes],
+            [made.event_time - key[0] for made in newest],
+            [made.probability for made in newest],
+            [list(column) for column in columns],
+        )
     return found
+
+
+def _newness(made: Prediction) -> tuple[int, float, bytes]:
+    country, age = msgspec.structs.astuple(made.features)
+    return made.event_time, made.probability, msgspec.json.encode([None if age is None else float(age), country])
 
 
 def group_by(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], tuple[int, ...]]:

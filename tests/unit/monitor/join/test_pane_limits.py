@@ -48,7 +48,7 @@ def largest_pane(
     for number in range(records):
         made = Prediction(
             record_id=f"{number:06}{LONGEST_ID}",
-            customer_id="c",
+            customer_id=f"{number:06}{LONGEST_ID}",
             event_time=START,
             features=features(**dict(zip(schema.names, values[number % len(values)], strict=True))),
             probability=2.2250738585072014e-308,
