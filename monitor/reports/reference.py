@@ -238,7 +238,13 @@ class References:
         reference = self._reference(model)
         if reference is None:
             return Drift(judged=False, drifted=False, share=0.0)
-        return judge(sample_frame(self._schema, sample), reference, previous, rule=self._rule)
+        return judge(
+            sample_frame(self._schema, sample),
+            reference,
+            previous,
+            rule=self._rule,
+            customers=sample.hashes.tolist(),
+        )
 
     def judge_again(self, model: ModelRef, drift: Drift, previous: Sequence[Drift | None] = ()) -> Drift:
         """A verdict of ``judge`` with other windows before it; where the sample is gone it stays."""

@@ -206,6 +206,7 @@ def _metadata(
         "revision": str(window.revision),
         "verdict": verdict(window.drift),
         "records": str(window.records),
+        "customers": "" if window.customers is None else str(window.customers),
         "rows_current": str(current),
         "rows_reference": str(reference),
     }
@@ -216,14 +217,18 @@ def _metadata(
     return texts
 
 
+def _of_customers(window: Window) -> str:
+    return "" if window.customers is None else f" of {window.customers} customers, the newest of each compared"
+
+
 def _summary(window: Window, reasons: dict[str, str], cuts: dict[str, str], alpha: float, min_distance: float) -> str:
     columns = window.drift.drifted_columns
     said = f"**Drifted**: {', '.join(map(plain, columns))}." if columns else "**Stable**: no column has drifted."
     if not window.drift.judged:
-        said = "**Not judged**: too few records."
+        said = "**Not judged**: too few customers."
     lines = [
         f"# {plain(model_title(window.model))}, {iso_time(window.start)} to {iso_time(window.end)}",
-        f"{said} {window.records} records, {window.status}, revision {window.revision}.",
+        f"{said} {window.records} records{_of_customers(window)}, {window.status}, revision {window.revision}.",
         f"A column has drifted when its p-value, after Holm's correction, is below {alpha:g} and its distance is not "
         f"surely below {min_distance:g}; the data set has when one column, or how two are related, has. Distances and "
         f"p-values are the monitor's own.",
