@@ -274,7 +274,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 class Cumulative(msgspec.Struct, frozen=True, kw_only=True):
     """On ``windows``: one model's metrics over all records before ``end`` since its first, once all of these are final.
 
-    There is one for each slide; the newest alone is revised, and the topic keeps the newest alone.
+    There is one for each slide; the newest alone is revised, and the topic keeps the newest alone. ``performance`` has
+    no intervals, because it is not known how often the same customers have come since the beginning.
     """
 
     model: ModelRef

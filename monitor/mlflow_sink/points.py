@@ -65,7 +65,8 @@ def estimated(found: Estimated) -> Values:
 
 def inputs(window: Window) -> Values:
     """Drift distances and share (of a window that was judged), label coverage and median delay in hours, records and
-    records per hour of event time, and, where there are any, missing values and violations per feature.
+    records per hour of event time, customers and the design effect of their coming again, and, where there are any,
+    missing values and violations per feature.
 
     Beside a nowcast there is the coverage of either class, of the labels expected of it. Where the labels were judged:
     churners over those expected, by how much slope and Brier score differ, p value, and 1 if the relation has changed.
@@ -75,6 +76,8 @@ def inputs(window: Window) -> Values:
         "labels/delay_p50": window.delay_p50_hours,
         "stream/records": window.records,
         "stream/rate": window.records * _HOUR_MS / (window.end - window.start),
+        "stream/customers": window.customers,
+        "stream/design_effect": None if window.customers is None else window.design_effect,
         "drift/share": window.drift.share if window.drift.judged else None,
     }
     if window.nowcast is not None:

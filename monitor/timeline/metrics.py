@@ -11,11 +11,12 @@ from monitor.timeline.sums import Counts, Sums
 from monitor.verdicts.intervals import intervals
 
 
-def performance(sums: Sums, effect: float = 1.0) -> Performance:
+def performance(sums: Sums, effect: float | None = 1.0) -> Performance:
     """Metrics of a set of predictions; one that is undefined is None: a precision without predicted positives is not 0.
 
     All but the AUC are exact to the unit of the sums. See ``histogram_auc`` for how far that may be off. ``effect``:
-    the design effect of customers with several records, which makes intervals wider.
+    the design effect of customers with several records, which makes intervals wider; None: it is not known, so there
+    are none.
     """
     labelled = sums.labelled
     counts = Confusion(*sums.confusion)
@@ -29,9 +30,9 @@ def performance(sums: Sums, effect: float = 1.0) -> Performance:
         roc_auc=histogram_auc(sums.histogram),
         brier=ratio(sums.squared_error, labelled * UNIT),
         log_loss=ratio(sums.log_loss, labelled * UNIT),
-        intervals=intervals(
-            counts, sums.histogram, squared_error=sums.squared_error, log_loss=sums.log_loss, effect=effect
-        ),
+        intervals={}
+        if effect is None
+        else intervals(counts, sums.histogram, squared_error=sums.squared_error, log_loss=sums.log_loss, effect=effect),
     )
 
 

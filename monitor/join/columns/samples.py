@@ -30,7 +30,7 @@ _ANY = 2**64 - 1
 _Texts = npt.NDArray[np.object_]
 
 
-class _Part(NamedTuple):
+class _SamplePart(NamedTuple):
     """Customers' hashes, the event time of their newest record (ms) and how many they have, the bytes of the largest
     (0: not yet counted); and of the newest: its score, numbers (features x records), categories (features x records).
     """
@@ -77,8 +77,8 @@ class Candidates:
         for row, place in enumerate(text_places):
             self._texts[row] = columns.values[place]
 
-    def part(self, places: npt.NDArray[Any]) -> _Part:
-        return _Part(
+    def part(self, places: npt.NDArray[Any]) -> _SamplePart:
+        return _SamplePart(
             self.hashes[places],
             self._times[places],
             np.ones(len(places), np.int64),
@@ -98,8 +98,8 @@ class BottomK:
         self._numeric = numeric
         self._categorical = categorical
         self._is_cut = False
-        self._parts: list[_Part] = [
-            _Part(
+        self._parts: list[_SamplePart] = [
+            _SamplePart(
                 np.zeros(0, np.uint64),
                 np.zeros(0, np.int64),
                 np.zeros(0, np.int64),
@@ -143,7 +143,7 @@ class BottomK:
         for row, place in enumerate(self._categorical):
             texts[row] = sample.columns[place]
         self._parts = [
-            _Part(
+            _SamplePart(
                 np.array(sample.hashes, np.uint64),
                 np.array(sample.times, np.int64) + sample.start,
                 np.array(sample.rows, np.int64),
@@ -185,7 +185,7 @@ class BottomK:
         )
         numbers = np.concatenate([part.numbers for part in self._parts], axis=1)
         texts = self._shown(np.concatenate([part.texts for part in self._parts], axis=1))
-        everything = _Part(hashes, times, rows, sizes, probabilities, numbers, texts)
+        everything = _SamplePart(hashes, times, rows, sizes, probabilities, numbers, texts)
         order = np.lexsort((probabilities, times, hashes))
         firsts = np.flatnonzero(np.append(True, hashes[order[1:]] != hashes[order[:-1]]))
         customers = len(firsts)
@@ -203,7 +203,7 @@ class BottomK:
         self._is_cut = self._is_cut or fitting < customers
         order = order[:fitting]
         self._parts = [
-            _Part(
+            _SamplePart(
                 hashes[order],
                 times[order],
                 rows[:fitting],
@@ -215,7 +215,7 @@ class BottomK:
         ]
         self._waiting = 0
 
-    def _newest(self, part: _Part, order: Integers, firsts: Integers) -> tuple[Integers, Integers, Integers]:
+    def _newest(self, part: _SamplePart, order: Integers, firsts: Integers) -> tuple[Integers, Integers, Integers]:
         """The newest record of each customer, the records of each, and the bytes of the largest of several.
 
         ``order`` sorts the records by customer, time and score; those of a customer begin at ``firsts``.

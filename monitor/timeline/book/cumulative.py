@@ -98,7 +98,8 @@ class CumulativeSeries:
         if not self._changed or self.stopped or self.until is None:
             return None
         self._changed = False
-        found = performance(self._sums)
+        # how often customers have come since the beginning is not known
+        found = performance(self._sums, None)
         newest = self.newest
         if newest is None or newest.end < self.until:
             revision = self._first_revision

@@ -177,7 +177,7 @@ def test_a_stream_that_outlives_its_lateness_is_folded_and_taken_up_again(settin
     ends = [point.end for point in points_on(settings)]
     assert ends == sorted(set(ends))
     total = merge([pane_of(scored(day, 20), NARROW).summary for day in range(24)], 0)
-    assert points_on(settings)[-1].performance == performance(Sums.of(total))
+    assert points_on(settings)[-1].performance == performance(Sums.of(total), None)
 
 
 def test_what_a_later_release_adds_is_passed_over(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,7 +6,7 @@ from contract.messages import ModelRef
 from contract.panes import Summary
 from tests.support import one_by_one
 from tests.support.join.log import PartitionLog
-from tests.support.join.oracle import Sampled, Truth, group_by, samples, summaries, truth
+from tests.support.join.oracle import SampledPane, Truth, group_by, samples, summaries, truth
 
 
 def check(partitions: list[PartitionLog], horizon: int | None = None) -> None:
@@ -40,7 +40,7 @@ def _check_samples(partition: PartitionLog, true: Truth) -> None:
     """Each pane's sample has its customers of smallest hash, with the features of their newest records."""
     expected = samples(true.rows)
     found = {
-        (sample.start, sample.model): Sampled(*(getattr(sample, name) for name in Sampled._fields))
+        (sample.start, sample.model): SampledPane(*(getattr(sample, name) for name in SampledPane._fields))
         for sample in partition.samples.values()
     }
     assert found == expected

@@ -121,7 +121,7 @@ def summaries(rows: Iterable[Row], horizon: int | None = None) -> dict[tuple[int
     return {key: one_by_one.merge([summary], 0) for key, summary in found.items()}
 
 
-class Sampled(NamedTuple):
+class SampledPane(NamedTuple):
     """What a pane's sample says, under the names of ``PaneSample``."""
 
     hashes: list[int]
@@ -131,7 +131,7 @@ class Sampled(NamedTuple):
     columns: list[list[float | str | None]]
 
 
-def samples(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], Sampled]:
+def samples(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], SampledPane]:
     """The sample of each pane of one partition, by start and model."""
     groups: dict[tuple[int, ModelRef], list[Prediction]] = {}
     for row in rows:
@@ -144,7 +144,7 @@ def samples(rows: Iterable[Row]) -> dict[tuple[int, ModelRef], Sampled]:
         hashes = sorted(customers)[:SAMPLE_SIZE]
         newest = [max(customers[one], key=_newness) for one in hashes]
         columns = zip(*(msgspec.structs.astuple(made.features) for made in newest), strict=True)
-        found[key] = Sampled(
+        found[key] = SampledPane(
             hashes,
             [len(customers[one]) for one in hashes],
             [made.event_time - key[0] for made in newest],

@@ -38,6 +38,11 @@ def test_a_provisional_window_concerns_provisional_estimated_and_inputs() -> Non
     }
 
 
+def test_customers_stand_beside_their_records() -> None:
+    values = values_by_run(window(customers=400, design_effect=5.5))["inputs"]
+    assert (values["stream/customers"], values["stream/design_effect"]) == (400.0, 5.5)
+
+
 def test_verdicts_on_labels_stand_with_the_inputs_and_the_interval_of_f1_beside_it() -> None:
     relation = Relation(
         labelled=1_000,

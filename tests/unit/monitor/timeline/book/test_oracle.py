@@ -82,7 +82,7 @@ def test_cumulative_metrics_are_those_of_all_records_before(
         if records:
             last = mine[-1]
             assert last.end == max(one_by_one.pane_start(one.time, SLIDE) for one in records) + SPEC.size
-            assert last.performance == performance(Sums.of(summarise(records)))
+            assert last.performance == performance(Sums.of(summarise(records)), None)
 
 
 class Stream:
@@ -192,4 +192,5 @@ def test_a_book_that_is_taken_up_again_says_nothing_twice_and_comes_to_the_same(
     assert finals(said) == finals(undisturbed)
     for model in {one.model for one in rows(happened)}:
         last = [one for one in points if one.model == model][-1]
-        assert last.performance == performance(Sums.of(summarise(one for one in rows(happened) if one.model == model)))
+        total = summarise(one for one in rows(happened) if one.model == model)
+        assert last.performance == performance(Sums.of(total), None)
