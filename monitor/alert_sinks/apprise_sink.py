@@ -26,7 +26,7 @@ _TYPES: dict[Level, NotifyType] = {
     "warning": NotifyType.WARNING,
     "success": NotifyType.SUCCESS,
 }
-_INCIDENT_FIELDS = ("dedup", "alias", "entity_id")
+_INCIDENT_FIELDS = ("dedup", "alias", "entity_id", "external_id")
 """What services that keep incidents call the key by which they tell one from another."""
 _SHORTEST_SECRET = 4
 _log = logging.getLogger("apprise")
@@ -96,10 +96,16 @@ def _incident_field(service: NotifyBase, given: dict[str, Any]) -> str | None:
     """The attribute that names an incident, where the service has one and the URL has not fixed it. Its incidents are
     opened and resolved then by what the notice says.
     """
+    field = next((name for name in _INCIDENT_FIELDS if hasattr(service, name) and not _given(given, name)), None)
     arguments: dict[str, dict[str, Any]] = service.template_args
-    if "map" in arguments.get("action", {}).get("values", ()) and not given.get("action"):
+    # without a key it would resolve by the title, which differs
+    if field and "map" in arguments.get("action", {}).get("values", ()) and not given.get("action"):
         service.action = "map"  # type: ignore[attr-defined]
-    return next((name for name in _INCIDENT_FIELDS if hasattr(service, name) and not given.get(name)), None)
+    return field
+
+
+def _given(given: dict[str, Any], name: str) -> bool:
+    return bool(str(given.get(name) or "").strip("/ "))
 
 
 def _secrets_of(url: str) -> list[str]:
