@@ -25,6 +25,7 @@ from contract.schema import Feature, FeatureKind, Schema
 from contract.settings import Settings
 from contract.windows import DependenceDrift, Drift, FeatureDrift
 from monitor.budget import levels
+from monitor.inputs.attribution import attribution, cell_effects
 from monitor.inputs.cells import ReferenceColumn, column_of
 from monitor.inputs.dependence import Dependence, DependenceChange, dependence_of
 from monitor.inputs.two_samples import NOTHING, TwoSamples, compare
@@ -59,12 +60,16 @@ class InputRule:
 
 @dataclass(frozen=True)
 class InputReference:
-    """A reference sample, ready to compare with: made once for a model version."""
+    """A reference sample, ready to compare with: made once for a model version.
+
+    ``effects``: of each feature's cells on the log-odds of the score (``monitor.inputs.attribution``).
+    """
 
     names: tuple[str, ...]
     columns: Mapping[str, ReferenceColumn]
     dependence: Dependence
     rows: int
+    effects: Mapping[str, Floats]
 
     @classmethod
     def of(cls, frame: pd.DataFrame, schema: Schema) -> "InputReference":
@@ -85,7 +90,8 @@ class InputReference:
         columns = {name: column_of(frame[name], feature) for name, feature in features.items()}
         inputs = {name: columns[name] for name in schema.names}
         cells = {name: column.cells(frame[name]) for name, column in inputs.items()}
-        return cls(schema.names, columns, dependence_of(inputs, cells), len(frame))
+        effects = cell_effects(inputs, cells, frame[SCORE_COLUMN].to_numpy(np.float64))
+        return cls(schema.names, columns, dependence_of(inputs, cells), len(frame), effects)
 
 
 class _Span(NamedTuple):
@@ -179,6 +185,7 @@ def _verdict(
             drifted=each.counts and adjusted[name] < rule.level,
             windows=each.windows,
             counts=tuple(int(count) for count in counts[name]),
+            attribution=attribution(counts[name], reference.effects[name]) if name in reference.effects else None,
         )
         for name, each in found.items()
     }
