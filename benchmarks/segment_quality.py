@@ -306,7 +306,8 @@ def _bank(schema: Schema, number: int) -> Bank:
 def _rows_of(bank: Bank, segment: str) -> npt.NDArray[np.bool_]:
     place = bank.names.index(segment)
     feature = int(bank.reference.features[place])
-    return bank.codes[feature] == place - bank.first_of[feature]
+    rows: npt.NDArray[np.bool_] = bank.codes[feature] == place - bank.first_of[feature]
+    return rows
 
 
 def _present(bank: Bank) -> list[str]:

@@ -18,7 +18,7 @@ from monitor.intervals import Z95
 from monitor.segments.change import SegmentCounts, segment_change
 from monitor.segments.reference import SegmentReference
 from monitor.verdicts.intervals import wilson
-from monitor.verdicts.judging import is_mature
+from monitor.verdicts.judging import LEAST_COVERAGE, is_mature
 from monitor.window_sums import WindowSums
 
 LEAST_CHURNERS = 30
@@ -91,7 +91,9 @@ class SegmentVerdicts:
             np.maximum(counts.churners, change.expected),
             np.maximum(counts.labelled - counts.churners, counts.labelled - change.expected),
         )
-        enough = (counts.labelled >= self._min_records) & (least >= LEAST_CHURNERS)
+        # those of a segment can be missing although nearly all of the window's are there
+        covered = np.array([_is_covered(known[name], window) for name in names], dtype=np.bool_)
+        enough = covered & (counts.labelled >= self._min_records) & (least >= LEAST_CHURNERS)
         judged = [number for number in range(len(names)) if enough[number]]
         p_values = {names[number]: float(change.p_value[number]) for number in judged}
         adjusted = holm(p_values)
@@ -126,6 +128,10 @@ class SegmentVerdicts:
                 ),
             )
         )
+
+
+def _is_covered(sums: SegmentSums, window: Window) -> bool:
+    return window.status != "final" or sums.labelled >= LEAST_COVERAGE * sums.records
 
 
 def _measured(name: str, sums: SegmentSums, window: Window, protected: bool) -> SegmentMetrics:

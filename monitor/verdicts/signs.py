@@ -7,6 +7,8 @@ from contract.windows import SegmentMetrics, Window
 
 Severity = Literal["warning", "critical"]
 _MOST_TOLD = 3
+_LEAST_MOVE = 0.05
+"""Mean log-odds of the score from which on a column is said to move it."""
 
 
 class Sign(NamedTuple):
@@ -52,8 +54,16 @@ def _drift(window: Window) -> Sign | None:
         window.drift.drifted,
         tuple(sorted(names)),
         "critical" if "score" in names else "warning",
-        f"drift in {', '.join([*columns, *others])}{sure}",
+        f"drift in {', '.join([*columns, *others])}{sure}{_movers(window)}",
     )
+
+
+def _movers(window: Window) -> str:
+    """The columns that carry most of what moves the score, by how far each moves its mean log-odds."""
+    carried = {name: one.attribution or 0.0 for name, one in window.drift.features.items()}
+    most = sorted((name for name in carried if abs(carried[name]) >= _LEAST_MOVE), key=lambda name: -abs(carried[name]))
+    told = ", ".join(f"{name} ({carried[name]:+.2f})" for name in most[:_MOST_TOLD])
+    return f"; what moves the scores, in mean log-odds: {told}" if told else ""
 
 
 def _relation(window: Window) -> Sign | None:
@@ -103,7 +113,7 @@ def _segment(window: Window) -> Sign | None:
         bool(changed),
         tuple(sorted(window.drift.drifted_columns)) if changed else (),
         "critical" if any(one.protected for one in changed) else "warning",
-        f"{'; '.join(told)}{sure}",
+        f"{'; '.join(told)}{sure}{_movers(window)}" if changed else "",
         tuple(one.name for one in changed),
     )
 

@@ -154,6 +154,15 @@ def test_without_a_reference_or_segments_nothing_is_judged(reference: SegmentRef
     assert judged(reference, customers, none).segments == ()
 
 
+def test_a_segment_whose_labels_are_missing_is_not_judged(reference: SegmentReference) -> None:
+    customers = SegmentCustomers.drawn(np.random.default_rng(19), 10_000, in_small(lambda score: 1 - score))
+    sums = customers.sums()
+    assert named(judged(reference, customers, sums))[SMALL].changed
+    fewer = msgspec.structs.replace(sums.segments[SMALL], records=2 * sums.segments[SMALL].records)
+    missing = WindowSums(sums.histogram, sums.newest, {**sums.segments, SMALL: fewer})
+    assert not named(judged(reference, customers, missing))[SMALL].judged
+
+
 def test_a_segment_that_training_did_not_have_is_not_judged() -> None:
     known = SegmentCustomers.drawn(np.random.default_rng(15), 10_000)
     kept = known.x[:, 0] >= 0.05

@@ -1,11 +1,12 @@
 """The alert on segments: one incident a model, whose segments may change, the surest named first."""
 
+import msgspec
 import pytest
 
 from contract.windows import Estimate, SegmentMetrics, Window
 from monitor.verdicts.alerts import due_alerts
 from monitor.verdicts.incidents import Detectors, History
-from tests.support.windows import MODEL, drift, final
+from tests.support.windows import MODEL, drift, feature_drift, final
 
 GERMANY, FEMALE, OLD = "Geography: Germany", "Gender: Female", "Age: 60 and above"
 
@@ -44,8 +45,8 @@ def told(*windows: Window) -> list[tuple[str, list[str], str, str, str]]:
 def test_the_sentence_says_which_segment_by_how_much_and_how_sure() -> None:
     [(state, segments, severity, title, message)] = told(showing(0, segment(GERMANY, True), segment(FEMALE, False)))
     assert (state, segments, severity) == ("opened", [GERMANY], "warning")
-    assert title == "Geography: Germany changed apart from the other customers"
-    assert title in message
+    assert title == "churn v3: Geography: Germany changed apart from the other customers since 1 Jan 2025"
+    assert "churn v3: Geography: Germany changed apart from the other customers since 2025-01-01" in message
     assert "88 of 250 labelled customers churned where 52 (38 to 66) were expected of this segment" in message
     assert "in any of 2 segments, p = 3e-06" in message
     assert "protected" not in message
@@ -75,7 +76,7 @@ def test_many_segments_are_counted_and_not_all_told() -> None:
     names = [GERMANY, FEMALE, OLD, "Tenure: below 2", "Balance: below 1"]
     [(_, segments, _, title, message)] = told(showing(0, *(segment(name, True) for name in names)))
     assert segments == names
-    assert title == "Geography: Germany and 4 more changed apart from the other customers"
+    assert title == "churn v3: Geography: Germany and 4 more changed apart from the other customers since 1 Jan 2025"
     assert "; 2 more" in message
     assert names[4] not in message
 
@@ -83,6 +84,19 @@ def test_many_segments_are_counted_and_not_all_told() -> None:
 def test_as_many_churners_with_other_scores_are_told_so() -> None:
     [(*_, message)] = told(showing(0, segment(GERMANY, True, observed=50)))
     assert "others of them than the scores say" in message
+
+
+def test_the_columns_that_move_the_scores_are_told_the_most_first() -> None:
+    """Whatever else is alerted on: how far customers differ, and what that does to their scores, are two things."""
+    moved = {"Age": 0.24, "Geography": -0.31, "Tenure": 0.01}
+    features = {name: msgspec.structs.replace(feature_drift(0.2, True), attribution=by) for name, by in moved.items()}
+    drifted = msgspec.structs.replace(drift({"Age": 0.2}, ("Age",)), features=features)
+    history = History(Detectors(300.0))
+    history.put(final(0, drift=drifted, segments=(segment(GERMANY, True),)))
+    alerts = due_alerts(MODEL, history, [])
+    assert [alert.kind for alert in alerts] == ["drift", "segment"]
+    for alert in alerts:
+        assert "what moves the scores, in mean log-odds: Geography (-0.31), Age (+0.24);" in alert.message
 
 
 @pytest.mark.parametrize("segments", [(), (segment(GERMANY, False),)])
