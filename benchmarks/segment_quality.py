@@ -97,7 +97,7 @@ class DaySums(NamedTuple):
     customers: npt.NDArray[np.int64]
 
 
-class Run(NamedTuple):
+class SegmentRun(NamedTuple):
     """A month: the window that first alerted, from 0 on (None: none did), and the segments that it named."""
 
     window: int | None
@@ -121,10 +121,10 @@ def main() -> None:
     rng = np.random.default_rng(2_027)
     for size in SIZES:
         _nothing(made, size, months, rng)
-    _repeated(made, months, rng)
     for size in SIZES:
-        _all(made, size, max(months // 4, 2), rng)
         _alone(made, size, max(months // 4, 2), rng)
+        _all(made, size, max(months // 4, 2), rng)
+    _repeated(made, months, rng)
 
 
 def _nothing(banks: list[Bank], size: int, months: int, rng: np.random.Generator) -> None:
@@ -189,7 +189,7 @@ def _month(
     *,
     again: float | None = None,
     counted: bool = True,
-) -> Run:
+) -> SegmentRun:
     """30 windows, of which the last day of the first is the first that has changed.
 
     ``again``: the same ``a_day`` customers come on that share of the days, in place of new ones every day.
@@ -210,8 +210,8 @@ def _month(
         effect = _design_effect(days) if again is not None and counted else 1.0
         named = tuple(one.name for one in _judged(bank, days, effect) if one.changed)
         if named:
-            return Run(day - DAYS + 1, named)
-    return Run(None)
+            return SegmentRun(day - DAYS + 1, named)
+    return SegmentRun(None)
 
 
 def _design_effect(days: list[DaySums]) -> float:

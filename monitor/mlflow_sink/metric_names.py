@@ -7,6 +7,9 @@ MOST_CHARACTERS = 250
 """MLflow refuses a longer name."""
 _OURS = {"share"}
 _REFUSED = re.compile(r"[^\w.\- /]")
+_PART = re.compile(r"(?!\.)[\w.\- ]+")
+"""What may stand between two slashes."""
+_BETWEEN = ": "
 
 
 def drift_name(feature: str) -> str:
@@ -25,6 +28,20 @@ def missing_name(feature: str) -> str:
 def violations_name(feature: str) -> str:
     """``data/violations_Age``."""
     return _fitting(f"data/violations_{feature}")
+
+
+def segment_name(segment: str, value: str) -> str:
+    """``segments/Geography/Germany/f1``, of a segment called ``Geography: Germany``.
+
+    Where MLflow takes no such name, the segment's first characters and a hash of it, with a slash less.
+    """
+    feature, _, part = segment.partition(_BETWEEN)
+    plain = f"segments/{feature}/{part}/{value}"
+    if len(plain) <= MOST_CHARACTERS and all(_PART.fullmatch(each) for each in (feature, part)):
+        return plain
+    ending = f".{hashlib.sha256(segment.encode()).hexdigest()[:12]}/{value}"
+    kept = re.sub(r"[^\w\- ]", "_", segment)[: MOST_CHARACTERS - len("segments/") - len(ending)]
+    return f"segments/{kept}{ending}"
 
 
 def _fitting(name: str) -> str:

@@ -8,7 +8,7 @@ import math
 from typing import Literal
 
 from contract.windows import Cumulative, Estimate, Estimated, Performance, Window, WindowMessage
-from monitor.mlflow_sink.metric_names import drift_name, missing_name, violations_name
+from monitor.mlflow_sink.metric_names import drift_name, missing_name, segment_name, violations_name
 
 RunKind = Literal["realised", "provisional", "nowcast", "estimated", "inputs"]
 Values = dict[str, float]
@@ -23,13 +23,14 @@ _METRICS = ("f1", "accuracy", "precision", "recall", "roc_auc", "brier")
 def values_by_run(message: WindowMessage) -> dict[RunKind, Values]:
     """Metric name to value, for each run that the message concerns.
 
-    A window: realised if it is final, else provisional; nowcast if it has one; estimated unless that is withdrawn;
-    inputs always. Cumulative metrics: realised, as ``cumulative/…``.
+    A window: realised if it is final, else provisional, with its segments; nowcast if it has one; estimated unless that
+    is withdrawn; inputs always. Cumulative metrics: realised, as ``cumulative/…``.
     """
     if isinstance(message, Cumulative):
         return {"realised": performance(message.performance, "cumulative")}
     values: dict[RunKind, Values] = {}
-    values["realised" if message.status == "final" else "provisional"] = performance(message.performance, "performance")
+    of_labels = performance(message.performance, "performance") | segments(message)
+    values["realised" if message.status == "final" else "provisional"] = of_labels
     if message.nowcast is not None:
         values["nowcast"] = estimated(message.nowcast.performance)
     if message.untrusted_since is None:
@@ -60,6 +61,20 @@ def estimated(found: Estimated) -> Values:
         values[f"performance/{name}"] = None if metric is None else metric.value
     if found.f1 is not None:
         values |= {"performance/f1_low": found.f1.low, "performance/f1_high": found.f1.high}
+    return _defined(values)
+
+
+def segments(window: Window) -> Values:
+    """Of each segment that was judged (64 at most) its records, F1, and churners over those expected, as
+    ``segments/<feature>/<part>/…``.
+    """
+    values: dict[str, float | None] = {}
+    for one in window.segments:
+        if one.judged:
+            expected = 0.0 if one.expected is None else one.expected.value
+            values[segment_name(one.name, "records")] = one.records
+            values[segment_name(one.name, "f1")] = None if one.f1 is None else one.f1.value
+            values[segment_name(one.name, "observed_per_expected")] = one.observed / expected if expected else None
     return _defined(values)
 
 

@@ -5,8 +5,8 @@ import msgspec
 import pytest
 from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, _validate_metric_name
 
-from contract.windows import Drift, Estimate, Estimated, Performance, Relation, Worsening
-from monitor.mlflow_sink.metric_names import MOST_CHARACTERS, drift_name, missing_name, violations_name
+from contract.windows import Drift, Estimate, Estimated, Performance, Relation, SegmentMetrics, Worsening
+from monitor.mlflow_sink.metric_names import MOST_CHARACTERS, drift_name, missing_name, segment_name, violations_name
 from monitor.mlflow_sink.points import values_by_run
 from tests.support.windows import cumulative, drift, final, nowcast, performance, window
 
@@ -138,6 +138,56 @@ def test_a_feature_called_share_leaves_the_share_of_drifted_features_alone(name:
     assert values["drift/share"] == 0.5
     assert values[f"drift/feature/{name}"] == 0.061
     assert values["drift/Age"] == 0.3
+
+
+def test_judged_segments_have_a_few_values_beside_the_metrics_of_all() -> None:
+    germany = SegmentMetrics(
+        name="Geography: Germany",
+        records=500,
+        labelled=480,
+        judged=True,
+        observed=150,
+        expected=Estimate(100.0, 80.0, 120.0),
+        f1=Estimate(0.6, 0.5, 0.7),
+    )
+    spain = msgspec.structs.replace(germany, name="Geography: Spain", f1=None, expected=Estimate(0.0, 0.0, 0.0))
+    small = msgspec.structs.replace(germany, name="Geography: other", judged=False)
+    for message, run in (
+        (final(segments=(germany, spain, small)), "realised"),
+        (window(segments=(germany,)), "provisional"),
+    ):
+        found = {name: value for name, value in values_by_run(message)[run].items() if name.startswith("segments/")}
+        assert found == {
+            "segments/Geography/Germany/records": 500.0,
+            "segments/Geography/Germany/f1": 0.6,
+            "segments/Geography/Germany/observed_per_expected": 1.5,
+        } | ({"segments/Geography/Spain/records": 500.0} if run == "realised" else {})
+
+
+def test_names_of_segments_fit_mlflow_and_stay_apart() -> None:
+    parts = [
+        "Germany",
+        "a/b",
+        "a_b",
+        "a: b",
+        "",
+        ".",
+        "..",
+        "../x",
+        "A" * 300,
+        "A" * 300 + "b",
+        "\u5e74",
+        "<b>",
+        " ",
+        "\n",
+    ]
+    segments = [f"{feature}: {part}" for feature in ("Geography", "A: B", "x/y") for part in parts]
+    names = [segment_name(segment, value) for segment in segments for value in ("f1", "records")]
+    assert len(set(names)) == len(names)
+    for name in names:
+        _validate_metric_name(name)
+        assert len(name) <= MOST_CHARACTERS
+        assert name.startswith("segments/")
 
 
 @pytest.mark.parametrize("group", [drift_name, missing_name, violations_name])
