@@ -1,9 +1,9 @@
 """Where ``estimate_quality`` takes its windows from: customers with scores and the truth about them, and what changes.
 
-Scores come from a formula, from models of synthetic banks, or from models of splits of a table.
+Scores come from models of synthetic banks, or of halves of a table.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -95,17 +95,6 @@ INPUT_DRIFTS: dict[str, Callable[[pd.DataFrame, np.random.Generator], pd.DataFra
         Geography=np.where(rng.random(len(frame)) < _HALF, "Germany", frame["Geography"])
     ),
 }
-
-
-def formula(rng: np.random.Generator, count: int) -> Iterator[Source]:
-    """Calibrated scores with the bank's churn rate and about its AUC; 10,000 rows stored with the version."""
-    for number in range(count):
-        scores = np.clip(rng.beta(0.55, 2.1, 110_000), 1e-4, 1 - 1e-4)
-        held, others = scores[:10_000], scores[10_000:]
-        labels = (rng.random(len(held)) < held).astype(np.int64)
-        # the better the score, the likelier an age between 40 and 60, as in the bank
-        ages = np.where(rng.random(len(others)) < 0.2 + 0.6 * others, 50.0, 30.0)
-        yield Source(str(number), others, others, ages, CalibrationBins.of(held, labels), 0.31, (held, labels))
 
 
 def bank(schema: Schema, number: int, customers: int) -> tuple[Source, Developed]:
