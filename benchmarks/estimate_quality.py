@@ -108,13 +108,18 @@ def _false_alerts(sources: dict[str, list[Source]], amounts: Amounts, rng: np.ra
     print("| source | windows | " + " | ".join(KINDS) + " | windows looked at |")
     print("|---|---|" + "--:|" * (len(KINDS) + 1))
     for name, of_kind in sources.items():
-        for size in SIZES:
+        for size in _sizes(of_kind):
             _row_of_false_alerts(name, f"daily, n = {size:,}", of_kind, size, DAILY, 1, amounts.windows, 30.0, rng)
         weekly = levels(FALSE_ALERTS, 7 * DAY)
         _row_of_false_alerts(name, "weekly, n = 1,000", of_kind, 1_000, weekly, 1, amounts.windows, 30 / 7, rng)
         hourly = levels(FALSE_ALERTS, HOUR)
         slides = amounts.months * 720
         _row_of_false_alerts(name, "a day, each hour, n = 1,008", of_kind, 42, hourly, 24, slides, 720.0, rng)
+
+
+def _sizes(sources: list[Source]) -> list[int]:
+    """Those of windows that have not most of their customers in common."""
+    return [size for size in SIZES if 5 * size <= min(len(source.scores) for source in sources)]
 
 
 def _row_of_false_alerts(
@@ -253,9 +258,7 @@ def _estimates(
         "| n | metric | least possible | model's own | coverage | as windows have it | coverage | NannyML | coverage |"
     )
     print("|--:|---|" + "--:|" * 7)
-    for size in SIZES[1:]:
-        if size * 5 > min(len(source.scores) for source in sources):
-            continue
+    for size in _sizes(sources)[1:]:
         tallies = {(way, name): _Tally() for way in ("own", "ours", "nannyml", "floor") for name in METRICS}
         for place, source in enumerate(sources):
             drawn = [draw(source, size, nothing, rng) for _ in range(amounts.estimates)]
