@@ -133,7 +133,9 @@ class Settings(BaseSettings):
     )
     request_timeout_ms: int = Field(30_000, ge=100, description="wall time that a call to Kafka may take")
 
-    window: Duration = Field(7 * DAY, gt=0, description="length of a window")
+    window: Duration = Field(
+        7 * DAY, gt=0, description="length of a window; whole weeks where customers differ by the day of the week"
+    )
     slide: Duration = Field(DAY, gt=0, description="distance from one window's start to the next")
     out_of_orderness: Duration = Field(HOUR, description="how far behind the newest one a record may come")
     label_lateness: Duration = Field(60 * DAY, description="longest time from a record to its label")

@@ -119,6 +119,8 @@ class Emission:
             for part in _in_parts([self._messages_of(state, one) for one in due]):
                 self._emit(state, part)
             _withdraw(state, {one.window.model for one in due})
+            for one in due:
+                state.rhythms.after(one.window)
             points = state.book.cumulative_due(MOST_WINDOWS)
             if points:
                 self._emit(state, [_Emitted(self._on_windows(point), point) for point in points])

@@ -24,6 +24,7 @@ from contract.topics import ALERTS, PANES, WINDOWS
 from contract.windows import Cumulative, Window
 from monitor.budget import levels
 from monitor.timeline.own_messages import AlertMessages, PaneMessages, WindowMessages
+from monitor.timeline.rhythms import Rhythms
 from monitor.timeline.windows import WindowBook
 from monitor.verdicts.board import AlertBoard
 from monitor.verdicts.incidents import Detectors
@@ -47,6 +48,7 @@ class TimelineState:
     position: int = 0
     windows_end: int = 0
     windows_from: int = 0
+    rhythms: Rhythms = field(default_factory=Rhythms)
 
     def forget_folded(self, folds: Iterable[Fold]) -> None:
         """Forget the alerts about windows of which nothing can change any more."""
@@ -90,7 +92,7 @@ class _StateReader:
         self._settings = settings
         self._rules = rules
         self._stream = stream
-        self._state = TimelineState(book, empty_board(settings))
+        self._state = TimelineState(book, empty_board(settings), rhythms=Rhythms(settings.window, settings.slide))
         self._found_alerts: dict[str, Alert] = {}
         self._found_verdicts: dict[ModelRef, ModelVerdict] = {}
         self._panes, self._windows, self._alerts = (settings.topic(name) for name in (PANES, WINDOWS, ALERTS))
@@ -199,6 +201,7 @@ class _StateReader:
             # windows of another size have had their incidents, which end with those of this one
             if window.end - window.start == self._settings.window:
                 self._state.board.restore(window)
+                self._state.rhythms.take_up(window)
             yield window
 
     def _points_of(self, kept: "_KeptWindows", wrote: Wrote | None = None) -> Iterator[Cumulative]:
