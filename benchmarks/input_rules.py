@@ -6,7 +6,7 @@ Each looks at windows of one reference, one after another, and says which are dr
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,19 +32,24 @@ class Product:
         self._reference = InputReference.of(stream.reference, stream.schema)
         self._rule = rule or InputRule()
 
-    def verdicts(self, windows: Sequence[Drawn], history: Sequence[Drift] = ()) -> list[Drift]:
-        """The verdict on each window, given those before it; ``history`` has the newest first."""
+    def verdicts(self, windows: Iterable[Drawn], history: Sequence[Drift] = (), slides: int = 1) -> list[Drift]:
+        """The verdict on each window, one a slide and ``slides`` long, given those before it.
+
+        ``history`` has the newest first, disjoint from the windows.
+        """
         before = list(history)
+        count = 0
         for window in windows:
             verdict = judge(
                 window.rows,
                 self._reference,
-                before[: LONGEST_SPAN - 1],
+                before[slides - 1 :: slides][: LONGEST_SPAN - 1],
                 rule=self._rule,
                 customers=window.customers,
             )
             before.insert(0, verdict)
-        return before[: len(windows)][::-1]
+            count += 1
+        return before[:count][::-1]
 
 
 def alarmed(verdict: Drift, level: float) -> bool:
@@ -108,21 +113,41 @@ def evidently(stream: ScoredStream, windows: Sequence[Drawn]) -> tuple[list[bool
     return drifted, any_column
 
 
-def elsewhere(peer: str, python: Path, stream: ScoredStream, windows: Sequence[Drawn]) -> list[bool]:
-    """The verdicts of a library in an environment of its own, whose interpreter is ``python``.
+class Elsewhere:
+    """A library in an environment of its own, whose interpreter is ``python``; loaded once."""
 
-    Raises:
-        RuntimeError: it failed; the message has its last line.
-    """
-    schema: Schema = stream.schema
-    columns = [*schema.names, SCORE_COLUMN]
-    with tempfile.TemporaryDirectory(prefix="churnstream-drift-") as folder:
-        stream.reference[columns].to_csv(Path(folder) / "reference.csv", index=False)
-        frames = [window.rows[columns].assign(_window=number) for number, window in enumerate(windows)]
-        pd.concat(frames).to_csv(Path(folder) / "windows.csv", index=False)
-        command = [str(python), str(PEERS), peer, folder, *schema.categorical]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{peer} failed: {done.stderr.strip().splitlines()[-1:]}")
-    verdicts: list[bool] = json.loads(done.stdout.strip().splitlines()[-1])
-    return verdicts
+    def __init__(self, peer: str, python: Path, schema: Schema) -> None:
+        self._name = peer
+        self._columns = [*schema.names, SCORE_COLUMN]
+        self._process = subprocess.Popen(
+            [str(python), str(PEERS), peer, "-", *schema.categorical],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def __call__(self, stream: ScoredStream, windows: Sequence[Drawn]) -> list[bool]:
+        """Its verdicts on the windows.
+
+        Raises:
+            RuntimeError: it has ended; run ``peer_libraries.py`` by hand to see why.
+        """
+        asked, answers = self._process.stdin, self._process.stdout
+        if asked is None or answers is None:
+            raise RuntimeError(f"{self._name} has no pipes")
+        with tempfile.TemporaryDirectory(prefix="churnstream-drift-") as folder:
+            stream.reference[self._columns].to_csv(Path(folder) / "reference.csv", index=False)
+            frames = [window.rows[self._columns].assign(_window=number) for number, window in enumerate(windows)]
+            pd.concat(frames).to_csv(Path(folder) / "windows.csv", index=False)
+            print(folder, file=asked, flush=True)
+            for line in answers:
+                if line.startswith("answer "):
+                    verdicts: list[bool] = json.loads(line.removeprefix("answer "))
+                    return verdicts
+        raise RuntimeError(f"{self._name} has ended; run benchmarks/peer_libraries.py by hand to see why")
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait()

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from contract.arrays import Floats
@@ -45,6 +46,10 @@ class ScoredStream(Protocol):
     schema: Schema
     reference: pd.DataFrame
     score: Scorer
+    customers: int
+
+    def rows(self, places: NDArray[np.int64]) -> pd.DataFrame:
+        """The customers at places below ``customers``."""
 
     def windows(self, size: int) -> int:
         """How many windows of a size say more than fewer would."""
@@ -64,6 +69,11 @@ class SyntheticStream:
         bank[SCORE_COLUMN] = truth(bank)
         self.reference = bank[:reference_rows]
         self._pool = bank[reference_rows:].reset_index(drop=True)
+        self.customers = pool
+
+    def rows(self, places: NDArray[np.int64]) -> pd.DataFrame:
+        """The customers at places in the pool."""
+        return self._pool.iloc[places]
 
     def windows(self, size: int) -> int:
         """As many as there are customers."""
@@ -93,11 +103,15 @@ class TableStream:
         pool, _ = inside(table, unseen)
         self._pool = pool.assign(**{SCORE_COLUMN: self.score(pool)})
         self._customers = generator.permutation(len(pool)) * (2**53 // len(pool))
+        self.customers = len(pool)
+
+    def rows(self, places: NDArray[np.int64]) -> pd.DataFrame:
+        """The customers at places in the half."""
+        return self._pool.iloc[places]
 
     def windows(self, size: int) -> int:
-        """Ten times as many as the half has room for side by side; one if it takes all customers."""
-        fit = len(self._pool) // size
-        return 10 * fit if fit > 1 else 1
+        """As many as are asked for, although they share customers; one if it takes all."""
+        return len(self._pool) if len(self._pool) >= 2 * size else 1
 
     def draw(self, size: int, generator: np.random.Generator) -> Drawn:
         """Different customers of the half, but the same ones again in another window."""
@@ -109,13 +123,6 @@ def read(path: Path, dataset: str) -> tuple[Table, Schema]:
     """A table in ``dataset``'s schema."""
     schema = load_schema(dataset)
     return read_table(path, schema), schema
-
-
-def repeated(stream: ScoredStream, size: int, times: int, generator: np.random.Generator) -> Drawn:
-    """``size`` customers who each come ``times`` times with the same features."""
-    rows = pd.concat([stream.draw(size, generator).rows] * times)
-    hashes = generator.integers(0, 2**53, size)
-    return Drawn(rows, np.tile(hashes, times).tolist())
 
 
 def _add(column: str, amount: float, low: float, high: float) -> Change:

@@ -3,7 +3,8 @@
     python peer_libraries.py nannyml|alibi|cbpe FOLDER CATEGORICAL...
 
 The folder has ``reference.csv`` and ``windows.csv``, whose ``_window`` numbers the windows. The last line
-printed is a JSON list with a verdict a window, or with its estimates. Needs nothing of this product.
+printed is a JSON list with a verdict a window, or with its estimates. FOLDER may be ``-``; then each line of the input
+names one, and the answer to each is a line that begins with ``answer``. Needs nothing of this product.
 """
 
 import json
@@ -89,10 +90,13 @@ def formulas(reference: pd.DataFrame, _windows: pd.DataFrame, _categorical: list
 
 def main() -> None:
     name, folder, *categorical = sys.argv[1:]
-    reference = pd.read_csv(Path(folder) / "reference.csv")
-    windows = pd.read_csv(Path(folder) / "windows.csv")
     peer = {"nannyml": nannyml, "alibi": alibi, "cbpe": cbpe, "formulas": formulas}[name]
-    print(json.dumps(peer(reference, windows, categorical)))
+    for each in (line.rstrip("\n") for line in sys.stdin) if folder == "-" else [folder]:
+        reference = pd.read_csv(Path(each) / "reference.csv")
+        windows = pd.read_csv(Path(each) / "windows.csv")
+        answer = json.dumps(peer(reference, windows, categorical))
+        # a library may have left a line unfinished
+        print(f"\nanswer {answer}" if folder == "-" else answer, flush=True)
 
 
 if __name__ == "__main__":
