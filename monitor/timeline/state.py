@@ -23,8 +23,8 @@ from contract.settings import Settings
 from contract.topics import ALERTS, PANES, WINDOWS
 from contract.windows import Cumulative, Window
 from monitor.budget import levels
+from monitor.rhythms import Rhythms
 from monitor.timeline.own_messages import AlertMessages, PaneMessages, WindowMessages
-from monitor.timeline.rhythms import Rhythms
 from monitor.timeline.windows import WindowBook
 from monitor.verdicts.board import AlertBoard
 from monitor.verdicts.incidents import Detectors

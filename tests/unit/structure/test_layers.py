@@ -50,7 +50,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "monitor": (
         "budget files intervals naming panes signals slot window_sums",
         "inputs",
-        "nowcast verdicts",
+        "nowcast rhythms verdicts",
         "segments",
         "alert_sinks join timeline",
         "reports",

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from monitor.inputs.rule import InputReference
-from tests.support.bank_inputs import SCHEMA, bank
+from tests.support.tables.bank_inputs import SCHEMA, bank
 
 
 @pytest.fixture(scope="module")

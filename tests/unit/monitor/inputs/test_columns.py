@@ -8,7 +8,7 @@ import pytest
 
 from contract.schema import parse_schema
 from monitor.inputs.rule import InputReference, judge
-from tests.support.bank_inputs import RULE, against, bank
+from tests.support.tables.bank_inputs import RULE, against, bank
 
 
 def test_a_changed_share_of_missing_values_is_found(reference: InputReference) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from contract.windows import Drift
 from monitor.inputs.rule import SKETCH, InputReference, design_effect, judge, judge_again
-from tests.support.bank_inputs import RULE, SCHEMA, bank, one_after_another, with_score
+from tests.support.tables.bank_inputs import RULE, SCHEMA, bank, one_after_another, with_score
 
 
 def test_a_shift_that_no_window_shows_is_found_in_pooled_ones(reference: InputReference) -> None:

@@ -11,7 +11,7 @@ from contract.settings import Settings
 from contract.windows import Drift
 from monitor.budget import levels
 from monitor.inputs.rule import InputReference, InputRule, holm, judge
-from tests.support.bank_inputs import RULE, SCHEMA, against, bank, one_after_another, with_score
+from tests.support.tables.bank_inputs import RULE, SCHEMA, against, bank, one_after_another, with_score
 
 
 @pytest.mark.parametrize(("size", "windows"), [(200, 60), (1_000, 60)])

@@ -7,7 +7,7 @@ import pytest
 from contract.durations import DAY
 from contract.messages import ModelRef
 from contract.windows import Drift, FeatureDrift, Window
-from monitor.timeline.rhythms import Rhythms
+from monitor.rhythms import Rhythms
 from tests.support.windows import window
 
 MODEL = ModelRef("churn", 3)

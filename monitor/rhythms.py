@@ -11,7 +11,7 @@ from monitor.naming import model_title
 
 MOST_MODELS = 8
 """Models whose windows are kept, those seen last."""
-_log = logging.getLogger("churnstream.timeline")
+_log = logging.getLogger("churnstream.rhythms")
 
 
 class Rhythms:
