@@ -10,14 +10,23 @@ from hypothesis import strategies as st
 from contract.messages import ModelRef
 from contract.panes import JoinProgress, Pane, PaneMessage, PaneSample, Summary
 from contract.schema import parse_schema
-from contract.windows import Cumulative, Drift, Window
+from contract.windows import Cumulative, Drift, SegmentMetrics, Window
 from monitor import panes
 from monitor.timeline.samples import Sample, SampleStore
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import Due, WindowBook
+from monitor.window_sums import WindowSums
 from tests.support import one_by_one
 
-SCHEMA = parse_schema({"name": "t", "id": "Id", "label": {"column": "y"}, "features": {"Age": {"kind": "numeric"}}})
+SCHEMA = parse_schema(
+    {
+        "name": "t",
+        "id": "Id",
+        "label": {"column": "y"},
+        "features": {"Age": {"kind": "numeric"}},
+        "segments": {"Age": {"bands": [20, 60]}},
+    }
+)
 SLIDE = 10
 SPEC = WindowSpec(size=30, slide=SLIDE)
 LATENESS = 40
@@ -32,6 +41,15 @@ def judge(model: ModelRef, sample: Sample, _previous: Sequence[Drift | None] = (
     return Drift(judged=True, drifted=False, share=int(sample.hashes.sum() % 997) / 1_000 + model.version)
 
 
+def with_segments(window: Window, sums: WindowSums) -> Window:
+    """The window with the counts of its segments."""
+    found = [
+        SegmentMetrics(name=name, records=one.records, labelled=one.labelled, judged=False, observed=one.fn + one.tp)
+        for name, one in sums.segments.items()
+    ]
+    return msgspec.structs.replace(window, segments=tuple(found))
+
+
 def new_book(
     partitions: int = 2, *, spec: WindowSpec = SPEC, sample_size: int = 50, samples: SampleStore | None = None
 ) -> WindowBook:
@@ -42,6 +60,7 @@ def new_book(
         label_tolerance=TOLERANCE,
         sample_size=sample_size,
         judge=judge,
+        complete=with_segments,
         samples=samples,
     )
 
@@ -61,13 +80,18 @@ class PredictedRow(NamedTuple):
     def predicted(self) -> int:
         return int(self.probability >= 0.5)
 
+    @property
+    def features(self) -> tuple[float]:
+        return (self.probability * 100,)
+
 
 def summarise(predictions: Iterable[PredictedRow]) -> Summary:
     summary = one_by_one.empty()
     for one in predictions:
-        one_by_one.add_prediction(summary, SCHEMA, one.probability, one.predicted, (40.0,))
+        one_by_one.add_prediction(summary, SCHEMA, one.probability, one.predicted, one.features)
         if one.label is not None:
-            one_by_one.add_label(summary, one.probability, one.predicted, one.label, one.delay)
+            segments = one_by_one.segments_of(SCHEMA, one.features)
+            one_by_one.add_label(summary, one.probability, one.predicted, one.label, one.delay, segments=segments)
     return summary
 
 

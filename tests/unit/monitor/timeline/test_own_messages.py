@@ -7,7 +7,7 @@ import pytest
 
 from contract.alerts import Alert
 from contract.messages import ModelRef, encode
-from contract.panes import Fold, PaneMessage, PaneSample, Summary, TimelineProgress
+from contract.panes import UNIT, Fold, PaneMessage, PaneSample, Summary, TimelineProgress
 from contract.windows import Cumulative
 from monitor.timeline.own_messages import AlertMessages, OwnMessages, PaneMessages, WindowMessages
 from tests.support.messages import DAY, START
@@ -73,6 +73,14 @@ def with_summary(**values: Any) -> bytes:
         with_summary(tp=17),
         with_summary(records=3, labelled=0, tn=0, fp=0, fn=0, tp=0),
         with_summary(sample=[[1, "a", 0.5, 1, None, [1.0]], [2, "b", 0.5, 1, None, [1.0, 2.0]]]),
+        with_summary(segments={"Age: missing": [6, 0, 0]}),
+        with_summary(segments={"Age: missing": [-1]}),
+        with_summary(segments={"Age: missing": [5, 6]}),
+        with_summary(segments={"Age: missing": [5, 0, 5 * UNIT + 1]}),
+        with_summary(segments={"Age: missing": [2, 0, 0, 1, 1, 1, 0]}),
+        with_summary(segments={"Age: missing": [2, 0, 0, 1, 0, 0, 0, 0, 0, -1]}),
+        changed(PANE, summary={"records": 10**10, "segments": {"Age: missing": [10**10, 0, 2**61]}}),
+        changed(PANE, summary={"records": 10**60, "segments": {"Age: missing": [10**60]}}),
         changed(SAMPLE, hashes=[1]),
         changed(SAMPLE, columns=[[1.0], [1.0]]),
         changed(SAMPLE, records=1),

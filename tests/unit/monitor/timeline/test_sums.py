@@ -2,14 +2,16 @@
 
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.panes import SCORE_BINS, UNIT, Summary
+from contract.panes import SCORE_BINS, UNIT, SegmentSums, Summary
 from contract.schema import parse_schema
 from monitor.panes import HOUR
 from monitor.timeline.metrics import histogram_auc
+from monitor.timeline.segments import LARGEST_SUM, MOST_NAMES, WIDTH
 from monitor.timeline.sums import Sums, SumsLayout, pack_summary, packed_totals, score_bins
 from tests.support import one_by_one
 
@@ -18,6 +20,7 @@ SCHEMA = parse_schema(
         "name": "t",
         "id": "Id",
         "label": {"column": "y"},
+        "segments": {"Country": {}, "Age": {"bands": [50]}},
         "features": {
             "Country": {
                 "kind": "categorical",
@@ -48,8 +51,9 @@ def summary(cases: list[tuple[float, int | None, int, str | None, float | None]]
     for probability, label, delay, country, age in cases:
         predicted = int(probability >= 0.3)
         one_by_one.add_prediction(made, SCHEMA, probability, predicted, (country, age))
+        segments = one_by_one.segments_of(SCHEMA, (country, age))
         if label is not None:
-            one_by_one.add_label(made, probability, predicted, label, delay)
+            one_by_one.add_label(made, probability, predicted, label, delay, segments=segments)
     return made
 
 
@@ -74,19 +78,28 @@ def test_sums_are_those_of_the_merged_summary_in_whatever_order(parts: list[obje
     assert plain.scores == merged.scores
     assert {hour: labels for hour, labels in merged.delay_hours.items() if labels} == plain.delay_hours
     assert pack_summary(plain, layout) == pack_summary(merged_without_features(merged), layout)
+    assert sums.segments() == merged.segments
+    assert list(sums.segments()) == sorted(merged.segments)
     again = Sums(layout)
     again.add(sums.packed())
+    assert again.segments() == merged.segments
+    assert again.packed() == sums.packed()
+    unsegmented = Sums(layout, segmented=False)
+    unsegmented.add(sums.packed())
+    assert (unsegmented.totals, unsegmented.counts.tolist()) == (sums.totals, sums.counts.tolist())
+    assert unsegmented.segments() == {}
     assert (again.totals, again.counts.tolist()) == (sums.totals, sums.counts.tolist())
     assert score_bins(sums.packed()).tolist() == sums.histogram.tolist()
     for one in packed:
         sums.add(one, -1)
     assert not any(sums.totals)
     assert not sums.counts.any()
+    assert sums.segments() == {}
 
 
 def merged_without_features(merged: Summary) -> Summary:
     bare = one_by_one.merge([merged], 0)
-    bare.numeric, bare.categorical = {}, {}
+    bare.numeric, bare.categorical, bare.segments = {}, {}, {}
     return bare
 
 
@@ -108,6 +121,46 @@ def test_sums_of_any_size_stay_exact() -> None:
     assert not any(sums.totals)
 
 
+_largest = st.integers(0, LARGEST_SUM)
+_segments = st.dictionaries(
+    st.sampled_from(["a", "b", "c"]),
+    st.lists(st.integers(0, 300) | _largest, min_size=WIDTH, max_size=WIDTH).map(lambda row: SegmentSums(*row)),
+)
+
+
+@given(st.lists(_segments, max_size=7))
+def test_segments_of_any_size_that_a_pane_may_have_are_added_and_taken_away_exactly(
+    parts: list[dict[str, SegmentSums]],
+) -> None:
+    layout = SumsLayout(LATENESS, TOLERANCE)
+    packed = [pack_summary(Summary(segments=part), layout) for part in parts]
+    sums = Sums(layout)
+    for one in packed:
+        sums.add(one)
+    for part, one in zip(parts[1:], packed[1:], strict=True):
+        sums.add(one, -1)
+        sums.add(pack_summary(Summary(segments=dict(reversed(part.items()))), layout))
+    total = {name: [0] * WIDTH for part in parts for name in part}
+    for part in parts:
+        for name, one_segment in part.items():
+            total[name] = [a + b for a, b in zip(total[name], msgspec.structs.astuple(one_segment), strict=True)]
+    assert sums.segments() == {name: SegmentSums(*row) for name, row in sorted(total.items()) if any(row)}
+
+
+def test_segments_beyond_a_thousand_names_are_left_out_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    layout = SumsLayout(LATENESS, TOLERANCE)
+    sums = Sums(layout)
+    for first in range(0, MOST_NAMES + 200, 50):
+        part = {f"Age: {number:06}": SegmentSums(records=number + 1) for number in range(first, first + 50)}
+        sums.add(pack_summary(Summary(records=50, segments=part), layout))
+    assert sums.records == MOST_NAMES + 200
+    assert list(sums.segments().values()) == [SegmentSums(records=number + 1) for number in range(MOST_NAMES)]
+    assert len(caplog.messages) == 1
+    assert f"'Age: {MOST_NAMES:06}' among them" in caplog.messages[0]
+    sums.add(pack_summary(Summary(segments={"Age: 000000": SegmentSums(records=1)}), layout), -1)
+    assert "Age: 000000" not in sums.segments()
+
+
 def test_delays_beyond_the_lateness_count_in_the_last_hour() -> None:
     made = Summary(records=3, labelled=3, tp=3, delay_hours={-9: 1, 10: 1, 99: 1, 98: 1}, delay_hours_positive={99: 1})
     sums = Sums(SumsLayout(LATENESS, TOLERANCE))
@@ -124,6 +177,10 @@ def test_a_pane_of_fifty_records_takes_less_than_a_kilobyte() -> None:
         one_by_one.add_label(made, probability, 0, int(random.random() < probability), random.randrange(LATENESS))
     packed = pack_summary(made, SumsLayout(LATENESS, TOLERANCE))
     assert len(packed) < 1_000
+    made.segments = {
+        f"Age: {number}": SegmentSums(4, 2, 3 * UNIT, 2, 1, 1, 0, 2 * UNIT, UNIT, UNIT) for number in range(12)
+    }
+    assert len(pack_summary(made, SumsLayout(LATENESS, TOLERANCE))) < 1_000 + 12 * 32, "32 bytes a segment"
     assert packed_totals(packed)[:2] == (50, 50)
 
 

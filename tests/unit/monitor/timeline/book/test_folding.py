@@ -27,6 +27,7 @@ from tests.support.timeline.book import (
     statuses,
     summarise,
     take,
+    with_segments,
 )
 
 TUMBLING = WindowSpec(10, 10)
@@ -248,6 +249,7 @@ class Player:
             label_lateness=LATENESS,
             label_tolerance=TOLERANCE,
             sample_size=50,
+            complete=with_segments,
             judge=self.book._rules.judge,
         )
         for message in self.topic.values():

@@ -37,18 +37,29 @@ _randoms = st.randoms(use_true_random=False)
 
 
 def group_by(happened: list[TimelineEvent]) -> dict[str, tuple[object, ...]]:
-    """Records, labelled and performance of each window, by key, from all records at once."""
+    """Records, labelled, performance and segments of each window, by key, from all records at once."""
     found = {}
     for model in (MODEL, OTHER):
         mine = [one for one in rows(happened) if one.model == model]
         for start in {start for one in mine for start in SPEC.windows_of(one_by_one.pane_start(one.time, SLIDE))}:
             inside = summarise([one for one in mine if start <= one.time < start + SPEC.size])
-            found[f"{model.key}/{start}"] = (inside.records, inside.labelled, performance(Sums.of(inside)))
+            segments = [
+                (name, part.records, part.labelled, part.fn + part.tp) for name, part in sorted(inside.segments.items())
+            ]
+            found[f"{model.key}/{start}"] = (inside.records, inside.labelled, performance(Sums.of(inside)), segments)
     return found
 
 
 def contents(windows: dict[str, Window]) -> dict[str, tuple[object, ...]]:
-    return {key: (one.records, one.labelled, one.performance) for key, one in windows.items()}
+    return {
+        key: (
+            one.records,
+            one.labelled,
+            one.performance,
+            [(part.name, part.records, part.labelled, part.observed) for part in one.segments],
+        )
+        for key, one in windows.items()
+    }
 
 
 @given(events, _batches, _randoms)

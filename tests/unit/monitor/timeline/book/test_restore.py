@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from contract.messages import ModelRef
+from contract.panes import Pane
 from contract.windows import Drift, Window
 from monitor.timeline.samples import Sample
 from monitor.timeline.spec import WindowSpec
@@ -142,3 +143,37 @@ def test_a_verdict_is_taken_up_unless_it_was_outdated() -> None:
         again.restore([msgspec.structs.replace(said[0], drift=drift)])
         again.due()
         assert calls == judged
+
+
+def bare(one: Pane) -> Pane:
+    """A pane as a release without segments writes it."""
+    return msgspec.structs.replace(one, summary=msgspec.structs.replace(one.summary, segments={}))
+
+
+def segments_of(window: Window) -> list[tuple[str, int]]:
+    return [(one.name, one.records) for one in window.segments]
+
+
+def test_a_window_counts_the_segments_of_those_of_its_panes_that_have_any() -> None:
+    old, new = PredictedRow("old", 0, 5, 0.8, label=1), PredictedRow("new", 0, 15, 0.3, label=0)
+    due = take(new_book(1), bare(pane(0, [old])), pane(10, [new]), progress(None, ended=True))
+    assert {one.window.start: (one.window.records, segments_of(one.window)) for one in due} == {
+        -20: (1, []),
+        -10: (2, [("Age: 20 to below 60", 1)]),
+        0: (2, [("Age: 20 to below 60", 1)]),
+        10: (1, [("Age: 20 to below 60", 1)]),
+    }
+
+
+def test_windows_that_were_said_without_segments_are_said_again_when_their_panes_have_them_and_not_before() -> None:
+    whole = new_book(1, spec=TUMBLING)
+    emitted = [one.window for one in take(whole, bare(pane(0, [A])), bare(pane(60, [C])), progress(None, ended=True))]
+    assert not any(one.segments for one in emitted)
+    again = new_book(1, spec=TUMBLING)
+    for message in (bare(pane(0, [A])), pane(60, [C]), progress(None, ended=True)):
+        again.update(message)
+    again.restore(emitted)
+    assert again.due() == [], "not for the segments alone, because all counts are said"
+    (due,) = take(again, pane(0, [A]))
+    assert (due.window.start, due.window.revision, segments_of(due.window)) == (0, 1, [("Age: 60 and above", 1)])
+    assert take(again, pane(0, [A])) == []
