@@ -99,7 +99,7 @@ def read_segments(
         most = max(found, key=lambda one: len(one.names))
         raise UserError(
             f"schema {origin}: there are {count} segments, and at most {MOST_SEGMENTS} are taken; "
-            f"{most.feature!r} alone has {len(most.names)}, so give it fewer bands, or leave it out"
+            f"{most.feature!r} alone has {len(most.names)}, so give it fewer bands or categories, or leave it out"
         )
     return found
 

@@ -172,6 +172,13 @@ def test_a_stream_goes_on_when_its_workers_are_upgraded_in_the_documented_order(
     assert len(predictions) == len(labels) == len(topic_frame(settings, OUTCOMES)) - 2 == RECORDS
     assert_windows_are_one_group_by(finals, predictions, labels)
 
+    newest = {message.key(): message.value() or b"{}" for message in committed(settings, PANES)}
+    alive = [json.loads(value)["summary"] for value in newest.values() if json.loads(value).get("type") == "pane"]
+    assert alive
+    for summary in alive:
+        counted = [part[0] for name, part in summary["segments"].items() if name.startswith("Geography: ")]
+        assert sum(counted) == summary["records"], "panes that the release before began have segments by now"
+
     told = [line for line in logs(tmp_path, "join").splitlines() if "WARNING" in line or "ERROR" in line]
     assert len(told) == settings.partitions, told
     assert all("made anew" in line for line in told), "the stores of the release before are of another form"

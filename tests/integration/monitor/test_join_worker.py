@@ -1,5 +1,6 @@
 """The join's worker on a real broker: what becomes of labels that cannot be used, of state, and of silence."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ import pytest
 
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
-from contract.panes import JoinProgress, Pane, PaneMessage
-from contract.schema import load_schema
+from contract.panes import JoinProgress, Pane, PaneMessage, Summary
+from contract.schema import Schema, load_schema
+from contract.segments import SegmentTable, read_segments
 from contract.settings import Settings
 from contract.testing import ManualClock
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
@@ -203,3 +205,51 @@ def test_every_pane_is_published_again_on_a_panes_topic_that_was_made_anew(
         send(settings, PREDICTIONS, [(key(customer(40)), encode(prediction(40)))])
         eventually(lambda: group_lag(settings, GROUP, [PREDICTIONS]) == 0)
     assert len(committed(settings, PANES)) <= written + 1 + 2 * settings.partitions
+
+
+def bare(summaries: list[Summary]) -> list[bytes]:
+    """Summaries without segments, in some order."""
+    return sorted(msgspec.json.encode(msgspec.structs.replace(summary, segments={})) for summary in summaries)
+
+
+def test_other_segments_in_the_schema_make_the_store_anew_and_every_pane_says_them(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    def join(schema: Schema) -> list[Summary]:
+        """The sums of all panes, once this worker has counted each record in each segment that it is in."""
+        names = {one.feature: one.names for one in schema.segments}
+
+        def is_counted(summary: Summary) -> bool:
+            found = {
+                feature: [summary.segments[n] for n in own if n in summary.segments] for feature, own in names.items()
+            }
+            return (
+                sum(map(len, found.values())) == len(summary.segments)
+                and all(sum(one.records for one in parts) == summary.records for parts in found.values())
+                and all(sum(one.labelled for one in parts) == summary.labelled for parts in found.values())
+            )
+
+        def sums() -> list[Summary]:
+            return [message.summary for message in newest(settings).values() if isinstance(message, Pane)]
+
+        with running(JoinWorker(settings, schema)):
+            eventually(lambda: group_lag(settings, GROUP, [PREDICTIONS, LABELS]) == 0, message="joined")
+            eventually(lambda: sums() and all(map(is_counted, sums())), message="every pane has its segments")
+        return sums()
+
+    send(settings, PREDICTIONS, [(key(customer(i)), encode(prediction(i))) for i in range(60)])
+    send(settings, LABELS, [(key(label(i)), encode(label(i))) for i in range(30)])
+    before = join(SCHEMA)
+    assert sum(summary.labelled for summary in before) == 30
+    tables = {"Age": SegmentTable(bands=(40.0, 41.5)), "HasCrCard": SegmentTable()}
+    categories = {feature.name: feature.categories for feature in SCHEMA.features}
+    other = dataclasses.replace(SCHEMA, segments=read_segments(tables, categories, "test", {"HasCrCard"}))
+    after = join(other)
+    assert sum("is of another stream, schema" in line for line in caplog.messages) == settings.partitions
+    assert bare(after) == bare(before)
+    # the labels that come now find rows that remember the new segments, also from the store
+    send(settings, LABELS, [(key(label(i)), encode(label(i))) for i in range(30, 60)])
+    assert sum(summary.labelled for summary in join(other)) == 60
+    assert sum("is of another stream, schema" in line for line in caplog.messages) == settings.partitions
+    whole = dataclasses.replace(SCHEMA, segments=())
+    assert all(summary.segments == {} for summary in join(whole))

@@ -1,5 +1,7 @@
 """No pane is larger than a Kafka message, whatever a schema admits; what is cut stays exact and mergeable."""
 
+import dataclasses
+from bisect import bisect_left
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -12,16 +14,18 @@ from hypothesis import strategies as st
 from contract.bounds import LARGEST_NUMBER
 from contract.errors import UserError
 from contract.messages import Prediction, RecordPosition, encode
-from contract.panes import CategorySummary, Pane, PaneSample, SampleRow, Summary
+from contract.panes import CategorySummary, Pane, PaneSample, SampleRow, SegmentSums, Summary
 from contract.records import features_type
 from contract.schema import Schema, parse_schema
+from contract.segments import SegmentTable, read_segments
 from monitor import panes
 from monitor.join.pane_limits import MAX_PANE_BYTES, MAX_SAMPLE_BYTES, PaneLimits
 from tests.support import one_by_one
 from tests.support.join.log import CHAMPION, RULES, LoggedWorker, PartitionLog
 from tests.support.messages import START
 
-DAY = 86_400_000
+HOUR = 3_600_000
+DAY = 24 * HOUR
 LONGEST_ID = "\x01" * 250
 
 
@@ -118,6 +122,26 @@ def test_a_listed_category_is_never_cut(tmp_path: Path) -> None:
     pane, sample = largest_pane(schema, 1, [[long]], tmp_path)
     assert pane.summary.categorical["Plan"].counts == {long: 1}
     assert sample.columns[0] == [long]
+
+
+def test_segments_take_their_part_of_the_largest_message() -> None:
+    plain = schema_of(categorical(1, ["\x01" * 950 + f"{number:02}" for number in range(62)]))
+    (segments,) = read_segments({"c0": SegmentTable()}, {"c0": plain.features[0].categories}, "test")
+    segmented = dataclasses.replace(plain, segments=(segments,))
+
+    def is_refused(schema: Schema, hours: int) -> bool:
+        try:
+            PaneLimits.of(schema, 5_000, hours * HOUR)
+        except UserError:
+            return True
+        return False
+
+    most, with_segments = (
+        bisect_left(range(10**6), True, key=lambda hours: is_refused(schema, hours)) for schema in (plain, segmented)
+    )
+    largest = {name: SegmentSums(*[2**63 - 1] * 10) for name in segments.names}
+    of_an_hour = 70  # bytes that the limits reckon for one hour of delays
+    assert (most - with_segments) * of_an_hour >= len(encode(largest)) > 350_000
 
 
 @pytest.mark.parametrize(
