@@ -21,6 +21,7 @@ _KINDS = {
     "lag": "a worker is behind",
     "mlflow": "MLflow takes no windows",
 }
+_ENDS = {"closed": "over", "retracted": "taken back"}
 # what chat services take for a call to everybody, and for a mention of a person or a channel
 _CALL = re.compile(r"@(?=\w)|<(?=[!@#])")
 _NO_SPACE = "\u200b"
@@ -67,14 +68,12 @@ def one_line(text: str, most: int) -> str:
 
 
 def _title(alert: Alert) -> str:
-    first = {
-        "opened": alert.severity,
-        "raised": alert.severity,
-        "updated": f"{alert.severity}, update",
-        "closed": "over",
-        "retracted": "taken back",
-    }[alert.state]
-    return f"{first.capitalize()}: {title_of(alert)}"
+    title = title_of(alert)
+    end = _ENDS.get(alert.state)
+    if end is not None:
+        # its own words may say so already
+        return title if title.endswith(f", {end}") else f"{end.capitalize()}: {title}"
+    return f"{alert.severity.capitalize()}{', update' if alert.state == 'updated' else ''}: {title}"
 
 
 def _level(alert: Alert) -> Level:

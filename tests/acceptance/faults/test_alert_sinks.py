@@ -8,7 +8,7 @@ import pytest
 from contract.settings import Settings
 from contract.topics import ALERTS, alerts_group
 from monitor.alert_sinks.backlog import position_of
-from tests.support.alerting.publishing import lives, publish_alerts, rules_file, states_of
+from tests.support.alerting.publishing import alert, lives, publish_alerts, rules_file, states_of
 from tests.support.alerting.receiver import Receiver, receiving
 from tests.support.kafka.topics import group_lag, shortest_session_timeout, stream_settings
 from tests.support.worker_process import InjectedFault, Workers, worker_processes
@@ -86,6 +86,32 @@ def test_one_that_stood_still_while_another_took_over_leaves_nothing_out(
         for sink in SINKS:
             assert receiver.first_states(sink) == states_of([*said, *lives([7])])
             assert len(receiver.states(sink)) <= len(said) + 3 + 1
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_while_a_new_sink_begins_it_gets_what_stands_and_no_history(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    standing = [alert(number, "updated") for number in (11, 12, 13)]
+    later = [*lives([7]), alert(13, "closed")]
+    with receiving() as receiver, worker_processes(tmp_path) as workers:
+        settings = sending_to(receiver, broker, topic_prefix, tmp_path, monkeypatch)
+        publish_alerts(settings, *lives(range(3)), alert(11), alert(12), alert(13), *standing)
+        assert workers.start("alerts", settings, InjectedFault(step, 2)).wait() == -signal.SIGKILL
+        begun = {sink: position_of(settings, sink, 10.0)[0] is not None for sink in SINKS}
+        publish_alerts(settings, *later)
+        workers.start("alerts", settings)
+        workers.eventually(lambda: done(settings), "all is delivered")
+        for sink in SINKS:
+            # a sink that had not begun when the process was killed begins behind what came later
+            without = [] if begun[sink] else lives([7])
+            told = states_of(one for one in [*standing, *later] if one not in without)
+            # what stood when it began may be over before it came to it
+            may_miss = states_of([standing[2]])[0]
+            assert [one for one in receiver.first_states(sink) if one != may_miss] == [
+                one for one in told if one != may_miss and (begun[sink] or one[1] != "closed")
+            ], f"{sink} after {step}"
 
 
 @pytest.mark.timeout(240)

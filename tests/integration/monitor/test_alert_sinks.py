@@ -24,7 +24,7 @@ from monitor.alert_sinks.backlog import position_of
 from monitor.alert_sinks.threads import AlertSinks
 from tests.support.alerting.publishing import MODEL, alert, lives, publish_alerts, rules_file, states_of
 from tests.support.alerting.receiver import Receiver, receiving
-from tests.support.kafka.topics import group_lag, send, shortest_session_timeout, stream_settings
+from tests.support.kafka.topics import committed, configure, group_lag, send, shortest_session_timeout, stream_settings
 from tests.support.polling import eventually
 
 CLOCK = ManualClock(1_800_000_000_000)
@@ -123,6 +123,29 @@ def test_lost_offsets_lead_to_no_flood(settings: Settings, receiver: Receiver, t
     with delivering(settings, rules, urls):
         eventually(lambda: delivered(settings, "team"), 30, "all is done with")
     assert receiver.states("team")[13:] == states_of([alert(9, "updated"), alert(11)])
+
+
+def test_after_an_outage_so_long_that_kafka_keeps_last_states_alone_these_are_sent(
+    settings: Settings, receiver: Receiver, tmp_path: Path
+) -> None:
+    rules, urls = rules_file(tmp_path, "team"), {"TEAM_URL": receiver.url("team")}
+    with delivering(settings, rules, urls):
+        at_work(settings, "team")
+    at_once = {"min.compaction.lag.ms": "0", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01"}
+    configure(settings, ALERTS, at_once)
+    publish_alerts(settings, *lives(range(3)))
+
+    def compacted() -> bool:
+        # only segments that are closed are compacted, and a later message closes one
+        publish_alerts(settings, alert(9))
+        last = alert(9).key.encode()
+        return len([message for message in committed(settings, ALERTS) if message.key() != last]) == 3
+
+    eventually(compacted, 90, "the topic is compacted", interval=1.0)
+    with delivering(settings, rules, urls):
+        eventually(lambda: delivered(settings, "team"), 30, "all is done with")
+    found = receiver.first_states("team")
+    assert found == states_of([*(alert(number, "closed") for number in range(3)), alert(9)])
 
 
 def test_what_is_no_alert_of_this_stream_is_not_sent(settings: Settings, receiver: Receiver, tmp_path: Path) -> None:

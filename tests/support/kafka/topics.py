@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,15 @@ def shortest_session_timeout(broker: str) -> int:
 
 def allow_messages_of(settings: Settings, topic: str, max_bytes: int) -> None:
     """Let a topic of ours take messages of ``max_bytes``, as one that somebody else made might."""
-    entry = ConfigEntry("max.message.bytes", str(max_bytes), incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ResourceType.TOPIC, settings.topic(topic), incremental_configs=[entry])
+    configure(settings, topic, {"max.message.bytes": str(max_bytes)})
+
+
+def configure(settings: Settings, topic: str, properties: Mapping[str, str]) -> None:
+    """Change the configuration of a topic of ours."""
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in properties.items()
+    ]
+    resource = ConfigResource(ResourceType.TOPIC, settings.topic(topic), incremental_configs=entries)
     admin = admin_client(settings)
     admin.incremental_alter_configs([resource])[resource].result(TIMEOUT)
 

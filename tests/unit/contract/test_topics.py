@@ -35,3 +35,8 @@ def test_an_oversized_value_reaches_the_dead_letters() -> None:
 def test_dead_letters_are_kept_long() -> None:
     (spec,) = (spec for spec in topic_specs(load_settings()) if spec.name.endswith("dead-letters"))
     assert int(spec.config["retention.ms"]) == 365 * 86_400_000
+
+
+def test_each_state_of_an_incident_is_kept_for_those_who_are_slow_to_take_it() -> None:
+    (spec,) = (spec for spec in topic_specs(load_settings()) if spec.name.endswith("alerts"))
+    assert int(spec.config["min.compaction.lag.ms"]) == 30 * 86_400_000

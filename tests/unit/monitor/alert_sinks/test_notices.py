@@ -38,6 +38,12 @@ def test_each_state_is_told_from_the_others(state: str, title: str, level: str, 
     assert (found.level, found.ends) == (level, ends)
 
 
+@pytest.mark.parametrize(("state", "end"), [("closed", "over"), ("retracted", "taken back")])
+def test_a_title_that_tells_the_end_itself_does_not_tell_it_twice(state: str, end: str) -> None:
+    title = f"churn v3: customers changed, {end}"
+    assert notice_of(alert(state=state, title=title)).title == title  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("kind", ALERT_KINDS)
 def test_an_alert_without_a_title_gets_one(kind: str) -> None:
     for model in (alert().model, None):
