@@ -28,6 +28,8 @@ BY_WALL_TIME: frozenset[AlertKind] = frozenset({"dead_letters", "silence", "lag"
 """Kinds of alerts whose times are wall time; those of the others are event time."""
 AlertState = Literal["opened", "updated", "closed", "retracted", "raised"]
 Severity = Literal["warning", "critical"]
+NO_PREDICTIONS = "silence/predictions"
+"""What the keys of alerts begin with that say that no predictions come; labels can fall silent, too."""
 VERDICT = "verdict"
 """Last part of the keys of verdicts on ``alerts``."""
 

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable
 from urllib.parse import quote
 
+import msgspec
+
 from contract.alert_rules import load_alert_rules
 from contract.alerts import Alert
 from contract.errors import UserError
@@ -13,7 +15,8 @@ from contract.kafka.stream_identity import stream_identity
 from contract.masking import public_address
 from contract.schema import Schema
 from contract.settings import Settings
-from contract.topics import WINDOWS
+from contract.topics import LABELS, WINDOWS
+from contract.windows import Window
 from contract.worker.clock import SystemClock
 from contract.worker.heartbeat import Heartbeat
 from monitor.alert_sinks.threads import AlertSinks
@@ -31,7 +34,10 @@ from monitor.timeline.run import quieten_libraries, run_timeline
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import WindowBook
 from monitor.verdicts.judging import Verdicts
+from monitor.watch.letters import LetterCounts, LetterNames
+from monitor.watch.thread import WatchThread
 from monitor.window_sink import WindowSink
+from monitor.window_sums import WindowSums
 
 _FIRST_LOOK_SECONDS, _LAST_WRITES_SECONDS, _LAST_ALERTS_SECONDS = 10.0, 60.0, 8.0
 _log = logging.getLogger("churnstream.monitor")
@@ -47,14 +53,15 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
             experiment cannot take the stream's windows, or the alert rules or a sink's URL are of no use.
     """
     rules = load_alert_rules(settings.alert_rules)
+    clock = SystemClock()
     slot = Slot(settings.state_dir, "monitor")
     try:
         stream = stream_identity(settings)
         slot.adopt(stream, settings.topic_prefix, waiting="spool/*.json")
         windows = WindowsTopic(stream, stream_identity(settings, WINDOWS))
-        sink = MlflowSink(settings, SystemClock(), windows)
+        sink = MlflowSink(settings, clock, windows)
         link = _link_to(mlflow_page or settings.mlflow_tracking_uri, sink)
-        alert_sinks = AlertSinks(settings, stream, rules, SystemClock(), link=link)
+        alert_sinks = AlertSinks(settings, stream, rules, clock, link=link)
     except UserError:
         slot.close()
         raise
@@ -73,6 +80,12 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
     verdicts = Verdicts(references.calibration, of_tests, settings.min_records)
     by_segment = SegmentVerdicts(schema.segments, references.segments, of_tests.segments, settings.min_records)
 
+    letters = LetterCounts(settings.slide, settings.topic(LABELS))
+
+    def complete(window: Window, sums: WindowSums) -> Window:
+        judged = by_segment(verdicts(window, sums), sums)
+        return msgspec.structs.replace(judged, dead_letters=letters.within(window.start, window.end))
+
     def make_book() -> WindowBook:
         return WindowBook(
             WindowSpec(settings.window, settings.slide),
@@ -83,7 +96,7 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
             sample_size=settings.sample_size,
             judge=references.judge,
             judge_again=references.judge_again,
-            complete=lambda window, sums: by_segment(verdicts(window, sums), sums),
+            complete=complete,
             ready=references.is_ready,
         )
 
@@ -94,10 +107,14 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
         app = create_app(settings)
         closed_windows = WindowSink(sink_thread, reports, references)
         timeline = Timeline(app, settings, stream, make_book, references, closed_windows, rules=rules)
+        names = LetterNames(schema.names)
+        watch = WatchThread(settings, rules, names, letters, sink.spool, clock, lambda: timeline.turn, timeline.tell)
         heartbeat = Heartbeat(settings.heartbeat)
+        watch.start()
         try:
             await run_timeline(app, settings, stop, heartbeat, lambda: timeline.waits_for_room)
         finally:
+            watch.close()
             timeline.close()
 
     quieten_libraries()

@@ -5,10 +5,11 @@ end, and headers say so: ``cut`` names what was cut (``value``, or ``key,value``
 ``original-value-bytes`` give the lengths. The whole message stands at its origin, as long as that topic keeps it.
 """
 
+import msgspec
 from confluent_kafka import Producer
 
-from contract.rejection import RejectionError
-from contract.topics import MAX_MESSAGE_BYTES
+from contract.rejection import EARLIEST_EVENT_TIME, LATEST_EVENT_TIME, RejectionError
+from contract.topics import MAX_MESSAGE_BYTES, MAX_PREDICTION_BYTES
 
 REASON = "reason"
 FIELD = "field"
@@ -17,6 +18,8 @@ ORIGIN_TOPIC = "origin-topic"
 ORIGIN_PARTITION = "origin-partition"
 ORIGIN_OFFSET = "origin-offset"
 TIME = "time"
+EVENT_TIME = "event-time"
+"""The message's own, ms, where it can be read; without it the header is not there."""
 CUT = "cut"
 ORIGINAL_KEY_BYTES = "original-key-bytes"
 ORIGINAL_VALUE_BYTES = "original-value-bytes"
@@ -27,6 +30,10 @@ _LONGEST_TEXT = 1_000
 """Characters of field and detail, which may quote a message."""
 
 Header = tuple[str, str | bytes | None]
+
+
+class _EventDated(msgspec.Struct):
+    event_time: int | float
 
 
 def produce_dead_letter(
@@ -43,9 +50,25 @@ def produce_dead_letter(
 
     It goes to the partition it came from, within the transaction that is open on ``producer``.
     """
+    event_time = readable_event_time(value)
+    dated: list[Header] = [] if event_time is None else [(EVENT_TIME, str(event_time))]
     key, value, cut = _fitting(key, value)
-    headers = [*_headers(rejection, origin, time), *cut]
+    headers = [*_headers(rejection, origin, time), *dated, *cut]
     producer.produce(topic, key=key, value=value, headers=headers, partition=origin[1])
+
+
+def readable_event_time(value: bytes | None) -> int | None:
+    """The event time (ms) that a message gives, whatever else is wrong with it; None where it gives no plausible one.
+
+    A value that is no JSON, or larger than any that is taken, is not searched.
+    """
+    if not value or len(value) > MAX_PREDICTION_BYTES:
+        return None
+    try:
+        found = msgspec.json.decode(value, type=_EventDated).event_time
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return int(found) if EARLIEST_EVENT_TIME <= found <= LATEST_EVENT_TIME else None
 
 
 def _headers(rejection: RejectionError, origin: tuple[str, int, int], time: int) -> list[Header]:

@@ -56,6 +56,17 @@ class Peek:
             else:
                 return int(first), int(following)
 
+    def at(self, topic: str, offsets: Mapping[int, tuple[int, int]], time: int) -> dict[int, int]:
+        """The offset of each partition's first message from ``time`` on (Kafka's timestamp in ms), or where it ends."""
+        asked = [TopicPartition(topic, partition, time) for partition in offsets]
+        try:
+            found = self._consumer.offsets_for_times(asked, self._timeout)
+        except KafkaException as error:
+            raise UserError(
+                f"topic {topic} cannot be read: {error.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS"
+            ) from None
+        return {one.partition: one.offset if one.offset >= 0 else offsets[one.partition][1] for one in found}
+
     def messages(self, positions: list[TopicPartition]) -> list[Message]:
         """As many messages as there are positions, from those positions on."""
         self._consumer.assign(positions)

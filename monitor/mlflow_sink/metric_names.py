@@ -44,6 +44,14 @@ def segment_name(segment: str, value: str) -> str:
     return f"segments/{kept}{ending}"
 
 
+def dead_letters_name(reason: str) -> str:
+    """``data/dead_letters_out-of-range_Age``, of ``out-of-range/Age``: a slash would begin a group of charts.
+
+    Reasons have no underscore, so no two names become one.
+    """
+    return _fitting(f"data/dead_letters_{reason.replace('/', '_', 1)}")
+
+
 def _fitting(name: str) -> str:
     """The name itself where MLflow takes it, else its first characters and a hash of it.
 

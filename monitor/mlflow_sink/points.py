@@ -8,7 +8,13 @@ import math
 from typing import Literal
 
 from contract.windows import Cumulative, Estimate, Estimated, Performance, Window, WindowMessage
-from monitor.mlflow_sink.metric_names import drift_name, missing_name, segment_name, violations_name
+from monitor.mlflow_sink.metric_names import (
+    dead_letters_name,
+    drift_name,
+    missing_name,
+    segment_name,
+    violations_name,
+)
 
 RunKind = Literal["realised", "provisional", "nowcast", "estimated", "inputs"]
 Values = dict[str, float]
@@ -81,7 +87,7 @@ def segments(window: Window) -> Values:
 def inputs(window: Window) -> Values:
     """Drift distances and share (of a window that was judged), label coverage and median delay in hours, records and
     records per hour of event time, customers and the design effect of their coming again, and, where there are any,
-    missing values and violations per feature.
+    missing values and violations per feature, and dead letters in all and by reason and field.
 
     Beside a nowcast there is the coverage of either class, of the labels expected of it. Where the labels were judged:
     churners over those expected, by how much slope and Brier score differ, p value, and 1 if the relation has changed.
@@ -109,6 +115,9 @@ def inputs(window: Window) -> Values:
     values |= {drift_name(name): feature.distance for name, feature in window.drift.features.items()}
     values |= {missing_name(name): count for name, count in window.missing.items() if count}
     values |= {violations_name(name): count for name, count in window.violations.items() if count}
+    if window.dead_letters:
+        values["data/dead_letters"] = sum(window.dead_letters.values())
+        values |= {dead_letters_name(name): count for name, count in window.dead_letters.items()}
     return _defined(values)
 
 

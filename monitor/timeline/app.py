@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,6 +21,7 @@ import faust
 from faust.tables.recovery import RebalanceAgain, ServiceStopped
 
 from contract.alert_rules import DEFAULT_RULES, AlertRules
+from contract.alerts import Alert
 from contract.kafka.rereading import NothingCameError
 from contract.kafka.transactions import Checkpoint, no_checkpoint
 from contract.panes import JoinProgress, Pane, PaneSample
@@ -34,6 +35,7 @@ from monitor.timeline.fenced_writer import FencedWriter, TakenOverError
 from monitor.timeline.own_messages import PaneMessages
 from monitor.timeline.preparation import ModelReferences, Preparation
 from monitor.timeline.state import TimelineState, read_state
+from monitor.timeline.stream_alerts import StreamAlerts, Turn
 from monitor.timeline.windows import WindowBook
 
 _RETRY_SECONDS = 1.0
@@ -67,7 +69,8 @@ class Timeline:
         self._state: TimelineState | None = None
         self._position = 0
         self._writer = FencedWriter(settings, stream, self._pause, checkpoint)
-        self._emission = Emission(settings, self._writer, sink, self._pause)
+        self._stream_alerts = StreamAlerts()
+        self._emission = Emission(settings, self._writer, sink, self._pause, self._stream_alerts)
         self._preparation = Preparation(references, self._model_is_ready)
         self._messages = PaneMessages(settings.topic(PANES))
         # one step at a time: a rebalance can come, or a model get ready, while windows are being emitted
@@ -83,6 +86,16 @@ class Timeline:
     def waits_for_room(self) -> bool:
         """Whether a window cannot be handed on, because the spool or the disk is full. Then nothing goes on."""
         return self._emission.waits_for_room
+
+    @property
+    def turn(self) -> Turn | None:
+        """The present time of being at work, for who watches the stream itself; None: another monitor is, or nobody."""
+        return self._stream_alerts.turn
+
+    def tell(self, turn: int, alerts: Sequence[Alert]) -> None:
+        """Take alerts that follow from no window, to publish them in the thread. From any thread; never blocks."""
+        if self._stream_alerts.put(turn, alerts) and alerts:
+            self._soon(self._tell)
 
     def close(self) -> None:
         """Let go of the producer and the threads, once the application has stopped."""
@@ -102,7 +115,7 @@ class Timeline:
         async with self._working:
             self._loop = asyncio.get_running_loop()
             self._revoked = False
-            self._state = None
+            self._forget()
             if not ours:
                 await self._in_thread(self._writer.close)
                 _log.info("another monitor is at work; standing by")
@@ -144,15 +157,22 @@ class Timeline:
         await self._in_thread(lambda: self._at_work(lambda: self._emission.run(state)))
 
     def _model_is_ready(self) -> None:
+        self._soon(self._emit)
+
+    async def _tell(self, state: TimelineState) -> None:
+        await self._in_thread(lambda: self._at_work(lambda: self._emission.tell(state)))
+
+    def _soon(self, step: Callable[[TimelineState], Coroutine[Any, Any, None]]) -> None:
+        """Do a step when its turn has come, called from any thread."""
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            asyncio.run_coroutine_threadsafe(self._emit_of_model(), loop)
+            asyncio.run_coroutine_threadsafe(self._in_turn(step), loop)
 
-    async def _emit_of_model(self) -> None:
+    async def _in_turn(self, step: Callable[[TimelineState], Coroutine[Any, Any, None]]) -> None:
         try:
             async with self._working:
                 if self._state is not None and not self._app.should_stop:
-                    await self._emit(self._state)
+                    await step(self._state)
         except InterruptedWaitError:
             pass
         except Exception as error:
@@ -171,14 +191,18 @@ class Timeline:
                     step()
                     return
                 except TakenOverError as error:
-                    self._state = None
+                    self._forget()
                     _log.warning("this monitor, or Kafka, stood still (%s); it reads its topics again", error)
                 # long enough to hear that the partition is another's by now
                 self._pause(self._settings.session_timeout_ms / 2_000)
                 step = self._take_up
         except BaseException:
-            self._state = None
+            self._forget()
             raise
+
+    def _forget(self) -> None:
+        self._state = None
+        self._stream_alerts.end()
 
     def _take_up(self) -> None:
         """Read the topics, once nobody else can write to them any more, and emit what is due."""
@@ -196,6 +220,7 @@ class Timeline:
         self._emission.begin(state)
         self._position = state.position
         self._state = state
+        self._stream_alerts.begin(state.of_stream)
 
     def _pause(self, seconds: float) -> None:
         """Wait before a further attempt, in the thread.

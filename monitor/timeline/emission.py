@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from contract.alerts import Alert, ModelVerdict
+from contract.alerts import NO_PREDICTIONS, Alert, ModelVerdict
 from contract.messages import ModelRef, encode
 from contract.panes import TimelineProgress
 from contract.settings import Settings
@@ -24,6 +24,7 @@ from monitor.signals import ALERTS_SENT, WINDOWS_SENT
 from monitor.timeline.fenced_writer import FencedWriter, TopicMessage
 from monitor.timeline.samples import Sample
 from monitor.timeline.state import TimelineState
+from monitor.timeline.stream_alerts import StreamAlerts
 from monitor.timeline.windows import Due
 
 MOST_WINDOWS, MOST_BYTES = 200, 8_000_000
@@ -68,15 +69,22 @@ class Emission:
     """Publishes what a state's book has to say. Every call blocks; one thread at a time.
 
     ``pause`` is called with the seconds to wait before a further attempt; what it raises ends the step.
+    ``stream_alerts`` are published between windows, also while these wait for room.
     """
 
     def __init__(
-        self, settings: Settings, writer: FencedWriter, sink: ClosedWindows, pause: Callable[[float], None]
+        self,
+        settings: Settings,
+        writer: FencedWriter,
+        sink: ClosedWindows,
+        pause: Callable[[float], None],
+        stream_alerts: StreamAlerts | None = None,
     ) -> None:
         self._settings = settings
         self._writer = writer
         self._sink = sink
         self._pause = pause
+        self._stream_alerts = stream_alerts or StreamAlerts()
         self._panes, self._windows, self._alerts = (settings.topic(name) for name in (PANES, WINDOWS, ALERTS))
         self._told_of_loss: set[ModelRef] = set()
         self._passed_over, self._quiet_until = 0, 0.0
@@ -127,6 +135,22 @@ class Emission:
             if not self._fold(state) and not due and not points:
                 return
 
+    def tell(self, state: TimelineState) -> None:
+        """Publish what is to be told of the stream itself, and the verdicts that follow.
+
+        Raises: as ``run``.
+        """
+        self._tell(state, self._stream_alerts.waiting())
+
+    def _tell(self, state: TimelineState, waiting: Sequence[Alert]) -> None:
+        for first in range(0, len(waiting), MOST_WINDOWS):
+            part = waiting[first : first + MOST_WINDOWS]
+            verdicts = [verdict for alert in part for verdict in state.board.of_stream(alert)]
+            self._publish([], part, verdicts)
+            self._stream_alerts.published(part)
+            if verdicts:
+                self._sink.tell(verdicts)
+
     def _messages_of(self, state: TimelineState, due: Due) -> "_Emitted":
         window = due.window
         alerts = state.board.after(window)
@@ -137,7 +161,7 @@ class Emission:
         return TopicMessage(self._windows, message.key, encode(message))
 
     def _emit(self, state: TimelineState, part: "Sequence[_Emitted]") -> None:
-        self._wait_for_room()
+        self._wait_for_room(state)
         alerts = [alert for one in part for alert in one.alerts]
         verdicts = [verdict for one in part for verdict in one.verdicts]
         offsets = self._publish([one.message for one in part], alerts, verdicts)
@@ -149,7 +173,7 @@ class Emission:
                 _log.info(
                     "%s window %s, revision %d: %d records", one.of.status, one.of.key, one.of.revision, one.of.records
                 )
-            self._hand_on(one, offset)
+            self._hand_on(state, one, offset)
         if verdicts:
             self._sink.tell(verdicts)
 
@@ -171,34 +195,36 @@ class Emission:
             _log.info("verdict %s: %s", verdict.title, verdict.message)
         return offsets
 
-    def _wait_for_room(self) -> None:
+    def _wait_for_room(self, state: TimelineState) -> None:
         outage = Outage(_log)
         while self._sink.full:
-            self._told_full(outage)
+            self._told_full(state, outage)
         self._has_room(outage)
 
-    def _hand_on(self, emitted: "_Emitted", offset: int) -> None:
+    def _hand_on(self, state: TimelineState, emitted: "_Emitted", offset: int) -> None:
         outage = Outage(_log)
         while True:
             try:
                 if self._sink.put(emitted.of, offset, emitted.sample):
                     break
-                self._told_full(outage)
+                self._told_full(state, outage)
             except NoRoomError as error:
                 outage.begin("%s", error)
-                self._wait()
+                self._wait(state)
         self._has_room(outage)
 
-    def _told_full(self, outage: Outage) -> None:
+    def _told_full(self, state: TimelineState, outage: Outage) -> None:
         outage.begin(
             "as many windows wait for MLflow as may (CHURNSTREAM_SPOOL_LIMIT, %d), so the monitor waits, too; "
             "mend what keeps MLflow from taking them",
             self._settings.spool_limit,
         )
-        self._wait()
+        self._wait(state)
 
-    def _wait(self) -> None:
+    def _wait(self, state: TimelineState) -> None:
         self.waits_for_room = True
+        # a verdict that follows from one of them must not come before those of the windows that wait
+        self._tell(state, [one for one in self._stream_alerts.waiting() if not one.key.startswith(NO_PREDICTIONS)])
         self._pause(_RETRY_SECONDS)
 
     def _has_room(self, outage: Outage) -> None:

@@ -39,7 +39,8 @@ class TimelineState:
 
     ``models``: those of all panes. ``position``:
     where to read ``panes`` on. ``windows_end``: the offset behind the last message on ``windows``. ``windows_from``:
-    where the next monitor will begin to read it, as ``panes`` says.
+    where the next monitor will begin to read it, as ``panes`` says. ``of_stream``: the alerts that stand and are no
+    model's.
     """
 
     book: WindowBook
@@ -49,6 +50,7 @@ class TimelineState:
     windows_end: int = 0
     windows_from: int = 0
     rhythms: Rhythms = field(default_factory=Rhythms)
+    of_stream: list[Alert] = field(default_factory=list)
 
     def forget_folded(self, folds: Iterable[Fold]) -> None:
         """Forget the alerts about windows of which nothing can change any more."""
@@ -125,6 +127,7 @@ class _StateReader:
                 self._windows,
             )
         book = self._state.book
+        self._state.of_stream = [alert for alert in self._found_alerts.values() if alert.model is None]
         self._state.board = empty_board(
             self._settings, self._found_alerts.values(), self._rules, self._found_verdicts.values()
         )
@@ -180,7 +183,7 @@ class _StateReader:
             self._found_verdicts.pop(alert.model, None)
             self._found_verdicts[alert.model] = alert
             return
-        if alert.standing or alert.model is None or not self._is_folded(alert.model, alert.end):
+        if alert.standing or (alert.model is not None and not self._is_folded(alert.model, alert.end)):
             self._found_alerts[alert.key] = alert
         else:
             self._found_alerts.pop(alert.key, None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from contract.alerts import Alert, ModelVerdict
+from contract.alerts import NO_PREDICTIONS, Alert, ModelVerdict
 from contract.messages import ModelRef
 from monitor.verdicts.distrust import untrusted_now
 from monitor.verdicts.incidents import History
@@ -27,8 +27,8 @@ class VerdictsTold:
         return list(self._told.values())
 
     def take_stream(self, alert: Alert) -> None:
-        """Take in an alert that is the stream's; of these only silence matters to a model."""
-        if alert.kind != "silence":
+        """Take in an alert that is the stream's; of these only that no predictions come matters to a model."""
+        if not alert.key.startswith(f"{NO_PREDICTIONS}/"):
             return
         if alert.standing:
             self._silences[alert.key] = alert

@@ -88,8 +88,9 @@ def compose(frame: WindowFrame, sums: Sums, repeats: Repeats, drift: Drift, nowc
 
 
 def digest(window: Window) -> bytes:
-    """16 bytes that tell a window's content from another, whatever its revision."""
-    return blake2b(_json.encode(msgspec.structs.replace(window, revision=0)), digest_size=16).digest()
+    """16 bytes that tell a window's content from another, whatever its revision and the dead letters counted."""
+    content = msgspec.structs.replace(window, revision=0, dead_letters={})
+    return blake2b(_json.encode(content), digest_size=16).digest()
 
 
 def pack_drift(drift: Drift) -> bytes:

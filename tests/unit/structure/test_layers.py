@@ -53,7 +53,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "nowcast rhythms verdicts",
         "segments",
         "alert_sinks join timeline",
-        "reports",
+        "reports watch",
         "mlflow_sink",
         "window_sink",
         "worker",

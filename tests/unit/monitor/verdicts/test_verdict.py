@@ -28,7 +28,7 @@ def outlook(worse: bool) -> Outlook:
 
 def silence(state: str = "opened") -> Alert:
     made = Alert(
-        key="silence/1",
+        key="silence/predictions/1",
         state="opened",
         kind="silence",
         model=None,
