@@ -76,6 +76,11 @@ class LetterCounts:
             for start in sorted(self._slides)[:-MOST_SLIDES]:
                 del self._slides[start]
 
+    def clear(self) -> None:
+        """Whoever follows dead letters begins anew, and gives those that are there again."""
+        with self._lock:
+            self._slides.clear()
+
     def within(self, start: int, end: int) -> dict[str, int]:
         """By name, those with ``start <= event_time < end``; what is rarer than ``MOST_NAMES`` others as ``other``."""
         with self._lock:

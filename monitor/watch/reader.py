@@ -177,10 +177,15 @@ class _LetterFollower:
 
     def read(self, ends: Mapping[int, int]) -> tuple[list[Letter], list[Letter]]:
         """Those that have come since, and those of before the first look; for about a second at most."""
-        for number, end in ends.items():
-            if end < self._positions[number] or end - self._positions[number] > MOST_BEHIND:
-                self._positions[number] = 0 if end < self._positions[number] else end - MOST_BACK
-                self._consumer.seek(TopicPartition(self._topic, number, self._positions[number]))
+        if jumps := {
+            number: max(end - MOST_BACK, 0)
+            for number, end in ends.items()
+            if end < self._positions[number] or end - self._positions[number] > MOST_BEHIND
+        }:
+            # the topic was made anew, or letters come faster than they are counted
+            self._positions |= jumps
+            self._old_end |= dict.fromkeys(jumps, 0)
+            self._assign(self._positions)
         new: list[Letter] = []
         old: list[Letter] = []
         until = time.monotonic() + _READ_SECONDS

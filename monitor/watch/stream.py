@@ -30,6 +30,7 @@ class WatchedStream:
     ) -> None:
         self._reader = reader
         self._counts = counts
+        counts.clear()
         stream = rules.stream
         self._refused = {
             name: RefusedMessages(settings.topic(name), what, stream)

@@ -228,3 +228,15 @@ def test_no_name_of_one_group_is_one_of_another() -> None:
     made = [group(each) for group in (drift_name, missing_name, violations_name) for each in features]
     ours = ["drift/share", "labels/coverage", "labels/delay_p50", "stream/records", "stream/rate"]
     assert len({*made, *ours}) == len(made) + len(ours)
+
+
+def test_dead_letters_are_logged_by_reason_and_field_where_there_are_any() -> None:
+    refused = {"not-json": 2, "out-of-range/Age": 40, "unknown-field/a b": 1}
+    values = values_by_run(window(dead_letters=refused))["inputs"]
+    assert {name: value for name, value in values.items() if name.startswith("data/dead_letters")} == {
+        "data/dead_letters": 43.0,
+        "data/dead_letters_not-json": 2.0,
+        "data/dead_letters_out-of-range_Age": 40.0,
+        "data/dead_letters_unknown-field_a b": 1.0,
+    }
+    assert not any("dead_letters" in name for name in values_by_run(window())["inputs"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.alerts import Alert
 from contract.messages import encode
 from contract.panes import JoinProgress
 from contract.settings import Settings, load_settings
@@ -17,6 +18,7 @@ from monitor.timeline import emission, run
 from monitor.timeline.emission import Emission, ReadSample
 from monitor.timeline.fenced_writer import FencedWriter, TopicMessage
 from monitor.timeline.state import TimelineState, empty_board
+from monitor.timeline.stream_alerts import StreamAlerts
 from tests.support.messages import DAY
 from tests.support.timeline.following import RecordingSink, book_of
 from tests.support.timeline.panes import numeric_schema, pane_of, progress, scored
@@ -103,6 +105,25 @@ def test_nothing_is_published_while_the_spool_is_full() -> None:
     sink = RecordingSink(full=True)
     Emission(settings, writer, sink, pause).run(filled(settings))
     assert writer.transactions
+
+
+def test_that_windows_wait_for_mlflow_is_told_while_they_do() -> None:
+    settings = small_settings()
+    writer, sink, box = ListingWriter(settings), RecordingSink(full=True), StreamAlerts()
+    box.begin([])
+    told = Alert(
+        key="mlflow/mlflow/1", state="opened", kind="mlflow", model=None, start=0, end=1, features=[], message=""
+    )
+    box.put(1, [told])
+    published: list[str] = []
+
+    def pause(_seconds: float) -> None:
+        published.extend(message.key for step in writer.transactions for message in step)
+        sink.full = False
+
+    Emission(settings, writer, sink, pause, box).run(filled(settings))
+    assert published == ["mlflow/mlflow/1"]
+    assert box.waiting() == []
 
 
 def test_a_transaction_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
