@@ -13,3 +13,5 @@ WATERMARK = Gauge(
 SPOOLED = Gauge("churnstream_spool_windows", "Windows that wait for MLflow on disk.")
 MLFLOW_UP = Gauge("churnstream_mlflow_up", "1 while MLflow takes windows, 0 in an outage.")
 MLFLOW_OUTAGES = Counter("churnstream_mlflow_outages", "Outages of MLflow that have begun.")
+ALERT_SENDINGS = Counter("churnstream_alert_sendings", "Attempts to give a sink an alert.", ["sink", "result"])
+ALERT_SINK_UP = Gauge("churnstream_alert_sink_up", "1 while an alert sink takes alerts, 0 while it fails.", ["sink"])

@@ -26,6 +26,7 @@ from monitor.alert_sinks.notices import notice_of
 from monitor.alert_sinks.position import SinkProgress, alert_in, alerts_for_position, newest_standing, progress_of
 from monitor.alert_sinks.seam import AlertSink, DeliveryError, RefusedDeliveryError
 from monitor.alert_sinks.selection import SinkSelection
+from monitor.signals import ALERT_SENDINGS, ALERT_SINK_UP
 
 _POLL_SECONDS = 0.2
 _BATCH, _LONGEST_BATCH_S = 50, 60.0
@@ -189,10 +190,14 @@ class SinkDelivery:
         if self._failures:
             _log.warning("alert sink %s takes alerts again", self._rule.name)
         self._failures = 0
+        ALERT_SENDINGS.labels(self._rule.name, "taken").inc()
+        ALERT_SINK_UP.labels(self._rule.name).set(1)
 
     def _failed(self, reader: BatchConsumer, error: DeliveryError) -> None:
         self._failures += 1
         reason, refused = str(error), isinstance(error, RefusedDeliveryError)
+        ALERT_SENDINGS.labels(self._rule.name, "refused" if refused else "failed").inc()
+        ALERT_SINK_UP.labels(self._rule.name).set(0)
         now = time.monotonic()
         if self._failures > 1 and reason == self._progress.failing and now < self._next_warning:
             return

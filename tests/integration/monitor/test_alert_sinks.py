@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from prometheus_client import REGISTRY
 
 from churnstream.local_kafka.broker import free_port
 from contract.alert_rules import load_alert_rules
@@ -61,6 +62,12 @@ def delivered(settings: Settings, *sinks: str) -> bool:
     return all(group_lag(settings, alerts_group(sink), [ALERTS]) == 0 for sink in sinks)
 
 
+def signal(name: str, **labels: str) -> float:
+    found = REGISTRY.get_sample_value(name, labels)
+    assert found is not None, name
+    return found
+
+
 def test_every_sink_gets_every_state_in_order_and_one_that_fails_holds_up_no_other(
     settings: Settings, receiver: Receiver, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -72,10 +79,13 @@ def test_every_sink_gets_every_state_in_order_and_one_that_fails_holds_up_no_oth
         publish_alerts(settings, *said)
         eventually(lambda: receiver.states("well") == states_of(said), 20, "the sink that is well has all")
         eventually(lambda: "alert sink down takes no alerts" in caplog.text, 20, "it is told")
+        assert signal("churnstream_alert_sink_up", sink="down") == 0
         assert receiver.states("down") == []
         receiver.answers.clear()
         eventually(lambda: receiver.states("down") == states_of(said), 30, "the other one has all, too")
         eventually(lambda: "alert sink down takes alerts again" in caplog.text, 20, "the end is told")
+        assert signal("churnstream_alert_sink_up", sink="down") == 1
+        assert signal("churnstream_alert_sendings_total", sink="down", result="failed") >= 1
     assert receiver.states("well") == states_of(said), "nothing twice where nothing was killed"
     assert [one["type"] for one in receiver.messages("well")[:1]] == ["warning"]
     assert {one["type"] for one in receiver.messages("well")[6:]} == {"success"}
