@@ -1,16 +1,24 @@
 """Delivery killed or stopped at each step: every sink gets each state at least once and in order. A receiver counts."""
 
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from churnstream.live.watch import StreamWatch
+from churnstream.processes.children import Child, Children
 from contract.settings import Settings
 from contract.topics import ALERTS, alerts_group
 from monitor.alert_sinks.backlog import position_of
+from monitor.alert_sinks.position import alerts_on
+from producer.synthetic import write_csv
 from tests.support.alerting.publishing import alert, lives, publish_alerts, rules_file, states_of
-from tests.support.alerting.receiver import Receiver, receiving
-from tests.support.kafka.topics import group_lag, shortest_session_timeout, stream_settings
+from tests.support.alerting.receiver import Receiver, State, receiving
+from tests.support.kafka.topics import environment, group_lag, shortest_session_timeout, stream_settings
+from tests.support.messages import DAY
+from tests.support.polling import eventually
+from tests.support.versions import store_with
 from tests.support.worker_process import InjectedFault, Workers, worker_processes
 
 SINKS = ("team", "duty")
@@ -132,3 +140,59 @@ def test_killed_again_and_again_while_the_receiver_comes_and_goes(
         workers.eventually(lambda: done(settings), "all is delivered")
         for sink in SINKS:
             assert receiver.first_states(sink) == states_of(said)
+
+
+@pytest.mark.timeout(480)
+def test_of_what_monitors_find_that_are_killed_the_receiver_gets_every_state_in_order(
+    broker: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = stream_settings(
+        broker,
+        topic_prefix,
+        tmp_path,
+        mlflow_tracking_uri=store_with(tmp_path).mlflow_tracking_uri,
+        window=2 * DAY,
+        alert_rules=rules_file(tmp_path, "team"),
+        session_timeout_ms=6_000,
+    )
+    table = tmp_path / "table.csv"
+    write_csv(table, 4_000, seed=11)
+    with receiving() as receiver, Children(environment(settings), tmp_path) as children:
+        with_url = environment(settings) | {"TEAM_URL": receiver.url("team")}
+        children.start("score", "score", "-v")
+        children.start("join", "join", "-v")
+        pace = ["--period", "30d", "--label-delay", "exponential:mean=2d,max=10d", "--rate", "300"]
+        drift = ["--drift", "Age:shift=20,from=12d"]
+        children.start("replay", "replay", "--data", str(table), *pace, *drift)
+        for number, enough in enumerate((0, 1)):
+            # outside the children's watch, for this one is meant to fail
+            monitor = Child(f"monitor-{number}", ["monitor", "-v"], with_url, tmp_path)
+            try:
+                eventually(partial(has_said_more_than, settings, enough), 120, monitor.explain())
+            finally:
+                monitor.signal(signal.SIGKILL)
+                monitor.end(10)
+        last = Child("monitor-last", ["monitor", "-v"], with_url, tmp_path)
+        watch = StreamWatch(settings)
+        try:
+            eventually(lambda: watch.refresh().complete, 150, last.explain(), interval=0.3)
+            last.signal(signal.SIGTERM)
+            eventually(lambda: last.exit_code is not None, 90, last.explain())
+        finally:
+            watch.close()
+            last.end(10)
+        children.stop(timeout=120)
+        said = on_topic(settings)
+        assert len(said) >= 2
+        assert receiver.first_states("team") == list(dict.fromkeys(said))
+        assert receiver.states("team")[-1] == said[-1]
+        assert len(receiver.states("team")) >= len(said)
+
+
+def has_said_more_than(settings: Settings, alerts: int) -> bool:
+    return len(on_topic(settings)) > alerts
+
+
+def on_topic(settings: Settings) -> list[State]:
+    """What monitors have said of incidents so far."""
+    return states_of(alert for _, alert in alerts_on(settings, None))
