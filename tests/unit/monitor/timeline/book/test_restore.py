@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import msgspec
 
 from contract.messages import ModelRef
-from contract.panes import Pane
+from contract.panes import Pane, PaneSample, SampleRow
 from contract.windows import Drift, Window
+from monitor.timeline.metrics import performance
 from monitor.timeline.samples import Sample
 from monitor.timeline.spec import WindowSpec
+from monitor.timeline.sums import Sums
 from monitor.timeline.windows import WindowBook
 from tests.support.timeline.book import (
     LATENESS,
@@ -177,3 +179,37 @@ def test_windows_that_were_said_without_segments_are_said_again_when_their_panes
     (due,) = take(again, pane(0, [A]))
     assert (due.window.start, due.window.revision, segments_of(due.window)) == (0, 1, [("Age: 60 and above", 1)])
     assert take(again, pane(0, [A])) == []
+
+
+def of_customers(drawn: PaneSample, hashes: list[int], rows: list[int]) -> PaneSample:
+    kept = len(hashes)
+    return msgspec.structs.replace(drawn, hashes=hashes, rows=rows, probabilities=[0.8] * kept, columns=[[40.0] * kept])
+
+
+def test_how_often_customers_come_is_said_and_kept_when_their_sample_is_gone() -> None:
+    records = [A, B, A._replace(name="d"), B._replace(name="e")]
+    messages = pane(0, records), of_customers(sample(0, records), [3, 9], [3, 1]), progress(10)
+    (said,) = [one.window for one in take(new_book(1, spec=TUMBLING), *messages)]
+    assert (said.customers, said.design_effect) == (2, (9 + 1) / 4)
+    again = new_book(1, spec=TUMBLING)
+    for message in (messages[0], progress(10)):
+        again.update(message)
+    again.restore([said])
+    (corrected,) = take(again, pane(0, [A._replace(label=0), *records[1:]]))
+    assert (corrected.window.customers, corrected.window.design_effect) == (2, (9 + 1) / 4)
+    assert corrected.window.performance.intervals != performance(Sums.of(pane(0, records).summary)).intervals
+
+
+def test_panes_of_the_release_before_stand_beside_those_by_customer() -> None:
+    wide = WindowSpec(20, 10)
+    before, later = [A, B], [C._replace(time=15), A._replace(name="d", time=16), B._replace(name="e", time=17)]
+    old = pane(0, before)
+    old.summary.sample = [
+        SampleRow(number, one.name, 0.8, 1, 1, (40.0,)) for number, one in zip((4, 5), before, strict=True)
+    ]
+    messages = old, pane(10, later), of_customers(sample(10, later), [3], [3]), progress(None, ended=True)
+    said = {one.window.start: one.window for one in take(new_book(1, spec=wide), *messages)}
+    assert (said[-10].customers, said[-10].design_effect) == (2, 1.0)
+    # each of the two records of the old pane counts as a customer, beside one with three
+    assert (said[0].customers, said[0].design_effect) == (3, (1 + 1 + 9) / 5)
+    assert (said[10].customers, said[10].design_effect) == (1, 3.0)
