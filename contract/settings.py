@@ -145,7 +145,7 @@ class Settings(BaseSettings):
     idle_timeout_ms: int = Field(60_000, ge=0, description="wall time after which a silent partition holds nobody back")
     publish_interval_ms: int = Field(500, ge=0, description="least wall time between two publications of changed panes")
 
-    min_records: int = Field(200, ge=2, description="smallest window whose drift is judged")
+    min_records: int = Field(200, ge=2, description="fewest customers of a window that is judged")
     false_alerts_per_month: float = Field(
         0.5, gt=0, description="false alerts in 30 days that can be borne, of all kinds together; levels follow"
     )

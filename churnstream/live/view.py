@@ -116,6 +116,6 @@ def _number(value: float | None) -> str:
 
 def _drifted(window: Window) -> Text:
     if not window.drift.judged:
-        return Text("too few records", style="dim")
+        return Text("too few customers", style="dim")
     names = window.drift.drifted_columns
     return Text(", ".join(names), style="bold red") if names else Text("none", style="green")

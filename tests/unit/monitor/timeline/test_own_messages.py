@@ -85,6 +85,9 @@ def with_summary(**values: Any) -> bytes:
         changed(SAMPLE, columns=[[1.0], [1.0]]),
         changed(SAMPLE, records=1),
         changed(SAMPLE, start=START + 1),
+        changed(SAMPLE, rows=[1]),
+        changed(SAMPLE, rows=[0, 1]),
+        changed(SAMPLE, rows=[1, 5]),
         changed(FOLD, summary={"records": 3, "labelled": 4}),
     ],
 )

@@ -196,3 +196,21 @@ def test_one_customer_with_a_million_records_takes_the_room_of_one() -> None:
     found = sample.message()
     assert rows_of(found) == [(record_hash("busy"), 1_000_000, 99, 0.5, "a", 1.0)]
     assert sample._sample.nbytes < 200
+
+
+def test_a_flood_of_customers_whose_ids_were_chosen_for_their_hash_takes_no_more_room() -> None:
+    schema = schema_of(1, 1)
+    limits = PaneLimits.of(schema, 50, 60 * DAY)
+    reader, make = FeatureReader(schema), features_type(schema)
+    sample = BottomK(limits, reader.numeric, reader.categorical)
+    columns = reader.columns([make(c0="a", n0=1.0)] * 1_000)
+    most = 0
+    for batch in range(100, 0, -1):
+        # each pushes out all that came before
+        hashes = np.arange(batch * 1_000, batch * 1_000 - 1_000, -1).astype(np.uint64) << np.uint64(11)
+        times = np.full(1_000, DAY, np.int64)
+        candidates = Candidates(hashes, times, np.zeros(1_000), columns, reader.categorical)
+        sample.add(candidates, np.arange(1_000))
+        most = max(most, sample.nbytes)
+    assert sample.columns(DAY).hashes == list(range(1, 51))
+    assert most <= 100 * (40 + 8 + 8)
