@@ -20,12 +20,12 @@ from tests.support.scores import histogram_of
 from tests.support.windows import final
 
 FEATURES = 8
-_BANDS = (
+BANDS = (
     *((0.05, 0.2, 0.5), (0.25, 0.5, 0.75), (0.1, 0.4), (0.5,)),
     *((0.2, 0.4, 0.6, 0.8), (0.3, 0.6), (0.05, 0.5, 0.95), (0.6,)),
 )
 SEGMENTS: tuple[SegmentFeature, ...] = read_segments(
-    {f"X{i}": SegmentTable(bands=bands, protected=i == 3) for i, bands in enumerate(_BANDS)},
+    {f"X{i}": SegmentTable(bands=bands, protected=i == 3) for i, bands in enumerate(BANDS)},
     {f"X{i}": () for i in range(FEATURES)},
     "test",
 )
