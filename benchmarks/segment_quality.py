@@ -7,7 +7,7 @@ other months the labels of one segment of about 5 % of the records change on the
 is open should name this segment first. Each share is printed with its standard error: between banks, and at least
 that of so many months. Nothing here was used to choose a rule or a number.
 
-    python benchmarks/segment_quality.py [--quick] [--banks N] [--months N]
+    python benchmarks/segment_quality.py [--quick] [--banks N] [--months N] [--only PART]
 
 Takes about half an hour on one core, with ``--quick`` two minutes.
 """
@@ -119,12 +119,16 @@ def main() -> None:
     made = [_bank(schema, number) for number in range(banks)]
     print(f"{banks} banks, {len(_present(made[0]))} segments with records; level of a window {LEVELS.segments:.5f}\n")
     rng = np.random.default_rng(2_027)
+    fewer = max(months // 4, 2)
     for size in SIZES:
-        _nothing(made, size, months, rng)
-    for size in SIZES:
-        _alone(made, size, max(months // 4, 2), rng)
-        _all(made, size, max(months // 4, 2), rng)
-    _repeated(made, months, rng)
+        if arguments.only in (None, "nothing"):
+            _nothing(made, size, months, rng)
+        if arguments.only in (None, "alone"):
+            _alone(made, size, fewer, rng)
+        if arguments.only in (None, "all"):
+            _all(made, size, fewer, rng)
+    if arguments.only in (None, "repeated"):
+        _repeated(made, months, rng)
 
 
 def _nothing(banks: list[Bank], size: int, months: int, rng: np.random.Generator) -> None:
@@ -164,7 +168,7 @@ def _alone(banks: list[Bank], size: int, months: int, rng: np.random.Generator) 
             runs = [[_month(bank, size // DAYS, rng, change, segment) for _ in range(months)] for bank in banks]
             first = [[run.named[:1] == (segment,) for run in of_bank] for of_bank in runs]
             alerted = [[run.window is not None for run in of_bank] for of_bank in runs]
-            once = [[_once(bank, size, rng, change, segment) for _ in range(months)] for bank in banks]
+            once = [[_once(bank, size, rng, change, segment) for _ in range(4 * months)] for bank in banks]
             days = [run.window for of_bank in runs for run in of_bank if run.window is not None]
             median = f"{np.median(days) + 1:.0f}" if days else "-"
             print(
@@ -328,6 +332,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one bank, ten months")
     parser.add_argument("--banks", type=int, help="8, or 1 with --quick")
     parser.add_argument("--months", type=int, help="of each bank in which nothing changed; 40, or 10 with --quick")
+    parser.add_argument("--only", choices=("nothing", "alone", "all", "repeated"), help="one part, in place of all")
     return parser.parse_args()
 
 

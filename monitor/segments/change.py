@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.special import expit
 
 from contract.arrays import Floats
-from monitor.segments.likelihood import Labels01, signed_root
+from monitor.segments.likelihood import TiltedLabels, signed_root
 from monitor.segments.reference import Codes, SegmentReference
 from monitor.segments.weighting import weighted_to
 
@@ -73,12 +73,12 @@ def segment_change(
 
     def test(direction: Floats, total: Floats) -> tuple[Floats, Floats, Floats]:
         """The signed root, the reference's own shift, and the variance that the calibration's slope gives to it."""
-        known = Labels01(then, base, direction, (churned_then * direction).sum(axis=1))
-        offset = np.clip(known.best(), -_MOST_SHIFT, _MOST_SHIFT)
+        known = TiltedLabels(then, base, direction, (churned_then * direction).sum(axis=1))
+        offset = np.clip(known.best, -_MOST_SHIFT, _MOST_SHIFT)
         variance = slope_variance * _by_slope(now, then, base, log_odds, direction, offset)
-        own = signed_root(Labels01(now, base, direction, total), known, variance, DEAD_ZONE)
+        own = signed_root(TiltedLabels(now, base, direction, total), known, variance, DEAD_ZONE)
         of_rest, variance_of_rest = common.without(now, total, direction, offset)
-        apart = signed_root(Labels01(now, of_rest, direction, total), known, variance_of_rest, DEAD_ZONE)
+        apart = signed_root(TiltedLabels(now, of_rest, direction, total), known, variance_of_rest, DEAD_ZONE)
         root = np.where(np.sign(own) == np.sign(apart), np.sign(own) * np.minimum(abs(own), abs(apart)), 0.0)
         return root, offset, variance
 

@@ -9,7 +9,8 @@ which, at 30 churners and a level of 1e-4, one tail is up to 2.3 times too heavy
 Source: Barndorff-Nielsen & Cox, Inference and Asymptotics (1994), section 5.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import expit
@@ -23,7 +24,8 @@ _CONVERGED = 1e-7
 _LEAST_INFORMATION = 1e-12
 
 
-class Labels01(NamedTuple):
+@dataclass(frozen=True)
+class TiltedLabels:
     """Labelled records of each segment: by group their number, their log-odds and their direction; ``total``."""
 
     records: Floats
@@ -45,6 +47,7 @@ class Labels01(NamedTuple):
             (weighted * self.direction * (1 - chance)).sum(axis=1),
         )
 
+    @cached_property
     def best(self) -> Floats:
         """The shift of the largest likelihood, within ± 30."""
         shift = np.zeros_like(self.total)
@@ -59,13 +62,13 @@ class Labels01(NamedTuple):
         return shift
 
 
-def signed_root(window: Labels01, reference: Labels01, variance: Floats, dead_zone: float) -> Floats:
+def signed_root(window: TiltedLabels, reference: TiltedLabels, variance: Floats, dead_zone: float) -> Floats:
     """Of the likelihood ratio for a shift of the window against the reference, whose own chance counts; positive where
     the window's is larger. About standard normal at the nearest shift within ``dead_zone``; 0 within.
 
     ``variance``: of what is known of the window's ``base`` only so far, along ``direction``.
     """
-    window_best, reference_best = window.best(), reference.best()
+    window_best, reference_best = window.best, reference.best
     shift = window_best - reference_best
     nearest = np.clip(shift, -dead_zone, dead_zone)
     common, unsure = _best_together(window, reference, np.sqrt(variance), nearest, reference_best)
@@ -80,7 +83,7 @@ def signed_root(window: Labels01, reference: Labels01, variance: Floats, dead_zo
 
 
 def _best_together(
-    window: Labels01, reference: Labels01, deviation: Floats, nearest: Floats, start: Floats
+    window: TiltedLabels, reference: TiltedLabels, deviation: Floats, nearest: Floats, start: Floats
 ) -> tuple[Floats, Floats]:
     """The shift that both have but for ``nearest``, and how far the window's base is off, in its own deviations."""
     common, unsure = start.copy(), np.zeros_like(start)

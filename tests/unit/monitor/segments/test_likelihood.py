@@ -5,18 +5,18 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from monitor.segments.likelihood import Labels01, signed_root
+from monitor.segments.likelihood import TiltedLabels, signed_root
 from tests.support.sizes import size
 
 CHANCE = np.array([0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8])
 BASE = np.log(CHANCE / (1 - CHANCE))
 
 
-def drawn(rng: np.random.Generator, each: int, windows: int, direction: np.ndarray, shift: float = 0.0) -> Labels01:
+def drawn(rng: np.random.Generator, each: int, windows: int, direction: np.ndarray, shift: float = 0.0) -> TiltedLabels:
     """Windows of ``each`` records a group."""
     churners = rng.binomial(each, expit(BASE + shift * direction), (windows, len(CHANCE)))
     records = np.full((windows, len(CHANCE)), float(each))
-    return Labels01(records, BASE, direction, (churners * direction).sum(axis=1))
+    return TiltedLabels(records, BASE, direction, (churners * direction).sum(axis=1))
 
 
 @pytest.mark.parametrize("direction", [np.ones_like(CHANCE), 1 - 2 * CHANCE], ids=["level", "against scores"])
@@ -39,7 +39,7 @@ def test_a_shift_known_only_so_far_counts_as_chance() -> None:
     off = rng.normal(0.0, deviation, windows)
     chance = expit(BASE + off[:, np.newaxis])
     records = np.full((windows, len(CHANCE)), 100.0)
-    window = Labels01(records, BASE, direction, rng.binomial(100, chance).sum(axis=1).astype(np.float64))
+    window = TiltedLabels(records, BASE, direction, rng.binomial(100, chance).sum(axis=1).astype(np.float64))
     reference = drawn(rng, 300, windows, direction)
     told = signed_root(window, reference, np.full(windows, deviation**2), 0.0)
     not_told = signed_root(window, reference, np.zeros(windows), 0.0)
@@ -62,8 +62,8 @@ def test_within_the_dead_zone_nothing_is_found() -> None:
 def test_segments_without_churners_or_of_churners_alone_have_finite_roots(
     window_total: float, reference_total: float
 ) -> None:
-    one = Labels01(np.full((1, 1), 100.0), np.array([-1.0]), np.ones(1), np.array([window_total]))
-    other = Labels01(np.full((1, 1), 100.0), np.array([-1.0]), np.ones(1), np.array([reference_total]))
+    one = TiltedLabels(np.full((1, 1), 100.0), np.array([-1.0]), np.ones(1), np.array([window_total]))
+    other = TiltedLabels(np.full((1, 1), 100.0), np.array([-1.0]), np.ones(1), np.array([reference_total]))
     root = float(signed_root(one, other, np.array([0.01]), 0.1)[0])
     assert np.isfinite(root)
     assert np.sign(root) == np.sign(window_total - reference_total)
