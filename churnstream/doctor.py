@@ -10,13 +10,15 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from churnstream.checkup import check_senders, count_dead_letters, describe_event_times
+from contract.alert_rules import load_alert_rules
 from contract.errors import UserError
 from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS, admin_client
 from contract.kafka.provision import ensure_topics, misfits
 from contract.masking import without_secrets
 from contract.schema import load_schema
-from contract.settings import Settings
+from contract.settings import Settings, environment_variables
 from contract.topics import CUSTOMERS
+from monitor.alert_sinks.opening import open_sink
 
 _TIMEOUT = 5.0
 _MIN_FREE_BYTES = 2 * 1024**3
@@ -37,6 +39,8 @@ def examine(settings: Settings, create_topics: bool) -> Iterator[Finding]:
     """All checks, one after the other. A check that needs another one's subject says so instead of failing twice."""
     admin = admin_client(settings)
     yield _checked("schema", lambda: _schema(settings))
+    if settings.alert_rules is not None:
+        yield _checked("alerts", lambda: _alerts(settings))
     broker = _checked("broker", lambda: _broker(settings, admin))
     yield broker
     if broker.well:
@@ -67,6 +71,15 @@ def _checked(name: str, check: Callable[[], str]) -> Finding:
 def _schema(settings: Settings) -> str:
     schema = load_schema(settings.dataset)
     return f"{schema.name} v{schema.version}, {len(schema.features)} features"
+
+
+def _alerts(settings: Settings) -> str:
+    rules = load_alert_rules(settings.alert_rules)
+    variables = environment_variables()
+    for rule in rules.sinks:
+        open_sink(rule, variables)
+    names = ", ".join(rule.name for rule in rules.sinks)
+    return f"alerts are sent to {names}; --test-sink of `churnstream alerts` tries one" if names else "sent to nobody"
 
 
 def _broker(settings: Settings, admin: AdminClient) -> str:

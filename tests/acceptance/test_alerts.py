@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from churnstream.doctor import Finding, examine
 from churnstream.local_kafka.broker import free_port
 from churnstream.processes.children import Child
-from contract.settings import Settings
+from contract.settings import Settings, load_settings
 from monitor.alert_sinks.backlog import position_of
 from tests.support.alerting.publishing import alert, lives, publish_alerts, rules_file, states_of
 from tests.support.alerting.receiver import receiving
@@ -141,3 +142,18 @@ def test_a_monitor_sends_alerts_and_its_successor_on_another_machine_goes_on(
             second.end(10)
         assert second.exit_code == 0
         assert receiver.states("team") == both
+
+
+def test_the_doctor_looks_at_rules_and_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = {"bootstrap.servers": f"127.0.0.1:{free_port()}"}
+    settings = load_settings(kafka=nobody, state_dir=tmp_path, alert_rules=rules_file(tmp_path, "team", "duty"))
+    monkeypatch.setenv("TEAM_URL", "json://127.0.0.1:9/x")
+
+    def found() -> Finding:
+        return next(finding for finding in examine(settings, create_topics=False) if finding.name == "alerts")
+
+    assert (found().well, found().found) == (False, "alert sink duty: variable DUTY_URL is not set")
+    assert "take the sink out" in found().remedy
+    monkeypatch.setenv("DUTY_URL", "json://127.0.0.1:9/y")
+    assert found().well
+    assert "team, duty" in found().found
