@@ -14,11 +14,12 @@ from contract.kafka.clients import admin_client, committed_consumer
 from contract.kafka.provision import ensure_topics
 from contract.kafka.stream_identity import stream_identity
 from contract.settings import Settings
-from contract.topics import GROUPS, LABELS, PREDICTIONS, topic_specs
+from contract.topics import GROUPS, LABELS, PREDICTIONS, alerts_group, topic_specs
 from monitor.join.opening import GROUP as JOIN
 from monitor.slot import Slot
 from monitor.timeline.faust_app import GROUP as TIMELINE
 from scorer.stream.worker import GROUP as SCORER
+from tests.support.alerting.publishing import rules_file
 from tests.support.kafka.topics import environment, send, stream_settings
 from tests.support.polling import eventually
 
@@ -152,3 +153,13 @@ def test_it_refuses_while_a_worker_has_a_folder(settings: Settings, admin: Admin
     slot.close()
     stream.delete(stream.find())
     assert names(admin, settings.topic_prefix) == set()
+
+
+def test_the_groups_of_alert_sinks_are_deleted_too(settings: Settings, admin: AdminClient, tmp_path: Path) -> None:
+    with_sink = settings.model_copy(update={"alert_rules": rules_file(tmp_path, "team")})
+    for sink in ("team", "of-another"):
+        member(with_sink, alerts_group(sink)).close()
+    stream = StreamReset(with_sink, admin)
+    assert settings.topic("alerts-team") in stream.find().groups
+    stream.delete(stream.find())
+    assert groups(admin, settings.topic("alerts-")) == {settings.topic("alerts-of-another")}
