@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from churnstream.local_kafka.broker import free_port
 from churnstream.processes.children import Child
@@ -25,7 +26,7 @@ from tests.support.messages import DAY, START, customer, encode, key, label
 from tests.support.mlflow.server import mlflow_server
 from tests.support.mlflow.store import store_in
 from tests.support.polling import eventually
-from tests.support.timeline.following import alerts_on, newest_windows
+from tests.support.timeline.following import alerts_on, newest_windows, windows_on
 from tests.support.timeline.panes import numeric_schema, pane_of, progress, publish, scored
 from tests.support.worker_process import worker_processes
 
@@ -94,13 +95,25 @@ def records(first: int, count: int, **changed: object) -> list[tuple[bytes, byte
     return [(key(one), encode(one)) for one in made]
 
 
+def logged_dead_letters(settings: Settings) -> float | None:
+    client = MlflowClient(settings.mlflow_tracking_uri)
+    experiment = client.get_experiment_by_name(settings.experiment)
+    runs = [] if experiment is None else client.search_runs([experiment.experiment_id])
+    found = [run.data.metrics.get("data/dead_letters_out-of-range_Age") for run in runs]
+    return next((value for value in found if value is not None), None)
+
+
 def test_where_all_records_are_refused_an_alert_says_why_until_they_are_good_again(
     broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """There is no window then. Killed in between, monitors tell it once, under one key."""
+    """There is no window then. Killed in between, monitors tell it once, under one key.
+
+    When there are windows, they count what was refused of their time, and so does MLflow.
+    """
     settings = settings_with(broker, topic_prefix, tmp_path, "dead_letter_records = 100\n")
     with worker_processes(tmp_path) as workers, monitors(settings, tmp_path) as watching:
         workers.start("score", settings)
+        workers.start("join", settings)
         first = watching.start()
         send(settings, CUSTOMERS, records(0, 60, Age=-17))
         opened = told(settings, "dead_letters", "opened", first)
@@ -110,6 +123,14 @@ def test_where_all_records_are_refused_an_alert_says_why_until_they_are_good_aga
         second = watching.start()
         send(settings, CUSTOMERS, records(120, 300))
         closed = told(settings, "dead_letters", "closed", second)
+        end_stream(settings, START + DAY)
+        eventually(lambda: logged_dead_letters(settings) == 120, WAIT, second.explain())
+    assert {frozenset(one.dead_letters.items()) for one in windows_on(settings)} == {
+        frozenset({("out-of-range/Age", 120)})
+    }
+    assert {headers(one)["event-time"] for one in committed(settings, DEAD_LETTERS)} == {
+        str(START + i * 60_000) for i in range(120)
+    }
     assert [alert.state for alert in of_kind(settings, "dead_letters")] == ["opened", "closed"]
     assert (opened.key, opened.model, opened.severity) == (closed.key, None, "critical")
     assert opened.features == ["Age"]

@@ -17,6 +17,7 @@ from tests.support.messages import DAY, START
 from tests.support.windows import MODEL, window
 
 WEEKEND = (5, 6)
+HOUR = DAY // 24
 Told = list[tuple[str, AlertKind]]
 
 
@@ -88,6 +89,16 @@ def test_a_steady_week_raises_nothing_in_a_year(size: int, mean: float) -> None:
     """Poisson volume, a fifth of it at weekends; the windows at both ends are partial."""
     for seed in range(3):
         assert told(stream(weekly(365, mean, seed), size)) == []
+
+
+def test_hours_that_follow_day_and_week_raise_nothing() -> None:
+    random, history, hours = np.random.default_rng(0), History(300.0), 8 * 7 * 24
+    for hour in range(hours):
+        rate = 300 * (0.2 if hour // 24 % 7 in WEEKEND else 1.0) * (1.0 if 8 <= hour % 24 < 20 else 0.15)
+        count = int(random.poisson(rate))
+        start = START + hour * HOUR
+        history.put(flow(0, [count], start=start, end=start + HOUR, slide=HOUR))
+    assert history.incidents() == []
 
 
 @pytest.mark.parametrize("size", [1, 7])
@@ -204,7 +215,7 @@ def test_late_labels_take_it_back() -> None:
     assert said == [("opened", "coverage"), ("retracted", "coverage")]
 
 
-@pytest.mark.parametrize("known_from", [40, 71, 75, 92, 100])
+@pytest.mark.parametrize("known_from", [40, 66, 71, 75, 86, 92, 100])
 def test_a_restart_denies_nothing_for_want_of_windows_to_compare_with(known_from: int) -> None:
     """Of what went before the topic's first window nothing is known; what was told of it stands, and ends."""
     windows = windows_with_everything()

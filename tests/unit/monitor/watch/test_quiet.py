@@ -60,8 +60,10 @@ def test_a_stream_that_never_began_or_has_ended_is_not_silent() -> None:
     topic = quiet()
     topic.look(0.0, 0)
     assert states(topic, 100 * DAY) == []
-    topic.look(100 * DAY, 5)
-    assert states(topic, 200 * DAY, ended=True) == [False]
+    spoken = quiet()
+    spoken.look(0.0, 5)
+    assert states(spoken, DAY) == [True]
+    assert states(spoken, DAY, ended=True) == [False]
 
 
 def test_what_comes_and_is_not_scored_is_no_silence() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from contract.errors import UserError
 from contract.messages import ModelRef
 from contract.windows import Drift
+from monitor.timeline.book.content import digest
 from monitor.timeline.samples import Sample
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import WindowBook
@@ -26,6 +27,7 @@ from tests.support.timeline.book import (
     statuses,
     take,
 )
+from tests.support.windows import window
 
 TUMBLING = WindowSpec(10, 10)
 
@@ -231,3 +233,10 @@ def test_windows_hold_the_panes_of_all_partitions_and_overlap() -> None:
     assert {one.window.start: one.window.records for one in due} == {
         start: sum(start <= row.time < start + SPEC.size for row in rows) for start in range(-20, 50, 10)
     }
+
+
+def test_dead_letters_alone_are_no_reason_to_say_a_window_again() -> None:
+    """They are counted beside the panes, as far as they have been read by then."""
+    counted = window(dead_letters={"out-of-range/Age": 3})
+    assert digest(counted) == digest(window())
+    assert digest(msgspec.structs.replace(counted, labelled=1_001)) != digest(window())
