@@ -1,7 +1,8 @@
 """The segments' part of sums: names as numbers, and ten sums a segment packed into few bytes.
 
 Bound: 1,000 names. Sums are 64-bit integers in the units of ``SegmentSums``, so a segment of a window holds up to 9.2e9
-records (2^63 / UNIT). A pane of which one has more than an eighth of that is no message of ours (``own_messages``).
+records (2^63 / UNIT). A pane of which one has more than half of that is no message of ours (``own_messages``), because
+no join holds so many.
 """
 
 import logging
@@ -15,7 +16,7 @@ from contract.panes import SegmentSums
 
 MOST_NAMES = 1_000
 """Segments that are told apart, of all schemas whose panes are met; further ones are left out."""
-LARGEST_SUM = 2**60
+LARGEST_SUM = 2**62
 """The largest sum that a pane may have."""
 WIDTH = len(SegmentSums.__struct_fields__)
 """Numbers of a segment."""

@@ -1,6 +1,7 @@
 """A guessed schema as TOML, its doubts as comments. Pure."""
 
 import json
+from collections.abc import Sequence
 
 from contract.schema import Feature, FeatureKind
 from training.infer.infer import Draft, DraftFeature, LabelGuess
@@ -10,6 +11,13 @@ _SILENCE = (
     '# counts in no realised metric. Where only those who leave are reported, write absent = "negative", and after',
     '# what time silence means that the customer stayed, such as horizon = "30d".',
 )
+_SEGMENTS = (
+    "# Groups of customers that a model is followed in by themselves, beside all of them: each category of a feature,",
+    "# or bands of its numbers. For those that you want, take out the marks; write protected = true in one whose",
+    "# groups the model must not treat worse than others.",
+)
+_MOST_CATEGORIES = 20
+"""Categories of a feature that is proposed for segments."""
 
 
 def draft_toml(draft: Draft, name: str, origin: str) -> str:
@@ -32,6 +40,7 @@ def draft_toml(draft: Draft, name: str, origin: str) -> str:
         'on_violation = "reject"',
         "",
         *_label(draft.label),
+        *_segments(draft.features),
     ]
     for feature in draft.features:
         lines += ["", *_feature(feature)]
@@ -59,6 +68,29 @@ def _label(label: LabelGuess | None) -> list[str]:
     ]
 
 
+def _segments(features: Sequence[DraftFeature]) -> list[str]:
+    """The first feature with few categories, and the first with bands, as an example that is none of the schema."""
+    named = [one.feature for one in features if 1 < len(one.feature.categories) <= _MOST_CATEGORIES]
+    banded = [(one.feature, bands) for one in features if (bands := _bands(one))]
+    if not named and not banded:
+        return []
+    lines = ["", *_SEGMENTS]
+    for feature in named[:1]:
+        lines.append(f"# [segments.{_key(feature)}]")
+    for feature, bands in banded[:1]:
+        lines += [f"# [segments.{_key(feature)}]", f"# bands = [{', '.join(map(_number, bands))}]"]
+    return lines
+
+
+def _bands(draft: DraftFeature) -> list[float]:
+    """Three bounds evenly over what was seen, in two digits; none where these are not enough to tell them apart."""
+    if draft.feature.kind is not FeatureKind.NUMERIC or draft.seen is None:
+        return []
+    low, high = draft.seen
+    bands = [float(f"{low + (high - low) * part:.2g}") for part in (0.25, 0.5, 0.75)]
+    return bands if low < bands[0] < bands[1] < bands[2] < high else []
+
+
 def _columns(key: str, columns: list[tuple[str, str]], why: str) -> list[str]:
     if not columns:
         return []
@@ -70,8 +102,7 @@ def _columns(key: str, columns: list[tuple[str, str]], why: str) -> list[str]:
 
 def _feature(draft: DraftFeature) -> list[str]:
     feature = draft.feature
-    key = feature.name if feature.name.isascii() else _text(feature.name)
-    lines = [*(f"# DOUBT: {_plain(doubt)}." for doubt in draft.doubts), f"[features.{key}]"]
+    lines = [*(f"# DOUBT: {_plain(doubt)}." for doubt in draft.doubts), f"[features.{_key(feature)}]"]
     if feature.column is not None:
         lines.append(f"column = {_text(feature.column)}")
     lines.append(f"kind = {_text(feature.kind)}")
@@ -81,6 +112,10 @@ def _feature(draft: DraftFeature) -> list[str]:
     if feature.missing:
         lines.append("missing = true")
     return lines
+
+
+def _key(feature: Feature) -> str:
+    return feature.name if feature.name.isascii() else _text(feature.name)
 
 
 def _bounds(feature: Feature, seen: tuple[float, float] | None) -> list[str]:

@@ -79,7 +79,7 @@ def with_summary(**values: Any) -> bytes:
         with_summary(segments={"Age: missing": [5, 0, 5 * UNIT + 1]}),
         with_summary(segments={"Age: missing": [2, 0, 0, 1, 1, 1, 0]}),
         with_summary(segments={"Age: missing": [2, 0, 0, 1, 0, 0, 0, 0, 0, -1]}),
-        changed(PANE, summary={"records": 10**10, "segments": {"Age: missing": [10**10, 0, 2**61]}}),
+        changed(PANE, summary={"records": 10**10, "segments": {"Age: missing": [10**10, 0, 2**62 + 1]}}),
         changed(PANE, summary={"records": 10**60, "segments": {"Age: missing": [10**60]}}),
         changed(SAMPLE, hashes=[1]),
         changed(SAMPLE, columns=[[1.0], [1.0]]),

@@ -1,5 +1,6 @@
 """Drafts of schemas: what is plain is guessed rightly and trains as it is, what is not is said."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -180,6 +181,28 @@ def test_the_draft_says_what_silence_means_and_how_it_means_no(tmp_path: Path) -
     # what the comment says to write is a schema
     chosen = schema_of(toml.replace('\nabsent = "unknown"', '\nabsent = "negative"\nhorizon = "30d"'))
     assert (chosen.label.absent, chosen.label.horizon_ms) == ("negative", 30 * 86_400_000)
+
+
+def unmarked(toml: str) -> str:
+    """A draft with the segments that it proposes."""
+    return re.sub(r"^# (?=\[segments\.|bands = )", "", toml, flags=re.MULTILINE)
+
+
+def test_the_draft_proposes_segments_which_are_none_before_their_marks_are_taken_out(tmp_path: Path) -> None:
+    write_csv(tmp_path / "bank.csv", 3_000, seed=5)
+    for table in (tmp_path / "bank.csv", written(telco(), tmp_path)):
+        toml = drafted(table)
+        assert schema_of(toml).segments == ()
+        named, banded = schema_of(unmarked(toml)).segments
+        assert named.categories
+        assert len(banded.bands) == 3
+        seen = pd.read_csv(table)[schema_of(toml).feature(banded.feature).table_column]
+        assert seen.min() < banded.bands[0] < banded.bands[2] < seen.max()
+
+
+def test_no_segments_are_proposed_where_no_feature_has_parts_to_speak_of(tmp_path: Path) -> None:
+    table = toy_table()[["Exited"]].assign(n=np.arange(len(toy_table())) % 2, m=np.arange(len(toy_table())) % 3 // 2)
+    assert "segments" not in drafted(written(table, tmp_path))
 
 
 @pytest.mark.parametrize(
