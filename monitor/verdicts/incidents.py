@@ -92,6 +92,8 @@ class _Course:
                 expected=last.expected and found.expected,
             )
             return _Course((*self.incidents[:-1], seen))
+        if found.doubtful or not found.doubted.isdisjoint(last.features):
+            return _Course((*self.incidents[:-1], replace(last, at=found.end)))
         clean_from = found.start if self.clean_from is None else self.clean_from
         over = found.end - clean_from >= CLEAN_WINDOWS * (found.end - found.start)
         looked = replace(last, at=found.end, closed=over)

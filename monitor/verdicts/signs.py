@@ -14,7 +14,8 @@ _LEAST_MOVE = 0.05
 class Sign(NamedTuple):
     """A window's word on one kind of incident: ``wrong`` or clean; in what, how badly, and what is to be said of it.
 
-    ``expected``: it tells of labels to come. Then it cannot take back what labels have shown.
+    ``expected``: it tells of labels to come. Then it cannot take back what labels have shown. ``doubtful``: not wrong,
+    but not clean either, or in these of the columns; so an incident of a change at the edge of what is found goes on.
     """
 
     start: int
@@ -25,6 +26,14 @@ class Sign(NamedTuple):
     finding: str = ""
     segments: tuple[str, ...] = ()
     expected: bool = False
+    doubtful: bool = False
+    doubted: frozenset[str] = frozenset()
+
+
+CLEAN = 0.2
+"""P value from which on a window speaks against a change."""
+_LEAST_DISTANCE = 0.02
+"""Distance below which a column that did not drift raises no doubt, however sure it is."""
 
 
 def signs(window: Window) -> dict[AlertKind, Sign]:
@@ -55,6 +64,11 @@ def _drift(window: Window) -> Sign | None:
         tuple(sorted(names)),
         "critical" if "score" in names else "warning",
         f"drift in {', '.join([*columns, *others])}{sure}{_movers(window)}",
+        doubted=frozenset(
+            name
+            for name, feature in window.drift.features.items()
+            if feature.p_adjusted < CLEAN and feature.distance >= _LEAST_DISTANCE
+        ),
     )
 
 
@@ -77,7 +91,15 @@ def _relation(window: Window) -> Sign | None:
     if found.slope is not None and found.slope.high < 0:
         told += ", and the scores separate them worse than in training"
     sure = f"by chance alone {_chance(found.p_value)}" if found.changed else "found over several slides together"
-    return Sign(window.start, window.end, found.changed, (), "critical", f"{told}; {sure}")
+    return Sign(
+        window.start,
+        window.end,
+        found.changed,
+        (),
+        "critical",
+        f"{told}; {sure}",
+        doubtful=found.p_value < CLEAN,
+    )
 
 
 def _performance(window: Window) -> Sign | None:
@@ -93,6 +115,7 @@ def _performance(window: Window) -> Sign | None:
         "critical",
         f"Brier score {found.reference + found.excess.value:.4f} against {found.reference:.4f} on held-out customers, "
         f"worse by {found.excess.low:.4f} to {found.excess.high:.4f}; {sure}",
+        doubtful=found.p_value < CLEAN,
     )
 
 

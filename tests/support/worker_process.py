@@ -1,7 +1,8 @@
 """A real worker in a process of its own, which can be told to die or to stop at a step of the commit protocol.
 
-Run as a module it is that process: the scorer (with a model that needs no registry), the join or the alert sinks, on
-the settings of its environment. Imported it is the test's side: start, signal, wait, and read what the process logged.
+Run as a module it is that process: the scorer (with a model that needs no registry), the join, the alert sinks, or the
+timeline (with held-out rows that need none either), on the settings of its environment. Imported it is the test's side:
+start, signal, wait, and read what the process logged.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from tests.support.paths import ROOT
 from tests.support.polling import eventually
 from tests.support.service.bad_input import NOW
 
-Kind = Literal["score", "join", "alerts"]
+Kind = Literal["score", "join", "alerts", "timeline"]
 _LOG_TAIL = 4_000
 
 
@@ -170,7 +171,7 @@ def _main() -> None:
     from contract.worker.process import run_until_signalled
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=["score", "join", "alerts"])
+    parser.add_argument("kind", choices=["score", "join", "alerts", "timeline"])
     parser.add_argument("--fault", type=InjectedFault.parse)
     arguments = parser.parse_args()
     configure_logging(verbose=True)
@@ -197,6 +198,13 @@ def _main() -> None:
             sinks.start()
             stop.wait()
             sinks.close(30.0)
+        elif arguments.kind == "timeline":
+            from tests.support.timeline.following import following
+            from tests.support.timeline.relation_days import verdicts
+
+            with following(settings, complete=verdicts(settings), checkpoint=checkpoint) as timeline:
+                while not stop.wait(0.2) and not timeline.ended:
+                    pass
         else:
             from monitor.join.worker import JoinWorker
 

@@ -115,6 +115,7 @@ def following(
     *,
     sink: RecordingSink | None = None,
     references: KnownReferences | None = None,
+    complete: Complete = lambda window, _sums: window,
     checkpoint: Checkpoint = no_checkpoint,
     heartbeat: Path | None = None,
     fails: bool = False,
@@ -127,7 +128,7 @@ def following(
     stops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     def make_book() -> WindowBook:
-        return book_of(settings, judge, models)
+        return book_of(settings, judge, models, complete)
 
     async def main() -> None:
         stop = asyncio.Event()

@@ -258,3 +258,28 @@ def test_every_published_incident_is_one_that_the_windows_show(kind: str) -> Non
     shown = {(one.kind, one.start) for one in alarms.history.incidents()}
     assert {(one.kind, one.start) for one in alarms.published.values()} == shown
     assert kind in {one for one, _ in shown}
+
+
+def test_a_change_at_the_edge_of_what_is_found_is_one_incident() -> None:
+    """Every second window alone is sure enough to open one; those between are neither wrong nor clean."""
+    alarms = Alarms()
+    doubtful = msgspec.structs.replace(relation(False), p_value=0.05)
+    edge = [drift({"Age": 0.06}, ("Age",)), drift({"Age": 0.04})]
+    age = msgspec.structs.replace(edge[1].features["Age"], p_adjusted=0.05)
+    edge[1] = msgspec.structs.replace(edge[1], features={"Age": age})
+    windows = [
+        final(7 * week, drift=edge[week % 4 > 0], relation=relation(True) if week % 4 == 0 else doubtful)
+        for week in range(15)
+    ]
+    clean = [final(7 * week, drift=STABLE, relation=relation(False)) for week in range(15, 20)]
+    assert sorted(alarms.take(*windows)) == [("opened", "drift"), ("opened", "relation")]
+    assert sorted(alarms.take(*clean)) == [("closed", "drift"), ("closed", "relation")]
+
+
+def test_a_column_that_moves_by_too_little_to_count_does_not_keep_an_incident_open() -> None:
+    alarms = Alarms()
+    little = drift({"Age": 0.01})
+    sure = msgspec.structs.replace(little.features["Age"], p_adjusted=1e-9)
+    little = msgspec.structs.replace(little, features={"Age": sure})
+    said = alarms.take(*(final(7 * week, drift=AGE if week < 2 else little) for week in range(6)))
+    assert said == [("opened", "drift"), ("closed", "drift")]
