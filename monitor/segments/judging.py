@@ -49,6 +49,7 @@ class SegmentVerdicts:
         level: float,
         min_records: int,
     ) -> None:
+        self._segments = tuple(segments)
         self._protected = {name: feature.protected for feature in segments for name in feature.names}
         self._reference = lru_cache(maxsize=_MOST_MODELS)(references)
         self._level = level
@@ -64,8 +65,20 @@ class SegmentVerdicts:
         found = {name: _measured(name, one, window, self._protected[name]) for name, one in known.items()}
         reference = self._reference(window.model) if is_mature(window) else None
         if reference is not None:
-            found = self._judged(found, known, window, sums, reference)
+            found = self._judged(found, self._of_all_records(known, window), window, sums, reference)
         return msgspec.structs.replace(window, segments=tuple(found.values()))
+
+    def _of_all_records(self, known: Mapping[str, SegmentSums], window: Window) -> dict[str, SegmentSums]:
+        """The segments of the features that hold all of the window's records.
+
+        Panes of an earlier release, or of the schema before, have none beside panes that have them.
+        """
+        found = {}
+        for feature in self._segments:
+            parts = {name: known[name] for name in feature.names if name in known}
+            if sum(one.records for one in parts.values()) == window.records:
+                found |= parts
+        return found
 
     def _judged(
         self,

@@ -158,16 +158,33 @@ def test_a_segment_whose_labels_are_missing_is_not_judged(reference: SegmentRefe
     customers = SegmentCustomers.drawn(np.random.default_rng(19), 10_000, in_small(lambda score: 1 - score))
     sums = customers.sums()
     assert named(judged(reference, customers, sums))[SMALL].changed
-    fewer = msgspec.structs.replace(sums.segments[SMALL], records=2 * sums.segments[SMALL].records)
+    whole = msgspec.structs.asdict(sums.segments[SMALL])
+    kept = ("records", "predicted", "probability")
+    fewer = SegmentSums(**{name: value if name in kept else value // 2 for name, value in whole.items()})
+    assert fewer.labelled > 200
     missing = WindowSums(sums.histogram, sums.newest, {**sums.segments, SMALL: fewer})
     assert not named(judged(reference, customers, missing))[SMALL].judged
 
 
-def test_a_segment_that_training_did_not_have_is_not_judged() -> None:
+def test_a_feature_that_some_panes_know_nothing_of_is_not_judged(reference: SegmentReference) -> None:
+    """So it is in the week after an upgrade, or after the schema's segments were changed."""
+    customers = SegmentCustomers.drawn(np.random.default_rng(20), 10_000, in_small(lambda score: 1 - score))
+    sums = customers.sums()
+    others = {name: one for name, one in sums.segments.items() if name != "X0: 0.5 and above"}
+    found = named(judged(reference, customers, WindowSums(sums.histogram, sums.newest, others)))
+    assert not any(one.judged for name, one in found.items() if name.startswith("X0"))
+    assert found["X1: below 0.25"].judged
+    assert found[SMALL].records == sums.segments[SMALL].records
+
+
+@pytest.mark.parametrize("rows", [0, 90])
+def test_a_segment_that_training_hardly_had_is_not_judged(rows: int) -> None:
     known = SegmentCustomers.drawn(np.random.default_rng(15), 10_000)
-    kept = known.x[:, 0] >= 0.05
+    small = known.x[:, 0] < 0.05
+    kept = ~small | (np.cumsum(small) <= rows)
     without = SegmentCustomers(known.x[kept], known.score[kept], known.label[kept]).reference()
-    window = judged(without, SegmentCustomers.drawn(np.random.default_rng(16), 10_000))
+    flipped = in_small(lambda score: 1 - score)
+    window = judged(without, SegmentCustomers.drawn(np.random.default_rng(16), 10_000, flipped))
     assert not named(window)[SMALL].judged
     assert not any(one.changed for one in window.segments)
 
@@ -188,10 +205,12 @@ def test_the_reference_of_a_model_is_made_once(reference: SegmentReference) -> N
 
 def test_impossible_sums_give_finite_verdicts(reference: SegmentReference) -> None:
     """Sums can come from another release, or from a version with another threshold."""
-    customers = SegmentCustomers.drawn(np.random.default_rng(18), 1_000)
+    customers = SegmentCustomers.drawn(np.random.default_rng(18), 6_000)
     sums = customers.sums()
-    odd = SegmentSums(900, 900, 0, 0, 300, 0, 600, 0, 0, 900_000_000_000)
+    records = sums.segments[SMALL].records
+    odd = SegmentSums(records, records, 0, 0, 100, 0, records - 100, 0, 0, 900_000_000_000)
     window = judged(reference, customers, WindowSums(sums.histogram, sums.newest, {**sums.segments, SMALL: odd}))
+    assert named(window)[SMALL].judged
     for one in window.segments:
         ends = [one.p_value, one.excess_loss, *(msgspec.structs.astuple(one.expected) if one.expected else ())]
         assert np.isfinite([end for end in ends if end is not None]).all()
