@@ -73,7 +73,7 @@ class SegmentVerdicts:
 
         Panes of an earlier release, or of the schema before, have none beside panes that have them.
         """
-        found = {}
+        found: dict[str, SegmentSums] = {}
         for feature in self._segments:
             parts = {name: known[name] for name in feature.names if name in known}
             if sum(one.records for one in parts.values()) == window.records:
