@@ -183,7 +183,7 @@ def test_a_stream_that_outlives_its_lateness_is_folded_and_taken_up_again(settin
 def test_what_a_later_release_adds_is_passed_over(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     """A reader meets fields and kinds of messages of the next version on each of its topics."""
     kinds = [(b"weather/0", b'{"type":"weather"}'), (b"churn/3/champion/segments", b'{"segments":[]}')]
-    alert = b'{"key":"f1/churn/3/champion/0","kind":"performance"}'
+    alert = b'{"key":"f1/churn/3/champion/0","kind":"rain"}'
 
     def add_later() -> None:
         send(settings, PANES, kinds[:1])
