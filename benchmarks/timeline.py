@@ -182,7 +182,7 @@ def _row(source: random.Random) -> SampleRow:
 
 def _summary(rows: list[SampleRow], level: int, flip: bool = False) -> Summary:
     sums, reader, segments = PaneSums(_SCHEMA, 6 * HOUR * len(rows), 1), FeatureReader(_SCHEMA), RecordSegments(_SCHEMA)
-    columns = reader.columns([_FEATURES(*row.features) for row in rows])
+    columns = reader.columns([_FEATURES(**dict(zip(_SCHEMA.names, row.features, strict=True))) for row in rows])
     slots, numbers = np.full(len(rows), sums.take()), segments.of(columns)
     probabilities = np.array([row.probability for row in rows])
     predicted = np.array([row.predicted for row in rows])
