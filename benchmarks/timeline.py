@@ -32,6 +32,7 @@ import psutil
 from broker import broker
 from confluent_kafka import Producer
 
+from contract.alerts import ModelVerdict
 from contract.durations import DAY, HOUR
 from contract.kafka.clients import admin_client, idempotent_producer
 from contract.kafka.provision import ensure_topics
@@ -219,6 +220,9 @@ class _CountingSink:
 
     def take_up(self, _end: int) -> None:
         self._counts.taken_up.value += 1
+
+    def tell(self, _verdicts: Sequence[ModelVerdict]) -> None:
+        """Nobody is to be told."""
 
     def put(self, message: Window | Cumulative, _offset: int, _sample: ReadSample | None = None) -> bool:
         self._counts.windows.value += isinstance(message, Window)
