@@ -3,7 +3,7 @@
 from itertools import cycle, groupby
 from pathlib import Path
 
-from tests.support.kafka.topics import stream_settings
+from tests.support.kafka.topics import shortest_session_timeout, stream_settings
 from tests.support.messages import DAY, START
 from tests.support.polling import eventually
 from tests.support.timeline.following import alerts_on, newest_windows, verdicts_on
@@ -26,7 +26,7 @@ def test_a_monitor_killed_at_any_step_says_each_state_of_each_incident_once_and_
         partitions=1,
         window=DAY,
         label_lateness=DAY,
-        session_timeout_ms=6_000,
+        session_timeout_ms=shortest_session_timeout(broker),
         false_alerts_per_month=0.01,
     )
     with worker_processes(tmp_path) as workers:
@@ -46,7 +46,11 @@ def test_a_monitor_killed_at_any_step_says_each_state_of_each_incident_once_and_
         publish(settings, [progress(DAYS + 1, ended=True)])
         last = workers.start("timeline", settings)
         workers.eventually(
-            lambda: verdicts_on(settings)[-1].title.startswith("HEALTHY") and len(newest_windows(settings)) == DAYS,
+            lambda: (
+                "took up" in last.log
+                and verdicts_on(settings)[-1].title.startswith("HEALTHY")
+                and len(newest_windows(settings)) == DAYS
+            ),
             "all is said",
         )
         last.finish()
