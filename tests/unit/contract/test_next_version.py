@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from contract.alerts import Alert
+from contract.alerts import Alert, ModelVerdict
 from contract.messages import Label, Outcome, prediction_type
 from contract.panes import JoinProgress, PaneMessage
 from contract.records import record_type
@@ -74,6 +74,10 @@ OURS: dict[str, tuple[Any, dict[str, Any]]] = {
         | {"estimated": {"records": 1, "tn": 1, "fp": 0, "fn": 0, "tp": 0}},
     ),
     "cumulative": (Cumulative, {"model": MODEL, "end": 10, "revision": 0, "performance": PERFORMANCE}),
+    "verdict": (
+        ModelVerdict,
+        {"model": MODEL, "state": "healthy", "since": 0, "until": 1, "title": "t", "message": "m", "kind": "verdict"},
+    ),
     "alert": (
         Alert,
         {"key": "k", "state": "raised", "kind": "drift", "model": MODEL, "start": 0, "end": 1, "features": []}
