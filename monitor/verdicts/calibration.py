@@ -13,6 +13,7 @@ Histogram = npt.NDArray[np.int64]
 """Counts of score bins."""
 _RIDGE = 0.01
 _UNKNOWN_DEAD_ZONE = 0.3
+_LEAST_KEPT = 0.5
 _MOST_STEPS = 50
 _CONVERGED = 1e-10
 
@@ -87,13 +88,13 @@ class Calibration:
         """Itself, drawn towards the model's own probabilities by as much as noise would explain; as uncertain.
 
         Of Wald's statistic, chance alone has two (level and slope) on average: what it has above that is worth
-        correcting. So where held-out rows agree with the model, its own probabilities stay, because to correct noise
-        costs more than it brings; the plainer they differ, the less is left. Source: Efron & Morris, Stein's estimation
-        rule and its competitors: an empirical Bayes approach, JASA 68 (1973).
+        correcting. Half of the difference is corrected in any case, because a model is off by about as much as the rows
+        that it has learned from are unsure. Source: Efron & Morris, Stein's estimation rule and its competitors: an
+        empirical Bayes approach, JASA 68 (1973).
         """
         away = np.array([self.level, self.slope - 1])
         beyond = float(away @ np.linalg.pinv(np.array(self.covariance), hermitian=True) @ away)
-        kept = 1 - len(away) / beyond if beyond > len(away) else 0.0
+        kept = max(_LEAST_KEPT, 1 - len(away) / beyond) if beyond > 0 else _LEAST_KEPT
         return replace(self, level=kept * self.level, slope=1 + kept * (self.slope - 1))
 
     @classmethod

@@ -53,8 +53,8 @@ def test_recalibrated_intervals_cover_where_the_calibration_itself_is_uncertain(
     assert all(abs(one) < 0.006 for one in bias.values()), bias
 
 
-@pytest.mark.parametrize(("times_the_error", "kept"), [(0.0, 0.0), (1.4, 0.0), (2.0, 0.5), (10.0, 0.98)])
-def test_of_a_difference_from_the_model_only_what_noise_does_not_explain_is_corrected(
+@pytest.mark.parametrize(("times_the_error", "kept"), [(0.0, 0.5), (1.4, 0.5), (2.0, 0.5), (3.0, 7 / 9), (10.0, 0.98)])
+def test_of_a_difference_from_the_model_half_is_corrected_and_more_where_noise_does_not_explain_it(
     times_the_error: float, kept: float
 ) -> None:
     error = 0.05
