@@ -103,6 +103,15 @@ def test_the_score_is_judged_but_is_no_part_of_the_share(reference: InputReferen
     assert older.share == pytest.approx(1 / 10)
 
 
+def test_scores_that_differ_by_rounding_alone_are_the_same() -> None:
+    # an isotonic calibration gives few values, in training as doubles and in serving as single floats
+    generator = np.random.default_rng(22)
+    steps = np.sort(generator.random(30))
+    then = bank(generator, 5_000).assign(score=generator.choice(steps, 5_000))
+    now = bank(generator, 2_000).assign(score=generator.choice(steps, 2_000).astype(np.float32))
+    assert not against(now, then).features["score"].drifted
+
+
 def test_small_windows_and_empty_references_are_not_judged(frame: pd.DataFrame, reference: InputReference) -> None:
     drifted = frame.assign(Age=90.0)
     unjudged = Drift(judged=False, drifted=False, share=0.0)
