@@ -72,9 +72,11 @@ def validate(pipeline: Pipeline, X: pd.DataFrame, y: Labels, splits: list[Fold],
         delayed(_score_fold)(pipeline, X.iloc[training], y[training], X.iloc[validation])
         for training, validation in splits
     )
-    raw = np.empty(len(y))
+    # what a model of 32-bit floats gives must stay such where its own map is fitted: others have other steps
+    given = np.empty(len(y), dtype=np.result_type(*(scores for scores, _, _ in done)))
     for (_, validation), (scores, _, _) in zip(splits, done, strict=True):
-        raw[validation] = scores
+        given[validation] = scores
+    raw = given.astype(np.float64)
     candidates: dict[Calibration, Floats] = {
         "sigmoid": _cross_fitted("sigmoid", raw, y, splits),
         "isotonic": _cross_fitted("isotonic", raw, y, splits),
@@ -85,7 +87,7 @@ def validate(pipeline: Pipeline, X: pd.DataFrame, y: Labels, splits: list[Fold],
     chosen = min(brier, key=lambda method: brier[method])  # the first, uncalibrated, where they are equal
     return Validated(
         candidates[chosen],
-        _isotonic(raw, y).predict(raw) if chosen == "isotonic" else candidates[chosen],
+        _isotonic(given, y).predict(given).astype(np.float64) if chosen == "isotonic" else candidates[chosen],
         stable_threshold(y, candidates[chosen]),
         chosen,
         brier,
@@ -150,7 +152,7 @@ def best_threshold(y: Labels, scores: Floats) -> float:
 def _score_fold(
     pipeline: Pipeline, X: pd.DataFrame, y: Labels, validation: pd.DataFrame
 ) -> tuple[Floats, float, float]:
-    """Scores of the validation rows, and the seconds for fitting and for scoring."""
+    """Scores of the validation rows as the pipeline gives them, and the seconds for fitting and for scoring."""
     with warnings.catch_warnings():
         # a search meets what does not converge; its score says so
         warnings.simplefilter("ignore")
@@ -161,7 +163,7 @@ def _score_fold(
             scores = fitted.predict_proba(validation)[:, 1]
         else:
             scores = fitted.decision_function(validation)
-        return np.asarray(scores, dtype=np.float64), between - started, time.perf_counter() - between
+        return np.asarray(scores), between - started, time.perf_counter() - between
 
 
 def _cross_fitted(method: Literal["sigmoid", "isotonic"], raw: Floats, y: Labels, splits: list[Fold]) -> Floats:

@@ -49,6 +49,16 @@ def test_nothing_in_the_test_set_reaches_the_model_or_the_threshold(rows: Table,
     assert not (spoiled.held_out.scores == clean.held_out.scores).all()
 
 
+def test_scores_as_served_are_values_that_the_served_map_gives(rows: Table) -> None:
+    # trees that are far too sure of themselves, so that an isotonic map is chosen
+    pipeline = xgboost_pipeline(SCHEMA, 0, n_estimators=200, max_depth=8, learning_rate=0.5)
+    fitted = fit(pipeline, rows.X, rows.y, folds(rows.customers, rows.y, 0))
+    assert fitted.calibration == "isotonic"
+    (served,) = fitted.classifier.calibrated_classifiers_[0].calibrators
+    # but for the last digit where the map interpolates within a step
+    assert np.isin(fitted.validated.as_served, served.y_thresholds_.astype(np.float64)).mean() > 0.95
+
+
 def test_each_validation_probability_is_by_a_model_that_has_not_seen_the_row(rows: Table) -> None:
     splits = folds(rows.customers, rows.y, 0)
     pipeline = xgboost_pipeline(SCHEMA, 0, n_estimators=TREES)
