@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -54,7 +56,8 @@ def test_scores_as_served_are_values_that_the_served_map_gives(rows: Table) -> N
     pipeline = xgboost_pipeline(SCHEMA, 0, n_estimators=200, max_depth=8, learning_rate=0.5)
     fitted = fit(pipeline, rows.X, rows.y, folds(rows.customers, rows.y, 0))
     assert fitted.calibration == "isotonic"
-    (served,) = fitted.classifier.calibrated_classifiers_[0].calibrators
+    classifier: Any = fitted.classifier
+    (served,) = classifier.calibrated_classifiers_[0].calibrators
     # but for the last digit where the map interpolates within a step
     assert np.isin(fitted.validated.as_served, served.y_thresholds_.astype(np.float64)).mean() > 0.95
 
