@@ -38,11 +38,12 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One incident under one key, from its opening to its end.
 
     ``model`` is None where the incident is the stream's and no model's. ``start`` of the first window that shows it,
-    ``end`` of the last; ``at`` is the end of the newest window that has been looked at. ``features`` are the columns
-    that drifted, ``segments`` those that changed, the most plain first. ``title`` says what is wrong in a few words,
-    ``message`` all of it: what, since when, how sure, what to do. It is opened, updated when there is more to say, and
-    closed when windows have been clean for long enough; or retracted, when late labels or records take back what was
-    believed. ``raised`` was the word of an earlier release for opened, when each window had an alert of its own.
+    ``end`` of the last; ``at`` is the end of the newest window that has been looked at. ``features`` are all columns
+    that drifted since it opened, ``segments`` those that changed, the newest and most plain first. ``title`` says what
+    is wrong in a few words, ``message`` all of it: what, since when, how sure, what to do. It is opened, updated when
+    there is more to say, and closed when windows have been clean for long enough; or retracted, when late labels or
+    records take back what was believed. ``raised`` was the word of an earlier release for opened, when each window had
+    an alert of its own.
     """
 
     key: str

@@ -79,8 +79,9 @@ class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     what chance adds to it; ``p_value`` raw, ``p_adjusted`` after Holm's correction; ``drifted`` iff the adjusted p is
     below the level and the difference is not surely too small to count. ``windows``: p-values and verdict are those of
     that many windows pooled, this one the last. ``counts`` are the window's own rows in the cells of the reference's
-    column, by which later windows pool it (``monitor.inputs``). ``attribution``: by how much this column alone moves
-    the mean log-odds of the score, all others as in the reference.
+    column, by which later windows pool it (``monitor.inputs``); not if it drifted in this window ``alone``, without any
+    pooled with it. ``attribution``: by how much this column by itself moves the mean log-odds of the score, all others
+    as in the reference.
     """
 
     test: Literal["ks", "chi2"]
@@ -91,6 +92,7 @@ class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     windows: int = 1
     counts: tuple[int, ...] = ()
     attribution: float | None = None
+    alone: bool = False
 
 
 class DependenceDrift(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,9 @@ because a small shift shows in many rows only. A share of the level goes to each
 iff, over one of them, its p-value after Holm's correction over all columns is below its share of the level, and the
 difference is not surely too small to count.
 
+A window in which a column has drifted by itself is pooled with no later one, nor is any before it: what it shows needs
+no pooling, and once it is over it must not be seen for as long as the longest span.
+
 Pooled windows share the reference, and often customers. The first is why counts are added, and not p-values joined: the
 reference's own noise stays in. For the second, pooled counts are divided by the design effect of repeated customers
 (Kish, Survey Sampling, 1965), estimated from the hashes that the windows have in common.
@@ -13,6 +16,7 @@ reference's own noise stays in. For the second, pooled counts are divided by the
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -185,13 +189,12 @@ def _verdict(
 ) -> Drift:
     spans = _spans(sketch, previous)
     own: dict[str, TwoSamples] = {}
+    alone: dict[str, _Found] = {}
     found: dict[str, _Found] = {}
     for name, column in reference.columns.items():
-        own[name], found[name] = _compare(column, name, counts[name], spans, rule)
-    p_values = {name: each.p_value for name, each in found.items()}
-    if change is not None:
-        p_values[_DEPENDENCE] = change.p_value
-    adjusted = holm(p_values)
+        own[name], by_span = _compare(column, name, counts[name], spans, rule)
+        alone[name], found[name] = by_span[0], max(by_span, key=lambda each: (each.counts, -each.p_value))
+    adjusted, adjusted_alone = _adjusted(found, change), _adjusted(alone, change)
     features = {
         name: FeatureDrift(
             test="chi2" if own[name].shares else "ks",
@@ -202,6 +205,7 @@ def _verdict(
             windows=each.windows,
             counts=tuple(int(count) for count in counts[name]),
             attribution=attribution(counts[name], reference.effects[name]) if name in reference.effects else None,
+            alone=alone[name].counts and adjusted_alone[name] < rule.level,
         )
         for name, each in found.items()
     }
@@ -226,6 +230,11 @@ def _verdict(
     )
 
 
+def _adjusted(found: Mapping[str, _Found], change: DependenceChange | None) -> dict[str, float]:
+    p_values = {name: each.p_value for name, each in found.items()}
+    return holm(p_values if change is None else p_values | {_DEPENDENCE: change.p_value})
+
+
 def _spans(sketch: tuple[int, ...], previous: Sequence[Drift | None]) -> list[_Span]:
     """The window alone, and each longer span that has windows which a shorter one has not."""
     spans: list[_Span] = []
@@ -239,19 +248,20 @@ def _spans(sketch: tuple[int, ...], previous: Sequence[Drift | None]) -> list[_S
 
 def _compare(
     column: ReferenceColumn, name: str, counts: Floats, spans: Sequence[_Span], rule: InputRule
-) -> tuple[TwoSamples, _Found]:
-    """The window's own comparison, and the best of all spans: one whose difference counts, then the smallest p."""
+) -> tuple[TwoSamples, list[_Found]]:
+    """The window's own comparison, and what each span finds, the window alone first."""
     own = NOTHING
     found: list[_Found] = []
     for span in spans:
-        earlier = [one.features[name].counts for one in span.members if name in one.features]
+        told = (one.features[name] for one in span.members if name in one.features)
+        earlier = [one.counts for one in takewhile(lambda one: not one.alone, told)]
         pooled = counts + sum(np.array(each, dtype=np.float64) for each in earlier if len(each) == len(counts))
         compared = compare(column, pooled / span.effect)
         own = compared if span.windows == 1 else own
         most = max(compared.distance, abs(compared.shift)) + 2 * compared.noise
         large = most >= rule.min_distance or compared.hellinger >= LEAST_HELLINGER or compared.unseen >= LEAST_UNSEEN
         found.append(_Found(span.windows, min(compared.p_value / span.share, 1.0), large))
-    return own, max(found, key=lambda each: (each.counts, -each.p_value))
+    return own, found
 
 
 def design_effect(sketches: Sequence[tuple[int, ...]]) -> float:

@@ -32,8 +32,8 @@ CLEAN_WINDOWS = 2
 class Incident:
     """One change: the ``start`` of the first window that shows it, the ``end`` of the last, and what that one says.
 
-    ``at`` is the end of the newest window that has been looked at, ``severity`` the worst so far. ``expected``: labels
-    that are to come have yet to show it.
+    ``at`` is the end of the newest window that has been looked at, ``severity`` the worst so far, ``features`` and
+    ``segments`` are all that it has concerned. ``expected``: labels that are to come have yet to show it.
     """
 
     kind: AlertKind
@@ -85,9 +85,10 @@ class _Course:
                 last,
                 end=found.end,
                 at=found.end,
-                features=found.features,
+                # columns at the edge of the level come and go from window to window, which is no news each time
+                features=tuple(sorted({*last.features, *found.features})),
                 severity=severity,
-                segments=found.segments,
+                segments=(*found.segments, *(one for one in last.segments if one not in found.segments)),
                 finding=last.finding if found.expected and not last.expected else found.finding,
                 expected=last.expected and found.expected,
             )

@@ -98,6 +98,7 @@ def digest_of(drift: Drift) -> int:
     """Of what other windows take of one: its rows by cell and its customers; 0 if it was not judged."""
     if not drift.judged:
         return _NONE
-    content = (drift.customers, sorted((name, feature.counts) for name, feature in drift.features.items()))
+    columns = sorted((name, feature.counts, feature.alone) for name, feature in drift.features.items())
+    content = (drift.customers, columns)
     digest = blake2b(msgspec.msgpack.encode(content), digest_size=_BYTES).digest()
     return int.from_bytes(digest, "big") or 1

@@ -102,13 +102,20 @@ def test_an_incident_is_updated_when_other_columns_drift_and_at_most_once_a_day(
     alarms = Alarms()
     hour = DAY // 24
     windows = [
-        final(1, start=START + n * hour, end=START + 7 * DAY + n * hour, drift=BOTH if n % 2 else AGE)
+        final(1, start=START + n * hour, end=START + 7 * DAY + n * hour, drift=AGE if n % 2 else BOTH)
         for n in range(1, 49)
     ]
     said = alarms.take(*windows)
     assert said[0] == ("opened", "drift")
     assert [state for state, _ in said[1:]] == ["updated"]
     assert alarms.said[-1].severity == "critical"
+
+
+def test_columns_that_come_and_go_are_no_news() -> None:
+    alarms = Alarms()
+    said = alarms.take(*(final(day, drift=AGE if day % 2 else BOTH) for day in range(30)))
+    assert said == [("opened", "drift")]
+    assert alarms.history.incidents()[0].features == ("Age", "score")
 
 
 def test_late_labels_take_back_what_was_believed() -> None:
