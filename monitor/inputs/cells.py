@@ -26,6 +26,8 @@ MOST_VALUES = 64
 _QUANTILES = 20
 _ATOM = 0.025
 _COMMON = 0.1
+_DIGITS = 1e-6
+"""What single floats may differ by, of a value."""
 _GROUP = 0.08
 _BELOW, _ABOVE, _MISSING = range(3)
 
@@ -94,8 +96,13 @@ class ReferenceColumn:
         return np.where(values.isna(), self.missing, np.where(cells < 0, self.seen + _BELOW, cells))
 
 
-def column_of(reference: "pd.Series[float]", feature: Feature) -> ReferenceColumn:
-    """The cells that a feature's column in the reference gives."""
+def column_of(reference: "pd.Series[float]", feature: Feature, *, between: bool = False) -> ReferenceColumn:
+    """The cells that a feature's column in the reference gives.
+
+    ``between``: a value between two that the reference has counts with the nearer one, and none of them has a cell to
+    itself. So it is with scores: an isotonic calibration maps most rows to a few steps, others to what lies between,
+    and serving computes all of them in single floats, so that they differ in their last digits.
+    """
     if feature.kind is FeatureKind.CATEGORICAL:
         texts = reference.astype(object)
         present = sorted({value for value in texts[texts.notna()] if value not in feature.categories}, key=str)
@@ -106,6 +113,8 @@ def column_of(reference: "pd.Series[float]", feature: Feature) -> ReferenceColum
     known = numbers(reference)
     known = np.sort(known[~np.isnan(known)])
     levels = np.unique(known)
+    if between and len(levels) > 1:
+        return _made_of_ranges(reference, known, between=True)
     if feature.kind is FeatureKind.FLAG:
         return _made(reference, pd.Index(np.union1d(levels, [0.0, 1.0])))
     if len(levels) <= FEW_LEVELS:
@@ -140,10 +149,15 @@ def _made(
     return replace(empty, counts=counts, new=new)
 
 
-def _made_of_ranges(reference: "pd.Series[float]", known: Floats) -> ReferenceColumn:
+def _made_of_ranges(reference: "pd.Series[float]", known: Floats, *, between: bool = False) -> ReferenceColumn:
     levels, rows = np.unique(known, return_counts=True)
-    atoms = levels[rows >= _ATOM * len(known)]
+    atoms = levels[rows >= (_ATOM * len(known) if not between else np.inf)]
     quantiles = np.quantile(known, np.linspace(0.0, 1.0, _QUANTILES + 1), method="inverted_cdf")
+    if between:
+        above = np.searchsorted(levels, quantiles[1:-1]) + 1
+        inner = above[above < len(levels)]
+        ends = np.maximum([levels[1] - levels[0], levels[-1] - levels[-2]], _DIGITS * np.abs(levels[[0, -1]])) / 2
+        quantiles = np.array([levels[0] - ends[0], *(levels[inner - 1] + levels[inner]) / 2, levels[-1] + ends[1]])
     cuts = np.union1d(atoms, quantiles)
     # place 2i lies between two cuts, place 2i + 1 is cut i itself, and belongs to the range below if it is no atom
     places = np.searchsorted(cuts, known, side="left") + np.searchsorted(cuts, known, side="right")
@@ -165,7 +179,8 @@ def _made_of_ranges(reference: "pd.Series[float]", known: Floats) -> ReferenceCo
         counts=np.zeros(seen + 3),
         groups=np.zeros(seen, dtype=np.intp),
         common=tuple(
-            int(cell_of[2 * cut + 1]) for cut in np.flatnonzero(np.isin(cuts, levels[rows >= _COMMON * len(known)]))
+            int(cell_of[2 * cut + 1])
+            for cut in np.flatnonzero(own & np.isin(cuts, levels[rows >= _COMMON * len(known)]))
         ),
         new=0,
         _cuts=cuts,

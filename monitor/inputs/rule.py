@@ -30,7 +30,7 @@ from contract.settings import Settings
 from contract.windows import DependenceDrift, Drift, FeatureDrift
 from monitor.budget import levels
 from monitor.inputs.attribution import attribution, cell_effects
-from monitor.inputs.cells import ReferenceColumn, column_of, numbers
+from monitor.inputs.cells import ReferenceColumn, column_of
 from monitor.inputs.dependence import Dependence, DependenceChange, dependence_of
 from monitor.inputs.two_samples import NOTHING, TwoSamples, compare
 
@@ -39,8 +39,6 @@ SPANS: Mapping[int, float] = {1: 0.4, 2: 0.3, 4: 0.15, 16: 0.15}
 LONGEST_SPAN = max(SPANS)
 _DEPENDENCE = ""
 """Beside the columns' names in the family of tests; no column is called so."""
-_SCORE_DIGITS = 4
-_LEAST_SCORE = 1e-12
 SKETCH = 32
 """Hashes of customers that are kept of a window."""
 LEAST_HELLINGER = 0.0025
@@ -93,8 +91,9 @@ class InputReference:
                 f"the model's reference sample has no column {lacking[0]!r}; train and register the model with this "
                 f"schema"
             )
-        frame = _rounded(frame)
-        columns = {name: column_of(frame[name], feature) for name, feature in features.items()}
+        columns = {
+            name: column_of(frame[name], feature, between=name == SCORE_COLUMN) for name, feature in features.items()
+        }
         inputs = {name: columns[name] for name in schema.names}
         cells = {name: column.cells(frame[name]) for name, column in inputs.items()}
         effects = cell_effects(inputs, cells, frame[SCORE_COLUMN].to_numpy(np.float64))
@@ -144,7 +143,6 @@ def judge(
         sketch = tuple(int(each) for each in np.sort(hashes[newest])[:SKETCH])
     if not 0 < len(current) >= rule.min_records or not reference.rows:
         return Drift(judged=False, drifted=False, share=0.0)
-    current = _rounded(current)
     cells = {name: column.cells(current[name]) for name, column in reference.columns.items()}
     counts = {name: column.count(cells[name]) for name, column in reference.columns.items()}
     change = reference.dependence.change({name: cells[name] for name in reference.names})
@@ -165,18 +163,6 @@ def judge_again(drift: Drift, reference: InputReference, previous: Sequence[Drif
             dependence.columns, dependence.kind, dependence.then, dependence.now, dependence.p_value
         )
     return _verdict(counts, change, drift.customers, reference, previous, rule)
-
-
-def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """With four significant digits of the score, as a copy.
-
-    A score that many rows share (a step of an isotonic calibration) is a value of its own. Serving computes it in other
-    steps than training, often as single floats, so it differs in its last digits.
-    """
-    scores = numbers(frame[SCORE_COLUMN])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 10.0 ** (_SCORE_DIGITS - 1 - np.floor(np.log10(np.maximum(np.abs(scores), _LEAST_SCORE))))
-    return frame.assign(**{SCORE_COLUMN: np.round(scores * scale) / scale})
 
 
 def _verdict(

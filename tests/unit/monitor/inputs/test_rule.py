@@ -112,6 +112,20 @@ def test_scores_that_differ_by_rounding_alone_are_the_same() -> None:
     assert not against(now, then).features["score"].drifted
 
 
+def test_scores_between_the_steps_of_an_isotonic_calibration_are_no_drift() -> None:
+    # a served model scores some customers between two steps, which no row that the steps were fitted to is
+    generator = np.random.default_rng(23)
+    steps = np.sort(generator.random(30))
+    places = generator.integers(0, 29, 5_000)
+    then = bank(generator, 5_000).assign(score=steps[places])
+    now = then.assign(
+        score=np.where(generator.random(5_000) < 0.02, (steps[places] + steps[places + 1]) / 2, then.score)
+    )
+    assert not against(now, then).features["score"].drifted
+    fewer = then.assign(score=np.where(np.isin(places, (3, 4, 5)), steps[0], steps[places]))
+    assert against(fewer, then).features["score"].drifted
+
+
 def test_small_windows_and_empty_references_are_not_judged(frame: pd.DataFrame, reference: InputReference) -> None:
     drifted = frame.assign(Age=90.0)
     unjudged = Drift(judged=False, drifted=False, share=0.0)
