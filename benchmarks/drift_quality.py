@@ -41,7 +41,7 @@ from contract.schema import Schema
 from contract.windows import Drift
 from monitor.budget import levels
 from monitor.inputs.rhythm import RhythmWatch
-from monitor.inputs.rule import LONGEST_SPAN
+from monitor.inputs.rule import LONGEST_SPAN, InputRule
 
 FALSE_ALERTS = 0.5
 SIZES = (200, 1_000, 5_000)
@@ -123,12 +123,12 @@ class Prepared:
     history: list[Drift]
 
 
-def prepare(streams: Sequence[ScoredStream], seed: int) -> list[Prepared]:
-    """Each of the streams, ready to change."""
+def prepare(streams: Sequence[ScoredStream], seed: int, level: float) -> list[Prepared]:
+    """Each of the streams, ready to change, judged at a level: by it a window that shows a change alone is not pooled."""
     prepared = []
     for number, stream in enumerate(streams):
         generator = np.random.default_rng([seed, number])
-        product = Product(stream)
+        product = Product(stream, InputRule(level))
         before = product.verdicts(stream.draw(POWER_SIZE, generator) for _ in range(LONGEST_SPAN - 1))
         prepared.append(Prepared(stream, product, before[::-1]))
     return prepared
@@ -237,15 +237,18 @@ def _print_power(sources: dict[str, list[ScoredStream]], peers: dict[str, Peer],
     print(f"\nFound within two windows of {POWER_SIZE} records; {runs} runs ({peer_runs} of the peers)\n")
     print("| source | change | hourly | daily | " + " | ".join(peers) + " |")
     print("|---|---|--:|--:|" + "--:|" * len(peers))
-    ready = {source: prepare(streams, SEED) for source, streams in sources.items()}
+    paces = ("hourly", "daily")
+    ready = {
+        (source, pace): prepare(streams, SEED, LEVELS[pace]) for source, streams in sources.items() for pace in paces
+    }
     for source, streams in sources.items():
         for name in (*CHANGES, SCORE_CHANGE):
-            pairs = list(found_after(ready[source], name, 2, runs, SEED))
-            verdicts = [each for each, _ in pairs]
-            cells = [str(caught(verdicts, LEVELS[pace])) for pace in ("hourly", "daily")]
+            pairs = {pace: list(found_after(ready[source, pace], name, 2, runs, SEED)) for pace in paces}
+            cells = [str(caught([each for each, _ in pairs[pace]], LEVELS[pace])) for pace in paces]
             for peer in peers.values():
                 found = [
-                    any(peer(streams[run % len(streams)], drawn)) for run, (_, drawn) in enumerate(pairs[:peer_runs])
+                    any(peer(streams[run % len(streams)], drawn))
+                    for run, (_, drawn) in enumerate(pairs["daily"][:peer_runs])
                 ]
                 cells.append(str(Rate(sum(found), len(found))))
             print(f"| {source} | {name} | " + " | ".join(cells) + " |", flush=True)
@@ -253,10 +256,14 @@ def _print_power(sources: dict[str, list[ScoredStream]], peers: dict[str, Peer],
     print("| source | change | hourly | daily | median windows until found, hourly |\n|---|---|--:|--:|--:|")
     for source in sources:
         for name in SMALL_CHANGES:
-            verdicts = [each for each, _ in found_after(ready[source], name, LONGEST_SPAN, runs, SEED)]
-            cells = [str(caught(verdicts, LEVELS[pace])) for pace in ("hourly", "daily")]
+            verdicts = {
+                pace: [each for each, _ in found_after(ready[source, pace], name, LONGEST_SPAN, runs, SEED)]
+                for pace in paces
+            }
+            cells = [str(caught(verdicts[pace], LEVELS[pace])) for pace in paces]
             first = [
-                next((i for i, one in enumerate(run, 1) if alarmed(one, LEVELS["hourly"])), 99) for run in verdicts
+                next((i for i, one in enumerate(run, 1) if alarmed(one, LEVELS["hourly"])), 99)
+                for run in verdicts["hourly"]
             ]
             print(f"| {source} | {name} | " + " | ".join(cells) + f" | {np.median(first):.0f} |", flush=True)
 

@@ -37,7 +37,7 @@ def test_a_weekly_pattern_is_noticed_where_windows_are_no_whole_weeks(quality: A
 
 def test_what_the_rule_is_for_is_found_within_two_windows(quality: Any) -> None:
     streams = [quality.SyntheticStream(900 + number, pool=10_000) for number in range(2)]
-    prepared = quality.prepare(streams, 904)
+    prepared = quality.prepare(streams, 904, quality.LEVELS["daily"])
     for name in (*quality.CHANGES, quality.SCORE_CHANGE):
         runs = [found for found, _ in quality.found_after(prepared, name, 2, 4, 902)]
         assert quality.caught(runs, quality.LEVELS["daily"]).found == 4, name
