@@ -124,7 +124,7 @@ class Prepared:
 
 
 def prepare(streams: Sequence[ScoredStream], seed: int, level: float) -> list[Prepared]:
-    """Each of the streams, ready to change, judged at a level: by it a window that shows a change alone is not pooled."""
+    """Each of the streams, ready to change. By the level a window that shows a change by itself is pooled no more."""
     prepared = []
     for number, stream in enumerate(streams):
         generator = np.random.default_rng([seed, number])
