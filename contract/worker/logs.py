@@ -39,12 +39,17 @@ class _JsonFormatter(logging.Formatter):
             time=moment.replace("+00:00", "Z"),
             level=record.levelname.lower(),
             logger=record.name,
-            event=without_secrets(str(record.msg)),
-            message=without_secrets(record.getMessage()),
+            event=_text(str(record.msg)),
+            message=_text(record.getMessage()),
             worker=self._worker,
-            error=without_secrets(self.formatException(record.exc_info)) if record.exc_info else "",
+            error=_text(self.formatException(record.exc_info)) if record.exc_info else "",
         )
         return msgspec.json.encode(line).decode()
+
+
+def _text(text: str) -> str:
+    """Without secrets, and with half a surrogate pair, which JSON in UTF-8 cannot hold, as standard error shows it."""
+    return without_secrets(text).encode(errors="backslashreplace").decode()
 
 
 def configure_logging(verbose: bool, form: LogFormat = "text", worker: str = "") -> None:

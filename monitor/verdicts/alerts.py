@@ -54,7 +54,7 @@ def due_alerts(
 
     Of a kind that ``rules`` switch off nothing is opened, and what stands is closed.
 
-    Opened and closed at once; updated when other columns drift, it has become worse or its beginning has moved, at
+    Opened and closed at once; updated when further columns drift, it has become worse or its beginning has moved, at
     most once a day of event time; retracted when the windows that are known show nothing of it any more. With what is
     returned published, nothing is due before a window changes.
     """

@@ -65,3 +65,15 @@ def test_what_is_quiet_in_text_is_quiet_in_json(
     logging.getLogger("churnstream.x").info("said with --verbose only")
 
     assert lines(capsys) == []
+
+
+def test_half_a_surrogate_pair_from_a_message_is_shown_and_loses_no_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_log_yet(monkeypatch)
+    configure_logging(False, "json")
+
+    logging.getLogger("churnstream.x").warning("category %s is new", "\ud800")
+
+    (line,) = lines(capsys)
+    assert line["message"] == r"category \ud800 is new"
