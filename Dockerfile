@@ -21,6 +21,7 @@ COPY LICENSE README.md ./
 COPY contract contract
 COPY producer producer
 COPY training training
+COPY dashboard dashboard
 COPY scorer scorer
 COPY monitor monitor
 COPY churnstream churnstream

@@ -13,6 +13,7 @@ DEAD_LETTERS = "dead-letters"
 PANES = "panes"
 WINDOWS = "windows"
 ALERTS = "alerts"
+VERSIONS = "versions"
 FORMAT = "format"
 
 GROUPS = ("scorer", "join", "timeline")
@@ -46,8 +47,8 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     """All topics of a stream.
 
     Those keyed by customer have the same number of partitions, so that a customer's messages meet. ``panes``,
-    ``windows`` and ``alerts`` have one: a window needs the panes of all partitions in one place. ``format`` holds one
-    message for good (``contract.kafka.topic_format``).
+    ``windows``, ``alerts`` and ``versions`` have one: a window needs the panes of all partitions in one place.
+    ``format`` holds one message for good (``contract.kafka.topic_format``).
     """
     # by the broker's clock: an event time is judged by it, and no client's clock must have a say in what is kept, nor
     # in what is taken (a broker refuses a create time more than an hour ahead)
@@ -83,5 +84,6 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         (PANES, 1, panes),
         (WINDOWS, 1, compact),
         (ALERTS, 1, alerts),
+        (VERSIONS, 1, compact),
     ]
     return tuple(TopicSpec(settings.topic(name), count, config) for name, count, config in plan)

@@ -81,7 +81,8 @@ class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     that many windows pooled, this one the last. ``counts`` are the window's own rows in the cells of the reference's
     column, by which later windows pool it (``monitor.inputs``); not if it drifted in this window ``alone``, without any
     pooled with it. ``attribution``: by how much this column by itself moves the mean log-odds of the score, all others
-    as in the reference.
+    as in the reference. ``mean`` and ``median`` are those of the window's rows; None where they are no numbers,
+    or of an earlier release.
     """
 
     test: Literal["ks", "chi2"]
@@ -93,6 +94,8 @@ class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     counts: tuple[int, ...] = ()
     attribution: float | None = None
     alone: bool = False
+    mean: float | None = None
+    median: float | None = None
 
 
 class DependenceDrift(msgspec.Struct, frozen=True, kw_only=True):

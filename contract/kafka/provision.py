@@ -8,10 +8,21 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from contract.errors import UserError
 from contract.kafka.topic_format import TOPIC_FORMAT, hold_messages, read_format, write_format
 from contract.settings import Settings
-from contract.topics import ALERTS, DEAD_LETTERS, FORMAT, OUTCOMES, PANES, PREDICTIONS, WINDOWS, TopicSpec, topic_specs
+from contract.topics import (
+    ALERTS,
+    DEAD_LETTERS,
+    FORMAT,
+    OUTCOMES,
+    PANES,
+    PREDICTIONS,
+    VERSIONS,
+    WINDOWS,
+    TopicSpec,
+    topic_specs,
+)
 
 # customers and labels may be somebody else's, and filled before we first start
-_WRITTEN_BY_US = (PREDICTIONS, OUTCOMES, DEAD_LETTERS, PANES, WINDOWS, ALERTS)
+_WRITTEN_BY_US = (PREDICTIONS, OUTCOMES, DEAD_LETTERS, PANES, WINDOWS, ALERTS, VERSIONS)
 
 
 def ensure_topics(admin: AdminClient, settings: Settings, timeout: float | None = None) -> list[str]:

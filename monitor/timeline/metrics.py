@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from contract.confusion import Confusion, ratio
+from contract.models.confusion import Confusion, ratio
 from contract.panes import UNIT
 from contract.windows import Performance
 from monitor.timeline.sums import Counts, Sums

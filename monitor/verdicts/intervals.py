@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from contract.arrays import Floats
-from contract.confusion import Confusion
+from contract.models.confusion import Confusion
 from contract.panes import SCORE_BINS, UNIT
 from monitor.intervals import Z95
 from monitor.verdicts.calibration import Histogram

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from contract.confusion import Confusion
 from contract.messages import ModelRef
+from contract.models.confusion import Confusion
 
 
 class Answered(Protocol):

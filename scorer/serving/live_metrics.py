@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from contract.confusion import Confusion
 from contract.messages import ModelRef
+from contract.models.confusion import Confusion
 from contract.models.experiments import STREAM_TAG, check_stream, model_tags, open_experiment, stream_tag
 from contract.models.registry import registry_client
 from contract.settings import Settings

@@ -17,9 +17,10 @@ def test_topics_that_meet_have_the_same_partitions_and_the_others_one() -> None:
         "t.panes": 1,
         "t.windows": 1,
         "t.alerts": 1,
+        "t.versions": 1,
     }
     compact = {name for name, spec in specs.items() if spec.config["cleanup.policy"] == "compact"}
-    assert compact == {"t.panes", "t.windows", "t.alerts"}
+    assert compact == {"t.panes", "t.windows", "t.alerts", "t.versions"}
     assert all(spec.config["cleanup.policy"] == "delete" for name, spec in specs.items() if name not in compact)
 
 

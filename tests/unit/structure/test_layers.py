@@ -18,8 +18,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "records tables topics",
         "messages rejection",
         "alerts panes windows",
-        "alert_rules",
-        "confusion kafka models",
+        "alert_rules versions",
+        "kafka models",
         "worker",
         "testing",
     ),
@@ -58,6 +58,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "window_sink",
         "worker",
         "cli",
+    ),
+    "dashboard": (
+        "stream",
+        "view",
     ),
     "churnstream": (
         "checkup failures live mlflow_server processes",

@@ -7,8 +7,19 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
-FOLDERS = ("benchmarks", "churnstream", "contract", "monitor", "producer", "scorer", "scripts", "tests", "training")
-PRODUCT = ("churnstream", "contract", "monitor", "producer", "scorer", "training")
+FOLDERS = (
+    "benchmarks",
+    "churnstream",
+    "contract",
+    "dashboard",
+    "monitor",
+    "producer",
+    "scorer",
+    "scripts",
+    "tests",
+    "training",
+)
+PRODUCT = ("churnstream", "contract", "dashboard", "monitor", "producer", "scorer", "training")
 MOST_FILES = 20
 MOST_LINES = 400
 MOST_OF_A_PREFIX = 2

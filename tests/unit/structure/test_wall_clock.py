@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
-PARTS = ("contract", "scorer", "producer", "monitor", "churnstream", "training")
+PARTS = ("contract", "scorer", "producer", "monitor", "dashboard", "churnstream", "training")
 SHOWN = {
     "churnstream/demo/run.py": "in the name of a run's folder",
     "contract/worker/clock.py": "this is the clock",

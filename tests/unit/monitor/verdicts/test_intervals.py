@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from contract.confusion import Confusion
+from contract.models.confusion import Confusion
 from contract.panes import SCORE_BINS, UNIT
 from monitor.verdicts.intervals import Interval, intervals, wilson
 from tests.support.scores import calibrated, draw_scores, histogram_of

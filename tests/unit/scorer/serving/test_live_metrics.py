@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from contract.confusion import Confusion
 from contract.messages import ModelRef
+from contract.models.confusion import Confusion
 from contract.settings import Settings
 from scorer.serving.live_metrics import LiveMetrics
 from tests.support.polling import eventually
