@@ -2,6 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/installed
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PACKAGES = -c constraints.txt -e '.[local,dev]'
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-long test-compose env lint constraints clean
@@ -11,11 +13,13 @@ help: ## what can be made
 
 install: $(STAMP) ## the environment: .venv with all packages, and the local Kafka in the user's cache
 
-$(STAMP): pyproject.toml constraints.txt
+# uv takes half a minute where pip takes five; pip does it where uv cannot be had, or cannot use what pip is set up for
+$(STAMP): pyproject.toml constraints.txt overrides.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3' >&2; exit 1; }
 	"$(PYTHON)" -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+	@$(PIP) uv && $(BIN)/uv pip install --quiet --python .venv --override overrides.txt $(PACKAGES) || \
+	  { echo 'uv cannot install the packages here, so pip does; it takes some minutes'; $(PIP) $(PACKAGES); }
 	$(if $(KAFKA_BOOTSTRAP_SERVERS),,$(BIN)/churnstream kafka fetch)
 	@touch $@
 
@@ -52,8 +56,8 @@ lint: $(STAMP) ## ruff (lint and format) and mypy --strict
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks scripts
 
-constraints: ## constraints.txt anew, for maintainers (needs uv)
-	uv pip compile --universal --python-version 3.11 --all-extras --no-annotate --no-emit-index-url \
+constraints: $(STAMP) ## constraints.txt anew, for maintainers
+	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --no-annotate --no-emit-index-url \
 	  --no-emit-find-links --upgrade --custom-compile-command 'make constraints' -o constraints.txt pyproject.toml
 
 clean: ## remove the environment and what tools have left; downloads and brokers stay
