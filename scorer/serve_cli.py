@@ -48,6 +48,7 @@ def serve(
     from contract.masking import public_address
     from contract.schema import load_schema
     from contract.settings import load_settings
+    from contract.signals import tell_build
     from contract.worker.logs import configure_logging
     from contract.worker.process import start_worker
     from scorer.rest.server import serve as run
@@ -67,6 +68,7 @@ def serve(
     if local:
         settings = load_settings(**flags)
         configure_logging(verbose, settings.log_format, "serve")
+        tell_build("serve")
         schema = load_schema(settings.dataset)
     else:
         settings, schema = start_worker("serve", verbose, **flags)

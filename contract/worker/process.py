@@ -13,6 +13,7 @@ from contract.kafka.provision import ensure_topics
 from contract.kafka.transactions import FencedError
 from contract.schema import Schema, load_schema
 from contract.settings import Settings, load_settings
+from contract.signals import tell_build
 from contract.worker.logs import configure_logging
 from contract.worker.private import keep_files_private
 
@@ -30,6 +31,7 @@ def start_worker(worker: str, verbose: bool, **flags: Any) -> tuple[Settings, Sc
     keep_files_private()
     settings = load_settings(**flags)
     configure_logging(verbose, settings.log_format, worker)
+    tell_build(worker)
     # a mistake on this machine is told before the broker is asked for
     schema = load_schema(settings.dataset)
     ensure_topics(admin_client(settings), settings)

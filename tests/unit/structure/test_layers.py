@@ -60,6 +60,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "cli",
     ),
     "dashboard": (
+        "signals",
         "stream",
         "view",
     ),
