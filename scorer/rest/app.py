@@ -9,9 +9,9 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from contract.http.hosts import MISDIRECTED, UNKNOWN_NAME, AllowedHosts, HostMiddleware
 from scorer.rest.guard import MeasuringMiddleware
 from scorer.rest.home import NAME
-from scorer.rest.hosts import AllowedHosts, HostMiddleware
 from scorer.rest.instruments import Instruments
 from scorer.rest.openapi import openapi_document
 from scorer.rest.problems import ProblemError
@@ -58,7 +58,7 @@ def create_app(parts: Parts, links: dict[str, str], instruments: Instruments | N
     app.add_exception_handler(HTTPException, _told)
     if parts.settings.http_token is None:
         hosts = AllowedHosts(parts.settings.http_host, parts.settings.http_allowed_hosts)
-        app.add_middleware(HostMiddleware, hosts=hosts)
+        app.add_middleware(HostMiddleware, hosts=hosts, refused=ProblemError(MISDIRECTED, UNKNOWN_NAME).response)
     # the last one added stands outermost
     app.add_middleware(MeasuringMiddleware, instruments=instruments, routes=frozenset(_ROUTES))
     return app

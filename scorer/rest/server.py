@@ -1,13 +1,12 @@
 """The REST service's process: a bound port, the threads beside the server, and a stop that finishes what is in work."""
 
 import logging
-import socket
 import threading
 from collections.abc import Callable
 
 import uvicorn
 
-from contract.errors import UserError
+from contract.http.listener import address_of, bound
 from contract.kafka.log_throttle import LogThrottle
 from contract.schema import Schema
 from contract.settings import Settings
@@ -25,7 +24,6 @@ from scorer.serving.request_time import WallTime
 from scorer.serving.sinks import LocalSink, Sink, StreamSink
 from scorer.serving.stream_time import StreamTime
 
-_BACKLOG = 2_048
 _GRACE_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 75
 
@@ -38,7 +36,7 @@ def serve(
     Raises:
         UserError: the address cannot be bound.
     """
-    listener = _bind(settings.http_host, settings.http_port)
+    listener = bound(settings.http_host, settings.http_port, "CHURNSTREAM_HTTP_HOST, CHURNSTREAM_HTTP_PORT")
     clock = SystemClock()
     champion = Champion(settings)
     loops: list[Callable[[threading.Event], None]] = [champion.run]
@@ -68,7 +66,7 @@ def serve(
         if stream_time:
             # or the first requests would carry wall time into a stream of the past
             stream_time.looked.wait(_GRACE_SECONDS)
-        started(f"http://{_shown(listener)}")
+        started(address_of(listener))
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -83,19 +81,3 @@ def serve(
             timeout_graceful_shutdown=settings.acknowledge_timeout_ms // 1_000 + _GRACE_SECONDS,
         )
         uvicorn.Server(config).run(sockets=[listener])
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        raise UserError(
-            f"{host}:{port} cannot be bound ({error.strerror or error}); give another --host or --port "
-            f"(CHURNSTREAM_HTTP_HOST, CHURNSTREAM_HTTP_PORT)"
-        ) from None
-
-
-def _shown(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -19,7 +19,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "messages rejection",
         "alerts panes windows",
         "alert_rules versions",
-        "kafka models",
+        "http kafka models",
         "worker",
         "testing",
     ),

@@ -4,14 +4,19 @@ A page from anywhere can let its own name stand for 127.0.0.1 (DNS rebinding). I
 the page's own server, and asks it whatever the page likes; only the header Host still has the page's name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from scorer.rest.problems import ProblemError
-
+MISDIRECTED = 421
+POLICY_VIOLATION = 1008
+"""Why a web socket is closed (RFC 6455)."""
+UNKNOWN_NAME = (
+    "the header Host has a name that is not known to be this service's; ask under 127.0.0.1 or localhost, or start "
+    "the service with the name in CHURNSTREAM_HTTP_ALLOWED_HOSTS, or with a token (CHURNSTREAM_HTTP_TOKEN)"
+)
 _PROBES = frozenset({"/health", "/ready"})
 """Asked by load balancers under whatever name; they tell nothing about anybody."""
 _MOST_REMEMBERED = 256
@@ -47,27 +52,26 @@ class AllowedHosts:
 
 
 class HostMiddleware:
-    """ASGI middleware that turns requests under other names away. One without the header is from no browser."""
+    """ASGI middleware that turns requests under other names away. One without the header is from no browser.
 
-    def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
+    ``refused`` makes the answer to such a request; a web socket is closed before it is open.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: AllowedHosts, refused: Callable[[], ASGIApp]) -> None:
         self._app = app
         self._hosts = hosts
+        self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in _PROBES:
+        if scope["type"] in ("http", "websocket") and scope["path"] not in _PROBES:
             for name, value in scope["headers"]:
                 if name == b"host" and not self._hosts.allow(value):
-                    await _misdirected().response()(scope, receive, send)
+                    if scope["type"] == "http":
+                        await self._refused()(scope, receive, send)
+                    else:
+                        await send({"type": "websocket.close", "code": POLICY_VIOLATION})
                     return
         await self._app(scope, receive, send)
-
-
-def _misdirected() -> ProblemError:
-    return ProblemError(
-        421,
-        "the header Host has a name that is not known to be this service's; ask under 127.0.0.1 or localhost, or start "
-        "the service with the name in CHURNSTREAM_HTTP_ALLOWED_HOSTS, or with a token (CHURNSTREAM_HTTP_TOKEN)",
-    )
 
 
 def _without_port(host: str) -> str:
