@@ -62,6 +62,11 @@ class ReferenceColumn:
         return float(self.counts.sum())
 
     @property
+    def has_numbers(self) -> bool:
+        """Whether its values are numbers, and no categories."""
+        return self.continuous or self._values.dtype == np.float64
+
+    @property
     def outside(self) -> slice:
         """The cells of values that the reference does not have."""
         return slice(self.seen + _BELOW, self.seen + _ABOVE + 1)
@@ -75,7 +80,7 @@ class ReferenceColumn:
         """The cell of each value of a column, of any dtype that holds the feature's values."""
         if self.continuous:
             return self._ranges(numbers(column))
-        if self.ordered or self._values.dtype == np.float64:
+        if self.has_numbers:
             return self._known(pd.Index(numbers(column)))
         texts = column.astype(object)
         if len(self._values):

@@ -32,6 +32,7 @@ from monitor.budget import levels
 from monitor.inputs.attribution import attribution, cell_effects
 from monitor.inputs.cells import ReferenceColumn, column_of
 from monitor.inputs.dependence import Dependence, DependenceChange, dependence_of
+from monitor.inputs.middle import NO_MIDDLE, Middle, middle_of
 from monitor.inputs.two_samples import NOTHING, TwoSamples, compare
 
 SPANS: Mapping[int, float] = {1: 0.4, 2: 0.3, 4: 0.15, 16: 0.15}
@@ -100,6 +101,15 @@ class InputReference:
         return cls(schema.names, columns, dependence_of(inputs, cells), len(frame), effects)
 
 
+class _RowsCounted(NamedTuple):
+    """A window's rows: their counts in each column's cells, means and medians, dependence, smallest hashes."""
+
+    counts: Mapping[str, Floats]
+    middles: Mapping[str, Middle]
+    change: DependenceChange | None
+    sketch: tuple[int, ...]
+
+
 class _Span(NamedTuple):
     """``windows`` pooled: those before the window itself that there are, and by what pooled counts are divided."""
 
@@ -145,8 +155,9 @@ def judge(
         return Drift(judged=False, drifted=False, share=0.0)
     cells = {name: column.cells(current[name]) for name, column in reference.columns.items()}
     counts = {name: column.count(cells[name]) for name, column in reference.columns.items()}
+    middles = {name: middle_of(current[name]) for name, column in reference.columns.items() if column.has_numbers}
     change = reference.dependence.change({name: cells[name] for name in reference.names})
-    return _verdict(counts, change, sketch, reference, previous, rule)
+    return _verdict(_RowsCounted(counts, middles, change, sketch), reference, previous, rule)
 
 
 def judge_again(drift: Drift, reference: InputReference, previous: Sequence[Drift | None], *, rule: InputRule) -> Drift:
@@ -162,17 +173,12 @@ def judge_again(drift: Drift, reference: InputReference, previous: Sequence[Drif
         change = DependenceChange(
             dependence.columns, dependence.kind, dependence.then, dependence.now, dependence.p_value
         )
-    return _verdict(counts, change, drift.customers, reference, previous, rule)
+    middles = {name: Middle(feature.mean, feature.median) for name, feature in drift.features.items()}
+    return _verdict(_RowsCounted(counts, middles, change, drift.customers), reference, previous, rule)
 
 
-def _verdict(
-    counts: Mapping[str, Floats],
-    change: DependenceChange | None,
-    sketch: tuple[int, ...],
-    reference: InputReference,
-    previous: Sequence[Drift | None],
-    rule: InputRule,
-) -> Drift:
+def _verdict(counted: _RowsCounted, reference: InputReference, previous: Sequence[Drift | None], rule: InputRule) -> Drift:
+    counts, middles, change, sketch = counted
     spans = _spans(sketch, previous)
     own: dict[str, TwoSamples] = {}
     alone: dict[str, _Found] = {}
@@ -192,6 +198,7 @@ def _verdict(
             counts=tuple(int(count) for count in counts[name]),
             attribution=attribution(counts[name], reference.effects[name]) if name in reference.effects else None,
             alone=alone[name].counts and adjusted_alone[name] < rule.level,
+            **middles.get(name, NO_MIDDLE)._asdict(),
         )
         for name, each in found.items()
     }
