@@ -177,7 +177,9 @@ def judge_again(drift: Drift, reference: InputReference, previous: Sequence[Drif
     return _verdict(_RowsCounted(counts, middles, change, drift.customers), reference, previous, rule)
 
 
-def _verdict(counted: _RowsCounted, reference: InputReference, previous: Sequence[Drift | None], rule: InputRule) -> Drift:
+def _verdict(
+    counted: _RowsCounted, reference: InputReference, previous: Sequence[Drift | None], rule: InputRule
+) -> Drift:
     counts, middles, change, sketch = counted
     spans = _spans(sketch, previous)
     own: dict[str, TwoSamples] = {}
