@@ -21,7 +21,7 @@ from dashboard.stream.incidents import MOST_ALERT_BYTES, MOST_INCIDENTS, MOST_TO
 from dashboard.stream.letters import MOST_LETTERS, KeptLetters, SeenLetter, letter_of
 from dashboard.stream.received import Received
 from dashboard.stream.versions import KeptVersions
-from dashboard.stream.windows import MOST_WINDOW_BYTES, MOST_WINDOWS, KeptWindows, StoredWindow
+from dashboard.stream.windows import MOST_WINDOW_BYTES, MOST_WINDOWS, WindowShelf, StoredWindow
 
 PROGRESS = b"progress/"
 """What the keys of a join's progress on ``panes`` begin with."""
@@ -81,7 +81,7 @@ class StreamState:
 
     def _forget(self) -> None:
         bounds = self._bounds
-        self._windows = KeptWindows(bounds.windows, bounds.window_bytes)
+        self._windows = WindowShelf(bounds.windows, bounds.window_bytes)
         self._incidents = KeptIncidents(bounds.incidents, bounds.alert_bytes, bounds.told)
         self._letters = KeptLetters(bounds.letters)
         self._versions = KeptVersions()

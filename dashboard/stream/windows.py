@@ -25,7 +25,7 @@ class StoredWindow(msgspec.Struct, frozen=True):
     at: int | None
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _Shelved(msgspec.Struct, frozen=True):
     slim: Window
     packed: bytes
     offset: int
@@ -33,7 +33,7 @@ class _Kept(msgspec.Struct, frozen=True):
     size: int
 
 
-class KeptWindows:
+class WindowShelf:
     """The newest message of each window.
 
     Of more than ``most`` windows, or ``most_bytes``, the oldest (by their end) are let go of, down to nine tenths. They
@@ -43,7 +43,7 @@ class KeptWindows:
 
     def __init__(self, most: int = MOST_WINDOWS, most_bytes: int = MOST_WINDOW_BYTES) -> None:
         self._most, self._most_bytes = most, most_bytes
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, _Shelved] = {}
         self._sorted: dict[ModelRef, tuple[Window, ...]] | None = None
         self.bytes = 0
         self.floor: tuple[int, str] | None = None
@@ -72,7 +72,7 @@ class KeptWindows:
             + _SEGMENT_BYTES * len(slim.segments)
         )
         self.remove(key)
-        self._kept[key] = _Kept(slim, packed, offset, at, size)
+        self._kept[key] = _Shelved(slim, packed, offset, at, size)
         self.bytes += size
         if len(self._kept) > self._most or self.bytes > self._most_bytes:
             self._let_go()
