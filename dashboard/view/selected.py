@@ -14,7 +14,7 @@ class Selected(msgspec.Struct, frozen=True, kw_only=True):
     """``model`` is a registered model's name, None: the one that was at work last. ``version`` None: all versions that
     have been champion, one after the other; with ``role`` one version alone. ``window`` (its start) and ``feature``
     are what is open beside the whole. ``since`` and ``until`` bound what is seen of the time axis. Times are event time
-    in ms.
+    in ms. ``ignored`` are the parts of an address that could not be understood.
     """
 
     model: str | None = None
@@ -26,3 +26,4 @@ class Selected(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     embed: bool = False
+    ignored: tuple[str, ...] = ()

@@ -1,0 +1,76 @@
+"""What the view reads of the stream's state (``dashboard.stream.state`` has it)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from contract.alerts import Alert, ModelVerdict
+from contract.messages import ModelRef
+from contract.panes import JoinProgress
+from contract.versions import ServingVersions, TrainedVersion
+from contract.windows import Window
+
+
+class KnownWindow(Protocol):
+    """A whole window, the offset of its newest message on ``windows``, and when Kafka took it (ms, wall time)."""
+
+    @property
+    def window(self) -> Window: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def at(self) -> int | None: ...
+
+
+class KnownAlert(Protocol):
+    """One message of an incident, its offset on ``alerts``, and when Kafka took it (ms, wall time)."""
+
+    @property
+    def alert(self) -> Alert: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def at(self) -> int | None: ...
+
+
+class KnownLetter(Protocol):
+    """What the headers of a dead letter say. ``event_time`` is the record's, ``at`` when Kafka took it; both in ms."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def field(self) -> str: ...
+    @property
+    def origin_topic(self) -> str: ...
+    @property
+    def origin_partition(self) -> int: ...
+    @property
+    def origin_offset(self) -> int: ...
+    @property
+    def event_time(self) -> int | None: ...
+    @property
+    def at(self) -> int | None: ...
+
+
+class Known(Protocol):
+    """All that is known of the stream. ``windows`` are without drift counts and customers, in order of their end;
+    ``incidents`` have all messages that the topic still has of a key, oldest first; ``letters`` are the newest dead
+    letters, newest last.
+    """
+
+    @property
+    def revision(self) -> int: ...
+    @property
+    def verdicts(self) -> Mapping[str, ModelVerdict]: ...
+    @property
+    def incidents(self) -> Mapping[str, Sequence[KnownAlert]]: ...
+    @property
+    def versions(self) -> Mapping[tuple[str, int], TrainedVersion]: ...
+    @property
+    def serving(self) -> Mapping[str, ServingVersions]: ...
+    @property
+    def progress(self) -> Mapping[int, JoinProgress]: ...
+    @property
+    def letters(self) -> Sequence[KnownLetter]: ...
+    def models(self) -> tuple[ModelRef, ...]: ...
+    def windows(self, model: ModelRef) -> Sequence[Window]: ...
+    def window(self, model: ModelRef, start: int) -> KnownWindow | None: ...

@@ -1,0 +1,210 @@
+"""The line of facts: how fresh the data are, what waits, who serves."""
+
+from collections.abc import Sequence
+
+from contract.alerts import AlertKind
+from contract.durations import DAY
+from contract.versions import ServingVersions
+from dashboard.stream.received import Positions
+from dashboard.view.chosen import Chosen
+from dashboard.view.incident_state import standing_of
+from dashboard.view.model import Fact, Tone
+from dashboard.view.now.freshness import Reached, data_reached, labels_reached
+from dashboard.view.words import NOTHING, count, moment, named, severity_tone, short_moment, versions, whole
+
+_BY_EVENT_TIME = "Event time: the time that stands in the records, UTC, not the clock's."
+_MOST_PARTITIONS = 20
+
+
+def facts_of(choice: Chosen, positions: Positions, now_ms: int) -> tuple[Fact, ...]:
+    """In the order in which they are read."""
+    return (
+        _data(choice),
+        _labels(choice),
+        _lag(choice, positions),
+        _partitions(choice, positions),
+        _members(positions),
+        _serving(choice),
+        *_challengers(choice.serving),
+        _mlflow(choice),
+        _dead_letters(choice, positions, now_ms),
+    )
+
+
+def _alarm(choice: Chosen, kinds: Sequence[AlertKind], otherwise: Tone) -> tuple[Tone, str]:
+    """The tone and title of the gravest incident of these kinds that stands."""
+    standing = [one for kind in kinds for one in standing_of(choice.known, kind, choice.name)]
+    if not standing:
+        return otherwise, ""
+    gravest = min(standing, key=lambda one: one.severity != "critical")
+    return severity_tone(gravest.severity), named(gravest.title or gravest.message, 300)
+
+
+def _data(choice: Chosen) -> Fact:
+    reached = data_reached(choice.known.progress.values())
+    tone, alarm = _alarm(choice, ("silence",), "good" if reached.until is not None else "unknown")
+    return Fact(
+        label="Data until",
+        value=reached.text,
+        tone=tone,
+        detail=f"{alarm}. {_reached(reached)}" if alarm else _reached(reached),
+        term="watermark",
+    )
+
+
+def _labels(choice: Chosen) -> Fact:
+    reached = labels_reached(choice.known.progress.values())
+    tone, alarm = _alarm(choice, ("coverage", "delay"), "good" if reached.until is not None else "unknown")
+    none = "" if reached.until is not None else "No label has come yet in at least one partition. "
+    return Fact(
+        label="Labels until",
+        value=reached.text,
+        tone=tone,
+        detail=f"{f'{alarm}. ' if alarm else ''}{none}{_reached(reached)}",
+        term="label",
+    )
+
+
+def _reached(reached: Reached) -> str:
+    if reached.ended:
+        return f"The stream has ended. {_BY_EVENT_TIME}"
+    return f"All partitions are silent at present. {_BY_EVENT_TIME}" if reached.idle else _BY_EVENT_TIME
+
+
+def _lag(choice: Chosen, positions: Positions) -> Fact:
+    if positions.at is None:
+        return Fact(label="Lag", value=NOTHING, detail="Not known yet.", term="lag")
+    total, told = 0, []
+    for group, topics in sorted(positions.lag.items()):
+        behind = sum(sum(partitions.values()) for partitions in topics.values())
+        total += behind
+        where = [
+            f"{named(topic, 40)}-{partition}: {whole(lag)}"
+            for topic, partitions in sorted(topics.items())
+            for partition, lag in sorted(partitions.items())
+            if lag
+        ]
+        left = f" and {len(where) - _MOST_PARTITIONS} more" if len(where) > _MOST_PARTITIONS else ""
+        told.append(
+            f"{named(group, 40)} {whole(behind)}" + (f" ({', '.join(where[:_MOST_PARTITIONS])}{left})" if where else "")
+        )
+    tone, alarm = _alarm(choice, ("lag",), "unknown" if total else "good")
+    return Fact(
+        label="Lag",
+        value=whole(total),
+        tone=tone,
+        detail=f"{f'{alarm}. ' if alarm else ''}Messages not read yet, as of {moment(positions.at)}: "
+        f"{'; '.join(told) or 'no group known'}.",
+        term="lag",
+    )
+
+
+def _partitions(choice: Chosen, positions: Positions) -> Fact:
+    progress = choice.known.progress
+    measured = {partition for topics in positions.lag.values() for one in topics.values() for partition in one}
+    total = len(measured | set(progress))
+    ended = sorted(partition for partition, one in progress.items() if one.ended)
+    silent = sorted(partition for partition, one in progress.items() if one.idle and not one.ended)
+    unseen = sorted(measured - set(progress))
+    told = [
+        f"{word}: {', '.join(map(str, some[:_MOST_PARTITIONS]))}"
+        for word, some in (("ended", ended), ("silent", silent), ("nothing yet", unseen))
+        if some
+    ]
+    return Fact(
+        label="Partitions",
+        value=f"{len(progress)}/{total}" if total else NOTHING,
+        tone="unknown" if not total else "good" if len(progress) == total else "notice",
+        detail=f"Partitions that the join has reported of. {'; '.join(told).capitalize()}".strip(),
+        term="partition",
+    )
+
+
+def _members(positions: Positions) -> Fact:
+    known = {group: members for group, members in sorted(positions.members.items()) if members is not None}
+    waiting = [group for group, members in known.items() if members == 0]
+    return Fact(
+        label="Workers",
+        value=", ".join(f"{members} {named(group, 40)}" for group, members in known.items()) or NOTHING,
+        tone="unknown" if not known else "notice" if waiting else "good",
+        detail=f"None at work: {', '.join(waiting)}." if waiting else "Processes at work in each group.",
+        term="worker",
+    )
+
+
+def _serving(choice: Chosen) -> Fact:
+    serving = choice.serving
+    if serving is None:
+        first = next((one for one in choice.windows if one.model.version == choice.champion), None)
+        seen = "" if first is None else f", first window from {short_moment(first.start)}"
+        return Fact(
+            label="Serving",
+            value=NOTHING if choice.champion is None else f"v{choice.champion}",
+            detail=f"By its windows{seen}. The registry has not been asked yet." if choice.champion is not None else "",
+            term="champion",
+        )
+    present = serving.champion
+    if present is None:
+        return Fact(
+            label="Serving",
+            value="no version",
+            tone="bad",
+            detail=f"No version has the alias {named(serving.alias)}: nothing is scored. `churnstream promote` or "
+            "`rollback` gives it to one.",
+            term="champion",
+        )
+    before = serving.champions[:-1]
+    since = f" since {moment(present.since)}" if present.since is not None else ""
+    earlier = [f"v{one.version} from {moment(one.since)}" for one in reversed(before[-5:])]
+    return Fact(
+        label="Serving",
+        value=f"v{present.version} {named(serving.alias)}{since}{f' (v{before[-1].version} before)' if before else ''}",
+        tone="good",
+        detail=(f"Before: {', '.join(earlier)}. " if earlier else "")
+        + "Since when it has the alias in the registry, by the clock.",
+        term="champion",
+    )
+
+
+def _challengers(serving: ServingVersions | None) -> tuple[Fact, ...]:
+    if serving is None or not serving.challengers:
+        return ()
+    return (
+        Fact(
+            label="Challenger" if len(serving.challengers) == 1 else "Challengers",
+            value=versions(serving.challengers[:5]),
+            detail="Scores the same customers beside the champion, or waits to; its answers are not used.",
+            term="challenger",
+        ),
+    )
+
+
+def _mlflow(choice: Chosen) -> Fact:
+    standing = standing_of(choice.known, "mlflow", choice.name)
+    if not standing:
+        return Fact(label="MLflow", value="ok", tone="good", detail="The monitor reports no trouble.", term="MLflow")
+    one = standing[0]
+    return Fact(
+        label="MLflow",
+        value=f"away since {moment(one.start)}",
+        tone=severity_tone(one.severity),
+        detail=named(one.message, 500),
+        term="MLflow",
+    )
+
+
+def _dead_letters(choice: Chosen, positions: Positions, now_ms: int) -> Fact:
+    today = now_ms // DAY * DAY
+    letters = choice.known.letters
+    came = sum(1 for one in letters if one.at is not None and one.at >= today)
+    # of older letters the state has no list; where its oldest is of today, there may have been more
+    more = bool(letters) and came == len(letters) and sum(positions.letters.values()) > came
+    ever = sum(positions.letters.values())
+    tone, alarm = _alarm(choice, ("dead_letters",), "notice" if came else "good")
+    return Fact(
+        label="Dead letters today",
+        value=f"{'at least ' if more else ''}{whole(came)}",
+        tone=tone,
+        detail=f"{f'{alarm}. ' if alarm else ''}Since midnight UTC by the clock; {count(ever, 'dead letter')} ever.",
+        term="dead letter",
+    )

@@ -1,0 +1,1 @@
+"""What a click on a window opens."""
