@@ -21,7 +21,7 @@ from dashboard.stream.incidents import MOST_ALERT_BYTES, MOST_INCIDENTS, MOST_TO
 from dashboard.stream.letters import MOST_LETTERS, KeptLetters, SeenLetter, letter_of
 from dashboard.stream.received import Received
 from dashboard.stream.versions import KeptVersions
-from dashboard.stream.windows import MOST_WINDOW_BYTES, MOST_WINDOWS, WindowShelf, StoredWindow
+from dashboard.stream.windows import MOST_WINDOW_BYTES, MOST_WINDOWS, StoredWindow, WindowShelf
 
 PROGRESS = b"progress/"
 """What the keys of a join's progress on ``panes`` begin with."""

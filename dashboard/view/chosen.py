@@ -8,7 +8,7 @@ from contract.alerts import ModelVerdict
 from contract.messages import ModelRef
 from contract.versions import ServingVersions, TrainedVersion
 from contract.windows import Window
-from dashboard.view.known import Known
+from dashboard.stream.state import StreamState
 from dashboard.view.selected import Selected
 from dashboard.view.words import EARLIEST, LATEST
 
@@ -22,7 +22,7 @@ class Chosen:
     was asked for and is not there.
     """
 
-    known: Known
+    known: StreamState
     name: str | None
     champion: int | None
     windows: tuple[Window, ...]
@@ -78,7 +78,7 @@ class Chosen:
         return window if kept is None else kept.window
 
 
-def chosen(known: Known, selected: Selected) -> Chosen:
+def chosen(known: StreamState, selected: Selected) -> Chosen:
     """What ``selected`` names, or what is usual where that is not there."""
     unknown = []
     names = _names(known)
@@ -104,7 +104,7 @@ def chosen(known: Known, selected: Selected) -> Chosen:
     return Chosen(known, name, _champion(known, name, models), windows, alone, misplaced, tuple(unknown))
 
 
-def _names(known: Known) -> set[str]:
+def _names(known: StreamState) -> set[str]:
     return {
         *(one.name for one in known.models()),
         *known.serving,
@@ -113,7 +113,7 @@ def _names(known: Known) -> set[str]:
     }
 
 
-def _at_work_last(known: Known, names: Iterable[str]) -> str | None:
+def _at_work_last(known: StreamState, names: Iterable[str]) -> str | None:
     """The name with the newest window of a champion; without windows, one that has a champion."""
     ends = dict.fromkeys(names, (False, 0, False))
     for name in ends:
@@ -130,7 +130,7 @@ def _reversed(rank: tuple[bool, int, bool]) -> tuple[bool, int, bool]:
     return not rank[0], -rank[1], not rank[2]
 
 
-def _champion(known: Known, name: str | None, models: Sequence[ModelRef]) -> int | None:
+def _champion(known: StreamState, name: str | None, models: Sequence[ModelRef]) -> int | None:
     """As the registry says; else the one whose newest window has most of the newest records."""
     serving = None if name is None else known.serving.get(name)
     if serving is not None and serving.champion is not None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from contract.windows import Window
+from dashboard.stream.state import StreamState
 from dashboard.view.chosen import chosen
-from dashboard.view.known import Known
 from dashboard.view.metrics import Measured, estimated, nowcast, realised
 from dashboard.view.model import Page
 from dashboard.view.selected import METRICS, Metric, Selected
@@ -28,7 +28,7 @@ def json_of(page: Page) -> bytes:
     return msgspec.json.encode(page)
 
 
-def csv_of(known: Known, selected: Selected) -> str:
+def csv_of(known: StreamState, selected: Selected) -> str:
     """A row for each window of what is shown, with all metrics and their intervals; times are ISO 8601 in UTC."""
     windows = [
         window

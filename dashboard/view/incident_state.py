@@ -3,17 +3,18 @@
 from collections.abc import Iterator, Sequence
 
 from contract.alerts import Alert, AlertKind
-from dashboard.view.known import Known, KnownAlert
+from dashboard.stream.incidents import StoredAlert
+from dashboard.stream.state import StreamState
 
 
-def incidents_of(known: Known, name: str | None) -> Iterator[Sequence[KnownAlert]]:
+def incidents_of(known: StreamState, name: str | None) -> Iterator[Sequence[StoredAlert]]:
     """All messages of each incident of this model, whatever the version, and of the stream itself."""
     for told in known.incidents.values():
         if told and (told[-1].alert.model is None or told[-1].alert.model.name == name):
             yield told
 
 
-def standing_of(known: Known, kind: AlertKind, name: str | None) -> list[Alert]:
+def standing_of(known: StreamState, kind: AlertKind, name: str | None) -> list[Alert]:
     """The incidents of a kind that stand, the gravest first."""
     found = [told[-1].alert for told in incidents_of(known, name)]
     standing = [one for one in found if one.kind == kind and one.standing]

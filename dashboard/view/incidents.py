@@ -4,9 +4,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from contract.alerts import BY_WALL_TIME, Alert, AlertKind, AlertState
+from dashboard.stream.incidents import StoredAlert
 from dashboard.view.chosen import Chosen
 from dashboard.view.incident_state import incidents_of
-from dashboard.view.known import KnownAlert
 from dashboard.view.model import Fact, IncidentLine, Tone
 from dashboard.view.words import SIGNS, count, moment, named, plain_times, sentence, severity_tone, short_moment
 
@@ -37,8 +37,8 @@ _TOLD: dict[AlertState, str] = {
 
 def incident_lines(choice: Chosen) -> tuple[IncidentLine, ...]:
     """Standing ones first, the gravest of them first; the others newest first."""
-    standing: list[Sequence[KnownAlert]] = []
-    over: list[Sequence[KnownAlert]] = []
+    standing: list[Sequence[StoredAlert]] = []
+    over: list[Sequence[StoredAlert]] = []
     for told in incidents_of(choice.known, choice.name):
         (standing if told[-1].alert.standing else over).append(told)
     standing.sort(key=lambda told: (told[-1].alert.severity != "critical", -told[-1].alert.start, told[-1].alert.key))
@@ -46,7 +46,7 @@ def incident_lines(choice: Chosen) -> tuple[IncidentLine, ...]:
     return tuple(_line(choice, told) for told in [*standing[:MOST_OVER], *over[:MOST_OVER]])
 
 
-def _line(choice: Chosen, told: Sequence[KnownAlert]) -> IncidentLine:
+def _line(choice: Chosen, told: Sequence[StoredAlert]) -> IncidentLine:
     alert = told[-1].alert
     clock = alert.kind in BY_WALL_TIME
     # a retraction has no columns any more; what was believed stands in the message before it
@@ -71,7 +71,7 @@ def _dated(time: int, clock: bool) -> str:
     return f"{moment(time)}, by the clock" if clock else short_moment(time)
 
 
-def _told(one: KnownAlert) -> Fact:
+def _told(one: StoredAlert) -> Fact:
     """One message. When Kafka took it is wall time, also of incidents that windows show."""
     alert = one.alert
     over: Tone = "unknown" if alert.state == "retracted" else "good"

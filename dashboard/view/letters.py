@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 
 from contract.rejection import Reason
-from dashboard.view.known import Known, KnownLetter
+from dashboard.stream.letters import SeenLetter
+from dashboard.stream.state import StreamState
 from dashboard.view.model import LetterExample, LetterReason
 from dashboard.view.words import moment, named
 
@@ -85,16 +86,16 @@ MEANINGS: dict[Reason, tuple[str, str]] = {
 _UNKNOWN = ("A reason that this release does not know.", "Look at the detail in the message's headers.")
 
 
-def letters_of(known: Known) -> tuple[LetterReason, ...]:
+def letters_of(known: StreamState) -> tuple[LetterReason, ...]:
     """By reason and field, the most frequent first, of the letters that are looked at (the newest)."""
-    groups: dict[tuple[str, str], list[KnownLetter]] = {}
+    groups: dict[tuple[str, str], list[SeenLetter]] = {}
     for letter in known.letters:
         groups.setdefault((letter.reason, shown_field(letter.field)), []).append(letter)
     ordered = sorted(groups.items(), key=lambda one: (-len(one[1]), one[0]))
     return tuple(_reason(reason, field, letters) for (reason, field), letters in ordered[:_MOST_REASONS])
 
 
-def _reason(reason: str, field: str, letters: Sequence[KnownLetter]) -> LetterReason:
+def _reason(reason: str, field: str, letters: Sequence[SeenLetter]) -> LetterReason:
     meaning, remedy = MEANINGS[Reason(reason)] if reason in _REASONS else _UNKNOWN
     return LetterReason(
         reason=named(reason, 40),
@@ -107,14 +108,14 @@ def _reason(reason: str, field: str, letters: Sequence[KnownLetter]) -> LetterRe
     )
 
 
-def _example(letter: KnownLetter, field: str) -> LetterExample:
-    """The letter's own detail may quote what somebody sent, so it is left out."""
+def _example(letter: SeenLetter, field: str) -> LetterExample:
     dated = "" if letter.event_time is None else f"dated {moment(letter.event_time)}"
     return LetterExample(
         origin=f"{named(letter.origin_topic, 100)}-{letter.origin_partition} @ {letter.origin_offset}",
         came=moment(letter.at),
         field=field,
-        detail=dated,
+        # it has been freed of what it could quote (dashboard.stream.letters)
+        detail="; ".join(one for one in (letter.detail, dated) if one),
     )
 
 

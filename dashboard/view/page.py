@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from dashboard.stream.received import Positions, Reach
+from dashboard.stream.state import StreamState
 from dashboard.view.address import address_of
 from dashboard.view.chosen import Chosen, chosen
 from dashboard.view.incidents import incident_lines
-from dashboard.view.known import Known
 from dashboard.view.letters import letters_of
 from dashboard.view.model import Banner, Headline, Link, Page, TimeAxis, VersionChoice
 from dashboard.view.now.changes import changes_of
@@ -26,7 +26,9 @@ from dashboard.view.terms import TERMS
 from dashboard.view.words import count, day, named, short_moment, version_title
 
 
-def page_of(known: Known, reach: Reach, positions: Positions, selected: Selected, now_ms: int, places: Places) -> Page:
+def page_of(
+    known: StreamState, reach: Reach, positions: Positions, selected: Selected, now_ms: int, places: Places
+) -> Page:
     """What is shown of ``known`` at ``now_ms`` (wall time), whatever ``selected`` asks for. Raises nothing."""
     choice = chosen(known, selected)
     stage = stage_of(choice, reach)

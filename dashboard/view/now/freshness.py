@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from contract.panes import JoinProgress
 from contract.windows import Window
 from dashboard.stream.received import Positions, Reach
-from dashboard.view.known import Known
+from dashboard.stream.state import StreamState
 from dashboard.view.model import Banner
 from dashboard.view.places import Places
 from dashboard.view.words import NOTHING, count, lasting, moment, named, short_moment
@@ -60,7 +60,7 @@ def is_away(reach: Reach, now_ms: int) -> bool:
 
 
 def staleness(
-    known: Known, reach: Reach, positions: Positions, now_ms: int, places: Places, newest: Window | None
+    known: StreamState, reach: Reach, positions: Positions, now_ms: int, places: Places, newest: Window | None
 ) -> list[Banner]:
     """What must be said so that nobody takes old for new."""
     banners = []
@@ -106,7 +106,7 @@ def _without_workers(positions: Positions) -> list[Banner]:
     return banners
 
 
-def _without_windows(known: Known, newest: Window, now_ms: int, places: Places) -> list[Banner]:
+def _without_windows(known: StreamState, newest: Window, now_ms: int, places: Places) -> list[Banner]:
     """Windows should be there and are not; by event time, and by the clock where the stream follows it."""
     kept = known.window(newest.model, newest.start)
     at = None if kept is None else kept.at

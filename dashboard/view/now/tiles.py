@@ -72,7 +72,7 @@ def _brier(choice: Chosen) -> Tile:
         told = "Worse than in training." if window.worsening.worse else "Not worse than in training."
         then = then if before is not None else Measured(window.worsening.reference).text
     else:
-        tone, told = "unknown", "Too few labels to judge."
+        tone, told = "unknown", "Not judged: too few labels, or training's value is not known."
     return _tile("Brier score", found.text, tone, "brier", then=then, detail=f"{_of_labels(window)} {told}")
 
 
