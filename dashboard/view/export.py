@@ -9,13 +9,13 @@ import msgspec
 from contract.windows import Window
 from dashboard.stream.state import StreamState
 from dashboard.view.chosen import chosen
-from dashboard.view.metrics import Measured, estimated, nowcast, realised
+from dashboard.view.metrics import MetricValue, estimated, nowcast, realised
 from dashboard.view.model import Page
 from dashboard.view.selected import METRICS, Metric, Selected
 from dashboard.view.words import iso_time, sane
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_KINDS: dict[str, Callable[[Window, Metric], Measured | None]] = {
+_KINDS: dict[str, Callable[[Window, Metric], MetricValue | None]] = {
     "realised": realised,
     "nowcast": nowcast,
     "estimated": estimated,
@@ -70,7 +70,9 @@ def _columns() -> Iterable[tuple[str, Callable[[Window], _Cell]]]:
     yield "drifted_columns", lambda window: "; ".join(window.drift.drifted_columns)
 
 
-def _part(measure: Callable[[Window, Metric], Measured | None], metric: Metric, end: str) -> Callable[[Window], _Cell]:
+def _part(
+    measure: Callable[[Window, Metric], MetricValue | None], metric: Metric, end: str
+) -> Callable[[Window], _Cell]:
     def part(window: Window) -> _Cell:
         found = measure(window, metric)
         value: float | None = None if found is None else getattr(found, end)

@@ -17,7 +17,7 @@ TITLES: dict[Metric, str] = {
 }
 
 
-class Measured(NamedTuple):
+class MetricValue(NamedTuple):
     """A metric with the ends of its 95 % interval, None where it has none."""
 
     value: float
@@ -34,35 +34,35 @@ def better(metric: Metric) -> Literal["more", "less"]:
     return "less" if metric == "brier" else "more"
 
 
-def realised(window: Window, metric: Metric) -> Measured | None:
+def realised(window: Window, metric: Metric) -> MetricValue | None:
     """Of the labels that have come; None where it is not defined."""
     value: float | None = getattr(window.performance, metric)
     if sane(value) is None or value is None:
         return None
     low, high = window.performance.intervals.get(metric, (None, None))
-    return Measured(value, sane(low), sane(high))
+    return MetricValue(value, sane(low), sane(high))
 
 
-def nowcast(window: Window, metric: Metric) -> Measured | None:
+def nowcast(window: Window, metric: Metric) -> MetricValue | None:
     """Expected of all labels, by those that have come."""
     return None if window.nowcast is None else _of(window.nowcast.performance, metric)
 
 
-def estimated(window: Window, metric: Metric) -> Measured | None:
+def estimated(window: Window, metric: Metric) -> MetricValue | None:
     """Expected without labels; None where it has been withdrawn."""
     return None if window.untrusted_since is not None else _of(window.estimated, metric)
 
 
-def held_out(trained: TrainedVersion | None, metric: Metric) -> Measured | None:
+def held_out(trained: TrainedVersion | None, metric: Metric) -> MetricValue | None:
     """On the rows that training held out; None where it is not known."""
     found = None if trained is None else trained.held_out.get(metric)
     return None if found is None else _measured(found)
 
 
-def _of(performance: Estimated, metric: Metric) -> Measured | None:
+def _of(performance: Estimated, metric: Metric) -> MetricValue | None:
     found: Estimate | None = getattr(performance, metric)
     return None if found is None else _measured(found)
 
 
-def _measured(found: Estimate) -> Measured | None:
-    return None if sane(found.value) is None else Measured(found.value, sane(found.low), sane(found.high))
+def _measured(found: Estimate) -> MetricValue | None:
+    return None if sane(found.value) is None else MetricValue(found.value, sane(found.low), sane(found.high))

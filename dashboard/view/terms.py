@@ -18,7 +18,7 @@ TERMS: dict[str, str] = {
     "roc_auc": "How often a customer who churns has a higher score than one who stays: 0.5 is chance, 1 is perfect.",
     "brier": "The Brier score is the mean squared error of the probabilities: 0 is perfect, and less is better.",
     "threshold": "The score from which on the model says that a customer will churn.",
-    "realised": "Measured with labels that have come.",
+    "realised": "MetricValue with labels that have come.",
     "nowcast": "What a metric will be once all labels are in, told from those that have come so far.",
     "estimated": "What a metric should be by the scores alone, without labels; wrong when scores no longer mean what "
     "they did.",

@@ -9,7 +9,7 @@ from dashboard.stream.received import Positions
 from dashboard.view.chosen import Chosen
 from dashboard.view.incident_state import standing_of
 from dashboard.view.model import Fact, Tone
-from dashboard.view.now.freshness import Reached, data_reached, labels_reached
+from dashboard.view.now.freshness import ComeUntil, data_reached, labels_reached
 from dashboard.view.words import NOTHING, count, moment, named, severity_tone, short_moment, versions, whole
 
 _BY_EVENT_TIME = "Event time: the time that stands in the records, UTC, not the clock's."
@@ -65,7 +65,7 @@ def _labels(choice: Chosen) -> Fact:
     )
 
 
-def _reached(reached: Reached) -> str:
+def _reached(reached: ComeUntil) -> str:
     if reached.ended:
         return f"The stream has ended. {_BY_EVENT_TIME}"
     return f"All partitions are silent at present. {_BY_EVENT_TIME}" if reached.idle else _BY_EVENT_TIME

@@ -18,7 +18,7 @@ _WORKERS = {"scorer": "churnstream score", "join": "churnstream join"}
 
 
 @dataclass(frozen=True)
-class Reached:
+class ComeUntil:
     """The earliest time up to which all partitions at work have come; ``ended`` and ``idle``: all of them are."""
 
     until: int | None
@@ -32,17 +32,17 @@ class Reached:
         return f"{short_moment(self.until)}{', ended' if self.ended else ''}"
 
 
-def data_reached(progress: Iterable[JoinProgress]) -> Reached:
+def data_reached(progress: Iterable[JoinProgress]) -> ComeUntil:
     """How far records have come, in event time."""
     return _reached([(one.watermark, one.ended, one.idle) for one in progress])
 
 
-def labels_reached(progress: Iterable[JoinProgress]) -> Reached:
+def labels_reached(progress: Iterable[JoinProgress]) -> ComeUntil:
     """How far labels have come, in event time."""
     return _reached([(one.label_watermark, one.ended, one.idle or one.labels_idle) for one in progress])
 
 
-def _reached(partitions: list[tuple[int | None, bool, bool]]) -> Reached:
+def _reached(partitions: list[tuple[int | None, bool, bool]]) -> ComeUntil:
     ended = bool(partitions) and all(one[1] for one in partitions)
     idle = bool(partitions) and all(one[1] or one[2] for one in partitions)
     active = [time for time, over, silent in partitions if not over and not silent]
@@ -51,7 +51,7 @@ def _reached(partitions: list[tuple[int | None, bool, bool]]) -> Reached:
         until = None if None in active else min(time for time in active if time is not None)
     else:
         until = max((time for time, _, _ in partitions if time is not None), default=None)
-    return Reached(until, ended, idle)
+    return ComeUntil(until, ended, idle)
 
 
 def is_away(reach: Reach, now_ms: int) -> bool:

@@ -3,7 +3,7 @@
 from contract.windows import Window
 from dashboard.view.chosen import Chosen
 from dashboard.view.incident_state import standing_of
-from dashboard.view.metrics import TITLES, Measured, better, estimated, held_out, realised
+from dashboard.view.metrics import TITLES, MetricValue, better, estimated, held_out, realised
 from dashboard.view.model import Tile, Tone
 from dashboard.view.selected import Metric
 from dashboard.view.words import (
@@ -70,7 +70,7 @@ def _brier(choice: Chosen) -> Tile:
         # the monitor's own judgement, which knows margin and noise
         tone: Tone = "bad" if window.worsening.worse else "good"
         told = "Worse than in training." if window.worsening.worse else "Not worse than in training."
-        then = then if before is not None else Measured(window.worsening.reference).text
+        then = then if before is not None else MetricValue(window.worsening.reference).text
     else:
         tone, told = "unknown", "Not judged: too few labels, or training's value is not known."
     return _tile("Brier score", found.text, tone, "brier", then=then, detail=f"{_of_labels(window)} {told}")
@@ -158,7 +158,7 @@ def _dead_letters(choice: Chosen) -> Tile:
     )
 
 
-def _compared(now: Measured, then: Measured | None, metric: Metric) -> Tone:
+def _compared(now: MetricValue, then: MetricValue | None, metric: Metric) -> Tone:
     """Plain to see only where the intervals do not meet."""
     if then is None:
         return "unknown"
@@ -166,31 +166,31 @@ def _compared(now: Measured, then: Measured | None, metric: Metric) -> Tone:
     return "unknown" if worse is None else "notice" if worse else "good"
 
 
-def _in_words(now: Measured, then: Measured | None, metric: Metric) -> str:
+def _in_words(now: MetricValue, then: MetricValue | None, metric: Metric) -> str:
     tone = _compared(now, then, metric)
     if tone == "notice":
         return "Lower than in training." if better(metric) == "more" else "Higher than in training."
     return "Not worse than in training, within noise." if tone == "good" else ""
 
 
-def _is_worse(now: Measured, then: Measured) -> bool | None:
+def _is_worse(now: MetricValue, then: MetricValue) -> bool | None:
     if now.high is None or then.low is None:
         return None
     return now.high < then.low
 
 
-def _mirrored(one: Measured) -> Measured:
+def _mirrored(one: MetricValue) -> MetricValue:
     def less(value: float | None) -> float | None:
         return None if value is None else -value
 
-    return Measured(-one.value, less(one.high), less(one.low))
+    return MetricValue(-one.value, less(one.high), less(one.low))
 
 
 def _then(choice: Chosen, window: Window, metric: Metric) -> str:
     return _text(held_out(choice.trained(window.model.version), metric))
 
 
-def _text(measured: Measured | None) -> str:
+def _text(measured: MetricValue | None) -> str:
     return "" if measured is None else measured.text
 
 

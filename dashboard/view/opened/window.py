@@ -5,7 +5,7 @@ from contract.windows import SegmentMetrics, Window
 from dashboard.view.address import address_of
 from dashboard.view.chosen import Chosen
 from dashboard.view.columns import bars, change_in_words, dependence_in_words
-from dashboard.view.metrics import TITLES, Measured, estimated, held_out, nowcast, realised
+from dashboard.view.metrics import TITLES, MetricValue, estimated, held_out, nowcast, realised
 from dashboard.view.model import ColumnDetail, Fact, Link, Number, SegmentDetail, WindowDetail
 from dashboard.view.places import CSV_ADDRESS, JSON_ADDRESS, Places
 from dashboard.view.selected import METRICS, Selected
@@ -143,7 +143,7 @@ def _worsening(window: Window) -> Fact:
 
 
 def _numbers(choice: Chosen, window: Window) -> list[Number]:
-    def text(found: Measured | None) -> str:
+    def text(found: MetricValue | None) -> str:
         return NOTHING if found is None else found.text
 
     trained = choice.trained(window.model.version)

@@ -6,7 +6,7 @@ from contract.alerts import BY_WALL_TIME, Alert
 from contract.windows import Window
 from dashboard.view.chosen import Chosen
 from dashboard.view.incident_state import incidents_of
-from dashboard.view.metrics import TITLES, Measured, better, estimated, held_out, nowcast, realised
+from dashboard.view.metrics import TITLES, MetricValue, better, estimated, held_out, nowcast, realised
 from dashboard.view.model import Level, Mark, MetricCourse, Point, Series, SeriesKind
 from dashboard.view.selected import Metric
 from dashboard.view.words import EARLIEST, LATEST, named
@@ -22,7 +22,7 @@ _NAMES: dict[SeriesKind, str] = {
 
 def course_of(choice: Chosen, metric: Metric) -> MetricCourse:
     """All series, also those without a point."""
-    kinds: dict[SeriesKind, Callable[[Window], Measured | None]] = {
+    kinds: dict[SeriesKind, Callable[[Window], MetricValue | None]] = {
         "final": lambda window: realised(window, metric) if window.status == "final" else None,
         "provisional": lambda window: realised(window, metric) if window.status == "provisional" else None,
         "nowcast": lambda window: nowcast(window, metric),
@@ -40,7 +40,7 @@ def course_of(choice: Chosen, metric: Metric) -> MetricCourse:
     )
 
 
-def _points(choice: Chosen, taken: Callable[[Window], Measured | None]) -> Iterator[Point]:
+def _points(choice: Chosen, taken: Callable[[Window], MetricValue | None]) -> Iterator[Point]:
     for window in choice.windows:
         found = taken(window)
         if found is not None:
