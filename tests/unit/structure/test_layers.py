@@ -62,7 +62,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "dashboard": (
         "signals",
         "stream",
-        "view",
+        "following view",
     ),
     "churnstream": (
         "checkup failures live mlflow_server processes",

@@ -10,6 +10,7 @@ PARTS = ("contract", "scorer", "producer", "monitor", "dashboard", "churnstream"
 SHOWN = {
     "churnstream/demo/run.py": "in the name of a run's folder",
     "contract/worker/clock.py": "this is the clock",
+    "dashboard/following/follower.py": "as the time since which the broker is away",
     "churnstream/doctor.py": "compared with Kafka's, because that is what is asked",
     "monitor/join/worker.py": "in the header of a dead letter",
     "monitor/worker.py": "as the start of a run in MLflow",
