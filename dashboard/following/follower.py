@@ -30,7 +30,7 @@ _END_SECONDS = 10.0
 _log = logging.getLogger("churnstream.dashboard")
 
 
-class Follower:
+class StreamFollower:
     """Follows one stream until it is told to stop.
 
     ``state`` is written to under ``lock``, for the time of a batch, and only there. ``reach`` and ``positions`` may be

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from confluent_kafka import Producer
@@ -21,8 +20,7 @@ from contract.rejection import Reason, RejectionError
 from contract.settings import Settings, load_settings
 from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, PANES, VERSIONS, WINDOWS
 from contract.versions import TrainedVersion
-from contract.windows import Window
-from dashboard.following.follower import Follower
+from dashboard.following.follower import StreamFollower
 from dashboard.stream.state import StreamState
 from tests.support.kafka.topics import delete_topics, remake_topics, send, stream_settings
 from tests.support.messages import START
@@ -30,13 +28,13 @@ from tests.support.polling import eventually
 from tests.support.windows import MODEL, window
 
 
-class Followed:
+class KnownStream:
     """A follower at work, and what it knows."""
 
     def __init__(self, settings: Settings) -> None:
         self.state = StreamState()
         self.lock = threading.Lock()
-        self.follower = Follower(settings, self.state, self.lock)
+        self.follower = StreamFollower(settings, self.state, self.lock)
 
     def starts(self) -> list[int]:
         with self.lock:
@@ -51,8 +49,8 @@ class Followed:
 
 
 @contextlib.contextmanager
-def following(settings: Settings) -> Iterator[Followed]:
-    followed, stop = Followed(settings), threading.Event()
+def following(settings: Settings) -> Iterator[KnownStream]:
+    followed, stop = KnownStream(settings), threading.Event()
     thread = threading.Thread(target=followed.follower.run, args=(stop,))
     thread.start()
     try:
