@@ -23,6 +23,7 @@ _OTHERS = {"data", "rows", "replay_seconds", "reports", "reports_published", "ml
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
 _HOST_NAME = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 _SECRET = {"http_token"}
 LogFormat = Literal["text", "json"]
 
@@ -60,13 +61,31 @@ def _token(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
-def _host_names(value: object) -> object:
-    """Names between commas, or a sequence of names, in JSON or not."""
+def _listed(value: object) -> object:
+    """Words between commas, or a sequence of words, in JSON or not, as a list."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         with suppress(json.JSONDecodeError):
             value = json.loads(value)
     if isinstance(value, str):
-        value = [name for name in re.split(r"[,\s]+", value) if name]
+        value = [word for word in re.split(r"[,\s]+", value) if word]
+    return value
+
+
+def _origins(value: object) -> object:
+    value = _listed(value)
+    if not isinstance(value, list | tuple):
+        return value
+    origins = tuple(str(origin).lower().removesuffix("/") for origin in value)
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{origin!r} is no origin; give scheme, name and port, such as https://grafana.example.com"
+            )
+    return origins
+
+
+def _host_names(value: object) -> object:
+    value = _listed(value)
     if not isinstance(value, list | tuple):
         return value
     names = tuple(str(name).lower().removesuffix(".") for name in value)
@@ -178,6 +197,12 @@ class Settings(BaseSettings):
         5_000, ge=100, description="wall time that a request waits for Kafka to take its prediction, then 503"
     )
 
+    dashboard_host: str = Field("127.0.0.1", description="address that `churnstream dashboard` binds to")
+    dashboard_port: int = Field(8090, ge=0, le=65_535, description="its port; 0 takes a free one")
+    dashboard_frames: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
+        (), description="origins whose pages may show it in a frame with `?embed=1`; with commas"
+    )
+
     request_time: Literal["now", "stream"] = Field(
         "now",
         description="event time of a request that gives none: wall time, or (beside a replay) the newest record's",
@@ -261,7 +286,7 @@ def _explain(error: ValidationError) -> str:
     name = str(first["loc"][0]) if first["loc"] else "settings"
     kind = type(first["input"]).__name__
     message = first["msg"].removeprefix("Value error, ")
-    flag = f"--{name.removeprefix('http_').replace('_', '-')}"
+    flag = f"--{name.removeprefix('http_').removeprefix('dashboard_').replace('_', '-')}"
     variable = "MLFLOW_TRACKING_URI" if name == "mlflow_tracking_uri" else f"CHURNSTREAM_{name.upper()}"
     got = "a secret" if name in _SECRET else repr(first["input"])
     return f"setting {name} ({flag}, {variable}) got {got} ({kind}): {message}"

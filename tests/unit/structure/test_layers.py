@@ -63,6 +63,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "signals",
         "stream",
         "following view",
+        "serving",
     ),
     "churnstream": (
         "checkup failures live mlflow_server processes",

@@ -1,0 +1,96 @@
+"""What there is to ask for, how many may ask at once, and how long each answer took."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Set
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contract.kafka.log_throttle import LogThrottle
+from dashboard.serving.answers import sentence, short_page
+from dashboard.signals import HTTP_REQUESTS, HTTP_SECONDS
+
+INSIDE = "/_nicegui"
+"""What NiceGUI's own paths begin with: its assets and the web socket."""
+MOST_PAGES = 200
+_SOCKET = "/_nicegui_ws/"
+_GONE = 499
+"""Counted in the place of a status where the client left before its answer."""
+_log = logging.getLogger("churnstream.dashboard")
+_log.addFilter(LogThrottle(seconds=10))
+
+
+class CountingMiddleware:
+    """ASGI middleware that counts answers, and turns whatever no route has handled into a 500 without a traceback."""
+
+    def __init__(self, app: ASGIApp, routes: Set[str]) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 0
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        begin = time.perf_counter()
+        try:
+            await self._app(scope, receive, observed)
+        except Exception as error:
+            _log.exception("a request failed (%s)", type(error).__name__)
+            if not status:
+                await sentence(500, "The page is at fault; the log of `churnstream dashboard` says more.")(
+                    scope, receive, observed
+                )
+        finally:
+            route = self._route(scope["path"])
+            HTTP_REQUESTS.labels(route, status or _GONE).inc()
+            HTTP_SECONDS.labels(route).observe(time.perf_counter() - begin)
+
+    def _route(self, path: str) -> str:
+        if path.startswith(INSIDE):
+            return INSIDE
+        return path if path in self._routes else "other"
+
+
+class DoorsMiddleware:
+    """ASGI middleware that lets through what is there: ``routes`` with their methods, and NiceGUI's own paths.
+
+    Nothing else takes other than GET and HEAD, because there is nothing to change. While ``open_pages`` is at the most
+    that there may be, no further page opens.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Mapping[str, Set[str]], open_pages: Callable[[], int]) -> None:
+        self._app = app
+        self._routes = routes
+        self._open_pages = open_pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        methods: Set[str] = self._routes.get(path, frozenset())
+        if path.startswith(_SOCKET):
+            methods = {"GET", "POST"}
+        elif path.startswith(f"{INSIDE}/"):
+            methods = {"GET", "HEAD"}
+        if not methods:
+            await sentence(404, "There is no such page.")(scope, receive, send)
+        elif scope["method"] not in methods:
+            answer = sentence(405, "This page only shows; nothing can be changed here.")
+            answer.headers["Allow"] = ", ".join(sorted(methods))
+            await answer(scope, receive, send)
+        elif path == "/" and self._open_pages() >= MOST_PAGES:
+            text = f"{MOST_PAGES} pages are open, which is the most that this server holds. Close one and come back."
+            answer = short_page("Too many pages are open", text, status=503, again_in=30)
+            answer.headers["Retry-After"] = "30"
+            await answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
