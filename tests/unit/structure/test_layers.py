@@ -63,6 +63,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "signals",
         "stream",
         "following view",
+        "charts",
+        "page",
         "serving",
     ),
     "churnstream": (

@@ -1,0 +1,44 @@
+"""The page at ``/``."""
+
+from functools import cache
+from pathlib import Path
+
+from fastapi import Request
+from nicegui import ui
+from nicegui.language import Language
+from nicegui.translations import translations
+
+from dashboard.charts.palette import variables
+from dashboard.page.session import Session
+from dashboard.page.source import PageSource
+from dashboard.view.address import selected_of
+
+_LANGUAGE: Language = "en-GB"
+_SLOWEST_SECONDS = 30.0
+_STYLES = Path(__file__).parent / "styles.css"
+
+
+def register(source: PageSource) -> None:
+    """Serves the page of ``source`` at ``/``, as soon as NiceGUI runs."""
+    translations[_LANGUAGE] = {
+        **translations[_LANGUAGE],
+        "connection_lost": "The page has lost its connection.",
+        "trying_to_reconnect": "What you see is as of then. It goes on by itself as soon as the dashboard answers.",
+    }
+
+    @ui.page("/", title="churnstream", language=_LANGUAGE, dark=None, response_timeout=_SLOWEST_SECONDS)
+    async def health(request: Request) -> None:
+        ui.add_head_html(f"<style>{styles()}</style>")
+        await Session(source, selected_of(request.query_params)).begin()
+
+
+@cache
+def styles() -> str:
+    """The style sheet, with the colours of both schemes."""
+    light, dark = (
+        "".join(f"--{name}:{colour};" for name, colour in variables(scheme).items()) for scheme in ("light", "dark")
+    )
+    return (
+        f"body{{{light}}} body.body--dark{{{dark}}} body.printing{{{light}}} "
+        f"@media print{{body.body--dark{{{light}}}}}\n{_STYLES.read_text(encoding='utf-8')}"
+    )
