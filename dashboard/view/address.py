@@ -10,6 +10,9 @@ from dashboard.view.selected import METRICS, Selected
 from dashboard.view.words import iso_time, named
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMES = ("window", "since", "until")
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
+"""The years 1 to 9999."""
 _MIDNIGHT = "T00:00:00Z"
 _LONGEST = 1_000
 _MOST_IGNORED = 5
@@ -21,7 +24,7 @@ def address_of(selected: Selected) -> str:
     given = {
         name: written(getattr(selected, name))
         for name, (_, written) in _PARTS.items()
-        if getattr(selected, name) != getattr(usual, name)
+        if getattr(selected, name) != getattr(usual, name) and not _is_off(name, getattr(selected, name))
     }
     return f"?{urlencode(given)}" if given else ""
 
@@ -43,6 +46,11 @@ def selected_of(params: Mapping[str, str]) -> Selected:
         except (ValueError, OverflowError):
             ignored.append(name)
     return Selected(**found, ignored=tuple(ignored[:_MOST_IGNORED]))
+
+
+def _is_off(name: str, value: Any) -> bool:
+    """A time that no calendar has."""
+    return name in _TIMES and not _FIRST <= value <= _LAST
 
 
 def _time_of(text: str) -> int:

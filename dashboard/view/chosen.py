@@ -110,6 +110,7 @@ def _names(known: StreamState) -> set[str]:
         *known.serving,
         *(name for name, _ in known.versions),
         *(one.model.name for one in known.verdicts.values()),
+        *(model.name for told in known.incidents.values() if (model := told[-1].alert.model) is not None),
     }
 
 

@@ -15,7 +15,8 @@ from dashboard.view.selected import METRICS, Metric, Selected
 from dashboard.view.words import iso_time, sane
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_KINDS: dict[str, Callable[[Window, Metric], MetricValue | None]] = {
+_Measure = Callable[[Window, Metric], MetricValue | None]
+_KINDS: dict[str, _Measure] = {
     "realised": realised,
     "nowcast": nowcast,
     "estimated": estimated,
