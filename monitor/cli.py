@@ -1,10 +1,22 @@
-"""``churnstream join`` and ``churnstream monitor``."""
+"""``churnstream join``, ``churnstream monitor`` and ``churnstream report``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, Instance, LogFormatFlag, MetricsPort, Partitions, TopicPrefix, Verbose
+from contract.messages import Role
+from contract.worker.flags import (
+    Dataset,
+    Instance,
+    LogFormatFlag,
+    MetricsPort,
+    ModelName,
+    Partitions,
+    TopicPrefix,
+    TrackingUri,
+    Verbose,
+)
 
 StateDir = Annotated[str | None, typer.Option(help="Folder of stores, spool and reports.")]
 Slide = Annotated[str | None, typer.Option(help="Distance from window to window, e.g. 1d; the same for both workers.")]
@@ -97,3 +109,46 @@ def monitor(
     )
     with metrics_served(settings):
         run_monitor(settings, schema, mlflow_published or None)
+
+
+def report(
+    start: Annotated[
+        str, typer.Argument(help="Where the window starts, in UTC: 2025-01-25, 2025-01-25T06:00, or `latest`.")
+    ],
+    model: ModelName = None,
+    version: Annotated[
+        int | None, typer.Option(min=0, help="Version of the model; the newest one with such a window.")
+    ] = None,
+    role: Annotated[Role, typer.Option(help="The version's role when it scored.")] = "champion",
+    out: Annotated[
+        Path | None, typer.Option(help="File to write.", show_default="in this folder, named by the window")
+    ] = None,
+    topic_prefix: TopicPrefix = None,
+    dataset: Dataset = None,
+    state_dir: StateDir = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Make Evidently's drift report of any window, as one HTML file.
+
+    Reads `windows` and `panes`, and the version's reference sample from MLflow; no monitor need be at work. Samples of
+    a final window are deleted; where Kafka has let go of them, it says where MLflow has a report.
+    """
+    from contract.schema import load_schema
+    from contract.settings import load_settings
+    from contract.worker.logs import configure_logging
+    from contract.worker.private import keep_files_private
+    from monitor.on_demand.asked import start_asked
+    from monitor.on_demand.making import make_report
+    from monitor.on_demand.window import AskedWindow
+
+    keep_files_private()
+    settings = load_settings(
+        topic_prefix=topic_prefix,
+        dataset=dataset,
+        state_dir=state_dir,
+        mlflow_tracking_uri=tracking_uri,
+        model_name=model,
+    )
+    configure_logging(verbose=False)
+    asked = AskedWindow(settings.model_name, version, role, start_asked(start))
+    print(make_report(settings, load_schema(settings.dataset), asked, out))

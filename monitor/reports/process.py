@@ -21,7 +21,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from contract.errors import ChurnstreamError
-from contract.models.bundle import LABEL_COLUMN
 from contract.settings import Settings
 from contract.windows import Window
 from contract.worker.private import private_folder
@@ -206,25 +205,15 @@ def _end_with_parent() -> None:
 
 
 def _make_report(settings: Settings, request: ReportRequest) -> Path:
-    import pandas as pd
     from evidently.ui.workspace import Workspace
 
     from contract.schema import load_schema
-    from monitor.inputs.rule import InputRule
+    from monitor.reports.made import report_of
     from monitor.reports.page import report_page
-    from monitor.reports.report import add_to_workspace, build_report, remove_from_workspace
-    from monitor.timeline.drift import sample_frame
+    from monitor.reports.report import add_to_workspace, remove_from_workspace
 
-    schema = load_schema(settings.dataset)
     window = request.window
-    report = build_report(
-        window,
-        sample_frame(schema, request.sample),
-        pd.read_parquet(request.reference).drop(columns=LABEL_COLUMN, errors="ignore"),
-        schema,
-        alpha=InputRule.of(settings).level,
-        min_distance=settings.min_distance,
-    )
+    report = report_of(settings, load_schema(settings.dataset), window, request.sample, request.reference)
     with needing_room(settings.state_dir):
         workspace = Workspace.create(str(private_folder(settings.state_dir / WORKSPACE)))
         folder = ReportFolder(settings.state_dir, settings.max_reports)

@@ -55,7 +55,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "alert_sinks join timeline",
         "reports watch",
         "mlflow_sink",
-        "window_sink",
+        "on_demand window_sink",
         "worker",
         "cli",
     ),
