@@ -21,8 +21,10 @@ _MANY = 120
 """From so many points on, dots of final windows are left out; the line has them all."""
 
 
-def course_series(course: MetricCourse, slide: int) -> list[Options]:
-    """All series of the first chart, each with an id of its own, so that ECharts can merge changes into it."""
+def course_series(course: MetricCourse, slide: int, until: int) -> list[Options]:
+    """All series of the first chart, each with an id of its own, so that ECharts can merge changes into it. The axis
+    ends at ``until``.
+    """
     drawn = [*_levels(course.levels)]
     for kind in ("estimated", "nowcast", "final", "provisional"):
         points = [series for series in course.series if series.kind == kind]
@@ -31,7 +33,7 @@ def course_series(course: MetricCourse, slide: int) -> list[Options]:
         else:
             drawn.append(_whiskers(kind, points))
         drawn.append(_line(kind, points, slide))
-    return [*drawn, _marks(course.marks)]
+    return [*drawn, _marks(course.marks, until)]
 
 
 def _parts(series: Series, slide: int) -> Iterator[list[Point]]:
@@ -175,8 +177,8 @@ def _levels(levels: Sequence[Level]) -> list[Options]:
     ]
 
 
-def _marks(marks: Sequence[Mark]) -> Options:
-    """Swaps and incidents as upright lines, each with its sign on top."""
+def _marks(marks: Sequence[Mark], until: int) -> Options:
+    """Swaps and incidents as upright lines, each with its sign on top; shaded while an incident goes on."""
     return {
         "id": "marks",
         "type": "line",
@@ -202,4 +204,25 @@ def _marks(marks: Sequence[Mark]) -> Options:
                 for mark in marks
             ],
         },
+        "markArea": {
+            "silent": True,
+            "animation": False,
+            "itemStyle": {"color": colour("mark"), "opacity": 0.07},
+            "data": [[{"xAxis": begin}, {"xAxis": end}] for begin, end in _troubled(marks, until)],
+        },
     }
+
+
+def _troubled(marks: Sequence[Mark], until: int) -> Iterator[tuple[int, int]]:
+    """Spans in which at least one incident goes on."""
+    standing, begin = 0, 0
+    for mark in sorted(marks, key=lambda mark: mark.at):
+        if mark.kind == "opened":
+            begin = mark.at if standing == 0 else begin
+            standing += 1
+        elif mark.kind != "swap" and standing:
+            standing -= 1
+            if standing == 0:
+                yield begin, mark.at
+    if standing:
+        yield begin, until

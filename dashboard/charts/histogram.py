@@ -18,24 +18,13 @@ _PATTERN = {
 
 def histogram_of(column: ColumnDetail) -> Options:
     """Shares of rows in each cell, training's as broad bars behind those of the window."""
-    bars: Options = {"type": "bar", "silent": True, "emphasis": {"disabled": True}, "barGap": "-100%"}
+    bars: Options = {"type": "bar", "silent": True, "emphasis": {"disabled": True}}
     return {
         "animation": False,
         "aria": {"enabled": True, "label": {"description": f"{column.column}: training and window. {column.text}"}},
         "grid": {"left": 44, "right": 8, "top": 10, "bottom": 42},
-        "xAxis": {
-            "type": "category",
-            "data": [bar.label for bar in column.bars],
-            "axisLine": {"lineStyle": {"color": colour("rule")}},
-            "axisTick": {"show": False},
-            "axisLabel": {
-                "color": colour("muted"),
-                "fontSize": 10,
-                "hideOverlap": True,
-                "width": 76,
-                "overflow": "truncate",
-            },
-        },
+        # an axis each, because bars of two widths on one axis do not have their middles in one place
+        "xAxis": [_cells(column, seen=True), _cells(column, seen=False)],
         "yAxis": value_axis(min=0, axisLabel={"formatter": "percent", "color": colour("muted"), "fontSize": 10}),
         "series": [
             {
@@ -49,10 +38,29 @@ def histogram_of(column: ColumnDetail) -> Options:
             {
                 **bars,
                 "id": "now",
+                "xAxisIndex": 1,
                 "name": "this window",
                 "data": [bar.now for bar in column.bars],
                 "barWidth": "44%",
                 "itemStyle": {"color": colour("now"), "decal": _PATTERN},
             },
         ],
+    }
+
+
+def _cells(column: ColumnDetail, *, seen: bool) -> Options:
+    return {
+        "type": "category",
+        "show": seen,
+        "position": "bottom",
+        "data": [bar.label for bar in column.bars],
+        "axisLine": {"lineStyle": {"color": colour("rule")}},
+        "axisTick": {"show": False},
+        "axisLabel": {
+            "color": colour("muted"),
+            "fontSize": 10,
+            "hideOverlap": True,
+            "width": 76,
+            "overflow": "truncate",
+        },
     }

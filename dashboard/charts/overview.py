@@ -45,12 +45,12 @@ def overview_of(page: Page) -> Overview:
     axis, flow, rows = page.axis, page.flow, page.heat.rows
     panels = _panels(page)
     numbers = {panel.name: number for number, panel in enumerate(panels)}
-    series = [*course_series(page.course, slide_of(axis)), *record_series(axis, flow, numbers["records"])]
+    slots = slots_of(axis)
+    series = [*course_series(page.course, slide_of(axis), slots[-1][1]), *record_series(axis, flow, numbers["records"])]
     series += label_series(axis, flow, numbers["labels"], len(panels))
     if "letters" in numbers:
         series += letter_series(axis, flow, numbers["letters"])
     opened = _opened(page)
-    slots = slots_of(axis)
     series += [_opened_series(number, None if opened is None else slots[opened]) for number in range(len(panels))]
     return Overview(
         frame=frame_of(panels, described(page)),
@@ -102,13 +102,15 @@ def _panels(page: Page) -> list[Panel]:
             "axisLabel": labels,
         }
         height = _ROW * max(_FEWEST_ROWS, len(rows))
-        panels.append(Panel(name="heat", title=f"Drift of each column{hidden}", height=height, axis=axis))
+        none = "" if any(row.drifted and row.drifted[-1] for row in rows) else ": none now"
+        panels.append(Panel(name="heat", title=f"Drift of each column{none}{hidden}", height=height, axis=axis))
     panels.append(Panel(name="records", title="Records", height=56, axis=value_axis(splitNumber=2)))
     share = value_axis(min=0, max=1, interval=0.5, axisLabel={"formatter": "percent"})
     hours = value_axis(min=0, splitNumber=1, splitLine={"show": False}, axisLabel={"formatter": "{value} h"})
     delayed = any(delay is not None for delay in page.flow.delays)
     title = "Labels that have come, and their median delay (dotted)" if delayed else "Labels that have come"
-    panels.append(Panel(name="labels", title=title, height=56, axis=share, right=hours))
+    short = "Labels, median delay (dotted)" if delayed else title
+    panels.append(Panel(name="labels", title=title, short=short, height=56, axis=share, right=hours))
     if page.flow.letters:
         axis = value_axis(splitNumber=2, minInterval=1)
         panels.append(Panel(name="letters", title="Dead letters by reason", height=56, axis=axis))

@@ -10,7 +10,7 @@ from dashboard.charts.palette import colour
 
 _GAP, _DATES, _TOP, _BOTTOM = 40, 20, 30, 62
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_WIDE, _NARROW = (132, 46), (84, 30)
+_WIDE, _NARROW = (132, 46), (84, 38)
 """Pixels left and right of the charts, for the axes' labels; on phones."""
 
 
@@ -26,7 +26,7 @@ _DATE_FORMATS = {
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
     """One chart: its ``title``, ``height`` in px, and its y axis. ``right`` is a second y axis on the right. ``dates``
-    stand below the last chart, and below those that ask for it.
+    stand below the last chart, and below those that ask for it. ``short`` is the title on a phone.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     axis: Options
     right: Options | None = None
     dates: bool = False
+    short: str = ""
 
 
 def height_of(panels: Sequence[Panel]) -> int:
@@ -71,7 +72,7 @@ def narrow_of(panels: Sequence[Panel]) -> Options:
     """What is different on a phone, merged into the frame."""
     left, right = _NARROW
     return {
-        "title": [{"textStyle": {"fontSize": 11}} for _ in panels],
+        "title": [{"text": panel.short or panel.title, "textStyle": {"fontSize": 11}} for panel in panels],
         "grid": [{"left": left, "right": right} for _ in panels],
         "yAxis": [
             {"axisLabel": {"width": left - 14, "fontSize": 10}}

@@ -28,7 +28,7 @@ def panel(page: Page, selected: Selected, opened: Mapping[str, bool]) -> Node | 
         parts = _feature(page.feature, page, selected, opened)
     else:
         return None
-    return node("aside", parts, class_="panel", key="panel", aria_labelledby=TITLE)
+    return node("section", parts, class_="panel", key="panel", aria_labelledby=TITLE)
 
 
 def _head(title: str, over: str, selected: Selected, moves: list[Node | None]) -> Node:
@@ -81,7 +81,9 @@ def _confusion(window: WindowDetail) -> list[Node]:
         ("churned", cell(fn, 2), cell(tp, 3)),
         ("stayed", cell(tn, 0), cell(fp, 1)),
     ]
-    return [table("Labels by prediction", ("", "predicted to stay", "predicted to churn"), rows)]
+    matrix = table("Labels by prediction", ("label ↓ prediction →", "to stay", "to churn"), rows)
+    note = "Expected: by the scores alone, of all records of the window."
+    return [matrix] if expected is None else [matrix, node("p", note, class_="quiet when")]
 
 
 def _column(column: ColumnDetail, number: int, selected: Selected, opened: Mapping[str, bool]) -> Node:
@@ -111,7 +113,7 @@ def _column(column: ColumnDetail, number: int, selected: Selected, opened: Mappi
     return node(
         "details",
         [node("summary", head), *told],
-        class_="column",
+        class_="one-column",
         key=column.column,
         open=is_open,
         data_column=column.column,

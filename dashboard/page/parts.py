@@ -67,6 +67,13 @@ def fact_list(facts: Iterable[Fact], terms: Mapping[str, str], where: str) -> No
     return node("dl", pairs, class_="facts")
 
 
+def with_interval(text: str) -> list[Node]:
+    """A number, and its interval on a line of its own."""
+    value, opening, interval = text.partition(" (")
+    said = [node("span", value)]
+    return [*said, node("span", f"{opening}{interval}", class_="interval")] if interval else said
+
+
 def table(
     caption: str, columns: Iterable[str], rows: Iterable[Iterable[str]], *, class_: str = "numbers", seen: bool = False
 ) -> Node:
@@ -75,7 +82,7 @@ def table(
     body = []
     for row in rows:
         first, *others = row
-        body.append(node("tr", [node("th", first, scope="row"), *(node("td", text) for text in others)]))
+        body.append(node("tr", [node("th", first, scope="row"), *(node("td", with_interval(text)) for text in others)]))
     parts = [
         node("caption", caption, class_=None if seen else "unseen"),
         node("thead", head),

@@ -20,7 +20,8 @@ PICK, ZOOMED, ASKED = "pick", "zoomed", "table"
 
 def timeline(page: Page, selected: Selected, opened: Mapping[str, bool], zoom: Zoom) -> Node:
     """The section of the charts; where there is no window yet, what will be here."""
-    head = node("div", [_heading(page), _metrics(selected)], class_="section-head")
+    switch = _metrics(page, selected) if page.axis.ends else None
+    head = node("div", [_heading(page), switch], class_="section-head")
     if not page.axis.ends:
         return node("section", [head, _nothing_yet(page)], class_="card", key="timeline", aria_labelledby="over-time")
     charts = node(
@@ -40,13 +41,13 @@ def _heading(page: Page) -> Node:
     return node("h2", [node("span", "Over time"), why(page.terms, "window", "over-time")], id="over-time")
 
 
-def _metrics(selected: Selected) -> Node:
+def _metrics(page: Page, selected: Selected) -> Node:
     choices = [
         local_link(
             TITLES[metric],
             address(selected, metric=metric),
             key=metric,
-            aria_current="true" if metric == selected.metric else None,
+            aria_current="true" if metric == page.course.metric else None,
         )
         for metric in METRICS
     ]

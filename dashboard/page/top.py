@@ -1,7 +1,7 @@
 """The top of the page: what is chosen, banners, the verdict, facts, tiles and what has changed."""
 
 from dashboard.page.nodes import CHOOSE, Node, local_link, node, unseen
-from dashboard.page.parts import SIGNS, WORDS, address, chip, fact_list, why
+from dashboard.page.parts import SIGNS, WORDS, address, chip, fact_list, why, with_interval
 from dashboard.view.model import Banner, Page, Tile, VersionChoice
 from dashboard.view.selected import Selected
 
@@ -44,8 +44,19 @@ def verdict(page: Page, selected: Selected) -> Node:
         node("span", f"since {head.since}", class_="since") if head.since else None,
     ]
     said = [
-        node("h1", head.subject, class_="subject"),
-        node("p", word, class_="verdict-line", aria_live="polite", aria_atomic="true"),
+        node(
+            "div",
+            node(
+                "h1",
+                [
+                    node("span", head.subject, class_="subject"),
+                    unseen(": "),
+                    node("span", word, class_="verdict-line"),
+                ],
+            ),
+            aria_live="polite",
+            aria_atomic="true",
+        ),
         node("p", head.why, class_="reason") if head.why else None,
         node("p", [node("strong", "What to do: "), node("span", head.remedy)], class_="remedy")
         if head.remedy
@@ -84,7 +95,7 @@ def _tile(tile: Tile, page: Page, number: int) -> Node:
     now = [
         chip(tile.sign, tile.tone) if loud else None,
         unseen(f"{WORDS[tile.tone]}: ") if loud else None,
-        *_with_interval(tile.now),
+        *with_interval(tile.now),
     ]
     parts = [
         node(
@@ -93,19 +104,12 @@ def _tile(tile: Tile, page: Page, number: int) -> Node:
             class_="tile-name",
         ),
         node("p", now, class_="tile-now"),
-        node("p", [node("span", "training ", class_="quiet"), *_with_interval(tile.then)], class_="tile-then")
+        node("p", [node("span", "training ", class_="quiet"), *with_interval(tile.then)], class_="tile-then")
         if tile.then
         else None,
         node("p", tile.detail, class_="tile-detail") if tile.detail else None,
     ]
     return node("li", parts, class_=f"tile {tile.tone}", key=tile.name)
-
-
-def _with_interval(text: str) -> list[Node]:
-    """A number, and its interval on a line of its own."""
-    value, opening, interval = text.partition(" (")
-    said = [node("span", value)]
-    return [*said, node("span", f"{opening}{interval}", class_="tile-interval")] if interval else said
 
 
 def _chosen(choice: VersionChoice, selected: Selected) -> str:

@@ -16,8 +16,9 @@ def whole(page: Page, selected: Selected, opened: Mapping[str, bool], zoom: Zoom
     the time axis the address asked for.
     """
     beside = panel(page, selected, opened)
+    # NiceGUI's page is the main landmark already
     main = node(
-        "main",
+        "div",
         [
             banners(page),
             verdict(page, selected),
@@ -26,6 +27,7 @@ def whole(page: Page, selected: Selected, opened: Mapping[str, bool], zoom: Zoom
             lists(page) if page.stage in ("young", "alive") else None,
         ],
         id="main",
+        class_="main",
         key="main",
         tabindex="-1",
     )

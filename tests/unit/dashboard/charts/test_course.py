@@ -1,14 +1,14 @@
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from dashboard.charts.course import course_series
-from dashboard.view.model import Point, Series
+from dashboard.view.model import Mark, Point, Series
 from tests.support.dashboard.pages import DAY, shown_page
 
 
 def _by_id(page: Any) -> dict[str, Any]:
-    return {one["id"]: one for one in course_series(page.course, DAY)}
+    return {one["id"]: one for one in course_series(page.course, DAY, 20 * DAY)}
 
 
 def _values(data: list[Any]) -> list[Any]:
@@ -62,3 +62,21 @@ def test_marks_stand_where_things_happened_and_quote_nothing() -> None:
     page = shown_page(10)
     marks = _by_id(page)["marks"]["markLine"]["data"]
     assert [(mark["xAxis"], mark["label"]["formatter"]) for mark in marks] == [(page.course.marks[0].at, "⇄")]
+
+
+def test_it_is_shaded_while_an_incident_goes_on() -> None:
+    def mark(day: int, kind: Literal["swap", "opened", "closed", "retracted"]) -> Mark:
+        return Mark(at=day * DAY, kind=kind, text="")
+
+    page = shown_page(10)
+    marks = (
+        mark(1, "opened"),
+        mark(2, "opened"),
+        mark(3, "closed"),
+        mark(4, "swap"),
+        mark(5, "retracted"),
+        mark(9, "opened"),
+    )
+    page = msgspec.structs.replace(page, course=msgspec.structs.replace(page.course, marks=marks))
+    spans = [(begin["xAxis"], end["xAxis"]) for begin, end in _by_id(page)["marks"]["markArea"]["data"]]
+    assert spans == [(DAY, 5 * DAY), (9 * DAY, 20 * DAY)]
