@@ -14,11 +14,13 @@ import msgspec
 from confluent_kafka import KafkaException
 
 from contract.settings import Settings
-from contract.topics import DEAD_LETTERS, PANES, PREDICTIONS
+from contract.signals import LAG, RECORDS
+from contract.topics import DEAD_LETTERS, PANES, PREDICTIONS, WINDOWS
 from contract.worker.clock import Clock, SystemClock
 from dashboard.following.looker import Looker
 from dashboard.following.reader import Place, TopicReader
 from dashboard.following.topics import FOLLOWED, FoundTopics
+from dashboard.stream.backlog import WindowBacklog
 from dashboard.stream.received import Positions, Reach
 from dashboard.stream.state import StreamState
 
@@ -50,6 +52,7 @@ class StreamFollower:
         self._settings, self._state, self._lock = settings, state, lock
         self._looker = Looker(settings, clock or SystemClock())
         self._reader = self._new_reader()
+        self._backlog = WindowBacklog()
         self._followed: FoundTopics | None = None
         self._ids: dict[str, str] = {}
         self._letters_from: dict[int, int] = {}
@@ -96,8 +99,11 @@ class StreamFollower:
         if found is not None and found is not self._followed:
             self._follow(found)
         messages = self._reader.read(_READ_SECONDS)
+        for topic, count in Counter(one.topic for one in messages).items():
+            RECORDS.labels(self._settings.topic(topic)).inc(count)
         self._letters_read.update(one.partition for one in messages if one.topic == DEAD_LETTERS)
         progress = self._looker.take_progress()
+        messages = self._backlog.sift(messages, self._reader.has_read(WINDOWS))
         if messages or progress:
             with self._lock:
                 self._state.take_all(messages)
@@ -134,6 +140,9 @@ class StreamFollower:
         self._followed = found
         self._ids |= {topic: found.ids[topic] for topic in FOLLOWED if topic in found.ids}
         self._count_letters(found)
+        for place, at in self._reader.following.items():
+            end = found.ends.get(place.topic, {}).get(place.partition, 0)
+            LAG.labels(self._settings.topic(place.topic), str(place.partition)).set(max(end - at, 0))
 
     def _is_another(self, found: FoundTopics) -> bool:
         """Whether it is another stream, or a topic that is followed is another one by now."""
@@ -143,6 +152,7 @@ class StreamFollower:
     def _begin_anew(self) -> None:
         self._reader.close()
         self._reader = self._new_reader()
+        self._backlog = WindowBacklog()
         self._looker.drop_progress()
         self._followed = None
         self._ids.clear()

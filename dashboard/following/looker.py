@@ -17,6 +17,7 @@ from contract.worker.outage import Outage
 from dashboard.following.positions import WorkerPositions
 from dashboard.following.progress import last_progress
 from dashboard.following.topics import FoundTopics, TopicFinder
+from dashboard.signals import KAFKA_UP
 from dashboard.stream.received import Positions, Reach, Received
 
 SECONDS_BETWEEN_LOOKS = 2.0
@@ -93,6 +94,7 @@ class Looker:
     def _look(self) -> None:
         topics = self._finder.find()
         self._answered = self._clock.now()
+        KAFKA_UP.set(1)
         self._trouble = ""
         self._outage.end("the broker answers again")
         refused = ", ".join(map(self._settings.topic, topics.refused))
@@ -108,6 +110,7 @@ class Looker:
         self._say(self.reach, Positions(lag=lag, members=members, at=self._answered))
 
     def _is_away(self, error: Exception) -> None:
+        KAFKA_UP.set(0)
         reason = self._trouble or _said(error)
         self._outage.begin("the broker does not answer (%s); the page shows what was known until then", reason)
         since = self.reach.away_since

@@ -77,6 +77,10 @@ class TopicReader:
         """Whether each partition has been read to its end once."""
         return not self._waiting
 
+    def has_read(self, topic: str) -> bool:
+        """Whether each partition of a topic that is followed has been read to its end once."""
+        return all(place.topic != topic for place in self._waiting)
+
     @property
     def following(self) -> Mapping[Place, int]:
         """The partitions, each with the offset to be read next."""

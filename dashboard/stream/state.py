@@ -124,8 +124,8 @@ class StreamState:
         return self._windows.models()
 
     def windows(self, model: ModelRef) -> Sequence[Window]:
-        """A model's windows in order of end. Slim: without ``drift.customers``, ``drift.pooled``, and the counts of
-        ``drift.features``; ``window`` has them.
+        """A model's windows in order of end. Slim: without ``segments``, ``drift.customers``, ``drift.pooled``, and the
+        counts of ``drift.features``; ``window`` has them.
         """
         return self._windows.of(model)
 

@@ -13,8 +13,8 @@ MOST_WINDOWS = 4_000
 MOST_WINDOW_BYTES = 64_000_000
 """What windows may take in memory, as far as it can be told from their bytes and the number of their columns."""
 _KEPT_OF_TEN = 9
-_WINDOW_BYTES, _FEATURE_BYTES, _SEGMENT_BYTES = 3_000, 330, 700
-"""What a slim window takes, and each of its columns and segments: measured, rounded up."""
+_WINDOW_BYTES, _FEATURE_BYTES = 5_000, 450
+"""What a slim window takes, and each of its columns: measured, rounded up."""
 
 
 class StoredWindow(msgspec.Struct, frozen=True):
@@ -65,12 +65,7 @@ class WindowShelf:
             return
         packed = zlib.compress(value, 1)
         slim = _slim(window)
-        size = (
-            _WINDOW_BYTES
-            + len(packed)
-            + _FEATURE_BYTES * len(slim.drift.features)
-            + _SEGMENT_BYTES * len(slim.segments)
-        )
+        size = len(packed) + _WINDOW_BYTES + _FEATURE_BYTES * len(slim.drift.features)
         self.remove(key)
         self._kept[key] = _Shelved(slim, packed, offset, at, size)
         self.bytes += size
@@ -124,6 +119,5 @@ def _slim(window: Window) -> Window:
         name: feature if not feature.counts else msgspec.structs.replace(feature, counts=())
         for name, feature in window.drift.features.items()
     }
-    return msgspec.structs.replace(
-        window, drift=msgspec.structs.replace(window.drift, features=features, customers=(), pooled=())
-    )
+    drift = msgspec.structs.replace(window.drift, features=features, customers=(), pooled=())
+    return msgspec.structs.replace(window, drift=drift, segments=())
