@@ -17,6 +17,7 @@ from churnstream.commands import stack as stack_cli
 from churnstream.failures import explained
 from contract.errors import UserError
 from contract.masking import without_secrets
+from dashboard import cli as dashboard_cli
 from monitor import cli as monitor_cli
 from producer import cli as producer_cli
 from scorer import cli as scorer_cli
@@ -49,6 +50,7 @@ app.command()(serve_cli.serve)
 app.command()(monitor_cli.join)
 app.command()(monitor_cli.monitor)
 app.command()(monitor_cli.report)
+app.command()(dashboard_cli.dashboard)
 app.command()(alerts_cli.alerts)
 app.command()(demo_cli.demo)
 app.command()(demo_cli.mlflow)

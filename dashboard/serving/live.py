@@ -29,9 +29,12 @@ _log = logging.getLogger("churnstream.dashboard")
 class FollowedStream(Protocol):
     """How far the reader of the topics is; ``revision`` rises when ``reach`` or ``positions`` are others."""
 
-    reach: Reach
-    positions: Positions
-    revision: int
+    @property
+    def reach(self) -> Reach: ...
+    @property
+    def positions(self) -> Positions: ...
+    @property
+    def revision(self) -> int: ...
 
 
 class LiveSource:

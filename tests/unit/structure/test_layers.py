@@ -66,6 +66,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "charts",
         "page",
         "serving",
+        "cli",
     ),
     "churnstream": (
         "checkup failures live mlflow_server processes",

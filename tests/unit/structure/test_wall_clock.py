@@ -12,6 +12,7 @@ SHOWN = {
     "contract/worker/clock.py": "this is the clock",
     "dashboard/following/follower.py": "as the time since which the broker is away",
     "churnstream/doctor.py": "compared with Kafka's, because that is what is asked",
+    "dashboard/serving/server.py": "for how long ago the page says that something was",
     "monitor/join/worker.py": "in the header of a dead letter",
     "monitor/worker.py": "as the start of a run in MLflow",
     "producer/cli.py": "for a warning that event times will be refused",
