@@ -70,7 +70,9 @@ def _changed(name: str, trained: TrainedColumn | None, drift: FeatureDrift, miss
     gone = now[-1] if now else missing
     if gone is not None and before is not None and gone - before >= _PLAIN_MISSING:
         return f"{percent(gone)} missing, {f'{percent(before)} before' if before else 'none before'}"
-    if any(cell.category is not None for cell in trained.cells) or _is_flag(trained):
+    if _is_flag(trained):
+        return _flag(trained, then, now) or distance
+    if any(cell.category is not None for cell in trained.cells):
         return _category(trained, then, now) or distance
     if name == "score":
         return _moved("mean", trained.mean, drift.mean, metric) or distance
@@ -91,6 +93,11 @@ def _moved(word: str, then: float | None, now: float | None, written: Callable[[
         return ""
     grown = f" ({100 * (now - then) / then:+,.0f} %)" if then >= _LARGE and abs(now / then) < 100 else ""
     return f"{word} {written(then)} → {written(now)}{grown}"
+
+
+def _flag(trained: TrainedColumn, then: Sequence[float], now: Sequence[float]) -> str:
+    place = next((place for place, cell in enumerate(trained.cells) if cell.low == 1), None)
+    return "" if not then or place is None else f"share of 1: {percent(then[place])} → {percent(now[place])}"
 
 
 def _category(trained: TrainedColumn, then: Sequence[float], now: Sequence[float]) -> str:

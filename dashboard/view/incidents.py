@@ -1,6 +1,6 @@
 """Incidents: those that stand, those that are over, those that were taken back, each with its history."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from contract.alerts import BY_WALL_TIME, Alert, AlertKind, AlertState
@@ -61,7 +61,7 @@ def _line(choice: Chosen, told: Sequence[StoredAlert]) -> IncidentLine:
         title=named(alert.title or sentence(alert.message), 200),
         message=_sentence(alert),
         since=_dated(alert.start, clock),
-        until="still going on" if alert.standing else _dated(alert.end, clock),
+        until="" if alert.standing else _dated(alert.end, clock),
         windows="" if clock else _windows(choice, alert),
         history=tuple(_told(one) for one in told[-_MOST_TOLD:]),
     )
@@ -92,8 +92,9 @@ def _windows(choice: Chosen, alert: Alert) -> str:
     if alert.model is None:
         return ""
     windows = choice.known.windows(alert.model)
-    first = bisect_left(windows, alert.end, key=lambda window: window.end)
+    # a standing one is told of at most once a day, so its end lies behind
+    end = windows[-1].end if windows and alert.standing else alert.end
+    after = bisect_right(windows, end, key=lambda window: window.end)
     # all windows are of one length, so what begins and ends in between is one run
-    last = first if first < len(windows) and windows[first].end == alert.end else first - 1
-    begin = bisect_left(windows, alert.start, key=lambda window: window.start)
-    return count(last - begin + 1, "window") if last >= begin else ""
+    number = after - bisect_left(windows, alert.start, key=lambda window: window.start)
+    return f"{count(number, 'window')}{' so far' if alert.standing else ''}" if number > 0 else ""

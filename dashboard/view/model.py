@@ -28,7 +28,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
 class Headline(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict. ``subject``: of which model; ``word``: HEALTHY, WORSE, …; ``since`` is the date as a text, empty
-    where there is none; ``why`` and ``remedy`` one or two sentences each.
+    where there is none; ``why`` and ``remedy`` one or two sentences each. ``evidence`` has the figures behind it, and
+    ``links`` lead to where one sees more.
     """
 
     subject: str
@@ -38,6 +39,8 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
     since: str = ""
     why: str = ""
     remedy: str = ""
+    evidence: str = ""
+    links: "tuple[Link, ...]" = ()
 
 
 class Banner(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from dashboard.stream.received import Positions, Reach
 from dashboard.stream.state import StreamState
 from dashboard.view.address import address_of
@@ -12,7 +14,7 @@ from dashboard.view.model import Banner, Headline, Link, Page, TimeAxis, Version
 from dashboard.view.now.changes import changes_of
 from dashboard.view.now.facts import facts_of
 from dashboard.view.now.freshness import staleness
-from dashboard.view.now.headline import headline_of
+from dashboard.view.now.headline import headline_of, metric_of
 from dashboard.view.now.stage import stage_of
 from dashboard.view.now.tiles import tiles_of
 from dashboard.view.opened.window import window_of
@@ -23,7 +25,7 @@ from dashboard.view.over_time.heat import heat_of
 from dashboard.view.places import CSV_ADDRESS, JSON_ADDRESS, Places
 from dashboard.view.selected import Selected
 from dashboard.view.terms import TERMS
-from dashboard.view.words import count, day, named, short_moment, version_title
+from dashboard.view.words import count, day, named, short_moment, span, version_title
 
 
 def page_of(
@@ -32,7 +34,9 @@ def page_of(
     """What is shown of ``known`` at ``now_ms`` (wall time), whatever ``selected`` asks for. Raises nothing."""
     choice = chosen(known, selected)
     stage = stage_of(choice, reach)
+    metric = metric_of(choice, selected)
     headline = headline_of(choice, stage, reach, positions, now_ms, places)
+    headline = msgspec.structs.replace(headline, links=tuple(_look_at(choice, selected, places)))
     window = window_of(choice, selected, places)
     feature = None if selected.feature is None else feature_of(choice, selected.feature)
     banners = [
@@ -47,14 +51,14 @@ def page_of(
         banners=tuple(banners),
         headline=headline,
         facts=facts_of(choice, positions, now_ms),
-        tiles=tiles_of(choice, selected.metric),
+        tiles=tiles_of(choice, metric),
         changes=changes_of(choice),
         axis=TimeAxis(
             starts=tuple([one.start for one in choice.windows]),
             ends=tuple([one.end for one in choice.windows]),
             versions=tuple([one.model.version for one in choice.windows]),
         ),
-        course=course_of(choice, selected.metric),
+        course=course_of(choice, metric),
         heat=heat_of(choice, places.min_distance, selected.feature),
         flow=flow_of(choice),
         incidents=incident_lines(choice),
@@ -132,6 +136,18 @@ def _choices(choice: Chosen) -> Iterator[VersionChoice]:
                 when = f"{day(windows[0].start)} – {day(windows[-1].end)}"
                 text = f"{named(name)} {version_title(model)}, {when}"
                 yield VersionChoice(model=name, version=model.version, role=model.role, text=text)
+
+
+def _look_at(choice: Chosen, selected: Selected, places: Places) -> Iterator[Link]:
+    """The newest window, where a verdict is told from."""
+    if not choice.windows or choice.verdict is None or choice.verdict.state == "healthy":
+        return
+    newest = choice.judged or choice.windows[-1]
+    address = address_of(msgspec.structs.replace(selected, window=newest.start))
+    yield Link(text="Open the newest window", address=f"/{address}", note=span(newest.start, newest.end))
+    if places.own_reports:
+        report = places.report_of(newest.model, newest.start)
+        yield Link(text="Its drift report", address=report, note="Made now, which takes some seconds.")
 
 
 def _links(choice: Chosen, selected: Selected, places: Places) -> Iterator[Link]:

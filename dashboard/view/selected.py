@@ -12,15 +12,16 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 
 class Selected(msgspec.Struct, frozen=True, kw_only=True):
     """``model`` is a registered model's name, None: the one that was at work last. ``version`` None: all versions that
-    have been champion, one after the other; with ``role`` one version alone. ``window`` (its start) and ``feature``
-    are what is open beside the whole. ``since`` and ``until`` bound what is seen of the time axis. Times are event time
-    in ms. ``ignored`` are the parts of an address that could not be understood.
+    have been champion, one after the other; with ``role`` one version alone. ``metric`` None: the one that the verdict
+    rests on. ``window`` (its start) and ``feature`` are what is open beside the whole. ``since`` and ``until`` bound
+    what is seen of the time axis. Times are event time in ms. ``ignored`` are the parts of an address that could not be
+    understood.
     """
 
     model: str | None = None
     version: int | None = None
     role: Role = "champion"
-    metric: Metric = "f1"
+    metric: Metric | None = None
     window: int | None = None
     feature: str | None = None
     since: int | None = None

@@ -9,7 +9,7 @@ TERMS: dict[str, str] = {
     "coverage": "The share of a window's records whose label has come.",
     "window": "A span of event time, such as seven days, over which metrics are measured; windows overlap.",
     "event time": "The time that stands in the records, not that of the clock; in a replay it may be years ago.",
-    "watermark": "The time until which data have come: nothing earlier is expected any more.",
+    "watermark": "The time until which data have come, by the times in the records (UTC), not by the clock.",
     "f1": "F1 joins precision and recall in one number, from 0 (useless) to 1 (perfect); it also moves with the share "
     "of customers who churn.",
     "precision": "Of the customers who were said to churn, the share who did.",
@@ -41,6 +41,7 @@ TERMS: dict[str, str] = {
     "lag": "Messages that lie in Kafka and have not been read by the worker they are for.",
     "partition": "Kafka splits a topic into partitions; each customer's messages lie in one of them.",
     "worker": "A process that reads the stream: the scorer, the join or the monitor.",
+    "alert": "A mark stands where the first window ends that shows the trouble, so some days behind its beginning.",
     "incident": "One change or trouble from its beginning to its end, however many windows show it.",
     "retracted": "Taken back: with the labels and records that came later, no window shows it any more.",
     "confusion matrix": "How many customers were said to churn or to stay, and how many did.",

@@ -146,7 +146,7 @@ def hours(value: float | None) -> str:
         return NOTHING
     if value < 48:
         return f"{number(value)} {'hour' if value == 1 else 'hours'}"
-    return f"{number(round(value / 24, 1))} days"
+    return f"{value / 24:.1f} days".replace(".0 ", " ")
 
 
 def lasting(milliseconds: int) -> str:

@@ -10,9 +10,10 @@ from dashboard.view.chosen import Chosen
 from dashboard.view.incident_state import standing_of
 from dashboard.view.model import Fact, Tone
 from dashboard.view.now.freshness import ComeUntil, data_reached, labels_reached
-from dashboard.view.words import NOTHING, count, moment, named, severity_tone, short_moment, versions, whole
+from dashboard.view.words import NOTHING, count, moment, named, sentence, severity_tone, short_moment, versions, whole
 
-_BY_EVENT_TIME = "Event time: the time that stands in the records, UTC, not the clock's."
+_COMMANDS = {"scorer": "churnstream score", "join": "churnstream join", "timeline": "churnstream monitor"}
+_WORKERS = {"scorer": "scorer", "join": "join", "timeline": "monitor"}
 _MOST_PARTITIONS = 20
 
 
@@ -23,7 +24,7 @@ def facts_of(choice: Chosen, positions: Positions, now_ms: int) -> tuple[Fact, .
         _labels(choice),
         _lag(choice, positions),
         _partitions(choice, positions),
-        _members(positions),
+        _members(choice, positions),
         _serving(choice),
         *_challengers(choice.serving),
         _mlflow(choice),
@@ -37,7 +38,7 @@ def _alarm(choice: Chosen, kinds: Sequence[AlertKind], otherwise: Tone) -> tuple
     if not standing:
         return otherwise, ""
     gravest = min(standing, key=lambda one: one.severity != "critical")
-    return severity_tone(gravest.severity), named(gravest.title or gravest.message, 300)
+    return severity_tone(gravest.severity), sentence(named(gravest.title or gravest.message, 300))
 
 
 def _data(choice: Chosen) -> Fact:
@@ -47,7 +48,7 @@ def _data(choice: Chosen) -> Fact:
         label="Data until",
         value=reached.text,
         tone=tone,
-        detail=f"{alarm}. {_reached(reached)}" if alarm else _reached(reached),
+        detail=f"{alarm} {_reached(reached)}".strip(),
         term="watermark",
     )
 
@@ -55,20 +56,20 @@ def _data(choice: Chosen) -> Fact:
 def _labels(choice: Chosen) -> Fact:
     reached = labels_reached(choice.known.progress.values())
     tone, alarm = _alarm(choice, ("coverage", "delay"), "good" if reached.until is not None else "unknown")
-    none = "" if reached.until is not None else "No label has come yet in at least one partition. "
+    none = "" if reached.until is not None else "No label has come yet in at least one partition."
     return Fact(
         label="Labels until",
         value=reached.text,
         tone=tone,
-        detail=f"{f'{alarm}. ' if alarm else ''}{none}{_reached(reached)}",
+        detail=" ".join(one for one in (alarm, none, _reached(reached)) if one),
         term="label",
     )
 
 
 def _reached(reached: ComeUntil) -> str:
     if reached.ended:
-        return f"The stream has ended. {_BY_EVENT_TIME}"
-    return f"All partitions are silent at present. {_BY_EVENT_TIME}" if reached.idle else _BY_EVENT_TIME
+        return "The stream has ended."
+    return "All partitions are silent at present." if reached.idle else ""
 
 
 def _lag(choice: Chosen, positions: Positions) -> Fact:
@@ -86,14 +87,14 @@ def _lag(choice: Chosen, positions: Positions) -> Fact:
         ]
         left = f" and {len(where) - _MOST_PARTITIONS} more" if len(where) > _MOST_PARTITIONS else ""
         told.append(
-            f"{named(group, 40)} {whole(behind)}" + (f" ({', '.join(where[:_MOST_PARTITIONS])}{left})" if where else "")
+            f"{_name(group)} {whole(behind)}" + (f" ({', '.join(where[:_MOST_PARTITIONS])}{left})" if where else "")
         )
     tone, alarm = _alarm(choice, ("lag",), "unknown" if total else "good")
     return Fact(
         label="Lag",
         value=whole(total),
         tone=tone,
-        detail=f"{f'{alarm}. ' if alarm else ''}Messages not read yet, as of {moment(positions.at)}: "
+        detail=f"{f'{alarm} ' if alarm else ''}Messages not read yet, as of {moment(positions.at)}: "
         f"{'; '.join(told) or 'no group known'}.",
         term="lag",
     )
@@ -120,16 +121,29 @@ def _partitions(choice: Chosen, positions: Positions) -> Fact:
     )
 
 
-def _members(positions: Positions) -> Fact:
+def _members(choice: Chosen, positions: Positions) -> Fact:
     known = {group: members for group, members in sorted(positions.members.items()) if members is not None}
-    waiting = [group for group, members in known.items() if members == 0]
+    missing = [group for group, members in known.items() if members <= 0]
+    ended = data_reached(choice.known.progress.values()).ended
+    told = [f"{whole(members) if members > 0 else 'no'} {_name(group)}" for group, members in known.items()]
+    commands = [f"`{_COMMANDS[group]}`" for group in missing if group in _COMMANDS]
+    if not missing:
+        detail = "Processes at work."
+    elif ended:
+        detail = "The stream has ended, so none is needed."
+    else:
+        detail = f"To start: {', '.join(commands)}." if commands else ""
     return Fact(
         label="Workers",
-        value=", ".join(f"{members} {named(group, 40)}" for group, members in known.items()) or NOTHING,
-        tone="unknown" if not known else "notice" if waiting else "good",
-        detail=f"None at work: {', '.join(waiting)}." if waiting else "Processes at work in each group.",
+        value=NOTHING if not known else "none at work" if len(missing) == len(known) else ", ".join(told),
+        tone="unknown" if not known or (missing and ended) else "notice" if missing else "good",
+        detail=detail,
         term="worker",
     )
+
+
+def _name(group: str) -> str:
+    return _WORKERS.get(group, named(group, 40))
 
 
 def _serving(choice: Chosen) -> Fact:
@@ -200,11 +214,13 @@ def _dead_letters(choice: Chosen, positions: Positions, now_ms: int) -> Fact:
     # of older letters the state has no list; where its oldest is of today, there may have been more
     more = bool(letters) and came == len(letters) and sum(positions.letters.values()) > came
     ever = sum(positions.letters.values())
+    # counted from offsets, which may not be known yet
+    told = f"; {count(ever, 'dead letter')} ever" if ever >= max(came, 1) else ""
     tone, alarm = _alarm(choice, ("dead_letters",), "notice" if came else "good")
     return Fact(
         label="Dead letters today",
         value=f"{'at least ' if more else ''}{whole(came)}",
         tone=tone,
-        detail=f"{f'{alarm}. ' if alarm else ''}Since midnight UTC by the clock; {count(ever, 'dead letter')} ever.",
+        detail=f"{alarm} Since midnight UTC, by the clock{told}.".strip(),
         term="dead letter",
     )

@@ -25,10 +25,11 @@ def tiles_of(choice: Chosen, metric: Metric) -> tuple[Tile, ...]:
     """Those of a stream with windows; without any there is nothing to tell."""
     if not choice.windows:
         return ()
-    first: Metric = "f1" if metric == "brier" else metric
+    first = (
+        [_realised(choice, metric), _brier(choice)] if metric != "brier" else [_brier(choice), _realised(choice, "f1")]
+    )
     return (
-        _realised(choice, first),
-        _brier(choice),
+        *first,
         _estimated(choice, metric),
         _coverage(choice),
         _drifted(choice),
@@ -127,13 +128,13 @@ def _drifted(choice: Chosen) -> Tile:
     features = [name for name in window.drift.features if name != "score"]
     drifted = [name for name in features if window.drift.features[name].drifted]
     score = window.drift.features.get("score")
-    also = ", score" if score is not None and score.drifted else ""
+    also = ", and the score" if score is not None and score.drifted else ""
     pair = window.drift.dependence
     changed = [*drifted, *([pair.title] if pair is not None and pair.drifted else [])]
     tone: Tone = "notice" if window.drift.drifted or changed or also else "good"
     return _tile(
         "Drifted columns",
-        f"{len(drifted)} of {len(features)}{also}",
+        f"{len(drifted)} of {count(len(features), 'column')}{also}",
         tone,
         "drifted",
         then="0",

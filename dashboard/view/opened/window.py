@@ -97,7 +97,7 @@ def _facts(window: Window, at: int | None) -> tuple[Fact, ...]:
     )
     if at is not None:
         detail = "When Kafka took this revision, by the clock."
-        facts.append(Fact(label="Told", value=moment(at), detail=detail, term="revision"))
+        facts.append(Fact(label="Last updated", value=moment(at), detail=detail, term="revision"))
     return tuple(facts)
 
 

@@ -9,7 +9,7 @@ from dashboard.view.incident_state import incidents_of
 from dashboard.view.metrics import TITLES, MetricValue, better, estimated, held_out, nowcast, realised
 from dashboard.view.model import Level, Mark, MetricCourse, Point, Series, SeriesKind
 from dashboard.view.selected import Metric
-from dashboard.view.words import EARLIEST, LATEST, named
+from dashboard.view.words import EARLIEST, LATEST, named, short_moment
 
 _MOST_MARKS = 200
 _NAMES: dict[SeriesKind, str] = {
@@ -106,10 +106,11 @@ def _incidents(choice: Chosen) -> Iterator[Mark]:
             continue
         title = named(alert.title or alert.kind, 120)
         begins = _first_end(choice, alert)
+        seen = f" (drawn where the first window that shows it ends, {short_moment(begins)})"
         if alert.state == "retracted":
             yield Mark(at=begins, kind="retracted", text=title)
             continue
-        yield Mark(at=begins, kind="opened", text=title)
+        yield Mark(at=begins, kind="opened", text=f"{title}{seen}")
         if not alert.standing:
             yield Mark(at=alert.end, kind="closed", text=title)
 

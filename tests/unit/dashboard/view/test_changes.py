@@ -62,7 +62,12 @@ def said(name: str, column: TrainedColumn, found: FeatureDrift, **changed: Any) 
             drifted(counts=(38, 25, 25, 0, 0, 12)),
             "Tenure: 12 % missing, 4 % before",
         ),
-        ("IsActiveMember", FLAG, drifted(mean=0.7, counts=(30, 70, 0, 0, 0)), "IsActiveMember: 0 50 % → 30 %"),
+        (
+            "IsActiveMember",
+            FLAG,
+            drifted(mean=0.7, counts=(30, 70, 0, 0, 0)),
+            "IsActiveMember: share of 1: 50 % → 70 %",
+        ),
         (
             "Tenure",
             numeric_column(5.0, 5.0),

@@ -61,7 +61,18 @@ def test_lag_by_group_and_partition() -> None:
 def test_a_standing_alert_on_lag_gives_its_tone() -> None:
     told = ToldStream(final(), incident("lag", model=None, severity="critical", title="scorer is behind"))
     lagging = fact(told.page(positions=Positions(at=NOW)), "Lag")
-    assert (lagging.tone, "scorer is behind" in lagging.detail) == ("bad", True)
+    assert (lagging.tone, "Scorer is behind." in lagging.detail) == ("bad", True)
+
+
+def test_workers_in_words() -> None:
+    none = Positions(members={"scorer": 0, "join": 0, "timeline": 0}, at=NOW)
+    workers = fact(ToldStream(final(), progress()).page(positions=none), "Workers")
+    assert (workers.value, workers.tone) == ("none at work", "notice")
+    assert workers.detail == "To start: `churnstream join`, `churnstream score`, `churnstream monitor`."
+    some = Positions(members={"scorer": 2, "join": 0, "timeline": 1}, at=NOW)
+    assert fact(ToldStream(final()).page(positions=some), "Workers").value == "no join, 2 scorer, 1 monitor"
+    ended = ToldStream(final(), progress(ended=True)).page(positions=none)
+    assert fact(ended, "Workers").tone == "unknown"
 
 
 def test_who_serves_since_when_and_who_waits() -> None:
@@ -83,6 +94,7 @@ def test_dead_letters_of_today_by_the_clock() -> None:
     told.reject("not-json", at=NOW)
     found = fact(told.page(positions=Positions(letters={0: 10, 1: 2}, at=NOW)), "Dead letters today")
     assert (found.value, "12 dead letters ever" in found.detail) == ("1", True)
+    assert "ever" not in fact(told.page(), "Dead letters today").detail
 
 
 def test_records_wait_and_no_worker_is_there() -> None:

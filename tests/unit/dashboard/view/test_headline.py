@@ -22,6 +22,41 @@ def test_the_headline_is_the_monitors_verdict_and_nothing_else() -> None:
     assert headline.remedy == "Train on newer customers."
 
 
+def test_figures_stand_apart_from_what_everybody_understands() -> None:
+    """As ``monitor.verdicts.verdict`` puts it."""
+    message = (
+        "churn v3: customers differ from those of training, since 2025-01-01T00:00:00Z: drift in IsActiveMember "
+        "(distance 0.383), Age (distance 0.294); by chance alone p < 1e-12; what moves the scores, in mean log-odds: "
+        "Age (+0.79); performance holds, by the labels of windows until 2025-01-22T00:00:00Z; alerts besides: coverage "
+        "since 2025-01-03T00:00:00Z"
+    )
+    headline = ToldStream(final(), verdict("customers_changed", message=message)).page().headline
+    assert headline.why == (
+        "Customers differ from those of training, since 1 Jan 2025: IsActiveMember, Age. "
+        "Performance holds, by the labels of windows until 22 Jan 2025."
+    )
+    assert headline.evidence == (
+        "Drift in IsActiveMember (distance 0.383), Age (distance 0.294); by chance alone p < 1e-12; what moves the "
+        "scores, in mean log-odds: Age (+0.79)."
+    )
+
+
+def test_the_way_to_where_one_sees_more() -> None:
+    links = ToldStream(final(0), final(1), verdict("worse")).page(Selected(metric="recall")).headline.links
+    assert [link.address for link in links] == [
+        "/?metric=recall&window=2025-01-02",
+        f"/report?model=churn&version=3&role=champion&start={START + DAY}",
+    ]
+    assert ToldStream(final(), verdict()).page().headline.links == ()
+
+
+def test_the_metric_shown_is_the_one_that_the_verdict_rests_on_unless_one_is_asked_for() -> None:
+    for state, metric in (("worse", "brier"), ("relation_changed", "brier"), ("customers_changed", "f1")):
+        told = ToldStream(final(), verdict(state))
+        assert told.page().course.metric == metric
+        assert told.page(Selected(metric="f1")).course.metric == "f1"
+
+
 def test_a_healthy_model_needs_nothing_and_says_so() -> None:
     page = ToldStream(final(), verdict()).page()
     assert (page.headline.tone, page.headline.sign, page.headline.remedy) == ("good", "✓", "Nothing needs to be done.")

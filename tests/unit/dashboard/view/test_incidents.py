@@ -45,7 +45,11 @@ def test_an_incidents_history_in_words_and_dates() -> None:
 def test_how_many_windows_it_spans() -> None:
     told = ToldStream(*(final(day) for day in range(20)), incident(day=3, end=START + 15 * DAY))
     [line] = told.page().incidents
-    assert (line.windows, line.until) == ("6 windows", "still going on")
+    assert (line.windows, line.until) == ("17 windows so far", "")
+    over = incident(day=3, end=START + 15 * DAY, state="closed")
+    told.tell(over)
+    [line] = told.page().incidents
+    assert (line.windows, line.until) == ("6 windows", "16 Jan 2025")
 
 
 def test_kinds_dated_by_the_clock_say_so() -> None:

@@ -81,10 +81,10 @@ def test_missing_labels_that_an_alert_tells_of_give_the_tone() -> None:
 def test_drifted_columns_of_how_many() -> None:
     changed = drift({"Age": 0.3, "Balance": 0.2, "Tenure": 0.01, "score": 0.1}, ("Age", "Balance", "score"))
     tile = tiles(ToldStream(final(drift=changed)))["Drifted columns"]
-    assert (tile.now, tile.then, tile.tone) == ("2 of 3, score", "0", "notice")
+    assert (tile.now, tile.then, tile.tone) == ("2 of 3 columns, and the score", "0", "notice")
     assert tile.detail.startswith("Age, Balance. Window 1 Jan")
     calm = tiles(ToldStream(final()))["Drifted columns"]
-    assert (calm.now, calm.tone) == ("0 of 1", "good")
+    assert (calm.now, calm.tone) == ("0 of 1 column", "good")
 
 
 def test_dead_letters_of_the_newest_window() -> None:
@@ -96,7 +96,7 @@ def test_dead_letters_of_the_newest_window() -> None:
 def test_another_metric_can_be_chosen() -> None:
     names = list(tiles(ToldStream(final()), Selected(metric="roc_auc")))
     assert names[:3] == ["ROC AUC, realised", "Brier score", "ROC AUC, estimated"]
-    assert list(tiles(ToldStream(final()), Selected(metric="brier")))[:2] == ["F1, realised", "Brier score"]
+    assert list(tiles(ToldStream(final()), Selected(metric="brier")))[:2] == ["Brier score", "F1, realised"]
 
 
 def test_a_stream_without_windows_has_no_tiles() -> None:
