@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contract.records import Record, record_type
     from contract.schema import Feature, FeatureKind, LabelColumn, Schema, load_schema
     from contract.settings import Settings, load_settings
+    from contract.versions import ServingVersions, TrainedVersion, version_message_type
     from contract.windows import Cumulative, Window, window_message_type
 
 __all__ = [
@@ -40,7 +41,9 @@ __all__ = [
     "Prediction",
     "Record",
     "Schema",
+    "ServingVersions",
     "Settings",
+    "TrainedVersion",
     "UserError",
     "Window",
     "__version__",
@@ -49,6 +52,7 @@ __all__ = [
     "load_settings",
     "prediction_type",
     "record_type",
+    "version_message_type",
     "window_message_type",
 ]
 
@@ -58,6 +62,7 @@ _HOMES = {
     "contract.errors": ("ChurnstreamError", "UserError"),
     "contract.messages": ("Label", "ModelRef", "Outcome", "Prediction", "prediction_type"),
     "contract.alerts": ("Alert", "AlertMessage", "ModelVerdict", "alert_message_type"),
+    "contract.versions": ("ServingVersions", "TrainedVersion", "version_message_type"),
     "contract.windows": ("Cumulative", "Window", "window_message_type"),
     "contract.records": ("Record", "record_type"),
     "contract.schema": ("Feature", "FeatureKind", "LabelColumn", "Schema", "load_schema"),

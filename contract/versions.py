@@ -14,7 +14,10 @@ SERVING = "serving"
 
 
 class TrainedCell(msgspec.Struct, array_like=True, frozen=True):
-    """A range of values ``low < value <= high`` of a numeric column, one value (``low == high``), or a category."""
+    """A range of values ``low < value <= high`` of a numeric column, one value (``low == high``), or a category.
+
+    The smallest value belongs to the first range, and a value that has a cell to itself to no other one.
+    """
 
     low: float | None = None
     high: float | None = None
@@ -24,10 +27,11 @@ class TrainedCell(msgspec.Struct, array_like=True, frozen=True):
 class TrainedColumn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One column of the reference, the sample that windows are compared with: a feature, or ``score``.
 
-    ``counts`` are the rows in each of ``cells``, and behind them in three more: values below the smallest (of a
-    category: not known to the reference), values above the largest, and missing values. ``FeatureDrift.counts`` of a
-    window has the same order. ``cells`` is empty where categories are too many to name; then ``counts`` is, too.
-    ``mean`` and ``median`` are None where the column has no numbers.
+    ``counts`` are the rows in each of ``cells``, and behind them in three more: values below the smallest, values above
+    the largest, and missing values. Where no cell is a range, what the reference does not have is all in the first of
+    these three, whether it is below, above or between. ``FeatureDrift.counts`` of a window has the same order.
+    ``cells`` is empty where categories are too many to name; then ``counts`` is, too. ``mean`` and ``median`` are None
+    where the column has no numbers.
     """
 
     mean: float | None = None
@@ -62,10 +66,14 @@ class TrainedVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reign(msgspec.Struct, frozen=True):
-    """A version that had the alias from ``since`` on; None: it is not known since when."""
+    """A version that had the alias from ``since`` on; None: it is not known since when.
+
+    ``seen``: where that is not known, when the monitor saw it first; it had the alias by then.
+    """
 
     version: int
     since: int | None = None
+    seen: int | None = None
 
 
 class ServingVersions(msgspec.Struct, frozen=True, kw_only=True):

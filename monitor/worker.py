@@ -24,6 +24,8 @@ from monitor.budget import levels
 from monitor.mlflow_sink.offsets import WindowsTopic
 from monitor.mlflow_sink.sink import MlflowSink, chart_link
 from monitor.mlflow_sink.thread import SinkThread
+from monitor.model_facts.registry import Registry
+from monitor.model_facts.thread import FactsThread
 from monitor.reports.process import ReportProcess
 from monitor.reports.reference import ReferenceCache, References
 from monitor.segments.judging import SegmentVerdicts
@@ -109,12 +111,17 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
         timeline = Timeline(app, settings, stream, make_book, references, closed_windows, rules=rules)
         names = LetterNames(schema.names)
         watch = WatchThread(settings, rules, names, letters, sink.spool, clock, lambda: timeline.turn, timeline.tell)
+        facts = FactsThread(
+            settings, Registry(settings), references, clock, lambda: timeline.versions_turn, timeline.tell_versions
+        )
         heartbeat = Heartbeat(settings.heartbeat)
         watch.start()
+        facts.start()
         try:
             await run_timeline(app, settings, stop, heartbeat, lambda: timeline.waits_for_room)
         finally:
             watch.close()
+            facts.close()
             timeline.close()
 
     quieten_libraries()

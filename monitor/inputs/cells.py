@@ -87,6 +87,23 @@ class ReferenceColumn:
             return self._known(pd.Index(texts.where(texts.notna(), None), dtype=object))
         return _by_hash(texts)
 
+    def known_values(self) -> list[tuple[Any, Any]]:
+        """Lowest and highest value of each of the ``seen`` cells, in their order; empty where cells are hashes.
+
+        A cell of one value, or a category, has it twice. The low end of a range belongs to the cell before it, if there
+        is one, the high end to the range itself, unless that value has a cell of its own.
+        """
+        if not self.continuous:
+            return [(value, value) for value in self._values.tolist()]
+        places = np.flatnonzero((self._cell_of < self.seen) & (self._cell_of >= 0))
+        cells = self._cell_of[places]
+        first = places[np.searchsorted(cells, np.arange(self.seen), side="left")]
+        last = places[np.searchsorted(cells, np.arange(self.seen), side="right") - 1]
+        # a place between two cuts has an even number
+        lows = self._cuts[np.where(first % 2, first // 2, first // 2 - 1)]
+        highs = self._cuts[last // 2]
+        return list(zip(lows.tolist(), highs.tolist(), strict=True))
+
     def count(self, cells: Cells) -> Floats:
         """How many rows each cell has."""
         return np.bincount(cells, minlength=len(self.counts)).astype(np.float64)

@@ -67,7 +67,8 @@ class InputRule:
 class InputReference:
     """A reference sample, ready to compare with: made once for a model version.
 
-    ``effects``: of each feature's cells on the log-odds of the score (``monitor.inputs.attribution``).
+    ``effects``: of each feature's cells on the log-odds of the score (``monitor.inputs.attribution``). ``middles``:
+    mean and median of the columns that hold numbers.
     """
 
     names: tuple[str, ...]
@@ -75,6 +76,7 @@ class InputReference:
     dependence: Dependence
     rows: int
     effects: Mapping[str, Floats]
+    middles: Mapping[str, Middle]
 
     @classmethod
     def of(cls, frame: pd.DataFrame, schema: Schema) -> "InputReference":
@@ -98,7 +100,8 @@ class InputReference:
         inputs = {name: columns[name] for name in schema.names}
         cells = {name: column.cells(frame[name]) for name, column in inputs.items()}
         effects = cell_effects(inputs, cells, frame[SCORE_COLUMN].to_numpy(np.float64))
-        return cls(schema.names, columns, dependence_of(inputs, cells), len(frame), effects)
+        middles = _middles(frame, columns)
+        return cls(schema.names, columns, dependence_of(inputs, cells), len(frame), effects, middles)
 
 
 class _RowsCounted(NamedTuple):
@@ -155,7 +158,7 @@ def judge(
         return Drift(judged=False, drifted=False, share=0.0)
     cells = {name: column.cells(current[name]) for name, column in reference.columns.items()}
     counts = {name: column.count(cells[name]) for name, column in reference.columns.items()}
-    middles = {name: middle_of(current[name]) for name, column in reference.columns.items() if column.has_numbers}
+    middles = _middles(current, reference.columns)
     change = reference.dependence.change({name: cells[name] for name in reference.names})
     return _verdict(_RowsCounted(counts, middles, change, sketch), reference, previous, rule)
 
@@ -175,6 +178,10 @@ def judge_again(drift: Drift, reference: InputReference, previous: Sequence[Drif
         )
     middles = {name: Middle(feature.mean, feature.median) for name, feature in drift.features.items()}
     return _verdict(_RowsCounted(counts, middles, change, drift.customers), reference, previous, rule)
+
+
+def _middles(frame: pd.DataFrame, columns: Mapping[str, ReferenceColumn]) -> dict[str, Middle]:
+    return {name: middle_of(frame[name]) for name, column in columns.items() if column.has_numbers}
 
 
 def _verdict(

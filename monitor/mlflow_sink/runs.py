@@ -118,7 +118,7 @@ class Runs:
     def __init__(self, client: "MlflowClient", experiment_id: str) -> None:
         self._client = client
         self._experiment_id = experiment_id
-        self._found = self._find()
+        self._found = runs_by_key(client, experiment_id)
         self._in_use: dict[str, str] = {}
 
     def get(self, model: ModelRef, kind: RunKind, now: int) -> str:
@@ -141,24 +141,30 @@ class Runs:
         for run_id in self._in_use.values():
             self._client.update_run(run_id, status="FINISHED")
 
-    def _find(self) -> dict[str, str]:
-        ids: dict[str, str] = {}
-        token: str | None = None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment_id], order_by=["attributes.start_time ASC"], max_results=1_000, page_token=token
-            )
-            for run in page:
-                if RUN_TAG in run.data.tags:
-                    ids.setdefault(run.data.tags[RUN_TAG], run.info.run_id)
-            token = page.token
-            if not token:
-                return ids
-
     def _create(self, model: ModelRef, kind: RunKind, now: int) -> str:
         tags = {RUN_TAG: _run_key(model, kind), **model_tags(model, kind)}
         name = f"{version_title(model)} {kind}"
         return str(self._client.create_run(self._experiment_id, now, tags, name).info.run_id)
+
+
+def runs_by_key(client: "MlflowClient", experiment_id: str) -> dict[str, str]:
+    """The ids of an experiment's runs that hold windows, by ``<name>/<version>/<role>/<kind>``.
+
+    Raises:
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    ids: dict[str, str] = {}
+    token: str | None = None
+    while True:
+        page = client.search_runs(
+            [experiment_id], order_by=["attributes.start_time ASC"], max_results=1_000, page_token=token
+        )
+        for run in page:
+            if RUN_TAG in run.data.tags:
+                ids.setdefault(run.data.tags[RUN_TAG], run.info.run_id)
+        token = page.token
+        if not token:
+            return ids
 
 
 def _run_key(model: ModelRef, kind: RunKind) -> str:

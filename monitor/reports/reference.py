@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
@@ -173,6 +173,13 @@ class ReferenceCache:
         return max(files, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
+class Learned(NamedTuple):
+    """A version's training run (its id in MLflow), and the sample of it that is on hand."""
+
+    run_id: str
+    reference: InputReference
+
+
 class References:
     """The reference samples of the models on the stream, in memory and as files. Safe between threads."""
 
@@ -229,6 +236,19 @@ class References:
         stored = attached_calibration(frame)
         calibration = Calibration.unknown() if stored is None else Calibration.fitted(Labelled.of_bins(stored))
         return SegmentReference.of(frame, self._schema.segments, calibration)
+
+    def ready(self) -> list[ModelRef]:
+        """The models that are ready and have a sample."""
+        with self._lock:
+            return [model for model, path in self._paths.items() if path is not None]
+
+    def learned(self, model: ModelRef) -> Learned | None:
+        """What windows of a model that is ready are compared with; None: it has none, or it is gone. May read it."""
+        path = self._paths.get(model)
+        reference = self._reference(model)
+        if path is None or reference is None:
+            return None
+        return Learned(path.stem.removeprefix(_stem(model)), reference)
 
     def judge(self, model: ModelRef, sample: Sample, previous: Sequence[Drift | None] = ()) -> Drift:
         """The drift of a window's sample against the sample of its model, which is ready.

@@ -1,9 +1,9 @@
 """The timeline: merges panes into windows on the event-time watermark, and hands closed windows on.
 
 Guarantee: what has been read and what has been emitted is on the topics themselves, so a worker that starts, or gets
-the partition, takes up from ``panes``, ``windows`` and ``alerts`` (``monitor.timeline.state``), and goes on from there
-(``monitor.timeline.emission``). One worker is at work at a time, because a window needs the panes of all partitions;
-others stand by. One that stood still while another took over cannot write any more
+the partition, takes up from ``panes``, ``windows``, ``alerts`` and ``versions`` (``monitor.timeline.state``), and goes
+on from there (``monitor.timeline.emission``). One worker is at work at a time, because a window needs the panes of all
+partitions; others stand by. One that stood still while another took over cannot write any more
 (``monitor.timeline.fenced_writer``): it reads the topics again if the partition is still its own, and stands by if not.
 
 The event loop only listens. Whatever computes or waits runs in one thread beside it, one step after the other.
@@ -27,15 +27,16 @@ from contract.kafka.transactions import Checkpoint, no_checkpoint
 from contract.panes import JoinProgress, Pane, PaneSample
 from contract.settings import Settings
 from contract.topics import PANES
+from contract.versions import VersionMessage
 from contract.worker.outage import Outage
 from monitor.signals import WATERMARK
 from monitor.timeline.emission import ClosedWindows, Emission
 from monitor.timeline.faust_app import CommittedConsumer, InterruptedWaitError
 from monitor.timeline.fenced_writer import FencedWriter, TakenOverError
-from monitor.timeline.own_messages import PaneMessages
+from monitor.timeline.outbox import MOST_VERSIONS_WAITING, StreamAlerts, Turn, VersionFacts
+from monitor.timeline.own_messages import PaneMessages, StandingVersion
 from monitor.timeline.preparation import ModelReferences, Preparation
 from monitor.timeline.state import TimelineState, read_state
-from monitor.timeline.stream_alerts import StreamAlerts, Turn
 from monitor.timeline.windows import WindowBook
 
 _RETRY_SECONDS = 1.0
@@ -70,7 +71,8 @@ class Timeline:
         self._position = 0
         self._writer = FencedWriter(settings, stream, self._pause, checkpoint)
         self._stream_alerts = StreamAlerts()
-        self._emission = Emission(settings, self._writer, sink, self._pause, self._stream_alerts)
+        self._version_facts = VersionFacts(MOST_VERSIONS_WAITING)
+        self._emission = Emission(settings, self._writer, sink, self._pause, self._stream_alerts, self._version_facts)
         self._preparation = Preparation(references, self._model_is_ready)
         self._messages = PaneMessages(settings.topic(PANES))
         # one step at a time: a rebalance can come, or a model get ready, while windows are being emitted
@@ -88,14 +90,27 @@ class Timeline:
         return self._emission.waits_for_room
 
     @property
-    def turn(self) -> Turn | None:
+    def turn(self) -> Turn[Alert] | None:
         """The present time of being at work, for who watches the stream itself; None: another monitor is, or nobody."""
         return self._stream_alerts.turn
 
     def tell(self, turn: int, alerts: Sequence[Alert]) -> None:
         """Take alerts that follow from no window, to publish them in the thread. From any thread; never blocks."""
-        if self._stream_alerts.put(turn, alerts) and alerts:
+        self._stream_alerts.put(turn, alerts)
+        if alerts:
             self._soon(self._tell)
+
+    @property
+    def versions_turn(self) -> Turn[StandingVersion] | None:
+        """As ``turn``, with what stands on ``versions``."""
+        return self._version_facts.turn
+
+    def tell_versions(self, turn: int, messages: Sequence[VersionMessage]) -> bool:
+        """As ``tell``, for ``versions``; False: not all were taken."""
+        taken = self._version_facts.put(turn, messages)
+        if messages:
+            self._soon(self._tell_versions)
+        return taken
 
     def close(self) -> None:
         """Let go of the producer and the threads, once the application has stopped."""
@@ -162,6 +177,9 @@ class Timeline:
     async def _tell(self, state: TimelineState) -> None:
         await self._in_thread(lambda: self._at_work(lambda: self._emission.tell(state)))
 
+    async def _tell_versions(self, _state: TimelineState) -> None:
+        await self._in_thread(lambda: self._at_work(self._emission.tell_versions))
+
     def _soon(self, step: Callable[[TimelineState], Coroutine[Any, Any, None]]) -> None:
         """Do a step when its turn has come, called from any thread."""
         loop = self._loop
@@ -203,6 +221,7 @@ class Timeline:
     def _forget(self) -> None:
         self._state = None
         self._stream_alerts.end()
+        self._version_facts.end()
 
     def _take_up(self) -> None:
         """Read the topics, once nobody else can write to them any more, and emit what is due."""
@@ -221,6 +240,7 @@ class Timeline:
         self._position = state.position
         self._state = state
         self._stream_alerts.begin(state.of_stream)
+        self._version_facts.begin(list(state.versions.values()))
 
     def _pause(self, seconds: float) -> None:
         """Wait before a further attempt, in the thread.

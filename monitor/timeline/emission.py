@@ -15,16 +15,16 @@ from contract.alerts import NO_PREDICTIONS, Alert, ModelVerdict
 from contract.messages import ModelRef, encode
 from contract.panes import TimelineProgress
 from contract.settings import Settings
-from contract.topics import ALERTS, PANES, WINDOWS
+from contract.topics import ALERTS, PANES, VERSIONS, WINDOWS
 from contract.windows import Cumulative, Window
 from contract.worker.outage import Outage
 from contract.worker.room import NoRoomError
 from monitor.naming import iso_time, model_title
 from monitor.signals import ALERTS_SENT, WINDOWS_SENT
 from monitor.timeline.fenced_writer import FencedWriter, TopicMessage
+from monitor.timeline.outbox import StreamAlerts, VersionFacts
 from monitor.timeline.samples import Sample
 from monitor.timeline.state import TimelineState
-from monitor.timeline.stream_alerts import StreamAlerts
 from monitor.timeline.windows import Due
 
 MOST_WINDOWS, MOST_BYTES = 200, 8_000_000
@@ -69,7 +69,7 @@ class Emission:
     """Publishes what a state's book has to say. Every call blocks; one thread at a time.
 
     ``pause`` is called with the seconds to wait before a further attempt; what it raises ends the step.
-    ``stream_alerts`` are published between windows, also while these wait for room.
+    ``stream_alerts`` are published between windows, also while these wait for room, ``version_facts`` between steps.
     """
 
     def __init__(
@@ -79,13 +79,16 @@ class Emission:
         sink: ClosedWindows,
         pause: Callable[[float], None],
         stream_alerts: StreamAlerts | None = None,
+        version_facts: VersionFacts | None = None,
     ) -> None:
         self._settings = settings
         self._writer = writer
         self._sink = sink
         self._pause = pause
         self._stream_alerts = stream_alerts or StreamAlerts()
-        self._panes, self._windows, self._alerts = (settings.topic(name) for name in (PANES, WINDOWS, ALERTS))
+        self._version_facts = version_facts or VersionFacts()
+        names = (PANES, WINDOWS, ALERTS, VERSIONS)
+        self._panes, self._windows, self._alerts, self._versions = map(settings.topic, names)
         self._told_of_loss: set[ModelRef] = set()
         self._passed_over, self._quiet_until = 0, 0.0
         self.waits_for_room = False
@@ -141,6 +144,16 @@ class Emission:
         Raises: as ``run``.
         """
         self._tell(state, self._stream_alerts.waiting())
+
+    def tell_versions(self) -> None:
+        """Publish what is to be told of versions, each by itself, because a message can be large.
+
+        Raises: as ``run``.
+        """
+        for message in self._version_facts.waiting():
+            self._writer.publish([TopicMessage(self._versions, message.key, encode(message))])
+            self._version_facts.published([message])
+            _log.info("told on topic %s: %s", self._versions, message.key)
 
     def _tell(self, state: TimelineState, waiting: Sequence[Alert]) -> None:
         for first in range(0, len(waiting), MOST_WINDOWS):

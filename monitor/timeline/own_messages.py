@@ -9,12 +9,14 @@ import logging
 import re
 import time
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from hashlib import blake2b
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from contract.alerts import ALERT_KINDS, VERDICT, Alert, AlertMessage, ModelVerdict, alert_message_type
 from contract.panes import UNIT, Fold, Pane, PaneMessage, PaneSample, SegmentSums, Summary
+from contract.versions import SERVING, ServingVersions, TrainedVersion, VersionMessage, version_message_type
 from contract.windows import Cumulative, WindowMessage, decode_window, window_message_type
 from monitor.timeline.segments import LARGEST_SUM
 
@@ -24,6 +26,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 _LONGEST_FLAW = 200
 _MOST_KINDS = 100
 _WINDOW_KEY = re.compile(rb".*/-?\d+")
+_VERSION_KEY = re.compile(rf".+/(?:\d+|{SERVING})".encode(), re.DOTALL)
 
 
 class OwnMessages(ABC, Generic[Own]):
@@ -129,6 +132,38 @@ class WindowMessages(OwnMessages[WindowMessage]):
         if key is None or key.count(b"/") < 3 or window_message_type(key) is Cumulative or _WINDOW_KEY.fullmatch(key):
             return None
         return key.rpartition(b"/")[2].decode(errors="replace")
+
+
+class VersionMessages(OwnMessages[VersionMessage]):
+    """The messages on ``versions``, told apart by the last part of their key."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(topic)
+        self._trained = msgspec.json.Decoder(TrainedVersion)
+        self._serving = msgspec.json.Decoder(ServingVersions)
+
+    def _decode(self, value: bytes, key: bytes | None) -> VersionMessage:
+        decoder = self._serving if version_message_type(key) is ServingVersions else self._trained
+        return decoder.decode(value)
+
+    def _later_kind(self, key: bytes | None) -> str | None:
+        if key is None or b"/" not in key or _VERSION_KEY.fullmatch(key):
+            return None
+        return key.rpartition(b"/")[2].decode(errors="replace")
+
+
+class StandingVersion(NamedTuple):
+    """What stands under a key of ``versions``: the message, of a version without its columns, and a digest of all."""
+
+    message: VersionMessage
+    digest: bytes
+
+    @classmethod
+    def of(cls, message: VersionMessage) -> "StandingVersion":
+        digest = blake2b(msgspec.json.encode(message, order="deterministic"), digest_size=16).digest()
+        return cls(
+            msgspec.structs.replace(message, columns={}) if isinstance(message, TrainedVersion) else message, digest
+        )
 
 
 class _Alerting(msgspec.Struct):

@@ -15,7 +15,7 @@ from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.log_throttle import LogThrottle
 from contract.settings import Settings
-from contract.topics import ALERTS, PANES, WINDOWS
+from contract.topics import ALERTS, PANES, VERSIONS, WINDOWS
 from contract.worker.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
 
 SECONDS_BETWEEN_LOOKS = 5.0
@@ -86,7 +86,7 @@ class TopicWatch:
     def __init__(self, settings: Settings) -> None:
         self._admin = admin_client(settings)
         self._timeout = settings.request_timeout_ms / 1_000
-        self._names = [settings.topic(name) for name in (PANES, WINDOWS, ALERTS)]
+        self._names = [settings.topic(name) for name in (PANES, WINDOWS, ALERTS, VERSIONS)]
         self._ids: dict[str, str] = {}
         self._missed = dict.fromkeys(self._names, 0)
 

@@ -1,9 +1,10 @@
-"""What the timeline knows when it starts: all of it is on ``panes``, ``windows`` and ``alerts``, and nowhere else.
+"""What the timeline knows when it starts: all of it is on the topics that it writes, and nowhere else.
 
-The three are compacted, so they hold the newest message of each key. A monitor reads ``panes`` from its beginning to
-the end that it finds: only what can still change is there. ``windows`` it reads from where the progress on ``panes``
-says, because all before that is final and folded. Then it follows ``panes``. So no copy of them can be lost, be too
-small, or be of another stream: what the monitor writes says in a header which stream it belongs to.
+``panes``, ``windows``, ``alerts`` and ``versions`` are compacted, so they hold the newest message of each key. A
+monitor reads ``panes`` from its beginning to the end that it finds: only what can still change is there. ``windows`` it
+reads from where the progress on ``panes`` says, because all before that is final and folded. Then it follows ``panes``.
+So no copy of them can be lost, be too small, or be of another stream: what the monitor writes says in a header which
+stream it belongs to.
 """
 
 import logging
@@ -20,11 +21,11 @@ from contract.kafka.stream_identity import is_of_stream
 from contract.messages import ModelRef
 from contract.panes import Fold, JoinProgress, Pane, PaneSample, TimelineProgress
 from contract.settings import Settings
-from contract.topics import ALERTS, PANES, WINDOWS
+from contract.topics import ALERTS, PANES, VERSIONS, WINDOWS
 from contract.windows import Cumulative, Window
 from monitor.budget import levels
 from monitor.rhythms import Rhythms
-from monitor.timeline.own_messages import AlertMessages, PaneMessages, WindowMessages
+from monitor.timeline.own_messages import AlertMessages, PaneMessages, StandingVersion, VersionMessages, WindowMessages
 from monitor.timeline.windows import WindowBook
 from monitor.verdicts.board import AlertBoard
 from monitor.verdicts.incidents import Detectors
@@ -40,7 +41,7 @@ class TimelineState:
     ``models``: those of all panes. ``position``:
     where to read ``panes`` on. ``windows_end``: the offset behind the last message on ``windows``. ``windows_from``:
     where the next monitor will begin to read it, as ``panes`` says. ``of_stream``: the alerts that stand and are no
-    model's.
+    model's. ``versions``: what stands on that topic, by key, whatever stream it was written for: it is the registry's.
     """
 
     book: WindowBook
@@ -51,6 +52,7 @@ class TimelineState:
     windows_from: int = 0
     rhythms: Rhythms = field(default_factory=Rhythms)
     of_stream: list[Alert] = field(default_factory=list)
+    versions: dict[str, StandingVersion] = field(default_factory=dict)
 
     def forget_folded(self, folds: Iterable[Fold]) -> None:
         """Forget the alerts about windows of which nothing can change any more."""
@@ -72,7 +74,7 @@ def empty_board(
 def read_state(
     settings: Settings, stream: str, make_book: Callable[[], WindowBook], rules: AlertRules = DEFAULT_RULES
 ) -> TimelineState:
-    """Read the three topics of the stream named ``stream`` into a new book. Blocks.
+    """Read the four topics of the stream named ``stream`` into a new book. Blocks.
 
     Raises:
         NothingCameError: the broker has not answered in time; try again.
@@ -97,10 +99,12 @@ class _StateReader:
         self._state = TimelineState(book, empty_board(settings), rhythms=Rhythms(settings.window, settings.slide))
         self._found_alerts: dict[str, Alert] = {}
         self._found_verdicts: dict[ModelRef, ModelVerdict] = {}
-        self._panes, self._windows, self._alerts = (settings.topic(name) for name in (PANES, WINDOWS, ALERTS))
+        names = (PANES, WINDOWS, ALERTS, VERSIONS)
+        self._panes, self._windows, self._alerts, self._versions = map(settings.topic, names)
         self._pane_messages = PaneMessages(self._panes)
         self._window_messages = WindowMessages(self._windows)
         self._alert_messages = AlertMessages(self._alerts)
+        self._version_messages = VersionMessages(self._versions)
         self._pane_keys: set[str] = set()
         self._progress: dict[int, JoinProgress] = {}
         self._folded_until: dict[ModelRef, int] = {}
@@ -110,6 +114,7 @@ class _StateReader:
         state = self._state
         state.position = read_whole(self._settings, [self._panes], self._take_pane)[self._panes]
         begin = {self._windows: state.windows_from}
+        read_whole(self._settings, [self._versions], self._take_version)
         ends = read_whole(self._settings, [self._windows, self._alerts], self._take_output, begin)
         state.windows_end = ends[self._windows]
         for progress in self._progress.values():
@@ -174,6 +179,14 @@ class _StateReader:
             kept.put_point(read, offset, value)
         elif not self._is_folded(read.model, read.end):
             kept.put_window(read, offset, value)
+
+    def _take_version(self, message: Message) -> None:
+        key = message.key() or b""
+        read = self._version_messages.read(message.value(), message.offset() or 0, key)
+        if read is not None and read.key.encode() == key:
+            self._state.versions[read.key] = StandingVersion.of(read)
+        elif message.value() is None:
+            self._state.versions.pop(key.decode(errors="replace"), None)
 
     def _take_alert(self, message: Message) -> None:
         alert = self._alert_messages.read(message.value(), message.offset() or 0, message.key())

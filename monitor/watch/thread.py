@@ -12,7 +12,7 @@ from contract.errors import UserError
 from contract.settings import Settings
 from contract.worker.clock import Clock
 from contract.worker.outage import Outage
-from monitor.timeline.stream_alerts import Turn
+from monitor.timeline.outbox import Turn
 from monitor.watch.behind import SpooledWindows
 from monitor.watch.course import StreamIncidents
 from monitor.watch.letters import LetterCounts, LetterNames
@@ -44,7 +44,7 @@ class WatchThread:
         counts: LetterCounts,
         waiting: SpooledWindows,
         clock: Clock,
-        turn: Callable[[], Turn | None],
+        turn: Callable[[], Turn[Alert] | None],
         tell: Callable[[int, Sequence[Alert]], None],
         seconds: float = SECONDS_BETWEEN_LOOKS,
     ) -> None:
@@ -91,7 +91,7 @@ class WatchThread:
                 self._outage.end("the stream can be looked at again")
         self._forget()
 
-    def _step(self, turn: Turn) -> None:
+    def _step(self, turn: Turn[Alert]) -> None:
         if self._reader is None:
             self._reader = StreamReader(self._settings, self._names)
         if self._stream is None:

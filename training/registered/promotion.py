@@ -5,9 +5,12 @@ score is a proper one, uses what every row says and not only those at a threshol
 the stream's estimates rest on; F1 at two thresholds needs many more rows to tell two models apart.
 
 The alias changes in one call, and its history is written before: a crash between the two leaves the champion as it was,
-and an entry in the history that `rollback` passes over.
+and an entry in the history that `rollback` passes over. Since when a version has it is noted after: a crash before that
+leaves it unknown, and never wrong.
 """
 
+import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,7 @@ import pandas as pd
 
 from contract.arrays import Floats, Labels
 from contract.errors import UserError
+from contract.models.aliases import history_text, read_history, with_reign
 from contract.models.registry import (
     Registered,
     find_version,
@@ -23,6 +27,7 @@ from contract.models.registry import (
     out_of_reach,
     positive_probabilities,
     registry_client,
+    registry_outages,
 )
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 HISTORY_LENGTH = 100
+_log = logging.getLogger("churnstream.promotion")
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ def give_alias(client: "MlflowClient", settings: Settings, version: int, verdict
         _write_history(client, settings, [*_history(client, settings), current][-HISTORY_LENGTH:])
     if verdict.forced:
         client.set_model_version_tag(settings.model_name, str(version), tags.FORCED, verdict.reason)
-    client.set_registered_model_alias(settings.model_name, settings.model_alias, str(version))
+    _set_alias(client, settings, version)
 
 
 def promote(settings: Settings, text: str, *, force: bool = False) -> Verdict:
@@ -196,7 +202,7 @@ def rollback(settings: Settings) -> RolledBack:
             number = earlier.pop()
             reason = _refused(client, settings, schema, number)
             if reason is None:
-                client.set_registered_model_alias(settings.model_name, settings.model_alias, str(number))
+                _set_alias(client, settings, number)
                 _write_history(client, settings, earlier)
                 return RolledBack(current, number, tuple(passed_over))
             passed_over.append(reason)
@@ -244,13 +250,32 @@ def _incomparable(names: Names, why: str, *, force: bool) -> Verdict:
     )
 
 
+def _set_alias(client: "MlflowClient", settings: Settings, version: int) -> None:
+    """Give the alias, and note since when the version has it."""
+    since = int(time.time() * 1_000)
+    client.set_registered_model_alias(settings.model_name, settings.model_alias, str(version))
+    name = tags.REIGNS + settings.model_alias
+    try:
+        client.set_registered_model_tag(
+            settings.model_name, name, with_reign(_tag(client, settings, name), version, since)
+        )
+    except registry_outages() as error:
+        # what was asked for is done
+        _log.warning(
+            "%s has @%s; since when could not be noted (%s)",
+            model_title(settings, version),
+            settings.model_alias,
+            error,
+        )
+
+
+def _tag(client: "MlflowClient", settings: Settings, name: str) -> str:
+    return str(client.get_registered_model(settings.model_name).tags.get(name, ""))
+
+
 def _history(client: "MlflowClient", settings: Settings) -> list[int]:
-    """Versions that had the alias before, oldest first; what is no number was not written by us."""
-    text = client.get_registered_model(settings.model_name).tags.get(tags.HISTORY + settings.model_alias, "")
-    return [int(part) for part in text.split(",") if part.strip().isdecimal()]
+    return read_history(_tag(client, settings, tags.HISTORY + settings.model_alias))
 
 
 def _write_history(client: "MlflowClient", settings: Settings, versions: list[int]) -> None:
-    client.set_registered_model_tag(
-        settings.model_name, tags.HISTORY + settings.model_alias, ",".join(map(str, versions))
-    )
+    client.set_registered_model_tag(settings.model_name, tags.HISTORY + settings.model_alias, history_text(versions))

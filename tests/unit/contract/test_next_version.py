@@ -12,6 +12,7 @@ from contract.panes import JoinProgress, PaneMessage
 from contract.records import record_type
 from contract.rejection import Reason, RejectionError, decode
 from contract.schema import load_schema
+from contract.versions import ServingVersions, TrainedVersion, version_message_type
 from contract.windows import Cumulative, Window, window_message_type
 from tests.support.messages import START, customer, encode, label
 
@@ -47,6 +48,7 @@ def test_what_others_write_is_read_as_strictly_as_before() -> None:
         decode(msgspec.json.Decoder(record_type(SCHEMA)), encode(inside))
 
 
+ESTIMATE = {"value": 0.5, "low": 0.4, "high": 0.6}
 PERFORMANCE = {"labelled": 1, "tn": 1, "fp": 0, "fn": 0, "tp": 0}
 SUMMARY = {"records": 1, "numeric": {"Age": {"count": 1}}, "categorical": {"Gender": {"counts": {"Male": 1}}}}
 OURS: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -78,6 +80,20 @@ OURS: dict[str, tuple[Any, dict[str, Any]]] = {
         ModelVerdict,
         {"model": MODEL, "state": "healthy", "since": 0, "until": 1, "title": "t", "message": "m", "kind": "verdict"},
     ),
+    "trained version": (
+        TrainedVersion,
+        {"name": "churn", "version": 1, "created": 5, "held_out": {"f1": ESTIMATE}, "reference_rows": 2}
+        | {"columns": {"Age": {"mean": 1.5, "cells": [[1, 2, None]], "counts": [2, 0, 0, 0]}}},
+    ),
+    "serving versions": (
+        ServingVersions,
+        {
+            "name": "churn",
+            "alias": "champion",
+            "champions": [{"version": 1, "since": 5}, {"version": 2, "seen": 7}],
+            "challengers": [3],
+        },
+    ),
     "alert": (
         Alert,
         {"key": "k", "state": "raised", "kind": "drift", "model": MODEL, "start": 0, "end": 1, "features": []}
@@ -104,6 +120,25 @@ def test_a_reader_takes_each_message_of_ours_of_the_next_version(name: str) -> N
         later["summary"] = SUMMARY | {"channel": "app", "numeric": {"Age": {"count": 1, "channel": 1}}}
     decoder = msgspec.json.Decoder(kind)
     assert decoder.decode(json.dumps(later)) == decoder.decode(json.dumps(message))
+
+
+def test_a_reader_takes_what_the_next_version_adds_within_a_version() -> None:
+    _, message = OURS["trained version"]
+    later = message | {
+        "held_out": {"f1": ESTIMATE | {"channel": "app"}, "mcc": ESTIMATE},
+        "columns": {"Age": {"mean": 1.5, "cells": [[1, 2, None, "later"]], "counts": [2, 0, 0, 0], "channel": 1}},
+    }
+    found = msgspec.json.decode(json.dumps(later), type=TrainedVersion)
+    assert found.columns == msgspec.json.decode(json.dumps(message), type=TrainedVersion).columns
+    assert found.held_out.keys() == {"f1", "mcc"}
+
+
+def test_the_key_tells_who_serves_from_what_a_version_was_like() -> None:
+    _, trained = OURS["trained version"]
+    _, serving = OURS["serving versions"]
+    for kind, message in ((TrainedVersion, trained), (ServingVersions, serving)):
+        for name in ("churn", "serving", "a/b"):
+            assert version_message_type(msgspec.convert(message | {"name": name}, kind).key.encode()) is kind
 
 
 def test_the_key_tells_cumulative_values_from_windows() -> None:

@@ -55,7 +55,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "alert_sinks join timeline",
         "reports watch",
         "mlflow_sink",
-        "on_demand window_sink",
+        "model_facts on_demand window_sink",
         "worker",
         "cli",
     ),

@@ -21,6 +21,7 @@ SHOWN = {
     "scorer/serving/live_metrics.py": "as the timestamp of a point in MLflow",
     "scorer/serving/stream_time.py": "as the time of a stream without a record",
     "scorer/stream/worker.py": "in the header of a dead letter",
+    "training/registered/promotion.py": "as the time since which a version has the alias",
     "training/registered/mlflow_runs.py": "as the start of a run in MLflow",
 }
 """Where it is read, and what for."""

@@ -8,8 +8,16 @@ import pytest
 from contract.alerts import Alert
 from contract.messages import ModelRef, encode
 from contract.panes import UNIT, Fold, PaneMessage, PaneSample, Summary, TimelineProgress
+from contract.versions import ServingVersions, TrainedColumn, TrainedVersion
 from contract.windows import Cumulative
-from monitor.timeline.own_messages import AlertMessages, OwnMessages, PaneMessages, WindowMessages
+from monitor.timeline.own_messages import (
+    AlertMessages,
+    OwnMessages,
+    PaneMessages,
+    StandingVersion,
+    VersionMessages,
+    WindowMessages,
+)
 from tests.support.messages import DAY, START
 from tests.support.timeline.panes import numeric_schema, pane_of, progress, scored
 from tests.support.windows import window
@@ -161,3 +169,28 @@ def test_a_message_without_a_value_is_no_garbage(messages: OwnMessages[Any], cap
     assert messages.read(None, 0, b"churn/3/champion/0/0") is None
     assert messages.skipped == 0
     assert not caplog.messages
+
+
+def test_a_kind_of_message_on_versions_that_a_later_release_adds_is_passed_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("WARNING", "churnstream.timeline")
+    messages = VersionMessages("versions")
+    trained = TrainedVersion(name="churn", version=3, columns={"Age": TrainedColumn(mean=1.0)})
+    serving = ServingVersions(name="churn", alias="champion")
+    for message in (trained, serving):
+        assert messages.read(encode(message), 1, message.key.encode()) == message
+    assert messages.read(b"{}", 2, b"churn/3/fairness") is None
+    assert messages.read(b"{", 3, b"churn/3") is None
+    assert messages.read(None, 4, b"churn/3") is None
+    assert messages.skipped == 1
+    assert ["'fairness'" in line for line in caplog.messages] == [True, False]
+
+
+def test_what_stands_of_a_version_is_told_apart_by_all_of_it_and_kept_without_its_columns() -> None:
+    one, other = (
+        StandingVersion.of(TrainedVersion(name="churn", version=3, columns={"Age": TrainedColumn(mean=mean)}))
+        for mean in (1.0, 2.0)
+    )
+    assert one.message == other.message == TrainedVersion(name="churn", version=3)
+    assert one.digest != other.digest

@@ -17,8 +17,8 @@ from contract.worker.room import NoRoomError
 from monitor.timeline import emission, run
 from monitor.timeline.emission import Emission, ReadSample
 from monitor.timeline.fenced_writer import FencedWriter, TopicMessage
+from monitor.timeline.outbox import StreamAlerts
 from monitor.timeline.state import TimelineState, empty_board
-from monitor.timeline.stream_alerts import StreamAlerts
 from tests.support.messages import DAY
 from tests.support.timeline.following import RecordingSink, book_of
 from tests.support.timeline.panes import numeric_schema, pane_of, progress, scored

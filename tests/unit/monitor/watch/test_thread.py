@@ -11,7 +11,7 @@ from contract.alerts import Alert
 from contract.settings import Settings, load_settings
 from contract.testing import ManualClock
 from contract.topics import CUSTOMERS, DEAD_LETTERS, LABELS, PREDICTIONS
-from monitor.timeline.stream_alerts import Turn
+from monitor.timeline.outbox import Turn
 from monitor.watch import thread
 from monitor.watch.behind import Place, ReadUntil
 from monitor.watch.letters import LetterCounts, LetterNames

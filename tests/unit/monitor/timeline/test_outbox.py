@@ -3,7 +3,7 @@
 import msgspec
 
 from contract.alerts import Alert
-from monitor.timeline.stream_alerts import MOST_WAITING, StreamAlerts
+from monitor.timeline.outbox import MOST_WAITING, StreamAlerts
 
 
 def alert(key: str = "lag/scorer/1", state: str = "opened") -> Alert:
