@@ -54,7 +54,7 @@ def register_again(settings: Settings) -> int:
     return int(again.version)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_versions_are_told_once_and_again_only_when_they_change(broker: str, tmp_path: Path) -> None:
     settings = stream_with_champion(
         broker, tmp_path, partitions=1, window=2 * DAY, model_poll_ms=200, session_timeout_ms=6_000
