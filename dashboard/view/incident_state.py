@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contract.alerts import Alert, AlertKind
 from dashboard.stream.incidents import StoredAlert
 from dashboard.stream.state import StreamState
+from dashboard.view.words import version_title
 
 
 def incidents_of(known: StreamState, name: str | None) -> Iterator[Sequence[StoredAlert]]:
@@ -12,6 +13,13 @@ def incidents_of(known: StreamState, name: str | None) -> Iterator[Sequence[Stor
     for told in known.incidents.values():
         if told and (told[-1].alert.model is None or told[-1].alert.model.name == name):
             yield told
+
+
+def without_subject(alert: Alert, text: str) -> str:
+    """A text of an alert without the model's name at its beginning, where that stands beside it."""
+    if alert.model is None:
+        return text
+    return text.removeprefix(f"{alert.model.name} {version_title(alert.model)}: ")
 
 
 def standing_of(known: StreamState, kind: AlertKind, name: str | None) -> list[Alert]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contract.alerts import BY_WALL_TIME, Alert, AlertKind, AlertState
 from dashboard.stream.incidents import StoredAlert
 from dashboard.view.chosen import Chosen
-from dashboard.view.incident_state import incidents_of
+from dashboard.view.incident_state import incidents_of, without_subject
 from dashboard.view.model import Fact, IncidentLine, Tone
 from dashboard.view.words import SIGNS, count, moment, named, plain_times, sentence, severity_tone, short_moment
 
@@ -84,7 +84,7 @@ def _told(one: StoredAlert) -> Fact:
 
 
 def _sentence(alert: Alert) -> str:
-    return sentence(plain_times(named(alert.message, _LONGEST)))
+    return sentence(plain_times(named(without_subject(alert, alert.message), _LONGEST)))
 
 
 def _windows(choice: Chosen, alert: Alert) -> str:

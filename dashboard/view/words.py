@@ -18,6 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = 1e15
 _LONGEST_NAME = 60
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_LONG_WORD = re.compile(r"\S{81,}")
 _ISO = re.compile(r"\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z")
 
 
@@ -82,7 +83,7 @@ def _plain_time(iso: str) -> str:
 
 def sane(value: float | None) -> float | None:
     """None for a number that no window can have."""
-    return value if value is not None and math.isfinite(value) and abs(value) < _MOST else None
+    return value if value is not None and -_MOST < value < _MOST else None
 
 
 def number(value: float | None) -> str:
@@ -160,8 +161,12 @@ def lasting(milliseconds: int) -> str:
 
 def named(text: str, longest: int = _LONGEST_NAME) -> str:
     """A name from a message inside a sentence: on one line, and cut where it is long."""
-    shown = "".join(one if one.isprintable() else " " for one in text[: longest + 1])
+    shown = _LONG_WORD.sub(_cut, "".join(one if one.isprintable() else " " for one in text[: longest + 1]))
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def _cut(found: re.Match[str]) -> str:
+    return f"{found[0][:79]}…"
 
 
 def several(names: Sequence[str], most: int = 3) -> str:

@@ -7,7 +7,7 @@ from contract.durations import DAY
 from contract.versions import ServingVersions
 from dashboard.stream.received import Positions
 from dashboard.view.chosen import Chosen
-from dashboard.view.incident_state import standing_of
+from dashboard.view.incident_state import standing_of, without_subject
 from dashboard.view.model import Fact, Tone
 from dashboard.view.now.freshness import ComeUntil, data_reached, labels_reached
 from dashboard.view.words import NOTHING, count, moment, named, sentence, severity_tone, short_moment, versions, whole
@@ -38,7 +38,9 @@ def _alarm(choice: Chosen, kinds: Sequence[AlertKind], otherwise: Tone) -> tuple
     if not standing:
         return otherwise, ""
     gravest = min(standing, key=lambda one: one.severity != "critical")
-    return severity_tone(gravest.severity), sentence(named(gravest.title or gravest.message, 300))
+    return severity_tone(gravest.severity), sentence(
+        named(without_subject(gravest, gravest.title or gravest.message), 300)
+    )
 
 
 def _data(choice: Chosen) -> Fact:
@@ -73,8 +75,9 @@ def _reached(reached: ComeUntil) -> str:
 
 
 def _lag(choice: Chosen, positions: Positions) -> Fact:
-    if positions.at is None:
-        return Fact(label="Lag", value=NOTHING, detail="Not known yet.", term="lag")
+    if positions.at is None or not positions.lag:
+        tone, alarm = _alarm(choice, ("lag",), "unknown")
+        return Fact(label="Lag", value=NOTHING, tone=tone, detail=f"{alarm} Not known yet.".strip(), term="lag")
     total, told = 0, []
     for group, topics in sorted(positions.lag.items()):
         behind = sum(sum(partitions.values()) for partitions in topics.values())
@@ -116,7 +119,7 @@ def _partitions(choice: Chosen, positions: Positions) -> Fact:
         label="Partitions",
         value=f"{len(progress)}/{total}" if total else NOTHING,
         tone="unknown" if not total else "good" if len(progress) == total else "notice",
-        detail=f"Partitions that the join has reported of. {'; '.join(told).capitalize()}".strip(),
+        detail=f"Partitions that the join has reported of. {'; '.join(told).capitalize()}".strip() if total else "",
         term="partition",
     )
 
@@ -128,7 +131,7 @@ def _members(choice: Chosen, positions: Positions) -> Fact:
     told = [f"{whole(members) if members > 0 else 'no'} {_name(group)}" for group, members in known.items()]
     commands = [f"`{_COMMANDS[group]}`" for group in missing if group in _COMMANDS]
     if not missing:
-        detail = "Processes at work."
+        detail = "Processes at work." if known else ""
     elif ended:
         detail = "The stream has ended, so none is needed."
     else:
@@ -196,6 +199,8 @@ def _challengers(serving: ServingVersions | None) -> tuple[Fact, ...]:
 def _mlflow(choice: Chosen) -> Fact:
     standing = standing_of(choice.known, "mlflow", choice.name)
     if not standing:
+        if not choice.windows:
+            return Fact(label="MLflow", value=NOTHING, detail="Known with the first window.", term="MLflow")
         return Fact(label="MLflow", value="ok", tone="good", detail="The monitor reports no trouble.", term="MLflow")
     one = standing[0]
     return Fact(

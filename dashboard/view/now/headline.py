@@ -32,7 +32,7 @@ _TONES: dict[VerdictState, Tone] = {
     "unjudged": "unknown",
     "healthy": "good",
 }
-_OF_PROBABILITIES: frozenset[VerdictState] = frozenset({"worse", "probably_worse", "relation_changed"})
+_OF_PROBABILITIES: frozenset[VerdictState] = frozenset({"worse", "probably_worse"})
 _LONGEST = 1_000
 _COLUMNS = "drift in "
 _DISTANCE = re.compile(r" \(distance \d\.\d+\)")
@@ -93,7 +93,7 @@ def _why(verdict: ModelVerdict) -> tuple[str, str]:
     if not found:
         return sentence(plain_times(text)), ""
     finding, *others = rest.split("; ")
-    lead = f"{lead}, since {short_moment(verdict.since)}"
+    lead = f"since {short_moment(verdict.since)}, {lead}"
     evidence = []
     if verdict.state == "customers_changed" and finding.startswith(_COLUMNS):
         lead += f": {_DISTANCE.sub('', finding.removeprefix(_COLUMNS))}"

@@ -90,8 +90,15 @@ def _estimated(choice: Chosen, metric: Metric) -> Tile:
     inside = _inside(choice.labelled, metric)
     told = "" if inside is None else f"Realised lies {'inside' if inside else 'outside'} the estimate's interval where "
     where = "" if inside is None or choice.labelled is None else f"labels are in (window {_of_when(choice.labelled)})."
+    before = held_out(choice.trained(newest.model.version), metric)
     tone: Tone = "unknown" if inside is None else "good" if inside else "notice"
-    detail = f"Newest window, {_of_when(newest)}. {told}{where}".strip()
+    # the monitor's own word, where the verdict rests on it
+    expected = newest.outlook is not None and newest.outlook.worse and metric == "brier"
+    worse = expected or _compared(found, before, metric) == "notice"
+    if worse:
+        tone = "notice"
+    beside = ("Lower than in training. " if better(metric) == "more" else "Higher than in training. ") if worse else ""
+    detail = f"Newest window, {_of_when(newest)}. {beside}{told}{where}".strip()
     return _tile(name, found.text, tone, "estimated", then=then, detail=detail)
 
 
@@ -148,7 +155,7 @@ def _dead_letters(choice: Chosen) -> Tile:
     standing = standing_of(choice.known, "dead_letters", choice.name)
     tone: Tone = severity_tone(standing[0].severity) if standing else "notice" if lost else "good"
     reasons = sorted(window.dead_letters.items(), key=lambda one: (-one[1], one[0]))
-    told = "; ".join(f"{whole(number)} {several([reason])}" for reason, number in reasons[:3])
+    told = "; ".join(f"{several([reason])}: {whole(number)}" for reason, number in reasons[:3])
     share = f" ({percent(lost / (lost + window.records))})" if lost else ""
     return _tile(
         "Dead letters",

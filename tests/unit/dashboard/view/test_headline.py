@@ -32,7 +32,7 @@ def test_figures_stand_apart_from_what_everybody_understands() -> None:
     )
     headline = ToldStream(final(), verdict("customers_changed", message=message)).page().headline
     assert headline.why == (
-        "Customers differ from those of training, since 1 Jan 2025: IsActiveMember, Age. "
+        "Since 1 Jan 2025, customers differ from those of training: IsActiveMember, Age. "
         "Performance holds, by the labels of windows until 22 Jan 2025."
     )
     assert headline.evidence == (
@@ -51,7 +51,12 @@ def test_the_way_to_where_one_sees_more() -> None:
 
 
 def test_the_metric_shown_is_the_one_that_the_verdict_rests_on_unless_one_is_asked_for() -> None:
-    for state, metric in (("worse", "brier"), ("relation_changed", "brier"), ("customers_changed", "f1")):
+    for state, metric in (
+        ("worse", "brier"),
+        ("probably_worse", "brier"),
+        ("relation_changed", "f1"),
+        ("customers_changed", "f1"),
+    ):
         told = ToldStream(final(), verdict(state))
         assert told.page().course.metric == metric
         assert told.page(Selected(metric="f1")).course.metric == "f1"

@@ -39,7 +39,7 @@ def test_an_incidents_history_in_words_and_dates() -> None:
         ("5 Feb 2026 00:01 UTC", "updated"),
         ("5 Feb 2026 00:02 UTC", "taken back"),
     ]
-    assert line.history[0].detail == "Churn v3: drift since 21 Jan 2025 06:00 UTC."
+    assert line.history[0].detail == "Drift since 21 Jan 2025 06:00 UTC."
 
 
 def test_how_many_windows_it_spans() -> None:

@@ -1,6 +1,8 @@
 """Tiles: the newest windows beside training."""
 
-from contract.windows import Estimate, Relation, Worsening
+import msgspec
+
+from contract.windows import Estimate, Outlook, Relation, Worsening
 from dashboard.view.model import Tile
 from dashboard.view.selected import Selected
 from tests.support.dashboard.told import ToldStream, incident, trained
@@ -61,6 +63,19 @@ def test_the_estimate_says_whether_labels_have_borne_it_out() -> None:
         assert f"{word} the estimate's interval" in tile.detail
 
 
+def test_an_estimate_that_is_worse_than_training_is_no_good_sign() -> None:
+    """Also where labels have borne out what was estimated of windows before."""
+    first = final(0, relation=RELATION, performance=performance(0.7))
+    low = msgspec.structs.replace(first.estimated, f1=Estimate(0.6, 0.58, 0.7))
+    tile = tiles(ToldStream(trained(), first, window(1, estimated=low)))["F1, estimated"]
+    assert (tile.tone, "Lower than in training." in tile.detail) == ("notice", True)
+    outlook = Outlook(basis="estimate", reference=0.107, excess=Estimate(0.04, 0.03, 0.05), p_value=1e-6, worse=True)
+    brier = msgspec.structs.replace(first.estimated, brier=Estimate(0.15, 0.14, 0.16))
+    told = ToldStream(first, window(1, estimated=brier, outlook=outlook))
+    tile = tiles(told, Selected(metric="brier"))["Brier score, estimated"]
+    assert (tile.tone, "Higher than in training." in tile.detail) == ("notice", True)
+
+
 def test_a_withdrawn_estimate_is_not_shown() -> None:
     tile = tiles(ToldStream(final(untrusted_since=START)))["F1, estimated"]
     assert (tile.now, tile.tone, "since 1 Jan 2025" in tile.detail) == ("withdrawn", "notice", True)
@@ -90,7 +105,7 @@ def test_drifted_columns_of_how_many() -> None:
 def test_dead_letters_of_the_newest_window() -> None:
     tile = tiles(ToldStream(final(dead_letters={"out-of-range/Age": 15, "not-json": 5})))["Dead letters"]
     assert (tile.now, tile.tone) == ("20 (1 %)", "notice")
-    assert "15 out-of-range/Age; 5 not-json" in tile.detail
+    assert "out-of-range/Age: 15; not-json: 5" in tile.detail
 
 
 def test_another_metric_can_be_chosen() -> None:
