@@ -63,7 +63,11 @@ class StreamFollower:
 
     @property
     def reach(self) -> Reach:
-        return msgspec.structs.replace(self._looker.reach, caught_up=self._caught_up)
+        reach = msgspec.structs.replace(self._looker.reach, caught_up=self._caught_up)
+        if self._reader.refused and not reach.reason:
+            refused = ", ".join(sorted(self._reader.refused))
+            return msgspec.structs.replace(reach, reason=f"Kafka does not let this user read {refused}")
+        return reach
 
     @property
     def positions(self) -> Positions:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 
 import msgspec
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from contract.errors import UserError
@@ -16,6 +16,7 @@ from contract.worker.clock import Clock
 from contract.worker.outage import Outage
 from dashboard.following.positions import WorkerPositions
 from dashboard.following.progress import last_progress
+from dashboard.following.reader import PATIENT
 from dashboard.following.topics import FoundTopics, TopicFinder
 from dashboard.signals import KAFKA_UP
 from dashboard.stream.received import Positions, Reach, Received
@@ -25,7 +26,10 @@ _SECONDS_WHILE_AWAY = 0.5
 _ANSWER_SECONDS = 2.5
 """How long the broker may take, so that its silence is told five seconds after it began."""
 _STEP_SECONDS = 0.25
+_MOST_FAILED = 5
+_PASSING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 _TIMES = re.compile(r" \(after \d+ms in state \w+[^)]*\)")
+_CONNECT = re.compile(r"\S+: Connect to ipv[46]#(?P<address>\S+) failed: (?P<why>.+)")
 _log = logging.getLogger("churnstream.dashboard")
 
 
@@ -40,7 +44,7 @@ class Looker:
         self._settings, self._clock = settings, clock
         timeout = min(_ANSWER_SECONDS, settings.request_timeout_ms / 1_000)
         self._timeout = timeout
-        admin = build_client(AdminClient, {"reconnect.backoff.max.ms": 2_000} | client_config(settings))
+        admin = build_client(AdminClient, PATIENT | client_config(settings))
         self._finder = TopicFinder(settings, admin, timeout)
         self._workers = WorkerPositions(settings, admin, timeout)
         self._outage = Outage(_log)
@@ -48,6 +52,7 @@ class Looker:
         self._trouble = ""
         self._answered: int | None = None
         self._wanted: tuple[int, ...] | None = None
+        self._failed = self._passing = 0
         self._progress: list[Received] = []
         self.topics: FoundTopics | None = None
         """As of the last look that was answered; None before the first."""
@@ -62,7 +67,11 @@ class Looker:
             try:
                 self._look()
             except (KafkaException, UserError, TimeoutError) as error:
-                self._is_away(error)
+                if _is_passing(error) and self._passing < _MOST_FAILED:
+                    self._passing += 1
+                    self._soon.set()
+                else:
+                    self._is_away(error)
             except Exception:
                 # the page must not be blind for good because one look failed
                 _log.exception("a look at the stream failed; it is tried again")
@@ -70,7 +79,7 @@ class Looker:
 
     def heard_of_trouble(self, reason: str) -> None:
         """A connection has failed: look soon, and if the broker does not answer, this is why."""
-        self._trouble = _TIMES.sub("", reason)
+        self._trouble = in_words(reason)
         self._soon.set()
 
     def look_for_progress(self, partitions: Iterable[int]) -> None:
@@ -95,23 +104,35 @@ class Looker:
         topics = self._finder.find()
         self._answered = self._clock.now()
         KAFKA_UP.set(1)
-        self._trouble = ""
+        self._trouble, self._passing = "", 0
         self._outage.end("the broker answers again")
         refused = ", ".join(map(self._settings.topic, topics.refused))
         reason = f"Kafka does not let this user see {refused}" if refused else ""
         self._say(Reach(missing=topics.missing, reason=reason), self.positions)
         self.topics = topics
-        wanted = self._wanted
-        if wanted is not None:
-            found = last_progress(self._settings, wanted, self._timeout)
-            if self._wanted is wanted:
-                self._progress, self._wanted = found, None
+        self._find_progress()
         lag, members = self._workers.lag(topics), self._workers.members()
         self._say(self.reach, Positions(lag=lag, members=members, at=self._answered))
 
+    def _find_progress(self) -> None:
+        wanted = self._wanted
+        if wanted is None:
+            return
+        try:
+            found = last_progress(self._settings, wanted, self._timeout)
+        except UserError as error:
+            self._failed += 1
+            if self._failed < _MOST_FAILED:
+                return
+            _log.warning("the join's progress cannot be looked for (%s); it is known when the join goes on", error)
+            found = []
+        self._failed = 0
+        if self._wanted is wanted:
+            self._progress, self._wanted = found, None
+
     def _is_away(self, error: Exception) -> None:
         KAFKA_UP.set(0)
-        reason = self._trouble or _said(error)
+        reason = self._trouble or _said(error) or f"no answer within {self._timeout:g} s"
         self._outage.begin("the broker does not answer (%s); the page shows what was known until then", reason)
         since = self.reach.away_since
         if since is None:
@@ -132,9 +153,21 @@ class Looker:
                 return
 
 
+def in_words(reason: str) -> str:
+    """What librdkafka says of a connection, as somebody reads it who does not know its parts."""
+    plain = _TIMES.sub("", reason)
+    found = _CONNECT.fullmatch(plain)
+    return plain if found is None else f"{found['address']}: {found['why']}"
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether a broker answers so that is about to be ready: a topic is new, or partitions change their leaders."""
+    return isinstance(error, KafkaException) and error.args[0].code() in _PASSING
+
+
 def _without_time(positions: Positions) -> tuple[Mapping[str, object], Mapping[str, object]]:
     return positions.lag, positions.members
 
 
 def _said(error: Exception) -> str:
-    return str(error.args[0].str()) if isinstance(error, KafkaException) else str(error) or "it took too long"
+    return str(error.args[0].str()) if isinstance(error, KafkaException) else str(error)

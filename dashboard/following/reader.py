@@ -10,6 +10,8 @@ from contract.settings import Settings
 from contract.topics import MAX_DEAD_LETTER_BYTES
 from dashboard.stream.received import Received
 
+PATIENT = {"reconnect.backoff.ms": 500, "reconnect.backoff.max.ms": 2_000}
+"""How often a client tries to connect to a broker that is away; by default it does twenty times a second."""
 _BATCH = 200
 _QUEUE_KILOBYTES = 8_192
 _SAYS_NOTHING = {KafkaError._ALL_BROKERS_DOWN, KafkaError.UNKNOWN_TOPIC_OR_PART}
@@ -56,7 +58,6 @@ class TopicReader:
             "queued.max.messages.kbytes": _QUEUE_KILOBYTES,
             # the broker answers as soon as something is there; until then one question a second
             "fetch.wait.max.ms": 1_000,
-            "reconnect.backoff.max.ms": 2_000,
         }
         guarantees = {
             "group.id": settings.topic("dashboard"),
@@ -67,10 +68,12 @@ class TopicReader:
             "auto.offset.reset": "error",
             "error_cb": self._on_error,
         }
-        self._consumer = build_client(Consumer, defaults | client_config(settings) | guarantees)
+        self._consumer = build_client(Consumer, PATIENT | defaults | client_config(settings) | guarantees)
         self._names: dict[str, str] = {}
         self._next: dict[Place, int] = {}
         self._waiting: set[Place] = set()
+        self.refused: frozenset[str] = frozenset()
+        """Topics that are there and that this user may not read, by their full names."""
 
     @property
     def at_end(self) -> bool:
@@ -120,6 +123,8 @@ class TopicReader:
                 self._waiting.discard(place)
             elif error.fatal() or error.code() == KafkaError._AUTO_OFFSET_RESET:
                 raise KafkaException(error)
+            elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                self.refused |= {message.topic() or ""}
             else:
                 self._on_error(error)
             return None

@@ -199,7 +199,7 @@ def test_a_broker_that_goes_and_comes_back(own_broker: LocalKafka, tmp_path: Pat
         own_broker.kill()
         begun = time.monotonic()
         eventually(lambda: followed.follower.reach.away_since is not None, 20.0, "the broker is away")
-        assert time.monotonic() - begun < 6.0
+        assert time.monotonic() - begun < 10.0
         assert "refused" in followed.follower.reach.reason
         assert followed.starts() == [window(0).start]
         own_broker.start()
