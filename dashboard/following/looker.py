@@ -28,7 +28,7 @@ _ANSWER_SECONDS = 2.5
 _STEP_SECONDS = 0.25
 _MOST_FAILED = 5
 _PASSING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
-_TIMES = re.compile(r" \(after \d+ms in state \w+[^)]*\)")
+_TIMES = re.compile(r" \(after \d+ms in state .*\)$")
 _CONNECT = re.compile(r"\S+: Connect to ipv[46]#(?P<address>\S+) failed: (?P<why>.+)")
 _log = logging.getLogger("churnstream.dashboard")
 

@@ -9,8 +9,8 @@ from dashboard.following.looker import in_words
     ("said", "told"),
     [
         (
-            "127.0.0.1:9/bootstrap: Connect to ipv4#127.0.0.1:9 failed: Connection refused (after 0ms in state CONNECT)",
-            "127.0.0.1:9: Connection refused",
+            "10.0.0.1:9/bootstrap: Connect to ipv4#10.0.0.1:9 failed: Connection refused (after 0ms in state CONNECT)",
+            "10.0.0.1:9: Connection refused",
         ),
         (
             "kafka:9092/1: Connect to ipv6#[::1]:9092 failed: Connection refused (after 3ms in state CONNECT, 1 more)",
