@@ -14,7 +14,7 @@ from contract.http.listener import address_of, bound
 from contract.kafka.log_throttle import LogThrottle
 from contract.settings import Settings
 from contract.worker.clock import SystemClock
-from contract.worker.process import in_background, stop_on_signals
+from contract.worker.process import stop_on_signals
 from contract.worker.scraping import metrics_served
 from dashboard.following.follower import StreamFollower
 from dashboard.page.health import register
@@ -72,8 +72,16 @@ def run_dashboard(
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    with metrics_served(settings), in_background(watch.run):
-        _TellingServer(config, lambda: started(address_of(listener))).run(sockets=[listener])
+    stop = threading.Event()
+    reading = threading.Thread(target=watch.run, args=(stop,), name="dashboard-read", daemon=True)
+    with metrics_served(settings):
+        reading.start()
+        try:
+            _PageServer(config, lambda: started(address_of(listener)), stop.set).run(sockets=[listener])
+        finally:
+            stop.set()
+            # one that hangs in the network is left behind; it has nothing to bring to an end
+            reading.join(_GRACE_SECONDS)
 
 
 def report_command(wanted: WantedReport, path: Path) -> Sequence[str]:
@@ -95,13 +103,18 @@ def report_environment(settings: Settings) -> dict[str, str]:
     return inherited | kafka | flags
 
 
-class _TellingServer(uvicorn.Server):
-    """Says when it answers."""
+class _PageServer(uvicorn.Server):
+    """Says when it answers, and when it begins to end."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None], ending: Callable[[], None]) -> None:
         super().__init__(config)
         self._started = started
+        self._ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
