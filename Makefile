@@ -6,7 +6,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constr
 PACKAGES = -c constraints.txt -e '.[local,dev]'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long test-compose env lint constraints clean
+.PHONY: help install demo browser test test-long test-compose env lint constraints clean
 
 help: ## what can be made
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -25,6 +25,20 @@ $(STAMP): pyproject.toml constraints.txt overrides.txt
 
 demo: $(STAMP) ## replay, score, join and monitor a simulated month; DATA=table.csv, ARGS="--rows 4000"
 	$(BIN)/churnstream demo $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+# The tests that look at pages take whichever of these is there. Debian's package is asked for by root alone.
+BROWSERS = chromium chromium-browser google-chrome google-chrome-stable
+
+browser: ## Chromium for the tests that look at pages, where none is there (apt, as root)
+	@for name in $(BROWSERS); do if command -v $$name; then exit 0; fi; done; \
+	if ! command -v apt-get >/dev/null; then \
+	  echo 'no browser is here and no apt-get; install Chromium, or the tests that look at pages are skipped' >&2; exit 1; \
+	elif [ "$$(id -u)" != 0 ]; then \
+	  echo 'no browser is here; as root: apt-get install chromium; else the tests that look at pages are skipped' >&2; exit 1; \
+	else \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium; \
+	fi
 
 # Without ARGS the unit tests come first, so that a slip is told soon. They keep the processors busy; of the others many
 # wait for a broker's time-outs. A module's tests stay together for what they share, and modules in their order, in which

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -131,16 +132,28 @@ def test_the_printed_report_shows_the_drifted_column(stack: Stack, page: Page, p
     page.screenshot(path=pictures / "drift-report.png", full_page=True)
 
 
+def test_the_page_tells_the_champion_s_verdict(stack: Stack) -> None:
+    def shown() -> Any:
+        page = get_json(f"{stack.dashboard}/page.json")
+        return page if page["stage"] == "alive" else None
+
+    page = eventually(shown, timeout=60, message="the page has read the topics")
+    # 20,000 customers of a month whose last third is older and richer
+    assert page["headline"]["word"] == "CUSTOMERS CHANGED"
+    assert "churn" in page["headline"]["subject"]
+    assert {"Age", "Balance"} <= {change["column"] for change in page["changes"]}
+
+
 def test_ports_are_published_on_this_machine_only(stack: Stack) -> None:
     for service in (*SERVICES, "init"):
         for container in stack.containers(service):
             bound = [host for hosts in container["HostConfig"]["PortBindings"].values() for host in hosts]
             assert {host["HostIp"] for host in bound} <= {"127.0.0.1"}
-            assert bool(bound) == (service in ("kafka", "mlflow", "reports", "api"))
+            assert bool(bound) == (service in ("kafka", "mlflow", "reports", "api", "dashboard"))
 
 
 def test_our_containers_cannot_write_their_image_nor_gain_rights(stack: Stack) -> None:
-    for service in ("init", "mlflow", "scorer", "join", "monitor", "reports", "api", "producer"):
+    for service in ("init", "mlflow", "scorer", "join", "monitor", "reports", "api", "dashboard", "producer"):
         (container,) = stack.containers(service)
         host = container["HostConfig"]
         assert host["ReadonlyRootfs"]

@@ -16,7 +16,7 @@ from churnstream.local_kafka.broker import free_port
 from contract.settings import Settings, load_settings
 from tests.support.paths import ROOT
 
-SERVICES = ("kafka", "postgres", "mlflow", "scorer", "join", "monitor", "reports", "api", "producer")
+SERVICES = ("kafka", "postgres", "mlflow", "scorer", "join", "monitor", "reports", "api", "dashboard", "producer")
 """Those that run for good; ``init`` ends."""
 
 
@@ -41,6 +41,7 @@ class Stack:
     mlflow: str
     reports: str
     api: str
+    dashboard: str
 
     @property
     def settings(self) -> Settings:
@@ -103,7 +104,7 @@ def docker(*arguments: str) -> str:
 @contextmanager
 def compose_stack(folder: Path, **variables: str) -> Iterator[Stack]:
     """A project of its own, built but not up yet; removed with its volumes at the end. ``variables`` are for .env."""
-    ports = {name: free_port() for name in ("KAFKA", "MLFLOW", "REPORTS", "API")}
+    ports = {name: free_port() for name in ("KAFKA", "MLFLOW", "REPORTS", "API", "DASHBOARD")}
     given = {
         "COMPOSE_PROJECT_NAME": f"churnstream-test-{secrets.token_hex(4)}",
         "POSTGRES_PASSWORD": secrets.token_hex(16),
@@ -120,6 +121,7 @@ def compose_stack(folder: Path, **variables: str) -> Iterator[Stack]:
             mlflow=f"http://127.0.0.1:{ports['MLFLOW']}",
             reports=f"http://127.0.0.1:{ports['REPORTS']}",
             api=f"http://127.0.0.1:{ports['API']}",
+            dashboard=f"http://127.0.0.1:{ports['DASHBOARD']}",
         )
         try:
             stack.run("build", "--quiet")
