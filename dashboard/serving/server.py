@@ -77,7 +77,7 @@ def run_dashboard(
     with metrics_served(settings):
         reading.start()
         try:
-            _PageServer(config, lambda: started(address_of(listener)), stop.set).run(sockets=[listener])
+            _DashboardServer(config, lambda: started(address_of(listener)), stop.set).run(sockets=[listener])
         finally:
             stop.set()
             # one that hangs in the network is left behind; it has nothing to bring to an end
@@ -103,7 +103,7 @@ def report_environment(settings: Settings) -> dict[str, str]:
     return inherited | kafka | flags
 
 
-class _PageServer(uvicorn.Server):
+class _DashboardServer(uvicorn.Server):
     """Says when it answers, and when it begins to end."""
 
     def __init__(self, config: uvicorn.Config, started: Callable[[], None], ending: Callable[[], None]) -> None:
