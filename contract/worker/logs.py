@@ -1,7 +1,9 @@
 """Log lines on standard error: for people, or one JSON object a line for machines; never a secret in them."""
 
 import logging
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -45,6 +47,13 @@ class _JsonFormatter(logging.Formatter):
             error=_text(self.formatException(record.exc_info)) if record.exc_info else "",
         )
         return msgspec.json.encode(line).decode()
+
+
+def failure(error: BaseException) -> str:
+    """Of an error whose own text may hold values of records: its type, and where it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
 
 
 def _text(text: str) -> str:

@@ -23,6 +23,7 @@ from pathlib import Path
 from contract.errors import ChurnstreamError
 from contract.settings import Settings
 from contract.windows import Window
+from contract.worker.logs import failure
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
 from monitor.reports.files import WORKSPACE, ReportFolder
@@ -192,7 +193,7 @@ def _serve(settings: Settings, connection: Connection) -> None:
             answer = _ReportMade(_make_report(settings, request))
         except Exception as error:
             told = isinstance(error, ChurnstreamError)  # our own say what is wrong, others' need their name
-            answer = _ReportMade(None, str(error) if told else f"{type(error).__name__}: {error}")
+            answer = _ReportMade(None, str(error) if told else failure(error))
         with contextlib.suppress(OSError):
             connection.send(answer)
 

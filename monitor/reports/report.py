@@ -26,6 +26,7 @@ from contract.errors import ChurnstreamError
 from contract.models.bundle import SCORE_COLUMN
 from contract.schema import Schema
 from contract.windows import FeatureDrift, Window
+from contract.worker.logs import failure
 from monitor.naming import iso_time, model_title, verdict
 from monitor.reports.files import project_id, report_name, workspace_id
 from monitor.reports.shown import MAX_COLUMNS, as_shown, plain, rows_of, screen
@@ -86,7 +87,7 @@ def _undrawable(
         try:
             _run(window, current, reference, schema, reasons | others, alpha, min_distance)
         except Exception as error:
-            _log.warning("window %s: column %s cannot be drawn (%s: %s)", window.key, name, type(error).__name__, error)
+            _log.warning("window %s: column %s cannot be drawn (%s)", window.key, name, failure(error))
             failing[name] = f"Evidently cannot draw it: {type(error).__name__}"
     return failing
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Set
 
 from pydantic import SecretStr
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract.http.token import has_token
 from contract.kafka.log_throttle import LogThrottle
+from contract.worker.logs import failure
 from scorer.rest.instruments import Instruments
 from scorer.rest.problems import ProblemError
 
@@ -50,7 +52,9 @@ class MeasuringMiddleware:
         except ClientDisconnect:
             status = _GONE
         except Exception as error:
-            _log.exception("a request failed (%s)", type(error).__name__)
+            # its text may hold values of the request
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("a request failed (%s)\n%s", failure(error), frames)
             if not status:
                 await ProblemError(500, "the service is at fault; its log says more").response()(
                     scope, receive, observed

@@ -19,6 +19,7 @@ from contract.rejection import Reason
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import Clock
+from contract.worker.logs import failure
 from scorer.models.explain import Explanation, NotExplainableError, explainer
 from scorer.models.loaded import Model
 from scorer.models.swap import Champion, Serving
@@ -32,7 +33,6 @@ from scorer.serving.sinks import Sink
 
 _log = logging.getLogger("churnstream.predictor")
 _log.addFilter(LogThrottle(seconds=10))
-_SHOWN = 200  # characters of what a model says
 _LEFT_OUT = "send the others without it; whoever runs the service finds the model's failure in its log"
 
 
@@ -175,8 +175,7 @@ class Predictor:
 
     async def _failure(self, features: Sequence[msgspec.Struct], error: Exception) -> ModelFailureError:
         model = self.serving.model
-        title, name = f"{model.ref.name} v{model.ref.version}", type(error).__name__
-        _log.error("%s fails on a request: %s: %s", title, name, str(error).partition("\n")[0][:_SHOWN])
+        _log.error("%s v%d fails on a request: %s", model.ref.name, model.ref.version, failure(error))
         # on another thread than scores, so that other requests do not wait for it
         places = await asyncio.to_thread(not_scorable, model, features)
         faults = [RecordFault(place, "", Reason.NOT_SCORABLE, "object", _LEFT_OUT) for place in places]

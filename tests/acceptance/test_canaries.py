@@ -4,6 +4,7 @@ One small stream, by its own commands, on a real broker and a real MLflow store,
 """
 
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -117,7 +118,7 @@ def run(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Canaries:
         alpha=0.99,
     )
     secret = {"KAFKA_SASL_PASSWORD": SASL, "CHURNSTREAM_HTTP_TOKEN": TOKEN}
-    with Children(environment(settings) | secret, folder) as children:
+    with Children(environment(settings) | secret | {"CHURNSTREAM_LOG_FORMAT": "json"}, folder) as children:
         children.start("train", "train", "--data", str(customers), "-v").wait(300)
         for name in ("score", "join", "monitor"):
             children.start(name, name, "-v")
@@ -259,6 +260,17 @@ def test_no_markup_of_the_data_is_in_a_page(run: Canaries) -> None:
     assert len(pages) > 4
     for where, page in pages.items():
         assert ELEMENT not in _Tags(page).names, where
+
+
+def test_lines_in_json_have_the_same_fields_everywhere_and_no_record(run: Canaries) -> None:
+    workers = {"score", "join", "monitor"}
+    logs = {path.stem: content.decode() for path, content in run.files() if path.suffix == ".log"}
+    for worker in workers:
+        lines = [json.loads(line) for line in logs[worker].splitlines() if line.startswith("{")]
+        assert lines, worker
+        assert set().union(*lines) <= {"time", "level", "logger", "event", "message", "worker", "error"}
+        assert {line["worker"] for line in lines} == {worker}
+    assert [name for name, text in logs.items() if "by-http" in text or "canaries-run-" in text] == []
 
 
 def test_no_markup_of_the_data_is_in_a_log(run: Canaries) -> None:

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from contract.worker.logs import configure_logging
+from contract.worker.logs import configure_logging, failure
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
@@ -77,3 +77,13 @@ def test_half_a_surrogate_pair_from_a_message_is_shown_and_loses_no_line(
 
     (line,) = lines(capsys)
     assert line["message"] == r"category \ud800 is new"
+
+
+def test_of_an_error_that_may_hold_values_its_kind_and_place_are_told() -> None:
+    try:
+        float("Zzyzx")
+    except ValueError as error:
+        told = failure(error)
+    assert told.startswith("ValueError at test_logs.py:")
+    assert "Zzyzx" not in told
+    assert failure(KeyError("Zzyzx")) == "KeyError"
