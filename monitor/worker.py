@@ -29,6 +29,7 @@ from monitor.model_facts.thread import FactsThread
 from monitor.reports.process import ReportProcess
 from monitor.reports.reference import ReferenceCache, References
 from monitor.segments.judging import SegmentVerdicts
+from monitor.signals import tell_settings
 from monitor.slot import Slot
 from monitor.timeline.app import Timeline
 from monitor.timeline.faust_app import create_app
@@ -56,6 +57,7 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
     """
     rules = load_alert_rules(settings.alert_rules)
     clock = SystemClock()
+    tell_settings(settings.spool_limit, settings.slide, clock.now)
     slot = Slot(settings.state_dir, "monitor")
     try:
         stream = stream_identity(settings)

@@ -51,6 +51,7 @@ class BatchConsumer:
         self._on_revoke = on_revoke
         self._stale = True
         self._told: set[tuple[str, int]] = set()
+        self._done: dict[tuple[str, int], int] = {}
         self.at_end: set[tuple[str, int]] = set()
         """Topics and partitions of which everything is read, where the consumer tells (``enable.partition.eof``)."""
         consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
@@ -77,12 +78,20 @@ class BatchConsumer:
         return [] if self._stale else messages
 
     def measure_lag(self) -> None:
-        """Let Prometheus have the lag of each assigned partition, as far as the client has heard of its end. Cheap."""
+        """Let Prometheus have the lag of each assigned partition, as far as the client has heard of its end. Cheap.
+
+        What a batch had that was given up counts as not read: it is read again.
+        """
         with suppress(KafkaException):
             for position in self.consumer.position(self.consumer.assignment()):
-                _, end = self.consumer.get_watermark_offsets(position, cached=True)
-                if position.offset >= 0 and end >= 0:
-                    LAG.labels(position.topic, str(position.partition)).set(max(end - position.offset, 0))
+                place = position.topic, position.partition
+                if position.offset >= 0 and not self._stale:
+                    self._done[place] = position.offset
+                first, end = self.consumer.get_watermark_offsets(position, cached=True)
+                # at the end, what is between are ends of transactions, which are no messages
+                lag = 0 if place in self.at_end else end - self._done.get(place, max(first, 0))
+                if end >= 0:
+                    LAG.labels(position.topic, str(position.partition)).set(max(lag, 0))
 
     def invalidate(self) -> None:
         """The last batch was not published: the next ``poll`` begins at ``start`` again."""
@@ -98,6 +107,8 @@ class BatchConsumer:
             for position in self._start(self.consumer.assignment()):
                 self._tell_what_is_gone(position)
                 self.consumer.seek(position)
+                if position.offset >= 0:
+                    self._done[position.topic, position.partition] = position.offset
         except KafkaException as error:
             raise BatchAbortedError(f"no position yet: {error.args[0].str()}") from error
         self._stale = False
@@ -159,6 +170,7 @@ class BatchConsumer:
         for gone in partitions:
             with suppress(KeyError):
                 LAG.remove(gone.topic, str(gone.partition))
+            self._done.pop((gone.topic, gone.partition), None)
         self._stale = True
         if self._on_revoke is not None:
             self._on_revoke(partitions)

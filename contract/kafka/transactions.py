@@ -195,7 +195,7 @@ class Transactions:
         thread.join(self._timeout + _GRACE_SECONDS)
         if thread.is_alive():
             self._producer = None
-            PRODUCERS_REPLACED.inc()
+            PRODUCERS_REPLACED.labels("hung").inc()
             _log.warning("offsets were not taken in time; a new producer takes over the transaction")
             raise BatchAbortedError("the call that sends offsets does not return")
         if failures:
@@ -243,11 +243,12 @@ class Transactions:
             why = "fenced, for this worker stood still and its transaction timed out"
         _log.warning("%s (%s); a new producer takes over the transaction", why, error.args[0].str())
         self.close()
-        PRODUCERS_REPLACED.inc()
+        PRODUCERS_REPLACED.labels("fenced" if error.args[0].code() in _FENCED else "unknown").inc()
         raise BatchAbortedError(error.args[0].str()) from error
 
     def _stop_if_fenced(self, error: KafkaException) -> None:
         if self._named and error.args[0].code() in _FENCED:
+            PRODUCERS_REPLACED.labels("fenced").inc()
             raise FencedError(
                 f"fenced ({error.args[0].str()}): another worker has taken over under this name, or this one stood "
                 f"still for longer than CHURNSTREAM_TRANSACTION_TIMEOUT_MS, so it stops. Start it again if it is to "

@@ -51,15 +51,18 @@ class WorkerLoop:
             self._transactions.prepare()
             work()
             self._heartbeat.beat()
-            self._measure()
         except BatchAbortedError as error:
             self._log.info("batch aborted: %s", error)
             BATCHES_ABORTED.inc()
             self._give_up()
+            # a worker that gets nowhere falls behind, and that must be seen
+            self._measure()
             stop.wait(_RETRY_SECONDS)
         except NoRoomError as error:
             self._give_up()
             wait_for_room(error, stop, self._log)
+        else:
+            self._measure()
 
     def _measure(self) -> None:
         now = time.monotonic()

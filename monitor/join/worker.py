@@ -15,6 +15,7 @@ less often than ``publish_interval_ms`` says. Intervals are measured by a clock 
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -30,7 +31,7 @@ from contract.messages import encode
 from contract.panes import JoinProgress
 from contract.schema import Schema
 from contract.settings import Settings
-from contract.signals import BATCHES, DEAD_LETTERS_SENT, STAGE
+from contract.signals import BATCHES, DEAD_LETTERS_SENT, RECORDS, STAGE
 from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
@@ -42,8 +43,8 @@ from monitor.join.opening import GROUP, PartitionOpener, join_rules, store_ident
 from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin
 from monitor.join.reading import BatchReader
+from monitor.join.signals import KEPT, OUTCOMES_SENT, PANES_SENT, forget_partition, tell_progress
 from monitor.join.turns import Turns
-from monitor.signals import KEPT, OUTCOMES_SENT, PANES_SENT
 from monitor.slot import Slot
 
 _PANE_BYTES_AT_ONCE = 100_000_000
@@ -59,7 +60,7 @@ _CONSUMER = {
     # else librdkafka fetches nothing for a second once that much is there
     "fetch.queue.backoff.ms": 5,
 }
-_COMMITTING = STAGE.labels("commit")
+_JOINING, _COMMITTING, _SAVING = (STAGE.labels(stage) for stage in ("join", "commit", "save"))
 _log = logging.getLogger("churnstream.join")
 
 
@@ -203,6 +204,8 @@ class JoinWorker:
         self._take_in(messages, now)
         self._more = False
         touched: dict[int, Effects] = {}
+        read = {self._predictions: 0, self._labels: 0}
+        joining = time.perf_counter()
         for partition, part in self._parts.items():
             taken = part.turns.take()
             self._more = self._more or any(taken)
@@ -212,11 +215,14 @@ class JoinWorker:
                 part.unsaved = True
             if split.predictions or split.labels:
                 touched[partition] = part.join.absorb(split.predictions, split.labels)
+                read[self._predictions] += len(split.predictions)
+                read[self._labels] += len(split.labels)
             if part.uncommitted and part.catch_up.done:
                 touched.setdefault(partition, Effects())
                 part.uncommitted = False
         if touched:
             self._checkpoint("after-absorbing")
+            _JOINING.observe(time.perf_counter() - joining)
         began = self._clock.monotonic()
         more = True
         while more:
@@ -224,8 +230,11 @@ class JoinWorker:
             if items:
                 self._publish(items, touched)
             touched = {}
+        for topic, messages_read in read.items():
+            RECORDS.labels(topic).inc(messages_read)
         if flush:
-            self._save()
+            with _SAVING.time():
+                self._save()
             ended = self._clock.monotonic()
             self._next_flush = ended + max(self._settings.publish_interval_ms, _MOST_COST * (ended - began))
 
@@ -286,6 +295,7 @@ class JoinWorker:
             part.unsaved = True
             if item.progress is not None:
                 part.progress = item.progress
+                tell_progress(item.progress)
             if item.panes or item.progress is not None:
                 idle = item.progress is not None and item.progress.labels_idle
                 part.join.published(((pane.pane, pane.kind) for pane in item.panes), labels_idle=idle)
@@ -383,4 +393,5 @@ class JoinWorker:
         for partition in partitions:
             part = self._parts.pop(partition, None)
             if part is not None:
+                forget_partition(partition)
                 part.join.close()

@@ -18,7 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.tables.recovery import RebalanceAgain, ServiceStopped
+from faust.types import TP
 
 from contract.alert_rules import DEFAULT_RULES, AlertRules
 from contract.alerts import Alert
@@ -26,10 +28,12 @@ from contract.kafka.rereading import NothingCameError
 from contract.kafka.transactions import Checkpoint, no_checkpoint
 from contract.panes import JoinProgress, Pane, PaneSample
 from contract.settings import Settings
+from contract.signals import LAG, REBALANCES, RECORDS
 from contract.topics import PANES
 from contract.versions import VersionMessage
 from contract.worker.outage import Outage
-from monitor.signals import WATERMARK
+from monitor.health import show_no_model
+from monitor.signals import KEPT, tell_watermark
 from monitor.timeline.emission import ClosedWindows, Emission
 from monitor.timeline.faust_app import CommittedConsumer, InterruptedWaitError
 from monitor.timeline.fenced_writer import FencedWriter, TakenOverError
@@ -131,6 +135,7 @@ class Timeline:
             self._loop = asyncio.get_running_loop()
             self._revoked = False
             self._forget()
+            REBALANCES.inc()
             if not ours:
                 await self._in_thread(self._writer.close)
                 _log.info("another monitor is at work; standing by")
@@ -155,6 +160,7 @@ class Timeline:
         if state is None or offset < state.position:
             return
         state.position = offset + 1
+        RECORDS.labels(self._settings.topic(PANES)).inc()
         message = self._messages.read(value, offset)
         # what monitors write here themselves follows from what is known already
         if not isinstance(message, Pane | PaneSample | JoinProgress):
@@ -165,8 +171,23 @@ class Timeline:
         if isinstance(message, JoinProgress):
             # a progress stands behind the panes it covers, so only then is there something to decide
             await self._emit(state)
-            if state.book.watermark is not None:
-                WATERMARK.set(state.book.watermark / 1_000)
+            self._measure(state)
+
+    def _measure(self, state: TimelineState) -> None:
+        """For Prometheus."""
+        if state.book.watermark is not None:
+            tell_watermark(state.book.watermark)
+        for what, count in zip(("windows", "panes"), state.book.held, strict=True):
+            KEPT.labels(what).set(count)
+
+    def _lag(self) -> int:
+        """Messages of ``panes`` that are not read yet. Behind the last one stands the end of its transaction."""
+        consumer, state = self._app.consumer, self._state
+        try:
+            end = consumer.highwater(TP(self._settings.topic(PANES), 0))
+        except (AssertionError, KafkaError):
+            end = None
+        return 0 if state is None or not end else max(end - state.position - 1, 0)
 
     async def _emit(self, state: TimelineState) -> None:
         await self._in_thread(lambda: self._at_work(lambda: self._emission.run(state)))
@@ -220,6 +241,9 @@ class Timeline:
 
     def _forget(self) -> None:
         self._state = None
+        show_no_model()
+        with contextlib.suppress(KeyError):
+            LAG.remove(self._settings.topic(PANES), "0")
         self._stream_alerts.end()
         self._version_facts.end()
 
@@ -239,6 +263,9 @@ class Timeline:
         self._emission.begin(state)
         self._position = state.position
         self._state = state
+        self._measure(state)
+        # at a scrape: a monitor that waits for room falls behind, and that must be seen
+        LAG.labels(self._settings.topic(PANES), "0").set_function(self._lag)
         self._stream_alerts.begin(state.of_stream)
         self._version_facts.begin(list(state.versions.values()))
 

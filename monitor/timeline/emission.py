@@ -15,6 +15,7 @@ from contract.alerts import NO_PREDICTIONS, Alert, ModelVerdict
 from contract.messages import ModelRef, encode
 from contract.panes import TimelineProgress
 from contract.settings import Settings
+from contract.signals import STAGE
 from contract.topics import ALERTS, PANES, VERSIONS, WINDOWS
 from contract.windows import Cumulative, Window
 from contract.worker.outage import Outage
@@ -32,6 +33,7 @@ MOST_WINDOWS, MOST_BYTES = 200, 8_000_000
 _RETRY_SECONDS = 1.0
 _SECONDS_BETWEEN_LINES = 10.0
 _MOST_TOLD = 1_000
+_CLOSING = STAGE.labels("close")
 _log = logging.getLogger("churnstream.timeline")
 
 ReadSample = Callable[[], Sample | None]
@@ -101,6 +103,7 @@ class Emission:
         """
         self._passed_over = 0
         self._sink.take_up(state.windows_end)
+        state.health.begin([*state.board.standing, *state.of_stream], state.board.verdicts)
         if state.windows_from > state.windows_end:
             # the topic has been made anew since, and its first windows must not be left out next time
             self._writer.publish([self._progress(0)])
@@ -108,10 +111,10 @@ class Emission:
         # another release, or other settings, may see other incidents in the same windows
         unsaid = state.board.unsaid()
         for first in range(0, len(unsaid), MOST_WINDOWS):
-            self._publish([], unsaid[first : first + MOST_WINDOWS])
+            self._publish(state, [], unsaid[first : first + MOST_WINDOWS])
         verdicts = state.board.verdicts_due()
         for first in range(0, len(verdicts), MOST_WINDOWS):
-            self._publish([], [], verdicts[first : first + MOST_WINDOWS])
+            self._publish(state, [], [], verdicts[first : first + MOST_WINDOWS])
         self._sink.tell(state.board.verdicts)
         _withdraw(state, state.board.models)
         self.run(state)
@@ -125,7 +128,8 @@ class Emission:
             Exception: what ``pause`` raises. The state is no longer true then, either.
         """
         while True:
-            due = state.book.due(MOST_WINDOWS)
+            with _CLOSING.time():
+                due = state.book.due(MOST_WINDOWS)
             self._tell_of_loss(state)
             for part in _in_parts([self._messages_of(state, one) for one in due]):
                 self._emit(state, part)
@@ -159,7 +163,7 @@ class Emission:
         for first in range(0, len(waiting), MOST_WINDOWS):
             part = waiting[first : first + MOST_WINDOWS]
             verdicts = [verdict for alert in part for verdict in state.board.of_stream(alert)]
-            self._publish([], part, verdicts)
+            self._publish(state, [], part, verdicts)
             self._stream_alerts.published(part)
             if verdicts:
                 self._sink.tell(verdicts)
@@ -177,12 +181,13 @@ class Emission:
         self._wait_for_room(state)
         alerts = [alert for one in part for alert in one.alerts]
         verdicts = [verdict for one in part for verdict in one.verdicts]
-        offsets = self._publish([one.message for one in part], alerts, verdicts)
+        offsets = self._publish(state, [one.message for one in part], alerts, verdicts)
         for one, offset in zip(part, offsets, strict=False):
             state.windows_end = offset + 1
             state.book.wrote(one.of, offset)
             if isinstance(one.of, Window):
                 WINDOWS_SENT.labels(one.of.status).inc()
+                state.health.take(one.of)
                 _log.info(
                     "%s window %s, revision %d: %d records", one.of.status, one.of.key, one.of.revision, one.of.records
                 )
@@ -191,7 +196,11 @@ class Emission:
             self._sink.tell(verdicts)
 
     def _publish(
-        self, messages: Sequence[TopicMessage], alerts: Sequence[Alert], verdicts: Sequence[ModelVerdict] = ()
+        self,
+        state: TimelineState,
+        messages: Sequence[TopicMessage],
+        alerts: Sequence[Alert],
+        verdicts: Sequence[ModelVerdict] = (),
     ) -> list[int]:
         """In one transaction; returns the offsets of all, those of the messages first."""
         offsets = self._writer.publish(
@@ -201,6 +210,7 @@ class Emission:
                 *(TopicMessage(self._alerts, verdict.key, encode(verdict)) for verdict in verdicts),
             ]
         )
+        state.health.tell(alerts, verdicts)
         for alert in alerts:
             ALERTS_SENT.labels(alert.kind, alert.state).inc()
             _log.info("alert %s: %s", alert.state, alert.message)

@@ -28,11 +28,13 @@ from contract.kafka.transactions import (
     no_checkpoint,
 )
 from contract.settings import Settings
+from contract.signals import BATCHES, BATCHES_ABORTED, STAGE
 from contract.worker.outage import Outage
 from monitor.timeline.faust_app import GROUP
 
 _RETRY_SECONDS = 1.0
 _POLL_SECONDS = 0.1
+_COMMITTING = STAGE.labels("commit")
 _log = logging.getLogger("churnstream.timeline")
 
 
@@ -98,13 +100,16 @@ class FencedWriter:
         while self._transactions.prepared:
             sending = _Sending(self._headers, messages)
             try:
-                self._transactions.run(lambda producer, sent=sending: sent.fill(producer, self._on_failure))  # type: ignore[misc]
+                with _COMMITTING.time():
+                    self._transactions.run(lambda producer, sent=sending: sent.fill(producer, self._on_failure))  # type: ignore[misc]
+                BATCHES.inc()
                 outage.end("Kafka takes windows again")
                 return sending.offsets(self._timeout)
             except FencedError:
                 self.close()
                 raise TakenOverError("another monitor has written since, or a transaction has timed out") from None
             except BatchAbortedError as error:
+                BATCHES_ABORTED.inc()
                 if not self._transactions.prepared:
                     raise TakenOverError(f"what Kafka has taken is not known: {error}") from None
                 outage.begin("Kafka takes no windows yet (%s); trying again", error)

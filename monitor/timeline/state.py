@@ -24,6 +24,7 @@ from contract.settings import Settings
 from contract.topics import ALERTS, PANES, VERSIONS, WINDOWS
 from contract.windows import Cumulative, Window
 from monitor.budget import levels
+from monitor.health import ModelHealth
 from monitor.rhythms import Rhythms
 from monitor.timeline.own_messages import AlertMessages, PaneMessages, StandingVersion, VersionMessages, WindowMessages
 from monitor.timeline.windows import WindowBook
@@ -53,6 +54,7 @@ class TimelineState:
     rhythms: Rhythms = field(default_factory=Rhythms)
     of_stream: list[Alert] = field(default_factory=list)
     versions: dict[str, StandingVersion] = field(default_factory=dict)
+    health: ModelHealth = field(default_factory=ModelHealth)
 
     def forget_folded(self, folds: Iterable[Fold]) -> None:
         """Forget the alerts about windows of which nothing can change any more."""
@@ -217,6 +219,7 @@ class _StateReader:
             # windows of another size have had their incidents, which end with those of this one
             if window.end - window.start == self._settings.window:
                 self._state.board.restore(window)
+                self._state.health.take(window)
                 self._state.rhythms.take_up(window)
             yield window
 

@@ -108,6 +108,12 @@ class WindowBook:
         return self._watermark
 
     @property
+    def held(self) -> tuple[int, int]:
+        """How many windows that can still change, and panes of them, are held."""
+        found = [model.held for model in self._models.values()]
+        return sum(windows for windows, _ in found), sum(panes for _, panes in found)
+
+    @property
     def lost(self) -> Mapping[ModelRef, LostPanes]:
         """The models whose panes knew less than the windows restored, as of the first ``due`` that could tell.
 

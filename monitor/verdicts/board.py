@@ -74,6 +74,11 @@ class AlertBoard:
         return self._verdicts.due(self.models if model is None else [model], self._histories)
 
     @property
+    def standing(self) -> list[Alert]:
+        """The models' alerts that stand."""
+        return [alert for found in self._published.values() for alert in found.values() if alert.standing]
+
+    @property
     def verdicts(self) -> list[ModelVerdict]:
         """The last that was said of each model."""
         return self._verdicts.newest

@@ -17,10 +17,10 @@ import msgspec
 from contract.errors import UserError
 from contract.models.registry import FoundVersion, model_title, registry_outages
 from contract.settings import Settings
-from contract.signals import MODEL_VERSION, SWAPS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.outage import Outage
 from scorer.models.loaded import Model, ModelRegistry, ModelSource, load_found
+from scorer.signals import MODEL_REFUSED, MODEL_VERSION, SWAPS
 
 _log = logging.getLogger("churnstream.swap")
 
@@ -156,6 +156,7 @@ class Champion:
     def _refuse(self, found: FoundVersion, reason: str) -> None:
         self.refused = Refusal(found.version, reason)
         self._turned_away = found
+        MODEL_REFUSED.set(found.version)
         SWAPS.labels("refused").inc()
         _log.warning(
             "%s does not take over: %s. %s; v%d is tried again when @%s has moved away and back",
@@ -181,6 +182,7 @@ class Champion:
 
     def _forget_refusal(self) -> None:
         self.refused = self._turned_away = None
+        MODEL_REFUSED.set(0)
 
     def _meanwhile(self) -> str:
         """What goes on while the alias leads nowhere."""

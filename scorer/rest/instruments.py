@@ -1,6 +1,14 @@
 """What the REST service counts and measures, for Prometheus."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
@@ -9,11 +17,12 @@ _RECORDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192)
 
 
 class Instruments:
-    """One service's metrics, in a registry of its own."""
+    """One service's metrics, in a registry of its own; what all workers count, and versions, are shown with them."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each, of its birthday
         self.registry = CollectorRegistry()
+        self.registry.register(REGISTRY)
         self.requests = Counter(
             "churnstream_http_requests", "Requests answered.", ["route", "status"], registry=self.registry
         )
@@ -25,17 +34,11 @@ class Instruments:
             registry=self.registry,
         )
         self.batch = Histogram(
-            "churnstream_batch_records", "Records scored in one call.", buckets=_RECORDS, registry=self.registry
+            "churnstream_http_batch_records", "Records scored in one call.", buckets=_RECORDS, registry=self.registry
         )
-        self.records = Counter("churnstream_records", "Records scored and accepted.", registry=self.registry)
-        self.labels = Counter("churnstream_labels", "Labels accepted.", registry=self.registry)
-        self.in_work = Gauge("churnstream_in_work", "Records and labels in work.", registry=self.registry)
-        self.model_version = Gauge(
-            "churnstream_model_version", "Version that scores; 0 before there is one.", registry=self.registry
-        )
-        self.model_refused = Gauge(
-            "churnstream_model_refused", "Version that the alias names and that was refused.", registry=self.registry
-        )
+        self.records = Counter("churnstream_http_records", "Records scored and accepted.", registry=self.registry)
+        self.labels = Counter("churnstream_http_labels", "Labels accepted.", registry=self.registry)
+        self.in_work = Gauge("churnstream_http_in_work", "Records and labels in work.", registry=self.registry)
         self.ready = Gauge("churnstream_ready", "1 if requests are answered.", registry=self.registry)
 
     def exposition(self) -> bytes:

@@ -103,10 +103,8 @@ class Routes:
 
     def _measure(self) -> None:
         """Let a scrape find what is so at that moment."""
-        champion, predictor, instruments = self._parts.champion, self._predictor, self._instruments
+        predictor, instruments = self._predictor, self._instruments
         instruments.in_work.set_function(lambda: predictor.in_work)
-        instruments.model_version.set_function(lambda: champion.model.ref.version if champion.model else 0)
-        instruments.model_refused.set_function(lambda: champion.refused.version if champion.refused else 0)
         instruments.ready.set_function(lambda: not predictor.hindrances)
 
     async def home(self, request: Request) -> Response:

@@ -27,7 +27,7 @@ from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transacti
 from contract.rejection import Reason
 from contract.schema import Schema
 from contract.settings import Settings
-from contract.signals import BATCHES, DEAD_LETTERS_SENT, PREDICTION_LATENCY, PREDICTIONS_SENT, RECORDS, STAGE
+from contract.signals import BATCHES, DEAD_LETTERS_SENT, RECORDS, STAGE
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
@@ -35,6 +35,7 @@ from contract.worker.loop import POLL_SECONDS, WorkerLoop
 from contract.worker.outage import Outage
 from scorer.models.isolation import BrokenModelError
 from scorer.models.scores import Scores
+from scorer.signals import PREDICTION_LATENCY, PREDICTIONS_SENT
 from scorer.stream.batch import MOST_FAILED_IN_A_ROW, BatchScorer, Raw, ScoredBatch
 
 GROUP = "scorer"

@@ -1,6 +1,6 @@
 """A model's panes of one slide of event time, one a partition: their sums together, and what each has added to them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from contract.panes import Pane
 from monitor.timeline.sums import COUNTED, Sums, SumsLayout, pack_summary, packed_totals
@@ -25,7 +25,7 @@ class Bucket:
         self.samples: dict[int, int] = {}
 
     @property
-    def partitions(self) -> Iterable[int]:
+    def partitions(self) -> Collection[int]:
         """Those that have a pane here."""
         return self._parts.keys()
 

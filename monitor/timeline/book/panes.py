@@ -40,6 +40,10 @@ class ModelPanes:
         self._fold = Sums(rules.layout, segmented=False)
         self.folded_until: int | None = None
 
+    def __len__(self) -> int:
+        """How many panes there are."""
+        return sum(len(bucket.partitions) for bucket in self._buckets.values())
+
     def is_folded(self, start: int) -> bool:
         """Whether panes of this start have been folded."""
         return self.folded_until is not None and start < self.folded_until

@@ -64,6 +64,11 @@ class ModelWindows:
         self._drifts = ModelDrifts(model, rules, self._states, self._panes.sample)
         self.lost: LostPanes | None = None
 
+    @property
+    def held(self) -> tuple[int, int]:
+        """How many windows and panes are held."""
+        return len(self._states), len(self._panes)
+
     def put(self, pane: Pane) -> bool:
         """Take a pane in; False: it comes after it has been folded."""
         if self._panes.is_folded(pane.start):

@@ -42,6 +42,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "commands",
     ),
     "scorer": (
+        "signals",
         "models",
         "serving stream",
         "rest testing",
@@ -49,7 +50,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "monitor": (
         "budget files intervals naming panes signals slot window_sums",
-        "inputs",
+        "health inputs",
         "nowcast rhythms verdicts",
         "segments",
         "alert_sinks join timeline",

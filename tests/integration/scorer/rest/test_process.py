@@ -139,7 +139,7 @@ def test_a_stop_finishes_what_is_in_work(stream: Settings, tmp_path: Path) -> No
 
 def _in_work(service: Served) -> float:
     text = service.client.get("/metrics").text
-    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("churnstream_in_work "))
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("churnstream_http_in_work "))
 
 
 def test_without_kafka_labelled_queries_move_live_metrics_in_mlflow(stream: Settings, tmp_path: Path) -> None:

@@ -221,7 +221,10 @@ def test_metrics_count_what_was_answered(service: Served) -> None:
         lines = service.client.get("/metrics").text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
-    answered, scored = 'churnstream_http_requests_total{route="/predict",status="200"}', "churnstream_records_total"
+    answered, scored = (
+        'churnstream_http_requests_total{route="/predict",status="200"}',
+        "churnstream_http_records_total",
+    )
     before = value(answered), value(scored)
     service.client.post("/predict", json=[customer(1), customer(2)])
     assert (value(answered), value(scored)) == (before[0] + 1, before[1] + 2)
