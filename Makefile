@@ -60,9 +60,9 @@ test-long: test test-compose ## all tests, the slow proofs at full size and thos
 test-compose: $(STAMP) ## the tests of the Docker stack; builds its image, needs Docker with Compose v2
 	$(BIN)/python -m pytest tests/compose $(ARGS)
 
-env: ## a random password for docker compose, in .env
-	@grep -qs '^POSTGRES_PASSWORD=' .env || { umask 077; \
-	  printf 'POSTGRES_PASSWORD=%s\n' "$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')" >> .env; echo 'written to .env'; }
+env: ## random passwords for docker compose, in .env
+	@for name in POSTGRES_PASSWORD GRAFANA_PASSWORD; do grep -qs "^$$name=" .env || { umask 077; \
+	  printf '%s=%s\n' "$$name" "$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')" >> .env; echo "$$name written to .env"; }; done
 
 lint: $(STAMP) ## ruff (lint and format) and mypy --strict
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 One stack serves all tests of this module. With ``SCREENSHOTS=docs`` the pictures of the documentation are made anew.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from tests.support.browser import DRAWN_MS, open_browser
 from tests.support.kafka.topics import committed
 from tests.support.messages import features
 from tests.support.mlflow.rest import experiment_id, history, runs
+from tests.support.observability.prometheus import queries
 from tests.support.oracle import topic_frame
 from tests.support.polling import eventually
 from tests.support.service.http import get_json
@@ -32,11 +34,16 @@ REQUESTS = 40
 ALL = 2 * ROWS + REQUESTS
 CELLS = ("tn", "fp", "fn", "tp")
 FLOWED = 180.0
+LOOKED_BACK = 1_800.0
+JOBS = {"scorer": "score", "join": "join", "monitor": "monitor", "api": "serve", "dashboard": "dashboard"}
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with compose_stack(tmp_path_factory.mktemp("stack"), ROWS=str(ROWS)) as stack:
+    # Prometheus belongs to a profile and has to look on from the beginning; Grafana's image cannot be had here
+    with compose_stack(
+        tmp_path_factory.mktemp("stack"), ROWS=str(ROWS), COMPOSE_PROFILES="prometheus", LOG_FORMAT="json"
+    ) as stack:
         stack.up()
         eventually(stack.flowed, timeout=FLOWED, interval=2, message="the producer says where to look")
         yield stack
@@ -143,6 +150,38 @@ def test_the_page_tells_the_champion_s_verdict(stack: Stack) -> None:
         return headline["word"] == newest().title.partition(" since ")[0] and "churn" in headline["subject"]
 
     eventually(shown, timeout=60, message="the page says what the monitor says")
+
+
+def test_prometheus_reaches_every_worker(stack: Stack) -> None:
+    expected = {job: ["up"] for service, job in JOBS.items() if service in SERVICES}
+    eventually(lambda: stack.prometheus.targets() == expected, timeout=30, message="all targets are up")
+
+
+def test_every_query_of_the_dashboard_gives_data(stack: Stack) -> None:
+    def silent() -> list[str]:
+        return [query for query in queries() if not stack.prometheus.has_data(query, LOOKED_BACK)]
+
+    eventually(lambda: not silent(), timeout=60, interval=2, message="each query has given a number")
+
+
+def test_all_lines_of_workers_have_the_same_fields_and_no_id(stack: Stack) -> None:
+    known = {"time", "level", "logger", "event", "message", "worker", "error"}
+    ids = [str(row) for row in topic_frame(stack.settings, OUTCOMES).record_id.head(50)]
+    for service, worker in (("scorer", "score"), ("join", "join"), ("monitor", "monitor")):
+        lines = [json.loads(line) for line in stack.logs(service).splitlines() if line.startswith("{")]
+        assert lines, service
+        assert {line["worker"] for line in lines} == {worker}
+        assert set().union(*lines) <= known
+        assert not any(record_id in line["message"] for line in lines for record_id in ids)
+
+
+def test_a_scorer_that_is_gone_is_told(stack: Stack) -> None:
+    down = ("ChurnstreamWorkerDown", "score")
+    assert down not in stack.prometheus.firing()
+    stack.run("kill", "scorer")
+    eventually(lambda: down in stack.prometheus.firing(), timeout=60, message="the alert fires")
+    stack.up("--no-recreate")
+    eventually(lambda: down not in stack.prometheus.firing(), timeout=60, message="it is over")
 
 
 def test_ports_are_published_on_this_machine_only(stack: Stack) -> None:

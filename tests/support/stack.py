@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from testcontainers.compose import DockerCompose
 
 from churnstream.local_kafka.broker import free_port
 from contract.settings import Settings, load_settings
+from tests.support.observability.prometheus import CONFIG, Prometheus
 from tests.support.paths import ROOT
 
 SERVICES = ("kafka", "postgres", "mlflow", "scorer", "join", "monitor", "reports", "api", "dashboard", "producer")
@@ -42,6 +44,7 @@ class Stack:
     reports: str
     api: str
     dashboard: str
+    prometheus: Prometheus
 
     @property
     def settings(self) -> Settings:
@@ -104,11 +107,12 @@ def docker(*arguments: str) -> str:
 @contextmanager
 def compose_stack(folder: Path, **variables: str) -> Iterator[Stack]:
     """A project of its own, built but not up yet; removed with its volumes at the end. ``variables`` are for .env."""
-    ports = {name: free_port() for name in ("KAFKA", "MLFLOW", "REPORTS", "API", "DASHBOARD")}
+    ports = {name: free_port() for name in ("KAFKA", "MLFLOW", "REPORTS", "API", "DASHBOARD", "PROMETHEUS")}
     given = {
         "COMPOSE_PROJECT_NAME": f"churnstream-test-{secrets.token_hex(4)}",
         "POSTGRES_PASSWORD": secrets.token_hex(16),
         **{f"PORT_{name}": str(port) for name, port in ports.items()},
+        "PROMETHEUS_CONFIG": str(_soon(folder)),
         **variables,
     }
     env_file = folder / "compose.env"
@@ -122,12 +126,26 @@ def compose_stack(folder: Path, **variables: str) -> Iterator[Stack]:
             reports=f"http://127.0.0.1:{ports['REPORTS']}",
             api=f"http://127.0.0.1:{ports['API']}",
             dashboard=f"http://127.0.0.1:{ports['DASHBOARD']}",
+            prometheus=Prometheus(f"http://127.0.0.1:{ports['PROMETHEUS']}"),
         )
         try:
             stack.run("build", "--quiet")
             yield stack
         finally:
             compose.stop(down=True)
+
+
+def _soon(folder: Path) -> Path:
+    """A copy of Prometheus' configuration by which a worker counts as down after seconds."""
+    copy = folder / "prometheus"
+    shutil.copytree(CONFIG, copy)
+    for name in ("prometheus.yml", "rules.yml"):
+        text = (copy / name).read_text("utf-8")
+        (copy / name).write_text(text.replace("_interval: 5s", "_interval: 1s").replace("for: 1m", "for: 3s"))
+    for path in (copy, *copy.iterdir()):
+        # Prometheus runs as a user of its own
+        path.chmod(0o755)
+    return copy
 
 
 @contextmanager

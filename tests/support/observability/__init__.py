@@ -1,0 +1,1 @@
+"""What tests of metrics, rules and the dashboard for operators share."""
