@@ -10,7 +10,7 @@ from contract.versions import ServingVersions, TrainedVersion
 from contract.windows import Window
 from dashboard.stream.state import StreamState
 from dashboard.view.selected import Selected
-from dashboard.view.words import EARLIEST, LATEST
+from dashboard.view.words import EARLIEST, LATEST, is_count
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Chosen:
     """``name`` of the model, None where none is known; ``champion``: its version at work, as far as is known.
 
     ``windows`` are those of the axis, in order of end and each with a start of its own. ``alone``: they are of one
-    version that was asked for. ``misplaced``: windows left out because their times cannot be right. ``unknown``: what
-    was asked for and is not there.
+    version that was asked for. ``misplaced``: windows left out because their times or counts cannot be right.
+    ``unknown``: what was asked for and is not there.
     """
 
     known: StreamState
@@ -121,7 +121,7 @@ def _at_work_last(known: StreamState, names: Iterable[str]) -> str | None:
         serving = known.serving.get(name)
         ends[name] = (False, 0, serving is not None and serving.champion is not None)
     for model in known.models():
-        newest = next((one for one in reversed(known.windows(model)) if _is_placed(one)), None)
+        newest = next((one for one in reversed(known.windows(model)) if _can_be(one)), None)
         if newest is not None:
             ends[model.name] = max(ends[model.name], (model.role == "champion", newest.end, ends[model.name][2]))
     return min(ends, key=lambda name: (_reversed(ends[name]), name), default=None)
@@ -138,7 +138,7 @@ def _champion(known: StreamState, name: str | None, models: Sequence[ModelRef]) 
         return serving.champion.version
     best: tuple[tuple[int, int, int], int] | None = None
     for model in models:
-        newest = next((one for one in reversed(known.windows(model)) if _is_placed(one)), None)
+        newest = next((one for one in reversed(known.windows(model)) if _can_be(one)), None)
         if model.role == "champion" and newest is not None:
             recent = newest.records if newest.slide_records is None else newest.slide_records
             rank = (newest.end, recent, model.version)
@@ -150,7 +150,7 @@ def _champion(known: StreamState, name: str | None, models: Sequence[ModelRef]) 
 
 
 def _in_turn(series: Iterable[Sequence[Window]]) -> tuple[tuple[Window, ...], int]:
-    """One window for each start, that of the version with most of its records, and how many have impossible times.
+    """One window for each start, that of the version with most of its records; and how many cannot be right.
 
     Where a version takes over within a window, both have a part of its records.
     """
@@ -158,7 +158,7 @@ def _in_turn(series: Iterable[Sequence[Window]]) -> tuple[tuple[Window, ...], in
     misplaced = 0
     for windows in series:
         for window in windows:
-            if not _is_placed(window):
+            if not _can_be(window):
                 misplaced += 1
                 continue
             other = best.get(window.start)
@@ -167,5 +167,7 @@ def _in_turn(series: Iterable[Sequence[Window]]) -> tuple[tuple[Window, ...], in
     return tuple(sorted(best.values(), key=lambda window: (window.end, window.start))), misplaced
 
 
-def _is_placed(window: Window) -> bool:
-    return EARLIEST <= window.start < window.end <= LATEST
+def _can_be(window: Window) -> bool:
+    """Whether times and counts are such as a window can have."""
+    counts = (window.records, window.labelled, *window.dead_letters.values())
+    return EARLIEST <= window.start < window.end <= LATEST and all(map(is_count, counts))

@@ -9,7 +9,7 @@ from dashboard.view.words import metric, named, number, percent, sane
 
 _OUTER = 3
 """Counts behind those of the cells: below (or not known), above, missing."""
-_OUTER_RANGES, _OUTER_CATEGORIES = ("below", "above", "missing"), ("other values", "above", "missing")
+_OUTER_RANGES, _OUTER_VALUES = ("below", "above", "missing"), ("other values", "above", "missing")
 _PLAIN_MISSING = 0.05
 _LARGE = 1_000
 _ABOUT_THE_SAME = 0.01
@@ -37,8 +37,7 @@ def bars(trained: TrainedColumn | None, drift: FeatureDrift) -> tuple[HistogramB
         HistogramBar(label=_label(cell), then=then[place], now=now[place], low=sane(cell.low), high=sane(cell.high))
         for place, cell in enumerate(trained.cells[:_MOST_BARS])
     ]
-    categories = any(cell.category is not None for cell in trained.cells)
-    outer = _OUTER_CATEGORIES if categories else _OUTER_RANGES
+    outer = _outer(trained)
     cells = len(trained.cells)
     for place, label in enumerate(outer, cells):
         if then[place] or now[place]:
@@ -106,7 +105,7 @@ def _category(trained: TrainedColumn, then: Sequence[float], now: Sequence[float
     if place is None:
         return ""
     cells = len(trained.cells)
-    label = _label(trained.cells[place]) if place < cells else _OUTER_CATEGORIES[place - cells]
+    label = _label(trained.cells[place]) if place < cells else _outer(trained)[place - cells]
     return f"{label} {percent(then[place])} → {percent(now[place])}"
 
 
@@ -116,7 +115,7 @@ def _cell(trained: TrainedColumn, then: Sequence[float], now: Sequence[float]) -
     if place is None:
         return ""
     cells = len(trained.cells)
-    label = _label(trained.cells[place]) if place < cells else _OUTER_RANGES[place - cells]
+    label = _label(trained.cells[place]) if place < cells else _outer(trained)[place - cells]
     return f"same middle, but {label} {percent(then[place])} → {percent(now[place])} of rows"
 
 
@@ -140,6 +139,12 @@ def _is_flag(trained: TrainedColumn) -> bool:
     """Only 0 and 1: the share says more than mean or median."""
     values = {(cell.low, cell.high) for cell in trained.cells}
     return bool(values) and values <= {(0.0, 0.0), (1.0, 1.0)}
+
+
+def _outer(trained: TrainedColumn) -> tuple[str, str, str]:
+    """What the three counts behind those of the cells are of: without ranges, there is no below and above."""
+    ranges = any(cell.category is None and (cell.low is None or cell.low != cell.high) for cell in trained.cells)
+    return _OUTER_RANGES if ranges else _OUTER_VALUES
 
 
 def _label(cell: TrainedCell) -> str:

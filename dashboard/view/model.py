@@ -106,11 +106,17 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """An event on the time axis: a version took over, an incident begins or ends."""
+    """An event on the time axis: a version took over, an incident begins or ends.
+
+    An incident is drawn ``at`` the end of the first window that shows it, or of the last; ``since`` is where the first
+    one starts. ``standing``: it goes on.
+    """
 
     at: int
     kind: Literal["swap", "opened", "closed", "retracted"]
     text: str
+    since: int | None = None
+    standing: bool = False
 
 
 class MetricCourse(msgspec.Struct, frozen=True, kw_only=True):

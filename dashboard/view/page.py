@@ -119,7 +119,7 @@ def _not_found(choice: Chosen, selected: Selected, has_window: bool, has_feature
         yield Banner(text=f"No window has a column {named(selected.feature)}.", tone="notice")
     if choice.misplaced:
         yield Banner(
-            text=f"{count(choice.misplaced, 'window')} left out, because times in it cannot be right.",
+            text=f"{count(choice.misplaced, 'window')} left out, because times or counts in it cannot be right.",
             tone="notice",
             remedy="Somebody else may write on the topic windows.",
         )

@@ -15,7 +15,7 @@ SIGNS: dict[Tone, str] = {"good": "✓", "notice": "▲", "bad": "✖", "unknown
 EARLIEST, LATEST = -2_208_988_800_000, 7_289_654_400_000
 """From 1900 to 2201: what is outside cannot be a window of a stream whose event times are of 2000 to 2200."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST = 1e15
+_MOST = 10**15
 _LONGEST_NAME = 60
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LONG_WORD = re.compile(r"\S{81,}")
@@ -81,6 +81,11 @@ def _plain_time(iso: str) -> str:
         return iso
 
 
+def is_count(value: int) -> bool:
+    """Whether it can be a number of records."""
+    return 0 <= value < _MOST
+
+
 def sane(value: float | None) -> float | None:
     """None for a number that no window can have."""
     return value if value is not None and -_MOST < value < _MOST else None
@@ -116,6 +121,11 @@ def with_interval(value: float | None, low: float | None, high: float | None) ->
     return f"{metric(value)} ({metric(low)}–{metric(high)})"
 
 
+def share_of(part: int, total: int) -> float | None:
+    """``part`` of ``total``; None where there is nothing, or a number that cannot be right."""
+    return part / total if 0 <= part <= total < _MOST and total else None
+
+
 def whole(value: float | None) -> str:
     """``1,234``."""
     value = sane(value)
@@ -129,8 +139,7 @@ def count(value: int, one: str, many: str = "") -> str:
 
 def percent(share: float | None) -> str:
     """A share in [0, 1] as ``25 %``; of small ones one decimal."""
-    share = sane(share)
-    if share is None:
+    if share is None or not 0 <= share <= 1:
         return NOTHING
     hundredths = share * 100
     if 0 < hundredths < 0.1:

@@ -3,6 +3,7 @@
 from dashboard.view.chosen import Chosen
 from dashboard.view.columns import change_in_words, dependence_in_words
 from dashboard.view.model import ColumnChange
+from dashboard.view.words import share_of
 
 _MOST = 6
 
@@ -18,7 +19,7 @@ def changes_of(choice: Chosen) -> tuple[ColumnChange, ...]:
     drifted.sort(key=lambda one: (-one[1].distance, one[0]))
     changes = []
     for name, drift in drifted:
-        missing = window.missing.get(name, 0) / window.records if window.records else None
+        missing = share_of(window.missing.get(name, 0), window.records)
         changes.append(ColumnChange(column=name, text=change_in_words(name, columns.get(name), drift, missing)))
     pair = window.drift.dependence
     if pair is not None and pair.drifted:

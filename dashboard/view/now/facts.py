@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from contract.alerts import AlertKind
 from contract.durations import DAY
-from contract.versions import ServingVersions
+from contract.versions import Reign, ServingVersions
 from dashboard.stream.received import Positions
 from dashboard.view.chosen import Chosen
 from dashboard.view.incident_state import standing_of, without_subject
@@ -171,8 +171,8 @@ def _serving(choice: Chosen) -> Fact:
             term="champion",
         )
     before = serving.champions[:-1]
-    since = f" since {moment(present.since)}" if present.since is not None else ""
-    earlier = [f"v{one.version} from {moment(one.since)}" for one in reversed(before[-5:])]
+    since = _since(present)
+    earlier = [f"v{one.version}{_since(one)}" for one in reversed(before[-5:])]
     return Fact(
         label="Serving",
         value=f"v{present.version} {named(serving.alias)}{since}{f' (v{before[-1].version} before)' if before else ''}",
@@ -181,6 +181,12 @@ def _serving(choice: Chosen) -> Fact:
         + "Since when it has the alias in the registry, by the clock.",
         term="champion",
     )
+
+
+def _since(reign: Reign) -> str:
+    if reign.since is not None:
+        return f" since {moment(reign.since)}"
+    return f" since {moment(reign.seen)} or before" if reign.seen is not None else ""
 
 
 def _challengers(serving: ServingVersions | None) -> tuple[Fact, ...]:

@@ -14,6 +14,7 @@ from dashboard.view.words import (
     percent,
     several,
     severity_tone,
+    share_of,
     short_moment,
     span,
     version_title,
@@ -156,7 +157,7 @@ def _dead_letters(choice: Chosen) -> Tile:
     tone: Tone = severity_tone(standing[0].severity) if standing else "notice" if lost else "good"
     reasons = sorted(window.dead_letters.items(), key=lambda one: (-one[1], one[0]))
     told = "; ".join(f"{several([reason])}: {whole(number)}" for reason, number in reasons[:3])
-    share = f" ({percent(lost / (lost + window.records))})" if lost else ""
+    share = f" ({percent(share_of(lost, lost + window.records))})" if lost else ""
     return _tile(
         "Dead letters",
         f"{whole(lost)}{share}",

@@ -12,12 +12,14 @@ from dashboard.view.selected import METRICS, Selected
 from dashboard.view.words import (
     NOTHING,
     hours,
+    is_count,
     moment,
     named,
     number,
     percent,
     sane,
     several,
+    share_of,
     short_moment,
     span,
     version_title,
@@ -170,7 +172,7 @@ def _columns(choice: Chosen, window: Window) -> list[ColumnDetail]:
     if pair is not None and pair.drifted:
         found.append(ColumnDetail(column=pair.title, drifted=True, distance=None, text=dependence_in_words(pair)))
     for name, drift in ordered[: _MOST_COLUMNS - len(found)]:
-        missing = window.missing.get(name, 0) / window.records if window.records else None
+        missing = share_of(window.missing.get(name, 0), window.records)
         then = columns.get(name)
         if drift.drifted:
             said = change_in_words(name, then, drift, missing)
@@ -197,8 +199,8 @@ def _segments(window: Window) -> list[SegmentDetail]:
 def _segment(one: SegmentMetrics) -> SegmentDetail:
     churn = NOTHING
     if one.labelled:
-        churn = percent(one.observed / one.labelled)
-        if one.expected is not None:
+        churn = percent(share_of(one.observed, one.labelled))
+        if one.expected is not None and is_count(one.labelled):
             churn += f" ({percent(one.expected.value / one.labelled)} expected)"
     return SegmentDetail(
         name=one.name,

@@ -108,11 +108,11 @@ def _incidents(choice: Chosen) -> Iterator[Mark]:
         begins = _first_end(choice, alert)
         seen = f" (drawn where the first window that shows it ends, {short_moment(begins)})"
         if alert.state == "retracted":
-            yield Mark(at=begins, kind="retracted", text=title)
+            yield Mark(at=begins, kind="retracted", text=title, since=alert.start)
             continue
-        yield Mark(at=begins, kind="opened", text=f"{title}{seen}")
+        yield Mark(at=begins, kind="opened", text=f"{title}{seen}", since=alert.start, standing=alert.standing)
         if not alert.standing:
-            yield Mark(at=alert.end, kind="closed", text=title)
+            yield Mark(at=alert.end, kind="closed", text=title, since=alert.start)
 
 
 def _first_end(choice: Chosen, alert: Alert) -> int:

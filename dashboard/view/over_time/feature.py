@@ -3,7 +3,7 @@
 from dashboard.view.chosen import Chosen
 from dashboard.view.columns import change_in_words, missing_share
 from dashboard.view.model import FeatureHistory
-from dashboard.view.words import named, sane, span
+from dashboard.view.words import named, sane, share_of, span
 
 
 def feature_of(choice: Chosen, column: str) -> FeatureHistory | None:
@@ -17,7 +17,7 @@ def feature_of(choice: Chosen, column: str) -> FeatureHistory | None:
     text = f"{named(column)}: not compared in the newest window."
     if window is not None and column in window.drift.features:
         drift = window.drift.features[column]
-        missing = window.missing.get(column, 0) / window.records if window.records else None
+        missing = share_of(window.missing.get(column, 0), window.records)
         when = span(window.start, window.end)
         said = change_in_words(column, then, drift, missing)
         text = f"{said} (window {when})" if drift.drifted else f"{named(column)}: as in training (window {when})"
@@ -29,10 +29,7 @@ def feature_of(choice: Chosen, column: str) -> FeatureHistory | None:
         means=tuple([None if one is None else sane(one.mean) for one in found]),
         medians=tuple([None if one is None else sane(one.median) for one in found]),
         missing=tuple(
-            [
-                None if column == "score" or not one.records else one.missing.get(column, 0) / one.records
-                for one in choice.windows
-            ]
+            [None if column == "score" else share_of(one.missing.get(column, 0), one.records) for one in choice.windows]
         ),
         mean_then=None if then is None else sane(then.mean),
         median_then=None if then is None else sane(then.median),

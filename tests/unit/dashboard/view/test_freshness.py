@@ -4,6 +4,7 @@ from typing import Any
 
 from contract.durations import HOUR
 from contract.panes import JoinProgress
+from contract.versions import Reign, ServingVersions
 from dashboard.stream.received import Positions
 from dashboard.view.model import Fact, Page
 from tests.support.dashboard.told import NOW, ToldStream, incident, progress, serving, verdict
@@ -80,6 +81,9 @@ def test_who_serves_since_when_and_who_waits() -> None:
     assert fact(page, "Serving").value == "v3 champion since 2 Jan 2025 09:00 UTC (v2 before)"
     assert fact(page, "Challengers").value == "v4, v5"
     assert fact(ToldStream(final()).page(), "Serving").value == "v3"
+    seen = ServingVersions(name="churn", alias="champion", champions=(Reign(3, None, START),))
+    page = ToldStream(final(), seen).page()
+    assert fact(page, "Serving").value == "v3 champion since 1 Jan 2025 00:00 UTC or before"
 
 
 def test_mlflow_that_does_not_answer() -> None:

@@ -20,7 +20,7 @@ from tests.support.windows import drift, final, performance, window
 from tests.support.windows import nowcast as told_nowcast
 
 SHARES = st.floats(0.0, 1.0)
-HUGE = [0, -1, 10**9, -(10**15), 2**53, 2**63 - 1, -(2**63), 200_000 * 365 * DAY]
+HUGE = [0, -1, 10**9, -(10**15), 2**53, 2**63 - 1, -(2**63), 10**400, -(10**400), 200_000 * 365 * DAY]
 WILD = [0.0, -1.0, 0.5, 1e9, -1e17, 1e308, -1e308, 5e-324]
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from contract.versions import TrainedCell, TrainedColumn
 from contract.windows import Drift, Estimate, SegmentMetrics
 from dashboard.view.model import WindowDetail
 from dashboard.view.places import Places
@@ -69,6 +70,15 @@ def test_ranges_have_their_ends_and_what_lies_outside_is_named() -> None:
         ("above 40", 40.0, None),
         ("missing", None, None),
     ]
+
+
+def test_without_ranges_nothing_lies_below() -> None:
+    found = msgspec.structs.replace(feature_drift(0.3, True), counts=(50, 40, 10, 0, 0))
+    cells = (TrainedCell(1.0, 1.0), TrainedCell(2.0, 2.0))
+    columns = {"NumOfProducts": TrainedColumn(mean=1.5, median=1.0, cells=cells, counts=(60, 40, 0, 0, 0))}
+    judged = Drift(judged=True, drifted=True, share=1.0, features={"NumOfProducts": found})
+    [column] = opened(ToldStream(trained(columns=columns), final(drift=judged))).columns
+    assert [(bar.label, bar.now) for bar in column.bars] == [("1", 0.5), ("2", 0.4), ("other values", 0.1)]
 
 
 def test_counts_of_other_cells_are_not_drawn() -> None:
