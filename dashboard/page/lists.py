@@ -1,8 +1,8 @@
 """Below the charts: alerts with their history, dead letters with examples, links, and the words of the page."""
 
-from dashboard.page.nodes import Node, local_link, node, outer_link, unseen
-from dashboard.page.parts import WORDS, chip, table, why
-from dashboard.view.model import IncidentLine, LetterReason, Link, Page
+from dashboard.page.nodes import Node, node, unseen
+from dashboard.page.parts import WORDS, chip, link, table, why
+from dashboard.view.model import IncidentLine, LetterReason, Page
 
 _STATES = (("standing", "Standing"), ("closed", "Resolved"), ("retracted", "Taken back"))
 
@@ -94,19 +94,6 @@ def footer(page: Page) -> Node:
     )
     shown = [links, glossary if words else None, keys]
     return node("footer", shown, class_="foot", key="foot")
-
-
-def link(shown: Link) -> Node:
-    """A link of the view model: in a tab of its own if it leaves the page."""
-    if shown.address.startswith("?"):
-        made = local_link(shown.text, shown.address)
-    elif shown.address.startswith("/"):
-        made = node("a", shown.text, href=shown.address)
-    else:
-        made = outer_link(shown.text, shown.address)
-    if not shown.note:
-        return made
-    return node("span", [made, node("span", f" {shown.note}", class_="quiet")], key=shown.address)
 
 
 def skip() -> Node:

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dashboard.charts.feature import history_of
 from dashboard.charts.histogram import HEIGHT, histogram_of
 from dashboard.charts.tables import feature_table
-from dashboard.page.lists import link
 from dashboard.page.nodes import Node, local_link, node
-from dashboard.page.parts import address, chip, fact_list, table, why
+from dashboard.page.parts import address, chip, fact_list, link, table, why
 from dashboard.page.timeline import number_table
 from dashboard.view.model import ColumnDetail, FeatureHistory, Page, SegmentDetail, WindowDetail
 from dashboard.view.selected import Selected

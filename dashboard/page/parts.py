@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from dashboard.page.nodes import Node, node, unseen
+from dashboard.page.nodes import Node, local_link, node, outer_link, unseen
 from dashboard.view.address import address_of
 from dashboard.view.metrics import TITLES
-from dashboard.view.model import Fact, Tone
+from dashboard.view.model import Fact, Link, Tone
 from dashboard.view.selected import METRICS, Selected
 
 SIGNS: Mapping[Tone, str] = {"good": "✓", "notice": "!", "bad": "✕", "unknown": "–"}
@@ -90,3 +90,16 @@ def table(
     ]
     shown = node("table", parts, class_=class_)
     return node("div", shown, class_="scrolled", tabindex="0", role="region", aria_label=caption)
+
+
+def link(shown: Link) -> Node:
+    """A link of the view model: in a tab of its own if it leaves the page."""
+    if shown.address.startswith("?"):
+        made = local_link(shown.text, shown.address)
+    elif shown.address.startswith("/"):
+        made = node("a", shown.text, href=shown.address)
+    else:
+        made = outer_link(shown.text, shown.address)
+    if not shown.note:
+        return made
+    return node("span", [made, node("span", f" {shown.note}", class_="quiet")], key=shown.address)

@@ -1,12 +1,14 @@
 """The top of the page: what is chosen, banners, the verdict, facts, tiles and what has changed."""
 
 from dashboard.page.nodes import CHOOSE, Node, local_link, node, unseen
-from dashboard.page.parts import SIGNS, WORDS, address, chip, fact_list, why, with_interval
+from dashboard.page.parts import SIGNS, WORDS, address, chip, fact_list, link, why, with_interval
 from dashboard.view.model import Banner, Page, Tile, VersionChoice
 from dashboard.view.selected import Selected
 
 _TURN = "() => document.dispatchEvent(new CustomEvent('churnstream-scheme'))"
 _PRINT = "() => window.print()"
+_SHORT = 12
+"""Longer texts of tiles are set smaller."""
 
 
 def header(page: Page, selected: Selected) -> Node:
@@ -43,32 +45,37 @@ def verdict(page: Page, selected: Selected) -> Node:
         node("span", head.word, class_="word"),
         node("span", f"since {head.since}", class_="since") if head.since else None,
     ]
+    heading = [node("span", head.subject, class_="subject"), unseen(": "), node("span", word, class_="verdict-line")]
     said = [
-        node(
-            "div",
-            node(
-                "h1",
-                [
-                    node("span", head.subject, class_="subject"),
-                    unseen(": "),
-                    node("span", word, class_="verdict-line"),
-                ],
-            ),
-            aria_live="polite",
-            aria_atomic="true",
-        ),
+        node("div", node("h1", heading), aria_live="polite", aria_atomic="true"),
         node("p", head.why, class_="reason") if head.why else None,
-        node("p", [node("strong", "What to do: "), node("span", head.remedy)], class_="remedy")
-        if head.remedy
-        else None,
+        _remedy(page),
+        _more(page),
     ]
-    if page.changes:
-        said += [node("h2", "What changed", class_="changes-title"), _changes(page, selected)]
+    changes = [node("h2", "What changed", class_="changes-title"), _changes(page, selected)] if page.changes else []
     parts = [
-        node("div", said, class_="verdict-said"),
+        node("div", said, class_="verdict-said", key="said"),
+        node("div", changes, class_="verdict-changes", key="changes") if changes else None,
         fact_list(page.facts, page.terms, "fact") if page.facts else None,
     ]
-    return node("section", parts, class_=f"verdict {head.tone}", key="verdict", aria_label="Verdict")
+    kind = f"verdict {head.tone}{'' if changes else ' without-changes'}"
+    return node("section", parts, class_=kind, key="verdict", aria_label="Verdict")
+
+
+def _remedy(page: Page) -> Node | None:
+    head = page.headline
+    if not head.remedy:
+        return None
+    return node("p", [node("strong", "What to do: "), node("span", head.remedy)], class_="remedy")
+
+
+def _more(page: Page) -> Node | None:
+    """Where one sees more, and the figures behind the verdict."""
+    head = page.headline
+    figures = node("p", head.evidence, class_="quiet")
+    known = node("details", [node("summary", "How we know"), figures], key="evidence") if head.evidence else None
+    links = [link(one) for one in head.links]
+    return node("div", [*links, known], class_="verdict-more") if links or known is not None else None
 
 
 def _changes(page: Page, selected: Selected) -> Node:
@@ -103,7 +110,7 @@ def _tile(tile: Tile, page: Page, number: int) -> Node:
             [node("span", tile.name), why(page.terms, tile.term, f"tile-{number}", tile.detail)],
             class_="tile-name",
         ),
-        node("p", now, class_="tile-now"),
+        node("p", now, class_="tile-now" if len(tile.now.partition(" (")[0]) <= _SHORT else "tile-now long"),
         node("p", [node("span", "training ", class_="quiet"), *with_interval(tile.then)], class_="tile-then")
         if tile.then
         else None,

@@ -23,10 +23,13 @@ function named(key, value, colours) {
   return key === "renderItem" ? whisker : resolved(value, colours);
 }
 
+// ECharts keeps widths of texts in plain objects, where a name such as __proto__ is more than a name
+const plain = (text) => (text in Object.prototype ? `\u200b${text}` : text);
+
 function resolved(value, colours) {
   if (typeof value === "string") {
     const found = COLOUR.exec(value);
-    return found ? colours.getPropertyValue(`--${found[1]}`).trim() : value;
+    return found ? colours.getPropertyValue(`--${found[1]}`).trim() : plain(value);
   }
   if (Array.isArray(value)) return value.length && typeof value[0] === "number" ? value : value.map((one) => resolved(one, colours));
   if (value === null || typeof value !== "object") return value;
@@ -179,9 +182,15 @@ export default {
         this.telling = setTimeout(() => {
           const zoom = this.chart.getOption().dataZoom[0];
           const all = zoom.start <= 0 && zoom.end >= 100;
-          this.$emit("zoomed", all ? "" : `${Math.round(zoom.startValue)} ${Math.round(zoom.endValue)}`);
+          this.$emit("zoomed", all ? "" : [zoom.startValue, zoom.endValue].map((end) => this.rounded(end)).join(" "));
         }, 400);
       });
+    },
+    // so that addresses are short
+    rounded(time) {
+      const [begin, end] = this.state.slots[0];
+      const step = end - begin >= 86_400_000 ? 3_600_000 : 60_000;
+      return Math.round(time / step) * step;
     },
     // the window and the row of the heat map under a pixel; on a row's name the window is -1
     at(x, y) {
@@ -235,6 +244,7 @@ export default {
       const slot = this.state.slots[this.key];
       const x = this.chart.convertToPixel({ xAxisIndex: 0 }, (slot[0] + slot[1]) / 2);
       this.shown = { window: this.key, row: -1, x, y: 40 };
+      this.chart.dispatchAction({ type: "updateAxisPointer", currTrigger: "mousemove", x, y: 60 });
     },
     pressed(event) {
       if (event.key !== "Enter") return;
