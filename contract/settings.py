@@ -19,7 +19,16 @@ from contract.variables import kafka_properties, meant, without_services
 _PREFIX = "CHURNSTREAM_"
 _PROPERTIES_VARIABLE = f"{_PREFIX}KAFKA"
 # variables of single commands and of the compose file, by which nothing here is set
-_OTHERS = {"data", "rows", "replay_seconds", "reports", "reports_published", "mlflow_published", "kafka_libs"}
+_OTHERS = {
+    "data",
+    "rows",
+    "replay_seconds",
+    "reports",
+    "reports_published",
+    "mlflow_published",
+    "kafka_libs",
+    "dashboard_published",
+}
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
 _HOST_NAME = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")

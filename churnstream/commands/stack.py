@@ -47,6 +47,9 @@ def showcase(
     reports_published: Annotated[
         str, typer.Option(envvar="CHURNSTREAM_REPORTS_PUBLISHED", help="The same in your browser.")
     ] = "http://127.0.0.1:8000",
+    dashboard_published: Annotated[
+        str, typer.Option(envvar="CHURNSTREAM_DASHBOARD_PUBLISHED", help="The model's page in your browser.")
+    ] = "http://127.0.0.1:8090",
 ) -> None:
     """Replay the demo's month of customers to workers that run already, once, and say where to look.
 
@@ -67,6 +70,7 @@ def showcase(
         require_http("--mlflow-published", mlflow_published),
         require_http("--reports", reports),
         require_http("--reports-published", reports_published),
+        require_http("--dashboard-published", dashboard_published),
     )
     # a container's log has no width of its own
     console = Console(width=None if sys.stdout.isatty() else 120)

@@ -1,14 +1,16 @@
 """Where a stack's pages are, as asked of MLflow's and Evidently's servers over HTTP."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
 
 from contract.errors import UserError
+from contract.windows import Window
 from monitor.mlflow_sink.sink import chart_link
-from monitor.reports.files import project_id
+from monitor.reports.files import project_id, workspace_id
 
 _TIMEOUT = 5.0
 
@@ -22,14 +24,26 @@ def timeline_address(server: str, experiment: str, published: str) -> str | None
     return None if found is None else chart_link(published, str(found["experiment"]["experiment_id"]))
 
 
-def newest_report_address(server: str, experiment: str, published: str) -> str | None:
-    """The page of the drift report on the latest window; None while Evidently does not answer or has no report."""
+def strongest_report_address(server: str, experiment: str, published: str, windows: Iterable[Window]) -> str | None:
+    """The page of the report on that of ``windows`` in which most columns have drifted, and furthest; where none of
+    them has one, of the report on the latest window. None while Evidently does not answer or has no report.
+    """
     project = project_id(experiment)
     reports = _get(f"{server}/api/projects/{project}/reports")
     if not reports:
         return None
-    newest = max(reports, key=lambda report: str(report["timestamp"]))
-    return f"{published}/projects/{project}/reports/{newest['id']}"
+    made = {str(report["id"]) for report in reports}
+    found = [window for window in windows if str(workspace_id(window)) in made]
+    if found:
+        chosen = str(workspace_id(max(found, key=_strength)))
+    else:
+        chosen = str(max(reports, key=lambda report: str(report["timestamp"]))["id"])
+    return f"{published}/projects/{project}/reports/{chosen}"
+
+
+def _strength(window: Window) -> tuple[int, float, int]:
+    distances = (column.distance for column in window.drift.features.values())
+    return len(window.drift.drifted_columns), max(distances, default=0.0), window.start
 
 
 def require_http(name: str, address: str) -> str:

@@ -23,7 +23,7 @@ from churnstream.demo.scenario import (
 )
 from churnstream.live.view import remarks, windows_table
 from churnstream.live.watch import Snapshot, StreamWatch
-from churnstream.stack.addresses import newest_report_address, timeline_address
+from churnstream.stack.addresses import strongest_report_address, timeline_address
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
@@ -47,12 +47,15 @@ _SETTLED_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Pages:
-    """Addresses of MLflow and of the report pages: as seen from here, and as published to the browser."""
+    """Addresses of MLflow and of the report pages, as seen from here and as published to the browser, and that of the
+    model's page there.
+    """
 
     mlflow: str
     mlflow_published: str
     reports: str
     reports_published: str
+    dashboard_published: str
 
 
 @dataclass(frozen=True)
@@ -223,16 +226,18 @@ class _Follower:
         for remark in remarks(snapshot):
             say(remark)
         pages, experiment = self._pages, self._experiment
-        report = self._settled_report() or pages.reports_published
+        report = self._settled_report(snapshot) or pages.reports_published
         timeline = timeline_address(pages.mlflow, experiment, pages.mlflow_published) or pages.mlflow_published
-        say(f"metric timelines:    {timeline}", soft_wrap=True, highlight=False)
-        say(f"newest drift report: {report}", soft_wrap=True, highlight=False)
+        say(f"the model's page:       {pages.dashboard_published}", soft_wrap=True, highlight=False)
+        say(f"metric timelines:       {timeline}", soft_wrap=True, highlight=False)
+        say(f"strongest drift report: {report}", soft_wrap=True, highlight=False)
 
-    def _settled_report(self) -> str | None:
-        """The newest report's address, once it has been the newest for a while."""
-        newest, since = None, time.monotonic()
+    def _settled_report(self, snapshot: Snapshot) -> str | None:
+        """The address of the report that says most, once it has been that for a while."""
+        pages, windows = self._pages, snapshot.ordered()
+        strongest, since = None, time.monotonic()
         while time.monotonic() - since < _SETTLED_SECONDS and self._wait():
-            found = newest_report_address(self._pages.reports, self._experiment, self._pages.reports_published)
-            if found != newest:
-                newest, since = found, time.monotonic()
-        return newest
+            found = strongest_report_address(pages.reports, self._experiment, pages.reports_published, windows)
+            if found != strongest:
+                strongest, since = found, time.monotonic()
+        return strongest

@@ -132,7 +132,7 @@ def test_the_printed_timeline_shows_realised_over_estimated_f1(stack: Stack, pag
 
 
 def test_the_printed_report_shows_the_drifted_column(stack: Stack, page: Page, pictures: Path) -> None:
-    page.goto(address(stack, "newest drift report"))
+    page.goto(address(stack, "strongest drift report"))
     expect(page.get_by_text(re.compile("Drifted.*Age")).first).to_be_visible(timeout=DRAWN_MS)
     row = page.get_by_role("row").filter(has=page.get_by_text("Age", exact=True))
     expect(row.get_by_text("Detected", exact=True)).to_be_visible(timeout=DRAWN_MS)

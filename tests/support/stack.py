@@ -75,7 +75,7 @@ class Stack:
 
     def flowed(self) -> bool:
         """Whether the producer has said where to look as its last word."""
-        return self.logs("producer").rstrip().rpartition("\n")[2].startswith("newest drift report:")
+        return self.logs("producer").rstrip().rpartition("\n")[2].startswith("strongest drift report:")
 
     def kill(self, *services: str) -> None:
         """SIGKILL to main processes, at once, as the kernel would: Docker takes it for a crash, and restarts them."""

@@ -28,7 +28,7 @@ def settings(broker: str, topic_prefix: str, tmp_path: Path) -> Settings:
 
 def showcase(rows: int = ROWS, seconds: float = 0.1) -> Showcase:
     nowhere = f"http://127.0.0.1:{free_port()}"
-    return Showcase(None, rows, seconds, Pages(nowhere, nowhere, nowhere, nowhere))
+    return Showcase(None, rows, seconds, Pages(nowhere, nowhere, nowhere, nowhere, nowhere))
 
 
 def run(settings: Settings, what: Showcase, until: str) -> str:

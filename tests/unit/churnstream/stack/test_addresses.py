@@ -2,15 +2,17 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from churnstream.stack.addresses import newest_report_address, require_http, timeline_address
+from churnstream.stack.addresses import require_http, strongest_report_address, timeline_address
 from contract.errors import UserError
-from monitor.reports.files import project_id
+from contract.windows import Window
+from monitor.reports.files import project_id, workspace_id
+from tests.support.windows import drift, window
 
 PROJECT = project_id("churn monitor")
 
@@ -56,18 +58,28 @@ def test_timelines_are_at_the_published_address(server: PageServer) -> None:
     )
 
 
-def test_the_newest_report_is_the_one_of_the_latest_window(server: PageServer) -> None:
+def test_the_report_shown_is_the_one_that_says_most(server: PageServer) -> None:
     page = f"/api/projects/{PROJECT}/reports"
-    assert newest_report_address(address(server), "churn monitor", "http://here") is None
+    calm = window(9, drift=drift({"Age": 0.02, "Balance": 0.9}))
+    strong = window(1, drift=drift({"Age": 0.3, "Balance": 0.2}, drifted=("Age", "Balance")))
+    stronger = window(2, drift=drift({"Age": 0.4, "Balance": 0.2}, drifted=("Age", "Balance")))
+    without = window(3, drift=drift({"Age": 0.9, "Balance": 0.9}, drifted=("Age", "Balance")))
+    windows = [calm, stronger, strong, without]
+
+    def found(windows: Sequence[Window]) -> str | None:
+        return strongest_report_address(address(server), "churn monitor", "http://here", windows)
+
+    assert found(windows) is None
     server.pages[page] = []
-    assert newest_report_address(address(server), "churn monitor", "http://here") is None
+    assert found(windows) is None
     server.pages[page] = [
-        {"id": "b", "timestamp": "2025-01-22T00:00:00+00:00"},
-        {"id": "a", "timestamp": "2025-02-02T00:00:00+00:00"},
+        {"id": str(workspace_id(made)), "timestamp": f"2025-01-{day}T00:00:00+00:00"}
+        for day, made in ((22, calm), (12, strong), (13, stronger))
     ]
-    assert newest_report_address(address(server), "churn monitor", "http://here") == (
-        f"http://here/projects/{PROJECT}/reports/a"
-    )
+    reports = f"http://here/projects/{PROJECT}/reports"
+    assert found(windows) == f"{reports}/{workspace_id(stronger)}"
+    # none of the windows that are known has one: the latest
+    assert found([without]) == f"{reports}/{workspace_id(calm)}"
 
 
 def test_a_server_that_is_away_has_no_page() -> None:
