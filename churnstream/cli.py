@@ -10,6 +10,7 @@ import typer
 
 from churnstream import __version__
 from churnstream.commands import alerts as alerts_cli
+from churnstream.commands import dashboard as dashboard_cli
 from churnstream.commands import demo as demo_cli
 from churnstream.commands import kafka as kafka_cli
 from churnstream.commands import reset as reset_cli
@@ -17,7 +18,6 @@ from churnstream.commands import stack as stack_cli
 from churnstream.failures import explained
 from contract.errors import UserError
 from contract.masking import without_secrets
-from dashboard import cli as dashboard_cli
 from monitor import cli as monitor_cli
 from producer import cli as producer_cli
 from scorer import cli as scorer_cli

@@ -17,11 +17,13 @@ def demo(
     rows: Annotated[int, typer.Option(min=500, help="Customers of the synthetic bank.")] = ROWS,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic bank.")] = SEED,
     base: Annotated[Path, typer.Option("--dir", help="Where this run's folder is made.")] = DEFAULT_BASE,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="End when all is measured, also on a terminal.")] = False,
 ) -> None:
     """Run the whole stream on this machine: train, replay 30 days with a drift from day 20, score, join, measure.
 
-    Starts a Kafka of its own on free ports and all workers, and ends them all, also on Ctrl-C. What it leaves is one
-    folder with MLflow's store, the drift reports and the logs. It needs neither Docker nor Java.
+    Starts a Kafka of its own on free ports, all workers and the model's page, and ends them all, also on Ctrl-C. On a
+    terminal the page stays open until then. What it leaves is one folder: its Kafka, MLflow's store, the drift reports
+    and the logs; its last line is the command that opens the page again. It needs neither Docker nor Java.
     """
     import signal
 
@@ -37,7 +39,9 @@ def demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = new_folder(base)
     command = sys.argv[0] if Path(sys.argv[0]).name == "churnstream" else "churnstream"
-    run_demo(Demo(table, rows, seed, folder.resolve(), f"{command} mlflow --dir {folder}"), Console())
+    look, reopen = (f"{command} {page} --dir {folder}" for page in ("mlflow", "dashboard"))
+    waits = sys.stdout.isatty() and not no_wait
+    run_demo(Demo(table, rows, seed, folder.resolve(), look, reopen, waits), Console())
 
 
 def mlflow(

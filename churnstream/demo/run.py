@@ -1,18 +1,22 @@
 """``churnstream demo``: the whole stream on this machine, from an empty folder to drift reports in MLflow.
 
-Everything it starts ends with it. What it leaves is one folder: MLflow's store, the reports and the logs.
+While it runs, and on a terminal until Ctrl-C, the model's page is open. Everything it starts ends with it. What it
+leaves is one folder: its Kafka, MLflow's store, the reports and the logs. One that is cut short keeps no Kafka.
 """
 
-import os
 import shutil
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
+from churnstream.demo.kept import KAFKA, forget_surroundings, keep_stream, kept_size, places
+from churnstream.demo.page import DemoPage
 from churnstream.demo.scenario import (
     DRIFTS,
     LABEL_DELAY,
@@ -43,14 +47,14 @@ from producer.synthetic import write_csv
 STALL_SECONDS = 60.0
 _REFRESH_SECONDS = 0.5
 _POLL_SECONDS = 0.1
-_KEPT = {"CHURNSTREAM_KAFKA_LIBS", "CHURNSTREAM_MAVEN_REPOSITORY", "MLFLOW_DISABLE_TELEMETRY"}
 
 
 @dataclass(frozen=True)
 class Demo:
     """What to replay: ``data`` (CSV or Parquet), or ``rows`` synthetic customers; ``folder`` is this run's own.
 
-    ``look`` is the command that shows MLflow's pages on the folder, as the user would type it.
+    ``look`` and ``reopen`` are the commands that show MLflow's pages and the model's page on the folder, as the user
+    would type them. ``waits``: the page stays open until Ctrl-C when all has been measured.
     """
 
     data: Path | None
@@ -58,6 +62,8 @@ class Demo:
     seed: int
     folder: Path
     look: str
+    reopen: str
+    waits: bool = False
 
 
 def new_folder(base: Path) -> Path:
@@ -96,28 +102,56 @@ def run_demo(demo: Demo, console: Console) -> None:
     Raises:
         UserError: a part of it failed; the message says which, and shows the end of its log.
     """
-    _forget_surroundings(demo.folder)
-    kafka = LocalKafka(demo.folder / "kafka")
+    forget_surroundings(demo.folder)
+    kafka = LocalKafka(demo.folder / KAFKA)
     settings = _settings(demo, {})
+    kept = False
     try:
-        with Children(_environment(settings), demo.folder) as children:
+        environment = _environment(settings)
+        with Children(environment, demo.folder) as pages, Children(environment, demo.folder) as children:
             with console.status("training a champion and starting Apache Kafka on 127.0.0.1"):
                 training = children.start("train", "train", *_training_arguments(demo))
                 kafka.start()
                 settings = _settings(demo, {"bootstrap.servers": kafka.bootstrap_servers})
                 children.environment |= _environment(settings)
+                pages.environment |= _environment(settings)
                 ensure_topics(admin_client(settings), settings)
+                page = DemoPage(pages)
+                console.print(_where(page), soft_wrap=True, highlight=False)
                 children.start("join", "join", "-v")
                 children.start("monitor", "monitor", "-v")
                 training.wait(timeout=300)
-            followed = _run(demo, settings, children, console)
+            followed = _run(demo, settings, children, page, console)
+            keep_stream(demo.folder, _stream(settings))
+            kept = True
+            _summarise(demo, settings, followed, console)
+            if page.problem is not None:
+                console.print(page.problem, markup=False)
+            elif demo.waits:
+                wait_for_ctrl_c(page, console)
     finally:
         kafka.stop()
-        shutil.rmtree(demo.folder / "kafka", ignore_errors=True)
-    _summarise(demo, settings, followed, console)
+        if not kept:
+            shutil.rmtree(demo.folder / KAFKA, ignore_errors=True)
+    size = kept_size(demo.folder) / 1e6
+    console.print(f"kept in {demo.folder}: {size:,.0f} MB; the model's page again:\n", soft_wrap=True, highlight=False)
+    console.print(f"  {demo.reopen}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _run(demo: Demo, settings: Settings, children: Children, console: Console) -> _Followed:
+def _where(page: DemoPage) -> str:
+    return f"the model's page: {page.address}"
+
+
+def wait_for_ctrl_c(page: DemoPage, console: Console) -> None:
+    """Until Ctrl-C, or SIGTERM, which is the same here."""
+    console.print(f"{_where(page)} stays open until Ctrl-C\n", style="bold", soft_wrap=True, highlight=False)
+    try:
+        Event().wait()
+    except KeyboardInterrupt:
+        console.print()
+
+
+def _run(demo: Demo, settings: Settings, children: Children, page: DemoPage, console: Console) -> _Followed:
     beat = demo.folder / "scorer.beat"
     children.environment["CHURNSTREAM_HEARTBEAT"] = str(beat)
     children.start("score", "score", "-v")
@@ -128,13 +162,13 @@ def _run(demo: Demo, settings: Settings, children: Children, console: Console) -
             children.check()
             time.sleep(_POLL_SECONDS)
     replay = children.start("replay", "replay", *_replay_arguments(demo))
-    followed = _follow(settings, children, replay, console)
+    followed = _follow(settings, children, replay, page, console)
     with console.status("finishing reports and the last writes to MLflow"):
         children.stop(timeout=120)
     return followed
 
 
-def _follow(settings: Settings, children: Children, replay: Child, console: Console) -> _Followed:
+def _follow(settings: Settings, children: Children, replay: Child, page: DemoPage, console: Console) -> _Followed:
     watch = StreamWatch(settings)
     began = moved = time.monotonic()
     seen: tuple[int, ...] = ()
@@ -149,7 +183,7 @@ def _follow(settings: Settings, children: Children, replay: Child, console: Cons
                 final = {key for key, window in snapshot.windows.items() if window.status == "final"}
                 provisional |= snapshot.windows.keys() - final
                 final_before = len(final) if len(final) < len(snapshot.windows) else final_before
-                live.update(dashboard(snapshot, now - began, state))
+                live.update(Group(dashboard(snapshot, now - began, state), Text(_where(page), style="bold")))
                 if snapshot.complete:
                     return _Followed(snapshot, len(provisional), final_before)
                 children.check()
@@ -165,18 +199,10 @@ def _follow(settings: Settings, children: Children, replay: Child, console: Cons
         watch.close()
 
 
-def _forget_surroundings(folder: Path) -> None:
-    """What a user has set for another stream, in the environment or in ``.env``, must not reach into this one."""
-    for name in list(os.environ):
-        if name.startswith(("KAFKA_", "CHURNSTREAM_", "MLFLOW_")) and name not in _KEPT:
-            del os.environ[name]
-    os.chdir(folder)
-
-
 def _settings(demo: Demo, kafka: dict[str, str]) -> Settings:
     return load_settings(
         kafka=kafka,
-        mlflow_tracking_uri=f"sqlite:///{demo.folder / 'mlflow.db'}",
+        mlflow_tracking_uri=places(demo.folder)["MLFLOW_TRACKING_URI"],
         state_dir=demo.folder,
         window=parse_duration(WINDOW),
         slide=parse_duration(SLIDE),
@@ -186,10 +212,13 @@ def _settings(demo: Demo, kafka: dict[str, str]) -> Settings:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """What the workers are told."""
+    servers = settings.kafka.get("bootstrap.servers", "")
+    return {"KAFKA_BOOTSTRAP_SERVERS": servers, **places(settings.state_dir), **_stream(settings)}
+
+
+def _stream(settings: Settings) -> dict[str, str]:
+    """What says of the stream how it is measured, wherever it lies."""
     return {
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka.get("bootstrap.servers", ""),
-        "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
-        "CHURNSTREAM_STATE_DIR": str(settings.state_dir),
         "CHURNSTREAM_WINDOW": WINDOW,
         "CHURNSTREAM_SLIDE": SLIDE,
         "CHURNSTREAM_LABEL_LATENESS": LABEL_LATENESS,

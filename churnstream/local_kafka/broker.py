@@ -341,7 +341,7 @@ def free_port(other_than: int | None = None) -> int:
     """A port of 127.0.0.1 on which nobody listens now."""
     for _ in range(1_000):
         port = FREE_PORTS.start + secrets.randbelow(len(FREE_PORTS))
-        if port != other_than and _is_free(port):
+        if port != other_than and is_free(port):
             return port
     raise UserError(f"no free port from {FREE_PORTS.start} to {FREE_PORTS.stop} on {HOST}; end some program")
 
@@ -349,12 +349,13 @@ def free_port(other_than: int | None = None) -> int:
 def _becomes_free(port: int, timeout: float = 2.0) -> bool:
     """Whether nobody listens on the port. The threads of a killed broker may outlive its process by a moment."""
     deadline = time.monotonic() + timeout
-    while not (free := _is_free(port)) and time.monotonic() < deadline:
+    while not (free := is_free(port)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return free
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port of 127.0.0.1 now."""
     with socket.socket() as probe:
         if os.name == "posix":  # connections that are still closing do not count; elsewhere the option means more
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,13 +1,16 @@
-"""``churnstream demo`` from outside: what it leaves, and that it leaves nothing running."""
+"""``churnstream demo`` from outside: what it leaves, that it opens again, and that it leaves nothing running."""
 
 import itertools
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,6 +21,9 @@ from tests.support.polling import eventually
 from tests.support.sizes import size
 
 MARK = "TEST_DEMO_MARK"
+MOST_KAFKA_BYTES = 50_000_000
+WINDOWS = 32
+"""Of 3 days, one beginning each day, that hold a record of the month's 30 days."""
 DEMO = [sys.executable, "-m", "churnstream", "demo", "--rows", "4000", "--dir", "runs"]
 
 
@@ -33,7 +39,7 @@ def by_make(arguments: str) -> list[str]:
     return ["make", "-f", os.fspath(ROOT / "Makefile"), "-o", ".venv/installed", f"BIN={commands}", "demo", arguments]
 
 
-def start(command: list[str], folder: Path, mark: str) -> "subprocess.Popen[str]":
+def start(command: list[str], folder: Path, mark: str, **variables: str) -> "subprocess.Popen[str]":
     # what is set for another stream must not reach the demo
     other = {
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
@@ -45,7 +51,7 @@ def start(command: list[str], folder: Path, mark: str) -> "subprocess.Popen[str]
     return subprocess.Popen(
         command,
         cwd=folder,
-        env={**os.environ, **other, MARK: mark, "COLUMNS": "120"},
+        env={**os.environ, **other, **variables, MARK: mark, "COLUMNS": "120"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -70,10 +76,10 @@ def _environment(process: psutil.Process) -> dict[str, str]:
         return {}
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(550)
 def test_the_demo_measures_a_month_and_ends_without_a_trace(tmp_path: Path, mark: str) -> None:
     demo = start(by_make("ARGS=--rows 4000 --dir runs"), tmp_path, mark)
-    output, _ = demo.communicate(timeout=350)
+    output, _ = demo.communicate(timeout=400)
     assert demo.returncode == 0, output
     counts = re.search(r"4,000 records replayed, 4,000 predictions, (\d,\d+) outcomes, 0 dead letters", output)
     assert counts is not None, output
@@ -87,7 +93,6 @@ def test_the_demo_measures_a_month_and_ends_without_a_trace(tmp_path: Path, mark
     eventually(lambda: not marked(mark), timeout=30, message="processes left")
 
     (folder,) = (tmp_path / "runs").iterdir()
-    assert not (folder / "kafka").exists()
     report = re.search(r"newest drift report: (.*\.html)", output)
     assert report is not None
     assert "Age" in Path(report.group(1)).read_text(encoding="utf-8")
@@ -103,6 +108,49 @@ def test_the_demo_measures_a_month_and_ends_without_a_trace(tmp_path: Path, mark
         ("v1 inputs", "drift/share"),
     ):
         assert len(client.get_metric_history(names[name], metric)) >= 10, name
+
+    page = re.search(r"the model's page: (http://127\.0\.0\.1:\d+)", output)
+    assert page is not None, output
+    told = (folder / "logs" / "dashboard.log").read_text(encoding="utf-8")
+    assert page[1] in told, told
+    assert sum(path.stat().st_size for path in (folder / "kafka").rglob("*")) < MOST_KAFKA_BYTES
+    last = output.rstrip().rpartition("\n")[2].split()
+    assert last == [os.fspath(Path(sys.executable).parent / "churnstream"), "dashboard", "--dir", f"runs/{folder.name}"]
+    verdict = client.get_run(names["v1 realised"]).data.tags["churnstream.verdict"]
+    assert_the_page_opens_again(last, tmp_path, mark, verdict)
+
+
+def assert_the_page_opens_again(command: list[str], folder: Path, mark: str, verdict: str) -> None:
+    """With all windows, the champion's verdict, and this demo's own settings; and it takes its Kafka along."""
+    again = start(command, folder, mark, CHURNSTREAM_DASHBOARD_PORT="0")
+    try:
+        assert again.stdout is not None
+        line = again.stdout.readline()
+        address = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert address is not None, line + again.stdout.read()
+        page: dict[str, Any] = {}
+
+        def complete() -> bool:
+            with urllib.request.urlopen(f"{address[0]}/page.json", timeout=30) as answer:
+                page.update(json.load(answer))
+            return len(finals()) == WINDOWS
+
+        def finals() -> set[int]:
+            series = page["course"]["series"]
+            return {point["start"] for each in series if each["kind"] == "final" for point in each["points"]}
+
+        eventually(complete, timeout=60, message=f"{WINDOWS} windows on the page")
+        headline = page["headline"]
+        assert f"{headline['word']} since {headline['since']}" == verdict
+        assert headline["subject"].startswith("churn v1")
+        again.send_signal(signal.SIGINT)
+        output, _ = again.communicate(timeout=60)
+        assert again.returncode == 0, output
+        assert "Traceback" not in output
+    finally:
+        again.kill()
+        again.communicate()
+    eventually(lambda: not marked(mark), timeout=30, message="processes left")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from churnstream.demo.kept import keep_stream, kept_stream
 from churnstream.local_kafka import broker as local_kafka
 from churnstream.local_kafka.broker import LocalKafka, free_port
 from contract.errors import UserError
@@ -100,6 +101,27 @@ def test_a_killed_broker_comes_back_on_its_port_with_what_was_committed(own_brok
     assert own_broker.bootstrap_servers == servers
     produce_transaction(servers, "values", ["after"])
     assert committed(servers, "values", 2) == ["before", "after"]
+
+
+def test_a_kept_stream_opens_again_whoever_has_its_port_now(own_broker: LocalKafka, tmp_path: Path) -> None:
+    make_topic(own_broker.bootstrap_servers, "values")
+    produce_transaction(own_broker.bootstrap_servers, "values", ["kept"])
+    keep_stream(tmp_path, {"CHURNSTREAM_SLIDE": "1d"})
+    with kept_stream(tmp_path) as beside:
+        assert beside["KAFKA_BOOTSTRAP_SERVERS"] == own_broker.bootstrap_servers
+    assert own_broker.answers()
+    own_broker.stop()
+    assert own_broker.port is not None
+    with socket.create_server(("127.0.0.1", own_broker.port)), kept_stream(tmp_path) as variables:
+        servers = variables.pop("KAFKA_BOOTSTRAP_SERVERS")
+        assert servers != beside["KAFKA_BOOTSTRAP_SERVERS"]
+        assert committed(servers, "values", 1) == ["kept"]
+        assert variables == {
+            "CHURNSTREAM_SLIDE": "1d",
+            "CHURNSTREAM_STATE_DIR": str(tmp_path),
+            "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}",
+        }
+    assert LocalKafka(tmp_path / "kafka").pid is None
 
 
 def test_it_listens_on_the_loopback_address_only_and_stop_leaves_no_process(own_broker: LocalKafka) -> None:

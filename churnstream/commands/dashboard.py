@@ -1,0 +1,64 @@
+"""``churnstream dashboard``: the page, on a stream at work or on one that a demo has kept."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contract.worker.flags import LogFormatFlag, MetricsPort, ModelAlias, TopicPrefix, TrackingUri, Verbose
+from dashboard.cli import Host, MlflowPublished, Port, ReportsPublished
+
+_OF_THE_PAGE = ("CHURNSTREAM_HTTP_", "CHURNSTREAM_DASHBOARD_")
+"""Variables of the page itself, such as the token that it asks for, whichever stream it shows."""
+
+
+def dashboard(
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Folder that a demo has left: start its Kafka, and show it.")
+    ] = None,
+    host: Host = None,
+    port: Port = None,
+    topic_prefix: TopicPrefix = None,
+    model_alias: ModelAlias = None,
+    tracking_uri: TrackingUri = None,
+    mlflow_published: MlflowPublished = None,
+    reports_published: ReportsPublished = None,
+    metrics_port: MetricsPort = None,
+    log_format: LogFormatFlag = None,
+    verbose: Verbose = False,
+) -> None:
+    """Show the page that tells how the model is: the verdict, since when, why, and what to do.
+
+    It reads the stream's topics and changes nothing; any number may run. CHURNSTREAM_HTTP_TOKEN sets a token that
+    browsers are asked for. With --dir it shows what a demo has kept, with that demo's settings, on the next port that
+    is free. Ctrl-C or SIGTERM ends it.
+    """
+    import os
+
+    from churnstream.demo.kept import forget_surroundings, kept_stream
+    from churnstream.demo.page import PORT, page_port
+    from dashboard import cli
+
+    def show(port: int | None) -> None:
+        cli.dashboard(
+            host,
+            port,
+            topic_prefix,
+            model_alias,
+            tracking_uri,
+            mlflow_published,
+            reports_published,
+            metrics_port,
+            log_format,
+            verbose,
+        )
+
+    if folder is None:
+        show(port)
+        return
+    with kept_stream(folder) as variables:
+        forget_surroundings(folder, keep=_OF_THE_PAGE)
+        # the reports that the page makes are made by children, which have our environment
+        os.environ.update(variables)
+        asked = port if port is not None else os.environ.get("CHURNSTREAM_DASHBOARD_PORT")
+        show(port if asked is not None else page_port(PORT))
