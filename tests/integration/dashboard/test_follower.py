@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from churnstream.local_kafka.broker import LocalKafka, free_port
 from contract.alerts import ModelVerdict
@@ -18,7 +18,7 @@ from contract.messages import encode
 from contract.panes import JoinProgress
 from contract.rejection import Reason, RejectionError
 from contract.settings import Settings, load_settings
-from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, PANES, VERSIONS, WINDOWS
+from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, PANES, PREDICTIONS, VERSIONS, WINDOWS
 from contract.versions import TrainedVersion
 from dashboard.following.follower import StreamFollower
 from dashboard.stream.state import StreamState
@@ -141,6 +141,23 @@ def test_dead_letters_and_lag_are_told_without_ends_of_transactions(settings: Se
         eventually(lambda: follower.positions.letters == {0: 0, 1: 2}, message="two letters, without their markers")
         eventually(lambda: follower.positions.lag.get("scorer") == {CUSTOMERS: {0: 0, 1: 3}}, message="lag of three")
         assert follower.positions.members["scorer"] == 0
+
+
+def test_lag_of_workers_that_stand_still_is_of_messages_alone(settings: Settings) -> None:
+    topic = settings.topic(PREDICTIONS)
+    producer = producer_of(settings, "scorer-1")
+    producer.begin_transaction()
+    for partition, count in ((0, 1), (1, 2)):
+        for _ in range(count):
+            producer.produce(topic, b"{}", b"c", partition)
+    producer.commit_transaction(30)
+    group = Consumer(settings.kafka | {"group.id": settings.topic("join")})
+    # behind this lies the end of the transaction, which has an offset, too
+    group.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
+    group.close()
+    with following(settings) as followed:
+        lag = {PREDICTIONS: {0: 0, 1: 2}, LABELS: {0: 0, 1: 0}}
+        eventually(lambda: followed.follower.positions.lag.get("join") == lag, 20.0, "lag without ends of transactions")
 
 
 def test_progress_is_found_far_back_and_followed(settings: Settings) -> None:
