@@ -1,6 +1,5 @@
 """Dead letters by reason: what it means, what to do, and where examples came from. Nothing of what stands in them."""
 
-import re
 from collections.abc import Sequence
 
 from contract.rejection import Reason
@@ -11,8 +10,6 @@ from dashboard.view.words import moment, named
 
 _MOST_REASONS = 50
 _MOST_EXAMPLES = 3
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,59}")
-_HIDDEN = "(another name)"
 _PRODUCER = "Have whatever sends the records correct it"
 MEANINGS: dict[Reason, tuple[str, str]] = {
     Reason.EMPTY_VALUE: (
@@ -90,7 +87,7 @@ def letters_of(known: StreamState) -> tuple[LetterReason, ...]:
     """By reason and field, the most frequent first, of the letters that are looked at (the newest)."""
     groups: dict[tuple[str, str], list[SeenLetter]] = {}
     for letter in known.letters:
-        groups.setdefault((letter.reason, shown_field(letter.field)), []).append(letter)
+        groups.setdefault((letter.reason, letter.field.removeprefix("features.")), []).append(letter)
     ordered = sorted(groups.items(), key=lambda one: (-len(one[1]), one[0]))
     return tuple(_reason(reason, field, letters) for (reason, field), letters in ordered[:_MOST_REASONS])
 
@@ -114,15 +111,9 @@ def _example(letter: SeenLetter, field: str) -> LetterExample:
         origin=f"{named(letter.origin_topic, 100)}-{letter.origin_partition} @ {letter.origin_offset}",
         came=moment(letter.at),
         field=field,
-        # it has been freed of what it could quote (dashboard.stream.letters)
+        # detail and field have been freed of what they could quote (dashboard.stream.letters)
         detail="; ".join(one for one in (letter.detail, dated) if one),
     )
-
-
-def shown_field(field: str) -> str:
-    """A field's name as it stands in the schema. One that is no plain name is the sender's own text, and not shown."""
-    field = field.removeprefix("features.")
-    return field if not field or _PLAIN.fullmatch(field) else _HIDDEN
 
 
 _REASONS = {reason.value for reason in Reason}

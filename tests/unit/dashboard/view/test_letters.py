@@ -30,6 +30,12 @@ def test_by_reason_and_field_the_most_frequent_first() -> None:
     assert letters[0].examples[0].detail == "dated 1 Jan 2025 00:00 UTC"
 
 
+def test_a_field_is_called_as_in_the_schema_in_whatever_script() -> None:
+    told = ToldStream()
+    told.reject("out-of-range", "features.Größe")
+    assert [one.field for one in told.page().letters] == ["Größe"]
+
+
 def test_no_value_is_shown() -> None:
     told = ToldStream()
     told.reject("unknown-field", "<img src=x onerror=alert(1)>", event_time=START)
