@@ -11,6 +11,7 @@ from dashboard.page.panel import COLUMN
 from dashboard.page.source import PageSource
 from dashboard.page.timeline import ASKED, PICK, ZOOMED, Zoom
 from dashboard.page.whole import whole
+from dashboard.signals import PUSHES
 from dashboard.view.address import address_of, selected_of
 from dashboard.view.model import Page
 from dashboard.view.selected import Selected
@@ -48,6 +49,7 @@ class Session:
         if self._source.revision != self._seen:
             async with self._lock:
                 await self._show()
+            PUSHES.inc()
 
     async def follow(self, sent: str) -> None:
         """What the reader did: an address of this page, or a word with what belongs to it."""
