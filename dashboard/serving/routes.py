@@ -94,7 +94,7 @@ class PageRoutes:
             before = "" if not answer.before else f" {answer.before} more will be made before it."
             return short_page(
                 "The report is being made",
-                f"It takes some ten seconds.{before} This page shows it as soon as it is there.",
+                f"It takes half a minute, on a busy machine longer.{before} This page shows it as soon as it is there.",
                 status=202,
                 again_in=_SECONDS_BETWEEN_LOOKS,
             )
