@@ -219,7 +219,9 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WindowDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """An opened window. ``confusion`` is tn, fp, fn, tp; ``expected`` the same by the estimate. ``position`` is where
+    """An opened window. ``columns`` are drawn; ``others`` are for who takes the page as JSON.
+
+    ``confusion`` is tn, fp, fn, tp; ``expected`` the same by the estimate. ``position`` is where
     its newest message stands. ``before`` and ``after`` are the starts of its neighbours.
     """
 
@@ -238,6 +240,7 @@ class WindowDetail(msgspec.Struct, frozen=True, kw_only=True):
     position: str
     before: int | None = None
     after: int | None = None
+    others: tuple[ColumnDetail, ...] = ()
 
 
 class FeatureHistory(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from dashboard.view.words import (
     with_interval,
 )
 
-_MOST_COLUMNS = 12
+_MOST_COLUMNS, _MOST_IN_JSON = 12, 1_000
 _MOST_SEGMENTS = 12
 
 
@@ -41,6 +41,7 @@ def window_of(choice: Chosen, selected: Selected, places: Places) -> WindowDetai
     window = slim if kept is None else kept.window
     performance = window.performance
     expected = window.estimated
+    columns = tuple(_columns(choice, window))
     return WindowDetail(
         start=window.start,
         end=window.end,
@@ -51,7 +52,8 @@ def window_of(choice: Chosen, selected: Selected, places: Places) -> WindowDetai
         numbers=tuple(_numbers(choice, window)),
         confusion=(performance.tn, performance.fp, performance.fn, performance.tp) if window.labelled else None,
         expected=None if window.untrusted_since is not None else (expected.tn, expected.fp, expected.fn, expected.tp),
-        columns=tuple(_columns(choice, window)),
+        columns=columns[:_MOST_COLUMNS],
+        others=columns[_MOST_COLUMNS:_MOST_IN_JSON],
         segments=tuple(_segments(window)),
         links=tuple(_links(choice, window, selected, places)),
         position=NOTHING if kept is None else f"{places.topic_prefix}{WINDOWS}-0 @ {kept.offset}",
@@ -171,7 +173,7 @@ def _columns(choice: Chosen, window: Window) -> list[ColumnDetail]:
     pair = window.drift.dependence
     if pair is not None and pair.drifted:
         found.append(ColumnDetail(column=pair.title, drifted=True, distance=None, text=dependence_in_words(pair)))
-    for name, drift in ordered[: _MOST_COLUMNS - len(found)]:
+    for name, drift in ordered:
         missing = share_of(window.missing.get(name, 0), window.records)
         then = columns.get(name)
         if drift.drifted:

@@ -90,10 +90,12 @@ def test_counts_of_other_cells_are_not_drawn() -> None:
 
 def test_drifted_columns_first_and_at_most_twelve() -> None:
     names = {f"f{place:02}": 0.9 - place / 100 for place in range(20)}
-    columns = opened(ToldStream(final(drift=drift(names, ("f19",))))).columns
+    detail = opened(ToldStream(final(drift=drift(names, ("f19",)))))
+    columns = detail.columns
     assert len(columns) == 12
     assert [column.column for column in columns[:2]] == ["f19", "f00"]
     assert columns[1].text == "f00: as in training"
+    assert [column.column for column in detail.others] == [f"f{place:02}" for place in range(11, 19)]
 
 
 def test_segments_that_lost_most_first() -> None:
