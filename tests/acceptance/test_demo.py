@@ -167,11 +167,17 @@ INTERRUPTS = size(
 )
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("step", "number"), INTERRUPTS)
 def test_an_interrupt_ends_everything_that_was_started(
     interrupted: "subprocess.Popen[str]", tmp_path: Path, mark: str, step: str, number: signal.Signals
 ) -> None:
-    eventually(lambda: list(tmp_path.glob(f"runs/*/logs/{step}.log")), timeout=120, message=f"no {step}")
+    eventually(
+        lambda: list(tmp_path.glob(f"runs/*/logs/{step}.log")),
+        timeout=120,
+        message=f"no {step}",
+        progress=lambda: [log.stat().st_size for log in sorted(tmp_path.glob("runs/*/logs/*.log"))],
+    )
     eventually(lambda: len(marked(mark)) > 3, timeout=30, message="its processes")
     interrupted.send_signal(number)
     output, _ = interrupted.communicate(timeout=60)
