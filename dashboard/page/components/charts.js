@@ -3,6 +3,9 @@ import { h } from "vue";
 import { echarts } from "nicegui-echart";
 
 const NARROW = 560;
+// pixels of an A4 sheet's height, and by how much 1180 pixels must be made smaller to fit its width
+const SHEET = 1030;
+const WIDEST = 0.6;
 const COLOUR = /^var\(--([\w-]+)\)$/;
 const percent = (share) => `${Math.round(share * 100)} %`;
 
@@ -233,6 +236,8 @@ export default {
       document.body.classList.add("printing");
       this.chart.resize();
       this.draw();
+      const tall = document.querySelector(".health")?.offsetHeight ?? 0;
+      document.body.style.setProperty("--print-zoom", Math.min(WIDEST, SHEET / tall));
     },
     afterPrint() {
       document.body.classList.remove("printing");
