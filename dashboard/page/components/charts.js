@@ -9,23 +9,6 @@ const WIDEST = 0.6;
 const COLOUR = /^var\(--([\w-]+)\)$/;
 const percent = (share) => `${Math.round(share * 100)} %`;
 
-// a line from the low to the high end of an interval, with short ends where there is room
-function whisker(params, api) {
-  const [x, low] = api.coord([api.value(0), api.value(1)]);
-  const high = api.coord([api.value(0), api.value(2)])[1];
-  const { x: left, width } = params.coordSys;
-  if (x < left || x > left + width) return null;
-  const style = { stroke: api.visual("color"), opacity: api.visual("opacity") ?? 0.45, lineWidth: 1 };
-  const line = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style, silent: true });
-  const ends = width / params.dataInsideLength > 12 ? [line(x - 3, low, x + 3, low), line(x - 3, high, x + 3, high)] : [];
-  return { type: "group", children: [line(x, low, x, high), ...ends] };
-}
-
-function named(key, value, colours) {
-  if (key === "formatter" && value === "percent") return percent;
-  return key === "renderItem" ? whisker : resolved(value, colours);
-}
-
 // ECharts keeps widths of texts in plain objects, where a name such as __proto__ is more than a name
 const plain = (text) => (text in Object.prototype ? `\u200b${text}` : text);
 
@@ -36,7 +19,7 @@ function resolved(value, colours) {
   }
   if (Array.isArray(value)) return value.length && typeof value[0] === "number" ? value : value.map((one) => resolved(one, colours));
   if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, named(key, one, colours)]));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, key === "formatter" && one === "percent" ? percent : resolved(one, colours)]));
 }
 
 export default {
@@ -97,7 +80,7 @@ export default {
       );
       this.narrow = this.$refs.canvas.clientWidth < NARROW;
       const frame = resolved(this.state.frame, colours);
-      const series = [...resolved(this.state.series, colours), ...this.heatSeries()];
+      const series = [...this.made(this.state.series, colours), ...this.heatSeries()];
       this.chart.setOption({ ...frame, xAxis: frame.xAxis.map((axis) => ({ ...axis, ...this.ends() })), series }, { notMerge: true });
       if (this.narrow) this.chart.setOption(resolved(this.state.narrow, colours));
       if (kept) this.chart.dispatchAction({ type: "dataZoom", dataZoomId: "slider", ...kept });
@@ -133,40 +116,72 @@ export default {
         this.$nextTick(() => this.draw());
         return;
       }
-      const option = { series: resolved(merged ?? [], getComputedStyle(document.body)) };
+      const option = { series: this.made(merged ?? [], getComputedStyle(document.body)) };
       if (changed.cells || changed.slots) option.series.push(...this.heatSeries());
       if (changed.slots) option.xAxis = this.state.frame.xAxis.map(() => this.ends());
       if (aria) option.aria = aria;
       this.chart.setOption(option);
     },
+    // series whose items are drawn by hand name that in Python
+    made(series, colours) {
+      return resolved(series, colours).map((one) => (one.renderItem === "whisker" ? { ...one, renderItem: this.whisker } : one));
+    },
+    // a line from the low to the high end of an interval, with short ends where there is room; fainter where there are many
+    whisker(params, api) {
+      const [x, low] = api.coord([api.value(0), api.value(1)]);
+      const high = api.coord([api.value(0), api.value(2)])[1];
+      const { x: left, width } = params.coordSys;
+      if (x < left || x > left + width) return null;
+      const [begin, end] = this.state.slots[0];
+      const room = api.size([end - begin, 0])[0];
+      const opacity = (api.visual("opacity") ?? 0.45) * Math.min(1, room / 12);
+      const style = { stroke: api.visual("color"), opacity, lineWidth: 1 };
+      const line = (x1, y1, x2, y2) => ({ type: "line", shape: { x1, y1, x2, y2 }, style, silent: true });
+      const ends = room > 12 ? [line(x - 3, low, x + 3, low), line(x - 3, high, x + 3, high)] : [];
+      return { type: "group", children: [line(x, low, x, high), ...ends] };
+    },
     heatSeries() {
-      const { heat, cells, slots, least, steps } = this.state;
+      const { heat, cells, columns } = this.state;
       if (heat === null) return [];
-      const draw = (params, api) => {
-        const [first, last, row, distance, drifted] = [0, 1, 2, 3, 4].map((place) => api.value(place));
-        const { x: left, y: top, width, height } = params.coordSys;
-        const x0 = Math.max(left, api.coord([slots[first][0], row])[0]);
-        const [x1, middle] = api.coord([slots[last][1], row]);
-        const end = Math.min(left + width, x1);
-        if (end <= x0) return null;
-        const tall = Math.max(2, api.size([0, 1])[1] - 2);
-        const gap = end - x0 > 4 ? 1 : 0;
-        const wide = Math.max(0.5, end - x0 - gap);
-        const step = distance < 0 ? "quiet" : `heat-${steps.filter((edge) => distance / 1000 >= edge).length}`;
-        const children = [
-          { type: "rect", shape: { x: x0, y: middle - tall / 2, width: wide, height: tall }, style: { fill: this.colours[step] } },
-        ];
-        if (drifted && wide >= 9) {
-          const ring = { fill: this.colours.drifted, stroke: this.colours["drifted-ring"], lineWidth: 1 };
-          children.push({ type: "circle", shape: { cx: x0 + wide / 2, cy: middle, r: Math.min(3.5, wide / 3) }, style: ring });
-        } else if (drifted) {
-          children.push({ type: "rect", shape: { x: x0, y: middle - 2, width: end - x0, height: 4 }, style: { fill: this.colours.drifted } });
-        }
-        return { type: "group", children, silent: true };
+      const rows = columns.map(() => []);
+      for (const cell of cells) rows[cell[2]].push(cell);
+      const data = rows.map((_, row) => [row]);
+      const renderItem = (params, api) => this.heatRow(rows[params.dataIndex], params, api);
+      const kind = { type: "custom", xAxisIndex: heat, yAxisIndex: heat, silent: true, clip: true, z: 2, progressive: 0 };
+      return [{ ...kind, id: "heat", data, renderItem, encode: { x: [], y: [] } }];
+    },
+    // one path for each colour, because a thousand windows by twenty columns are too many shapes one by one
+    heatRow(cells, params, api) {
+      const { slots, steps } = this.state;
+      const { x: left, width } = params.coordSys;
+      const row = params.dataIndex;
+      const middle = api.coord([slots[0][0], row])[1];
+      const tall = Math.max(2, api.size([0, 1])[1] - 2);
+      const paths = {};
+      const rect = (colour, x, y, wide, high) =>
+        (paths[colour] = `${paths[colour] ?? ""}M${x.toFixed(1)} ${y}h${wide.toFixed(1)}v${high}h${(-wide).toFixed(1)}z`);
+      const dots = [];
+      for (const [first, last, , distance, drifted] of cells) {
+        const begin = Math.max(left, api.coord([slots[first][0], row])[0]);
+        const end = Math.min(left + width, api.coord([slots[last][1], row])[0]);
+        if (end <= begin) continue;
+        const wide = Math.max(0.5, end - begin - (end - begin > 4 ? 1 : 0));
+        const colour = distance < 0 ? "quiet" : `heat-${steps.filter((edge) => distance / 1000 >= edge).length}`;
+        rect(colour, begin, middle - tall / 2, wide, tall);
+        if (drifted && wide >= 9) dots.push([begin + wide / 2, Math.min(3.5, wide / 3)]);
+        else if (drifted) rect("drifted", begin, middle - 2, end - begin, 4);
+      }
+      const ring = { fill: this.colours.drifted, stroke: this.colours["drifted-ring"], lineWidth: 1 };
+      const { drifted: line, ...fills } = paths;
+      const drawn = [...Object.entries(fills), ...(line ? [["drifted", line]] : [])];
+      return {
+        type: "group",
+        silent: true,
+        children: [
+          ...drawn.map(([colour, pathData]) => ({ type: "path", shape: { pathData }, style: { fill: this.colours[colour] } })),
+          ...dots.map(([cx, r]) => ({ type: "circle", shape: { cx, cy: middle, r }, style: ring })),
+        ],
       };
-      return [
-        { id: "heat", type: "custom", xAxisIndex: heat, yAxisIndex: heat, data: cells, renderItem: draw, silent: true, clip: true, z: 2, encode: { x: [], y: [] } },
-      ];
     },
     listen() {
       const zr = this.chart.getZr();
