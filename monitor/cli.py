@@ -83,9 +83,9 @@ def monitor(
 ) -> None:
     """Turn panes into windows: realised and estimated performance, drift, reports and alerts.
 
-    Reads `panes`, writes `windows` and `alerts`, logs metric timelines and Evidently reports to MLflow, sends alerts
-    to the sinks of --alert-rules. One is at work at a time. While MLflow is down, windows wait on disk; while a sink is
-    down, its alerts wait on their topic. SIGTERM finishes reports and writes first.
+    Reads `panes`, writes `windows`, `alerts` and `versions`, logs metric timelines and Evidently reports to MLflow,
+    sends alerts to the sinks of --alert-rules. One is at work at a time. While MLflow is down, windows wait on disk;
+    while a sink is down, its alerts wait on their topic. SIGTERM finishes reports and writes first.
     """
     from contract.worker.process import start_worker
     from contract.worker.scraping import metrics_served

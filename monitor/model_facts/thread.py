@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from contract.messages import ModelRef
 from contract.settings import Settings
@@ -19,8 +19,8 @@ from monitor.timeline.own_messages import StandingVersion
 
 MOST_MODELS = 100
 """Registered models whose alias is looked at."""
-_AGAIN_SECONDS = 60.0
-"""Between two looks at a version of which something is still to come."""
+_AGAIN_SECONDS, _MOST_SECONDS = 60, 3_600
+"""Until the next look at a version of which something is still to come, twice as long after each look."""
 _RUNS = {"realised", "estimated", "inputs"}
 """Kinds of runs that each version gets."""
 _log = logging.getLogger("churnstream.versions")
@@ -64,6 +64,14 @@ class VersionRegistry(Protocol):
         ...
 
 
+class _Found(NamedTuple):
+    """What MLflow says of a version; ``figures`` None: it is not registered."""
+
+    figures: VersionFigures | None
+    experiment: str | None
+    runs: dict[str, str]
+
+
 class FactsThread:
     """Looks each ``model_poll_ms`` while its monitor is at work.
 
@@ -89,8 +97,10 @@ class FactsThread:
         self._registry = registry
         self._number = 0
         self._standing: dict[str, StandingVersion] = {}
-        # when a version is looked at again, on the monotonic clock; None: all is said
-        self._next_look: dict[str, int | None] = {}
+        # when a version is looked at again, on the monotonic clock, and seconds since the look before; None: never
+        self._next_look: dict[str, tuple[int, int] | None] = {}
+        # what MLflow said of a version when it was told, by which its sample need not be read again
+        self._found: dict[str, _Found] = {}
         self._outage = Outage(_log)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="model-facts", daemon=True)
@@ -125,6 +135,7 @@ class FactsThread:
             self._number = turn.number
             self._standing = {one.message.key: one for one in turn.standing}
             self._next_look.clear()
+            self._found.clear()
         models = self._references.ready()
         names = dict.fromkeys([self._settings.model_name, *(model.name for model in models)])
         for name in list(names)[:MOST_MODELS]:
@@ -147,23 +158,29 @@ class FactsThread:
         now = self._clock.monotonic()
         due = {}
         for model in models:
-            look = self._next_look.get(version_key(model), 0)
-            if look is not None and look <= now:
+            look = self._next_look.get(version_key(model), (now, 0))
+            if look is not None and look[0] <= now:
                 due[version_key(model)] = model
         if not due:
             return
         experiment, runs = self._registry.runs() or (None, {})
         for key, model in due.items():
             figures = self._registry.version(model.name, model.version)
-            its_runs = runs_of(runs, model.name, model.version)
-            told = self._look_at_version(model, figures, experiment, its_runs)
-            whole = told and its_runs.keys() >= _RUNS
-            self._next_look[key] = None if whole else now + int(_AGAIN_SECONDS * 1_000)
+            found = _Found(figures, experiment, runs_of(runs, model.name, model.version))
+            told = self._found.get(key) == found or self._look_at_version(model, found)
+            if told:
+                self._found[key] = found
+            seconds = min(2 * self._waited(key), _MOST_SECONDS) if told else _AGAIN_SECONDS
+            whole = told and found.runs.keys() >= _RUNS
+            self._next_look[key] = None if whole else (now + seconds * 1_000, seconds)
 
-    def _look_at_version(
-        self, model: ModelRef, figures: VersionFigures | None, experiment: str | None, runs: dict[str, str]
-    ) -> bool:
+    def _waited(self, key: str) -> int:
+        look = self._next_look.get(key)
+        return look[1] if look is not None and look[1] else _AGAIN_SECONDS // 2
+
+    def _look_at_version(self, model: ModelRef, found: "_Found") -> bool:
         """Whether what is known of it is on the topic, or on its way."""
+        figures, experiment, runs = found
         said = self._said(version_key(model))
         if figures is None and said is not None:
             return True  # gone from the registry, which takes nothing away from what it was

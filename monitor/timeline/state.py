@@ -116,8 +116,8 @@ class _StateReader:
         state = self._state
         state.position = read_whole(self._settings, [self._panes], self._take_pane)[self._panes]
         begin = {self._windows: state.windows_from}
-        read_whole(self._settings, [self._versions], self._take_version)
-        ends = read_whole(self._settings, [self._windows, self._alerts], self._take_output, begin)
+        outputs = [self._windows, self._alerts, self._versions]
+        ends = read_whole(self._settings, outputs, self._take_output, begin)
         state.windows_end = ends[self._windows]
         for progress in self._progress.values():
             state.book.update(progress)
@@ -169,8 +169,8 @@ class _StateReader:
             self._state.windows_from = read.windows_from
 
     def _take_output(self, message: Message) -> None:
-        if message.topic() == self._alerts:
-            self._take_alert(message)
+        if message.topic() != self._windows:
+            (self._take_alert if message.topic() == self._alerts else self._take_version)(message)
             return
         key, value, offset = message.key(), message.value(), message.offset() or 0
         read = self._window_messages.read(value, offset, key)

@@ -151,9 +151,19 @@ def test_runs_are_told_when_there_are_some_and_then_no_version_is_asked_for(told
     assert isinstance(trained, TrainedVersion)
     assert (trained.experiment, trained.runs) == ("7", {kind: kind for kind in KINDS})
     asked = told.registry.asked
+    told.later(600)
     told.later()
     told.look()
     assert told.registry.asked == asked
+
+
+def test_what_never_comes_is_looked_for_less_and_less_often(told: FactsTold) -> None:
+    told.look()
+    told.publish()
+    for _ in range(24 * 60):
+        told.later(1)
+        assert told.look() == []
+    assert 10 < told.registry.asked < 40
 
 
 def test_while_mlflow_is_away_nothing_is_told_and_nothing_is_taken_back(told: FactsTold) -> None:
