@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from contract.errors import UserError
+from contract.models.aliases import read_reigns
 from contract.models.bundle import REFERENCE_ARTIFACT
 from contract.models.registry import find_version, registry_client
 from contract.schema import load_schema
@@ -131,6 +132,40 @@ def test_a_crash_between_history_and_alias_does_no_harm(
             promote(settings, str(POOR), force=True)
     assert champion(client, settings) == GOOD_TOO
     assert rollback(settings).now == GOOD
+
+
+def reigns(client: MlflowClient) -> list[int]:
+    """Which versions got the alias, in their order, as the tag says; each at a time of its own."""
+    noted = read_reigns(client.get_registered_model("churn").tags[tags.REIGNS + "champion"])
+    assert [each.since for each in noted] == sorted({each.since or 0 for each in noted})
+    return [each.version for each in noted]
+
+
+def test_since_when_a_version_has_the_alias_is_noted_whoever_gives_it(settings: Settings, client: MlflowClient) -> None:
+    assert reigns(client) == [GOOD], "by train"
+    promote(settings, str(POOR), force=True)
+    assert reigns(client) == [GOOD, POOR]
+    rollback(settings)
+    assert reigns(client) == [GOOD, POOR, GOOD]
+    assert promote(settings, str(GOOD)).promoted
+    assert reigns(client) == [GOOD, POOR, GOOD], "it had it"
+
+
+def test_an_alias_is_given_also_where_the_time_cannot_be_noted(
+    settings: Settings, client: MlflowClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_tag = MlflowClient.set_registered_model_tag
+
+    def fails_for_reigns(self: MlflowClient, name: str, key: str, value: str) -> None:
+        if key.startswith(tags.REIGNS):
+            raise OSError("MLflow is away")
+        set_tag(self, name, key, value)
+
+    monkeypatch.setattr(MlflowClient, "set_registered_model_tag", fails_for_reigns)
+    assert promote(settings, str(POOR), force=True).promoted
+    assert champion(client, settings) == POOR
+    assert "since when could not be noted (MLflow is away)" in caplog.text
+    assert reigns(client) == [GOOD]
 
 
 def test_rollback_without_a_champion_says_what_to_do(settings: Settings, client: MlflowClient) -> None:
