@@ -64,7 +64,7 @@ class VersionRegistry(Protocol):
         ...
 
 
-class _Found(NamedTuple):
+class _RegistrySays(NamedTuple):
     """What MLflow says of a version; ``figures`` None: it is not registered."""
 
     figures: VersionFigures | None
@@ -100,7 +100,7 @@ class FactsThread:
         # when a version is looked at again, on the monotonic clock, and seconds since the look before; None: never
         self._next_look: dict[str, tuple[int, int] | None] = {}
         # what MLflow said of a version when it was told, by which its sample need not be read again
-        self._found: dict[str, _Found] = {}
+        self._found: dict[str, _RegistrySays] = {}
         self._outage = Outage(_log)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="model-facts", daemon=True)
@@ -166,7 +166,7 @@ class FactsThread:
         experiment, runs = self._registry.runs() or (None, {})
         for key, model in due.items():
             figures = self._registry.version(model.name, model.version)
-            found = _Found(figures, experiment, runs_of(runs, model.name, model.version))
+            found = _RegistrySays(figures, experiment, runs_of(runs, model.name, model.version))
             told = self._found.get(key) == found or self._look_at_version(model, found)
             if told:
                 self._found[key] = found
@@ -178,7 +178,7 @@ class FactsThread:
         look = self._next_look.get(key)
         return look[1] if look is not None and look[1] else _AGAIN_SECONDS // 2
 
-    def _look_at_version(self, model: ModelRef, found: "_Found") -> bool:
+    def _look_at_version(self, model: ModelRef, found: "_RegistrySays") -> bool:
         """Whether what is known of it is on the topic, or on its way."""
         figures, experiment, runs = found
         said = self._said(version_key(model))
