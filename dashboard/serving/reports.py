@@ -96,6 +96,8 @@ class ReportDesk:
 
     async def work(self) -> None:
         """Make what is asked for, until this is cancelled; then the process at work is ended and all pages go."""
+        # no folder before there is something for it: a process that is killed leaves it behind
+        await self._something_to_do.wait()
         with tempfile.TemporaryDirectory(prefix="churnstream-reports-", ignore_cleanup_errors=True) as folder:
             while True:
                 await self._something_to_do.wait()
