@@ -67,7 +67,7 @@ def _line(kind: SeriesKind, series: Sequence[Series], slide: int) -> Options:
         "yAxisIndex": 0,
         "data": rows,
         "z": {"estimated": 3, "nowcast": 4, "provisional": 5, "final": 6}[kind],
-        "symbol": "circle" if not hollow else "emptyCircle",
+        "symbol": "circle",
         "showSymbol": hollow or (kind == "final" and len(rows) <= _MANY) or len(rows) == 1,
         "symbolSize": 6,
         "connectNulls": False,
@@ -77,7 +77,8 @@ def _line(kind: SeriesKind, series: Sequence[Series], slide: int) -> Options:
             "width": 1 if hollow else 2,
             "type": [6, 4] if kind == "estimated" else [2, 3] if dashed or hollow else "solid",
         },
-        "itemStyle": {"color": shade, "borderWidth": 1.5},
+        # ECharts fills its own empty circle with white, on dark ground, too
+        "itemStyle": {"color": colour("surface") if hollow else shade, "borderColor": shade, "borderWidth": 1.5},
         "emphasis": {"disabled": True},
     }
 

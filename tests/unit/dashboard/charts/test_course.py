@@ -47,8 +47,8 @@ def test_a_band_is_its_low_end_and_the_distance_to_its_high_end() -> None:
 
 def test_provisional_dots_are_hollow_and_grow_with_coverage() -> None:
     series = _by_id(shown_page(10))
-    assert series["final"]["symbol"] == "circle"
-    assert series["provisional"]["symbol"] == "emptyCircle"
+    assert series["final"]["itemStyle"]["color"] == series["provisional"]["itemStyle"]["borderColor"]
+    assert series["provisional"]["itemStyle"]["color"] == "var(--surface)"
     assert [row["symbolSize"] for row in series["provisional"]["data"]] == [7.5, 7.5]
 
 
