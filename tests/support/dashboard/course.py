@@ -56,7 +56,7 @@ class ModelCourse:
     ``first`` and ``days``: from which day on it scores, and how many days; ``records`` a day. ``labels_until``: the day
     after which no label comes any more. ``changes``: from which day on customers are ``older``, more ``active``, or
     follow ``truth``. ``letters``: dead letters of each window by reason from that day on. ``noise`` makes the model
-    weaker.
+    weaker. ``until``: the day on which its labels are last looked at, if that is later than it scores.
     """
 
     model: ModelRef = CHAMPION
@@ -71,6 +71,7 @@ class ModelCourse:
     noise: float = 0.0
     letters: tuple[tuple[str, int], ...] = ()
     seed: int = 1
+    until: int = 0
 
     @property
     def now(self) -> int:
@@ -106,17 +107,19 @@ class ModelCourse:
     def revisions(self) -> Iterator[Window]:
         """Windows in the order in which they are published: each when it closes, then as it is at the end."""
         drifts: dict[int, Drift] = {}
-        for today in range(self.first + SIZE_DAYS, self.now + 1):
+        end = max(self.now, self.until)
+        for today in range(self.first + SIZE_DAYS, end + 1):
             opened = today - SIZE_DAYS
-            before = [drifts.get(opened - n * SIZE_DAYS) for n in range(1, 4)]
-            drifts[opened] = self._drift(opened, before)
-            yield self.window(opened, today, drifts[opened])
+            if opened in self.starts():
+                before = [drifts.get(opened - n * SIZE_DAYS) for n in range(1, 4)]
+                drifts[opened] = self._drift(opened, before)
+                yield self.window(opened, today, drifts[opened])
             settled = opened - LATENESS_DAYS
-            if settled >= self.first:
+            if settled in self.starts():
                 yield self.window(settled, today, drifts[settled], revision=1)
         for start in self.starts():
-            if start + SIZE_DAYS + LATENESS_DAYS > self.now:
-                yield self.window(start, self.now, drifts[start], revision=1)
+            if start + SIZE_DAYS + LATENESS_DAYS > end:
+                yield self.window(start, end, drifts[start], revision=1)
 
     def window(self, start: int, today: float, drift: Drift, *, revision: int = 0) -> Window:
         """The window that starts on a day as it is known ``today``."""

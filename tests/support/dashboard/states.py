@@ -100,7 +100,7 @@ def retracted() -> Messages:
 def versions() -> Messages:
     """Version 3 took over from the weaker version 2 on 17 January; version 4 is its challenger."""
     said = published(
-        ModelCourse(model=V2, days=16, noise=WEAKER, seed=2),
+        ModelCourse(model=V2, days=16, noise=WEAKER, seed=2, until=DAYS),
         ModelCourse(model=V3, first=16, days=DAYS - 16),
         ModelCourse(model=V4, first=20, days=DAYS - 20, seed=3),
     )
