@@ -16,6 +16,10 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
+from churnstream.local_kafka.broker import LocalKafka
+from contract.messages import ModelRef
+from contract.settings import load_settings
+from tests.support.dashboard import oracle
 from tests.support.paths import ROOT
 from tests.support.polling import eventually
 from tests.support.sizes import size
@@ -117,11 +121,13 @@ def test_the_demo_measures_a_month_and_ends_without_a_trace(tmp_path: Path, mark
     last = output.rstrip().rpartition("\n")[2].split()
     assert last == [os.fspath(Path(sys.executable).parent / "churnstream"), "dashboard", "--dir", f"runs/{folder.name}"]
     verdict = client.get_run(names["v1 realised"]).data.tags["churnstream.verdict"]
-    assert_the_page_opens_again(last, tmp_path, mark, verdict)
+    assert_the_page_opens_again(last, tmp_path, mark, verdict, folder / "kafka")
 
 
-def assert_the_page_opens_again(command: list[str], folder: Path, mark: str, verdict: str) -> None:
-    """With all windows, the champion's verdict, and this demo's own settings; and it takes its Kafka along."""
+def assert_the_page_opens_again(command: list[str], folder: Path, mark: str, verdict: str, kafka: Path) -> None:
+    """With all windows, each number as the topics have it, the champion's verdict, and this demo's own settings; and it
+    takes its Kafka along.
+    """
     again = start(command, folder, mark, CHURNSTREAM_DASHBOARD_PORT="0")
     try:
         assert again.stdout is not None
@@ -130,9 +136,13 @@ def assert_the_page_opens_again(command: list[str], folder: Path, mark: str, ver
         assert address is not None, line + again.stdout.read()
         page: dict[str, Any] = {}
 
+        def fetched(query: str = "") -> dict[str, Any]:
+            with urllib.request.urlopen(f"{address[0]}/page.json?{query}", timeout=30) as answer:
+                found: dict[str, Any] = json.load(answer)
+            return found
+
         def complete() -> bool:
-            with urllib.request.urlopen(f"{address[0]}/page.json", timeout=30) as answer:
-                page.update(json.load(answer))
+            page.update(fetched())
             return len(finals()) == WINDOWS
 
         def finals() -> set[int]:
@@ -140,6 +150,9 @@ def assert_the_page_opens_again(command: list[str], folder: Path, mark: str, ver
             return {point["start"] for each in series if each["kind"] == "final" for point in each["points"]}
 
         eventually(complete, timeout=60, message=f"{WINDOWS} windows on the page")
+        settings = load_settings(kafka={"bootstrap.servers": LocalKafka(kafka).bootstrap_servers})
+        model = ModelRef("churn", 1)
+        assert list(oracle.of_all(fetched, oracle.read_topics(settings), model)) == []
         headline = page["headline"]
         assert f"{headline['word']} since {headline['since']}" == verdict
         assert headline["subject"].startswith("churn v1")
