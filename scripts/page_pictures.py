@@ -66,7 +66,8 @@ def main(folder: Path) -> None:
                         page.picture(wanted.name, whole=False)
                     path = folder / f"{wanted.name}.png"
                     with Image.open(path) as picture:
-                        picture.convert("RGB").quantize(_COLOURS, kmeans=2, dither=Image.Dither.NONE).save(path, optimize=True)
+                        fewer = picture.convert("RGB").quantize(_COLOURS, kmeans=2, dither=Image.Dither.NONE)
+                        fewer.save(path, optimize=True)
                     print(f"{path}: {path.stat().st_size // 1_000} kB")
 
 

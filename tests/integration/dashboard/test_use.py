@@ -61,7 +61,7 @@ def test_an_address_shows_a_colleague_the_same(stream: ShownStream, browser: Bro
     with watched_page(browser, stream.process.address) as page:
         page.open()
         page.page.get_by_role("link", name="Brier score").click()
-        page.page.get_by_role("link", name=OPEN).click()
+        page.page.get_by_role("link", name=OPEN).first.click()
         panel = page.page.locator(PANEL)
         panel.wait_for()
         page.page.wait_for_function("() => location.search.includes('window=') && location.search.includes('brier')")
@@ -101,7 +101,7 @@ def test_a_frame_shows_the_page_without_what_is_around_it(stream: ShownStream, b
 def test_an_open_window_fits_a_phone(stream: ShownStream, browser: Browser) -> None:
     with watched_page(browser, stream.process.address, size=PHONE) as page:
         page.open()
-        page.page.get_by_role("link", name=OPEN).click()
+        page.page.get_by_role("link", name=OPEN).first.click()
         page.page.locator(PANEL).wait_for()
         page.picture("drifted-window-phone", whole=False)
         assert page.too_wide() == []
