@@ -215,15 +215,17 @@ def _marks(marks: Sequence[Mark], until: int) -> Options:
 
 
 def _troubled(marks: Sequence[Mark], until: int) -> Iterator[tuple[int, int]]:
-    """Spans in which at least one incident goes on."""
-    standing, begin = 0, 0
-    for mark in sorted(marks, key=lambda mark: mark.at):
-        if mark.kind == "opened":
-            begin = mark.at if standing == 0 else begin
-            standing += 1
-        elif mark.kind != "swap" and standing:
-            standing -= 1
-            if standing == 0:
-                yield begin, mark.at
-    if standing:
-        yield begin, until
+    """Spans in which at least one incident goes on, apart from each other."""
+    closed = {mark.since: mark.at for mark in marks if mark.kind == "closed"}
+    opened = sorted((mark for mark in marks if mark.kind == "opened"), key=lambda mark: mark.at)
+    begin = end = None
+    for mark in opened:
+        over = until if mark.standing else closed.get(mark.since, mark.at)
+        if begin is None or end is None or mark.at > end:
+            if begin is not None and end is not None:
+                yield begin, end
+            begin, end = mark.at, over
+        else:
+            end = max(end, over)
+    if begin is not None and end is not None:
+        yield begin, end

@@ -35,6 +35,12 @@ def _row_cells(number: int, row: HeatRow, heat: HeatMap) -> list[Cell]:
     return cells
 
 
+def drifted_last(heat: HeatMap) -> bool:
+    """Whether any column has drifted in the last window that was judged."""
+    judged = max((place for row in heat.rows for place, one in enumerate(row.distances) if one is not None), default=-1)
+    return judged >= 0 and any(row.drifted[judged] for row in heat.rows)
+
+
 def legend_of(heat: HeatMap) -> list[tuple[str, str]]:
     """Colours and the distances that they stand for, as (name of a colour, text)."""
     edges = (heat.least, *steps_of(heat))
@@ -42,4 +48,6 @@ def legend_of(heat: HeatMap) -> list[tuple[str, str]]:
     for step, edge in enumerate(edges):
         after: Any = edges[step + 1] if step + 1 < len(edges) else None
         named.append((f"heat-{step}", f"{edge:g}–{after:g}" if after is not None else f"{edge:g} and more"))
+    if any(distance is None for row in heat.rows for distance in row.distances):
+        named.append(("unjudged", "blank: too few customers to judge"))
     return named

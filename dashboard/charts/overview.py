@@ -6,7 +6,7 @@ import msgspec
 
 from dashboard.charts.course import Options, course_series
 from dashboard.charts.flow import label_series, letter_series, record_series
-from dashboard.charts.heat import Cell, cells_of, steps_of
+from dashboard.charts.heat import Cell, cells_of, drifted_last, steps_of
 from dashboard.charts.palette import colour
 from dashboard.charts.panels import Panel, frame_of, height_of, narrow_of, value_axis
 from dashboard.charts.slots import Slot, slide_of, slots_of
@@ -102,7 +102,7 @@ def _panels(page: Page) -> list[Panel]:
             "axisLabel": labels,
         }
         height = _ROW * max(_FEWEST_ROWS, len(rows))
-        none = "" if any(row.drifted and row.drifted[-1] for row in rows) else ": none now"
+        none = "" if drifted_last(page.heat) else ": none now"
         panels.append(Panel(name="heat", title=f"Drift of each column{none}{hidden}", height=height, axis=axis))
     panels.append(Panel(name="records", title="Records", height=56, axis=value_axis(splitNumber=2)))
     share = value_axis(min=0, max=1, interval=0.5, axisLabel={"formatter": "percent"})

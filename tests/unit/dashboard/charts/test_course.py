@@ -65,17 +65,22 @@ def test_marks_stand_where_things_happened_and_quote_nothing() -> None:
 
 
 def test_it_is_shaded_while_an_incident_goes_on() -> None:
-    def mark(day: int, kind: Literal["swap", "opened", "closed", "retracted"]) -> Mark:
-        return Mark(at=day * DAY, kind=kind, text="")
+    def mark(
+        day: int, kind: Literal["swap", "opened", "closed", "retracted"], since: int, *, standing: bool = False
+    ) -> Mark:
+        return Mark(at=day * DAY, kind=kind, text="", since=since, standing=standing)
 
     page = shown_page(10)
     marks = (
-        mark(1, "opened"),
-        mark(2, "opened"),
-        mark(3, "closed"),
-        mark(4, "swap"),
-        mark(5, "retracted"),
-        mark(9, "opened"),
+        mark(1, "opened", 0),
+        mark(2, "opened", 1),
+        mark(3, "closed", 1),
+        mark(4, "swap", 4),
+        mark(5, "closed", 0),
+        # what has been taken back never was
+        mark(7, "retracted", 6),
+        mark(9, "opened", 8, standing=True),
+        mark(11, "retracted", 10),
     )
     page = msgspec.structs.replace(page, course=msgspec.structs.replace(page.course, marks=marks))
     spans = [(begin["xAxis"], end["xAxis"]) for begin, end in _by_id(page)["marks"]["markArea"]["data"]]
