@@ -1,8 +1,11 @@
 """Numbers and times as short texts. Times are in ms since the epoch, UTC."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+# a thousand windows begin where others end, and are told in several places at each push
+@lru_cache(maxsize=10_000)
 def date_of(at: int) -> str:
     """Such as ``21 Jan 2025``, with the time of day if it is not midnight."""
     moment = datetime.fromtimestamp(at / 1000, UTC)

@@ -17,7 +17,7 @@ from dashboard.view.model import Page
 from dashboard.view.selected import Selected
 
 KEY = "key"
-EVERY_SECONDS = 0.25
+EVERY_SECONDS = 0.1
 """How often an open page looks whether there is something new."""
 _MOST_OPENED = 500
 _LONGEST_SENT = 4_000

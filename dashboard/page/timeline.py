@@ -117,7 +117,7 @@ def _below(page: Page, selected: Selected) -> Node:
 
 
 def tables_of(page: Page, opened: Mapping[str, bool]) -> Node:
-    """The numbers of the charts; rows are sent for those that are open."""
+    """The numbers of the charts; rows are made and sent for those that are open."""
     made = [course_table, flow_table] if not page.heat.rows else [course_table, heat_table, flow_table]
     return node("div", [number_table(one(page), opened) for one in made], class_="tables")
 
@@ -125,12 +125,12 @@ def tables_of(page: Page, opened: Mapping[str, bool]) -> Node:
 def number_table(texts: TableTexts, opened: Mapping[str, bool]) -> Node:
     """A table that is opened by its title."""
     is_open = opened.get(texts.name, False)
-    shown = texts if is_open else TableTexts(name=texts.name, caption=texts.caption, columns=texts.columns, rows=())
+    rows = texts.rows if is_open else ()
     return node(
         "number-table",
         None,
         key=texts.name,
-        table=shown,
+        table={"name": texts.name, "caption": texts.caption, "columns": texts.columns, "rows": rows},
         open=is_open,
         on=(("asked", f"(text) => emit('{ASKED} ' + text)"),),
     )

@@ -9,8 +9,10 @@ from fastapi import FastAPI
 from nicegui import Client, ui
 from nicegui import app as nicegui_app
 from nicegui import core as nicegui_core
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from contract.http.hosts import MISDIRECTED, UNKNOWN_NAME, AllowedHosts, HostMiddleware
 from contract.kafka.log_throttle import LogThrottle
@@ -52,6 +54,7 @@ def create_app(
         title="churnstream",
         dark=None,
         tailwind=False,
+        gzip_middleware_factory=_compressed,
         message_history_length=_MESSAGES_KEPT,
         show_welcome_message=False,
     )
@@ -67,6 +70,11 @@ def create_app(
     app.add_middleware(HeadersMiddleware, frames=settings.dashboard_frames)
     app.add_middleware(CountingMiddleware, routes=frozenset(ROUTES))
     return app
+
+
+def _compressed(app: ASGIApp) -> GZipMiddleware:
+    """What a first visit loads has 3 MB: at the default level it takes longer to compress than to draw."""
+    return GZipMiddleware(app, minimum_size=1_000, compresslevel=1)
 
 
 def _tame_nicegui() -> None:

@@ -160,6 +160,18 @@ export default {
       const paths = {};
       const rect = (colour, x, y, wide, high) =>
         (paths[colour] = `${paths[colour] ?? ""}M${x.toFixed(1)} ${y}h${wide.toFixed(1)}v${high}h${(-wide).toFixed(1)}z`);
+      // side by side and of one colour, what is narrower than a gap is one
+      const runs = new Map();
+      const joined = (name, colour, window, begin, end, y, high) => {
+        const run = runs.get(name);
+        if (run && run.colour === colour && run.window === window - 1) {
+          run.window = window;
+          run.end = end;
+          return;
+        }
+        if (run) rect(run.colour, run.begin, run.y, run.end - run.begin, run.high);
+        runs.set(name, { colour, window, begin, end, y, high });
+      };
       const dots = [];
       for (const [first, last, , distance, drifted] of cells) {
         const begin = Math.max(left, api.coord([slots[first][0], row])[0]);
@@ -167,10 +179,12 @@ export default {
         if (end <= begin) continue;
         const wide = Math.max(0.5, end - begin - (end - begin > 4 ? 1 : 0));
         const colour = distance < 0 ? "quiet" : `heat-${steps.filter((edge) => distance / 1000 >= edge).length}`;
-        rect(colour, begin, middle - tall / 2, wide, tall);
+        if (first === last && wide < 3) joined("cell", colour, first, begin, end, middle - tall / 2, tall);
+        else rect(colour, begin, middle - tall / 2, wide, tall);
         if (drifted && wide >= 9) dots.push([begin + wide / 2, Math.min(3.5, wide / 3)]);
-        else if (drifted) rect("drifted", begin, middle - 2, end - begin, 4);
+        else if (drifted) joined("mark", "drifted", first, begin, end, middle - 2, 4);
       }
+      for (const run of runs.values()) rect(run.colour, run.begin, run.y, run.end - run.begin, run.high);
       const ring = { fill: this.colours.drifted, stroke: this.colours["drifted-ring"], lineWidth: 1 };
       const { drifted: line, ...fills } = paths;
       const drawn = [...Object.entries(fills), ...(line ? [["drifted", line]] : [])];

@@ -105,7 +105,7 @@ def test_embedded_it_has_no_bar_and_no_footer() -> None:
 
 def test_tables_get_their_rows_when_they_are_opened() -> None:
     closed, opened = _drawn(shown_page()), _drawn(shown_page(), opened={"course": True})
-    rows = [[len(node.attrs["table"].rows) for node in _find(drawn, "number-table")] for drawn in (closed, opened)]
+    rows = [[len(node.attrs["table"]["rows"]) for node in _find(drawn, "number-table")] for drawn in (closed, opened)]
     assert rows == [[0, 0, 0], [10, 0, 0]]
 
 
