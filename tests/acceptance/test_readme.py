@@ -39,6 +39,7 @@ COMPOSE = {
 """Run by tests/compose."""
 SERVICE = "churnstream serve"
 WORKERS = ("churnstream score", "churnstream join", "churnstream monitor")
+PAGE = "churnstream dashboard"
 
 
 def shell_blocks() -> list[str]:
@@ -87,6 +88,7 @@ def test_every_line_is_known_to_these_tests() -> None:
         "churnstream train --data customers.csv",
         *WORKERS,
         "churnstream replay --data customers.csv",
+        PAGE,
         SERVICE,
         "python benchmarks/scorer_throughput.py",
         "python benchmarks/rest_latency.py",
@@ -106,12 +108,14 @@ def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
 ) -> None:
     lines = [line for line in shell_lines() if line.startswith("churnstream")]
     settings = stream_settings(broker, topic_prefix, tmp_path / "state")
+    port = free_port()
     env = environment(
         KAFKA_BOOTSTRAP_SERVERS=broker,
         MLFLOW_TRACKING_URI=f"sqlite:///{tmp_path / 'mlflow.db'}",
         CHURNSTREAM_TOPIC_PREFIX=topic_prefix,
         CHURNSTREAM_STATE_DIR=str(tmp_path / "state"),
         CHURNSTREAM_PARTITIONS=str(settings.partitions),
+        CHURNSTREAM_DASHBOARD_PORT=str(port),
     )
 
     def run(line: str) -> "subprocess.CompletedProcess[str]":
@@ -129,6 +133,7 @@ def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
         background(WORKERS[0], tmp_path, env),
         background(WORKERS[1], tmp_path, env),
         background(WORKERS[2], tmp_path, env) as monitor,
+        background(PAGE, tmp_path, env),
     ):
         replayed = run(replay)
         assert replayed.returncode == 0, replayed.stderr
@@ -140,6 +145,8 @@ def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
             return sum(w.records for w in windows if w.status == "final" and w.start % (w.end - w.start) == 0)
 
         eventually(lambda: finals() == 2_000, timeout=120, interval=0.5)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/page.json", timeout=30) as shown:
+            assert len(json.loads(shown.read())["axis"]["starts"]) > 1
     assert MlflowClient(env["MLFLOW_TRACKING_URI"]).get_experiment_by_name(settings.experiment) is not None
 
 

@@ -29,7 +29,7 @@ def test_topics_and_a_champion_are_made_once(settings: Settings, tmp_path: Path)
     table = tmp_path / "table.csv"
     write_csv(table, 1_000, seed=3)
     first = initialise(settings, table)
-    assert first.startswith("9 topics created; churn v1 is the first @champion, trained on ")
+    assert first.startswith("10 topics created; churn v1 is the first @champion, trained on ")
     assert misfits(admin_client(settings), settings) == []
     assert initialise(settings, table) == "all topics there; churn v1 is champion already"
     assert find_version(registry_client(settings), settings) == 1

@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+import mlflow
 import msgspec
 import pytest
 
@@ -50,7 +51,13 @@ def register_again(settings: Settings) -> int:
     """A second version, of the first one's files."""
     client = registry_client(settings)
     first = client.get_model_version("churn", "1")
-    again = client.create_model_version("churn", first.source, first.run_id, tags=dict(first.tags))
+    # where a model's files are, MLflow asks of the process's own store, whichever the client is of
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+    try:
+        again = client.create_model_version("churn", first.source, first.run_id, tags=dict(first.tags))
+    finally:
+        mlflow.set_tracking_uri(before)
     return int(again.version)
 
 
