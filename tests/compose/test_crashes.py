@@ -25,7 +25,7 @@ from tests.support.stack import SERVICES, Stack, compose_stack
 ROWS = size(ci=20_000, full=50_000)
 CRASHES = size(
     # Kafka alone: a replay waits 30 s for it, and what else starts would slow it down
-    ci=[("producer", "api", "reports"), ("kafka",), ("scorer", "join", "monitor", "postgres", "mlflow")],
+    ci=[("producer", "api", "reports", "dashboard"), ("kafka",), ("scorer", "join", "monitor", "postgres", "mlflow")],
     full=[("producer",), *((service,) for service in SERVICES if service != "producer")],
 )
 """Which services are killed together, a replay each: in a long run each one alone."""
