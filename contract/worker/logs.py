@@ -56,6 +56,11 @@ def failure(error: BaseException) -> str:
     return f"{type(error).__name__}{where}"
 
 
+def fault(error: BaseException) -> str:
+    """``failure``, and below it where the error went through, for whoever has to mend it."""
+    return f"{failure(error)}\n{''.join(traceback.format_tb(error.__traceback__))}".rstrip()
+
+
 def _text(text: str) -> str:
     """Without secrets, and with half a surrogate pair, which JSON in UTF-8 cannot hold, as standard error shows it."""
     return without_secrets(text).encode(errors="backslashreplace").decode()

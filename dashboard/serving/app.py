@@ -19,9 +19,10 @@ from contract.kafka.log_throttle import LogThrottle
 from contract.settings import Settings
 from contract.worker.clock import Clock
 from contract.worker.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
+from contract.worker.logs import fault
 from dashboard.serving.access import AccessMiddleware
 from dashboard.serving.answers import sentence
-from dashboard.serving.doors import CountingMiddleware, DoorsMiddleware
+from dashboard.serving.doors import AT_FAULT, DoorsMiddleware, measure
 from dashboard.serving.headers import HeadersMiddleware, mark_scripts_of_nicegui
 from dashboard.serving.origins import OriginMiddleware
 from dashboard.serving.reports import ReportDesk
@@ -68,7 +69,7 @@ def create_app(
         hosts = AllowedHosts(settings.dashboard_host, settings.http_allowed_hosts)
         app.add_middleware(HostMiddleware, hosts=hosts, refused=lambda: sentence(MISDIRECTED, UNKNOWN_NAME))
     app.add_middleware(HeadersMiddleware, frames=settings.dashboard_frames)
-    app.add_middleware(CountingMiddleware, routes=frozenset(ROUTES))
+    measure(app, frozenset(ROUTES))
     return app
 
 
@@ -92,8 +93,8 @@ async def _not_there(_request: Request, _error: Exception) -> Response:
 
 
 async def _at_fault(_request: Request, error: Exception) -> Response:
-    logging.getLogger("churnstream.dashboard").error("a page failed (%s)", type(error).__name__, exc_info=error)
-    return sentence(500, "The page is at fault; the log of `churnstream dashboard` says more.")
+    logging.getLogger("churnstream.dashboard").error("a page failed: %s", fault(error))
+    return sentence(500, AT_FAULT)
 
 
 def _say_nothing(_sid: str, _message: object) -> None:

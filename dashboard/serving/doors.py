@@ -1,11 +1,12 @@
 """What there is to ask for, how many may ask at once, and how long each answer took."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Set
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from contract.http.measuring import MeasuringMiddleware
 from contract.kafka.log_throttle import LogThrottle
 from dashboard.serving.answers import sentence, short_page
 from dashboard.signals import HTTP_REQUESTS, HTTP_SECONDS
@@ -13,50 +14,28 @@ from dashboard.signals import HTTP_REQUESTS, HTTP_SECONDS
 INSIDE = "/_nicegui"
 """What NiceGUI's own paths begin with: its assets and the web socket."""
 MOST_PAGES = 200
+AT_FAULT = "The page is at fault; the log of `churnstream dashboard` says more."
 _SOCKET = "/_nicegui_ws/"
-_GONE = 499
-"""Counted in the place of a status where the client left before its answer."""
 _log = logging.getLogger("churnstream.dashboard")
 _log.addFilter(LogThrottle(seconds=10))
 
 
-class CountingMiddleware:
-    """ASGI middleware that counts answers, and turns whatever no route has handled into a 500 without a traceback."""
+def measure(app: Starlette, routes: Set[str]) -> None:
+    """Count the answers of ``app``, and have whatever fails told in one sentence."""
 
-    def __init__(self, app: ASGIApp, routes: Set[str]) -> None:
-        self._app = app
-        self._routes = routes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 0
-
-        async def observed(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        begin = time.perf_counter()
-        try:
-            await self._app(scope, receive, observed)
-        except Exception as error:
-            _log.exception("a request failed (%s)", type(error).__name__)
-            if not status:
-                await sentence(500, "The page is at fault; the log of `churnstream dashboard` says more.")(
-                    scope, receive, observed
-                )
-        finally:
-            route = self._route(scope["path"])
-            HTTP_REQUESTS.labels(route, status or _GONE).inc()
-            HTTP_SECONDS.labels(route).observe(time.perf_counter() - begin)
-
-    def _route(self, path: str) -> str:
+    def route_of(path: str) -> str:
         if path.startswith(INSIDE):
             return INSIDE
-        return path if path in self._routes else "other"
+        return path if path in routes else "other"
+
+    app.add_middleware(
+        MeasuringMiddleware,
+        route_of=route_of,
+        requests=HTTP_REQUESTS,
+        seconds=HTTP_SECONDS,
+        at_fault=lambda: sentence(500, AT_FAULT),
+        log=_log,
+    )
 
 
 class DoorsMiddleware:

@@ -1,5 +1,6 @@
 """The REST service as an ASGI application: its routes, its API page, and one form for every error."""
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -10,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from contract.http.hosts import MISDIRECTED, UNKNOWN_NAME, AllowedHosts, HostMiddleware
-from scorer.rest.guard import MeasuringMiddleware
+from contract.http.measuring import MeasuringMiddleware
+from contract.kafka.log_throttle import LogThrottle
 from scorer.rest.home import NAME
 from scorer.rest.instruments import Instruments
 from scorer.rest.openapi import openapi_document
@@ -31,6 +33,8 @@ _ROUTES: dict[str, tuple[str, Handler]] = {
     "/metrics": ("GET", Routes.metrics),
 }
 _SAID = {404: "there is no such page; see /docs", 405: "this page does not take this method; see /docs"}
+_log = logging.getLogger("churnstream.service")
+_log.addFilter(LogThrottle(seconds=10))
 
 
 def create_app(parts: Parts, links: dict[str, str], instruments: Instruments | None = None) -> FastAPI:
@@ -60,7 +64,14 @@ def create_app(parts: Parts, links: dict[str, str], instruments: Instruments | N
         hosts = AllowedHosts(parts.settings.http_host, parts.settings.http_allowed_hosts)
         app.add_middleware(HostMiddleware, hosts=hosts, refused=ProblemError(MISDIRECTED, UNKNOWN_NAME).response)
     # the last one added stands outermost
-    app.add_middleware(MeasuringMiddleware, instruments=instruments, routes=frozenset(_ROUTES))
+    app.add_middleware(
+        MeasuringMiddleware,
+        route_of=lambda path: path if path in _ROUTES else "other",
+        requests=instruments.requests,
+        seconds=instruments.seconds,
+        at_fault=ProblemError(500, "the service is at fault; its log says more").response,
+        log=_log,
+    )
     return app
 
 

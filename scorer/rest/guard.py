@@ -1,68 +1,17 @@
-"""Around every request: who may ask, what is a body, how long it took. No answer leaves without being counted."""
+"""Around every request: who may ask, and what is a body."""
 
 import asyncio
-import logging
-import time
-import traceback
-from collections.abc import Set
 
 from pydantic import SecretStr
-from starlette.requests import ClientDisconnect, Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.requests import Request
 
 from contract.http.token import has_token
-from contract.kafka.log_throttle import LogThrottle
-from contract.worker.logs import failure
-from scorer.rest.instruments import Instruments
 from scorer.rest.problems import ProblemError
 
-_GONE = 499
-"""Counted in the place of a status where the client left before its answer."""
 _BODY_SECONDS = 30
 _DRAINED = 10_000_000
 """Bytes of too large a body that are read and dropped: a client that is cut off may not see why."""
 _TOO_LARGE = "the body has more than {} bytes; send the records in several requests"
-_log = logging.getLogger("churnstream.service")
-_log.addFilter(LogThrottle(seconds=10))
-
-
-class MeasuringMiddleware:
-    """ASGI middleware that counts answers, and turns whatever no route has handled into a 500 without a traceback."""
-
-    def __init__(self, app: ASGIApp, instruments: Instruments, routes: Set[str]) -> None:
-        self._app = app
-        self._instruments = instruments
-        self._routes = routes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 0
-
-        async def observed(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        begin = time.perf_counter()
-        try:
-            await self._app(scope, receive, observed)
-        except ClientDisconnect:
-            status = _GONE
-        except Exception as error:
-            # its text may hold values of the request
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("a request failed (%s)\n%s", failure(error), frames)
-            if not status:
-                await ProblemError(500, "the service is at fault; its log says more").response()(
-                    scope, receive, observed
-                )
-        finally:
-            route = scope["path"] if scope["path"] in self._routes else "other"
-            self._instruments.requests.labels(route, status or _GONE).inc()
-            self._instruments.seconds.labels(route).observe(time.perf_counter() - begin)
 
 
 def authorise(request: Request, token: SecretStr | None) -> None:

@@ -19,8 +19,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "messages rejection",
         "alerts panes windows",
         "alert_rules versions",
-        "http kafka models",
+        "kafka models",
         "worker",
+        "http",
         "testing",
     ),
     "producer": (
