@@ -28,6 +28,7 @@ MARK = "TEST_DEMO_MARK"
 MOST_KAFKA_BYTES = 50_000_000
 WINDOWS = 32
 """Of 3 days, one beginning each day, that hold a record of the month's 30 days."""
+OF_MAKE = ("MAKELEVEL", "MAKEFLAGS", "MFLAGS")
 DEMO = [sys.executable, "-m", "churnstream", "demo", "--rows", "4000", "--dir", "runs"]
 
 
@@ -51,11 +52,13 @@ def start(command: list[str], folder: Path, mark: str, **variables: str) -> "sub
         "CHURNSTREAM_SLIDE": "1h",
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
     }
+    # a make below another, as in `make test`, says which folder it leaves; a user's does not
+    surroundings = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
     (folder / ".env").write_text("CHURNSTREAM_PARTITIONS=1\nKAFKA_SASL_USERNAME=nobody\n")
     return subprocess.Popen(
         command,
         cwd=folder,
-        env={**os.environ, **other, **variables, MARK: mark, "COLUMNS": "120"},
+        env={**surroundings, **other, **variables, MARK: mark, "COLUMNS": "120"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
