@@ -30,6 +30,7 @@ _OTHERS = {
     "dashboard_published",
 }
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
+_STREAM = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
 _HOST_NAME = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
@@ -57,9 +58,30 @@ def _instance(value: str | None) -> str | None:
     return value
 
 
+def _stream(value: str) -> str:
+    """A name is a folder, and part of topics, of a model's and of an experiment's name."""
+    if value and not _STREAM.fullmatch(value):
+        raise ValueError(f"{value!r} cannot name a stream; use up to 100 letters, digits, '_' and '-', a letter first")
+    return value
+
+
+def _default_prefix(given: dict[str, Any]) -> str:
+    return f"{given['stream']}-" if given.get("stream") else ""
+
+
 def _experiment(given: dict[str, Any]) -> str:
-    """``churn monitor``, behind it the topic prefix, so that streams that differ by it do not share an experiment."""
-    return f"churn monitor {given.get('topic_prefix', '')}".rstrip()
+    """``churn monitor``, behind it what tells streams apart, so that no two share an experiment."""
+    stream, prefix = given.get("stream", ""), given.get("topic_prefix", "")
+    return f"churn monitor {stream if stream and prefix == _default_prefix(given) else prefix}".rstrip()
+
+
+def _model_name(given: dict[str, Any]) -> str:
+    return given.get("stream") or "churn"
+
+
+def _state_dir(given: dict[str, Any]) -> Path:
+    base = default_state_dir()
+    return base / "streams" / given["stream"] if given.get("stream") else base
 
 
 def _token(value: SecretStr | None) -> SecretStr | None:
@@ -118,9 +140,14 @@ class Settings(BaseSettings):
     )
 
     dataset: str = Field("bank_churn", description="name of a shipped schema, or the path of a TOML file")
-    topic_prefix: Annotated[str, AfterValidator(_topic_prefix)] = Field(
+    stream: Annotated[str, AfterValidator(_stream)] = Field(
         "",
-        description="put before every topic, consumer group and transactional id, so that streams can share a Kafka",
+        description="name of a stream that shares Kafka and MLflow with others; from it follow the defaults of "
+        "topic_prefix, experiment, model_name and state_dir",
+    )
+    topic_prefix: Annotated[str, AfterValidator(_topic_prefix)] = Field(
+        default_factory=_default_prefix,
+        description="put before every topic, consumer group and transactional id; `cards-` for a stream called cards",
     )
     partitions: int = Field(4, ge=1, description="partitions of customers, labels, predictions and outcomes alike")
     replication_factor: int = Field(1, ge=1, description="replicas of each topic that we create")
@@ -134,11 +161,16 @@ class Settings(BaseSettings):
         default_factory=_experiment,
         description="MLflow experiment of the monitor's metrics and reports; a stream has one to itself",
     )
-    model_name: str = Field("churn", min_length=1, max_length=256, description="registered model")
+    model_name: str = Field(
+        default_factory=_model_name,
+        min_length=1,
+        max_length=256,
+        description="registered model; a stream with a name has a model of that name",
+    )
     model_alias: str = Field("champion", description="alias of the version that scores")
     model_poll_ms: int = Field(5_000, ge=100, description="wall time between two looks at the model's alias")
 
-    state_dir: Path = Field(default_factory=default_state_dir, description="stores, spool and reports of this machine")
+    state_dir: Path = Field(default_factory=_state_dir, description="stores, spool and reports of this machine")
     instance: Annotated[str | None, AfterValidator(_instance), BeforeValidator(_nothing_if_empty)] = Field(
         None, description="stable name of this worker; one that restarts under its name takes over at once"
     )

@@ -13,6 +13,7 @@ from contract.worker.flags import (
     MetricsPort,
     ModelName,
     Partitions,
+    StreamName,
     TopicPrefix,
     TrackingUri,
     Verbose,
@@ -24,6 +25,7 @@ Lateness = Annotated[str | None, typer.Option(help="Longest time from record to 
 
 
 def join(
+    stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
     dataset: Dataset = None,
@@ -49,6 +51,7 @@ def join(
     settings, schema = start_worker(
         "join",
         verbose,
+        stream=stream,
         topic_prefix=topic_prefix,
         partitions=partitions,
         dataset=dataset,
@@ -64,6 +67,7 @@ def join(
 
 
 def monitor(
+    stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
     dataset: Dataset = None,
@@ -94,6 +98,7 @@ def monitor(
     settings, schema = start_worker(
         "monitor",
         verbose,
+        stream=stream,
         topic_prefix=topic_prefix,
         partitions=partitions,
         dataset=dataset,
@@ -123,6 +128,7 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="File to write.", show_default="in this folder, named by the window")
     ] = None,
+    stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     dataset: Dataset = None,
     state_dir: StateDir = None,
@@ -143,6 +149,7 @@ def report(
 
     keep_files_private()
     settings = load_settings(
+        stream=stream,
         topic_prefix=topic_prefix,
         dataset=dataset,
         state_dir=state_dir,

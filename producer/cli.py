@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, Partitions, TopicPrefix, Verbose
+from contract.worker.flags import Dataset, Partitions, StreamName, TopicPrefix, Verbose
 
 DEFAULT_ROWS = 10_000
 DEFAULT_SEED = 42
@@ -78,6 +78,7 @@ def replay(
     bootstrap_servers: Annotated[
         str | None, typer.Option(show_default="127.0.0.1:9092", help="Kafka; else KAFKA_BOOTSTRAP_SERVERS.")
     ] = None,
+    stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
     dataset: Dataset = None,
@@ -134,6 +135,7 @@ def replay(
         raise UserError("--rows and --seed are of the synthetic bank, a table given with --data is replayed whole")
     configure_logging(verbose)
     settings = load_settings(
+        stream=stream,
         topic_prefix=topic_prefix,
         partitions=partitions,
         dataset=dataset,

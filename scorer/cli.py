@@ -11,6 +11,7 @@ from contract.worker.flags import (
     ModelAlias,
     ModelName,
     Partitions,
+    StreamName,
     TopicPrefix,
     TrackingUri,
     Verbose,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 
 def score(
+    stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
     dataset: Dataset = None,
@@ -51,6 +53,7 @@ def score(
     settings, schema = start_worker(
         "score",
         verbose,
+        stream=stream,
         topic_prefix=topic_prefix,
         partitions=partitions,
         dataset=dataset,

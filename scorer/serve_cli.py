@@ -11,6 +11,7 @@ from contract.worker.flags import (
     ModelAlias,
     ModelName,
     Partitions,
+    StreamName,
     TopicPrefix,
     TrackingUri,
     Verbose,
@@ -23,6 +24,7 @@ def serve(
     local: Annotated[
         bool, typer.Option("--local", help="Without Kafka: live metrics are kept here and logged to MLflow.")
     ] = False,
+    stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
     dataset: Dataset = None,
@@ -54,6 +56,7 @@ def serve(
     from scorer.rest.server import serve as run
 
     flags = {
+        "stream": stream,
         "topic_prefix": topic_prefix,
         "partitions": partitions,
         "dataset": dataset,

@@ -9,8 +9,10 @@ from contract.settings import Settings
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 _DURATIONS = {"window", "slide", "out_of_orderness", "label_lateness", "label_tolerance"}
 _DEFAULTS = {
-    "experiment": "`churn monitor`, and the topic prefix",
-    "state_dir": "`~/.local/state/churnstream`",
+    "topic_prefix": "none, or the stream's name and `-`",
+    "experiment": "`churn monitor`, and the stream's name or the topic prefix",
+    "model_name": "`churn`, or the stream's name",
+    "state_dir": "`~/.local/state/churnstream`, for a stream with a name `streams/NAME` in it",
     "kafka": "all `KAFKA_…` variables",
 }
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contract.worker.flags import TopicPrefix
+from contract.worker.flags import StreamName, TopicPrefix
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -15,6 +15,7 @@ _PIPED_WIDTH = 160
 
 
 def alerts(
+    stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     alert_rules: Annotated[str | None, typer.Option(help="TOML file that names the sinks.")] = None,
     everything: Annotated[
@@ -36,7 +37,7 @@ def alerts(
     from contract.alert_rules import load_alert_rules
     from contract.settings import load_settings
 
-    settings = load_settings(topic_prefix=topic_prefix, alert_rules=alert_rules)
+    settings = load_settings(stream=stream, topic_prefix=topic_prefix, alert_rules=alert_rules)
     if test_sink is not None:
         raise typer.Exit(0 if _send_test(settings, test_sink) else 1)
     rules = load_alert_rules(settings.alert_rules)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import LogFormatFlag, MetricsPort, ModelAlias, TopicPrefix, TrackingUri, Verbose
+from contract.worker.flags import LogFormatFlag, MetricsPort, ModelAlias, StreamName, TopicPrefix, TrackingUri, Verbose
 from dashboard.cli import Host, MlflowPublished, Port, ReportsPublished
 
 _OF_THE_PAGE = ("CHURNSTREAM_HTTP_", "CHURNSTREAM_DASHBOARD_")
@@ -18,6 +18,7 @@ def dashboard(
     ] = None,
     host: Host = None,
     port: Port = None,
+    stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     model_alias: ModelAlias = None,
     tracking_uri: TrackingUri = None,
@@ -43,6 +44,7 @@ def dashboard(
         cli.dashboard(
             host,
             port,
+            stream,
             topic_prefix,
             model_alias,
             tracking_uri,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from churnstream.demo.scenario import ROWS, SEED
-from contract.worker.flags import Dataset, ModelAlias, ModelName, TrackingUri
+from contract.worker.flags import Dataset, ModelAlias, ModelName, StreamName, TrackingUri
 
 DEFAULT_BASE = Path("demo-runs")
 
@@ -58,6 +58,7 @@ def mlflow(
 
 
 def doctor(
+    stream: StreamName = None,
     topic_prefix: Annotated[str | None, typer.Option(help="Prefix of the stream's topics.")] = None,
     partitions: Annotated[int | None, typer.Option(help="Partitions that the topics should have.")] = None,
     create_topics: Annotated[bool, typer.Option("--create-topics", help="Create the topics that are missing.")] = False,
@@ -80,6 +81,7 @@ def doctor(
     console = Console()
     ill = False
     settings = load_settings(
+        stream=stream,
         topic_prefix=topic_prefix,
         partitions=partitions,
         dataset=dataset,

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import TopicPrefix
+from contract.worker.flags import StreamName, TopicPrefix
 
 
 def reset(
+    stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     state_dir: Annotated[str | None, typer.Option(help="Folder of stores, spool and reports.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete it. Without this flag it is only listed.")] = False,
@@ -24,16 +25,16 @@ def reset(
     from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS, admin_client
     from contract.settings import load_settings
 
-    settings = load_settings(topic_prefix=topic_prefix, state_dir=state_dir)
-    stream = StreamReset(settings, admin_client(settings))
-    found = stream.find()
+    settings = load_settings(stream=stream, topic_prefix=topic_prefix, state_dir=state_dir)
+    whole = StreamReset(settings, admin_client(settings))
+    found = whole.find()
     servers = settings.kafka.get("bootstrap.servers", DEFAULT_BOOTSTRAP_SERVERS)
     named = f"the stream {settings.topic_prefix!r}" if settings.topic_prefix else "the stream without a prefix"
     if not found:
         print(f"nothing is left of {named} at {servers} and in {settings.state_dir}")
         return
     if yes:
-        stream.delete(found)
+        whole.delete(found)
     print(f"{'deleted' if yes else 'would be deleted'}, of {named} at {servers}:")
     for topic, messages in found.topics.items():
         print(f"  topic {topic}: {messages:,} message{'' if messages == 1 else 's'}")
@@ -45,5 +46,5 @@ def reset(
         print(f"kept, for they only share the prefix: {', '.join(found.strangers)}")
     print(f"kept in MLflow: the model {settings.model_name!r} and the experiment {settings.experiment!r}")
     if not yes:
-        stream.refuse_while_at_work(found)
+        whole.refuse_while_at_work(found)
         print("nothing has been deleted; to do it: churnstream reset --yes, with the same settings")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+StreamName = Annotated[str | None, typer.Option("--stream", help="Name of one of several streams.")]
 TopicPrefix = Annotated[str | None, typer.Option(help="Put before every topic and group.")]
 Partitions = Annotated[int | None, typer.Option(help="Partitions of topics that are created.")]
 Dataset = Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")]

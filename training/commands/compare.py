@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, ModelName
+from contract.worker.flags import Dataset, ModelName, StreamName
 from training.defaults import DEFAULT_BOOTSTRAP_SEED
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def compare(
         Path | None, typer.Option("--data", help="Table with labels; its rows that neither has seen are used.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = DEFAULT_BOOTSTRAP_SEED,
+    stream: StreamName = None,
     dataset: Dataset = None,
     model_name: ModelName = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where they are registered.")] = None,
@@ -42,7 +43,7 @@ def compare(
 
     from contract.settings import load_settings
 
-    settings = load_settings(dataset=dataset, model_name=model_name, mlflow_tracking_uri=tracking_uri)
+    settings = load_settings(stream=stream, dataset=dataset, model_name=model_name, mlflow_tracking_uri=tracking_uri)
     with Console(stderr=True).status("comparing"):
         from training.registered.compare import compare_models
 

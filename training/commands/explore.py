@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from contract.worker.flags import Dataset, Verbose
+from contract.worker.flags import Dataset, StreamName, Verbose
 
 
 def explore(
@@ -15,6 +15,7 @@ def explore(
         Literal["stop", "skip", "report"],
         typer.Option(help="Rows that violate the schema: stop, skip them, or report them."),
     ] = "report",
+    stream: StreamName = None,
     dataset: Dataset = None,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where they are logged.")] = None,
     verbose: Verbose = False,
@@ -33,7 +34,7 @@ def explore(
     from contract.worker.logs import configure_logging
 
     configure_logging(verbose)
-    settings = load_settings(dataset=dataset, mlflow_tracking_uri=tracking_uri)
+    settings = load_settings(stream=stream, dataset=dataset, mlflow_tracking_uri=tracking_uri)
     with Console(stderr=True).status("drawing"):
         from training.explore.explore import explore as run
 

@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, ModelName
+from contract.worker.flags import Dataset, ModelName, StreamName
 
 
 def promote(
     version: Annotated[str, typer.Argument(help="A version's number, such as 3 or churn/3, or an alias: @challenger.")],
     force: Annotated[bool, typer.Option("--force", help="Give it the alias even if it is not proven better.")] = False,
+    stream: StreamName = None,
     dataset: Dataset = None,
     model_name: ModelName = None,
     model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
@@ -28,7 +29,7 @@ def promote(
     from contract.settings import load_settings
 
     settings = load_settings(
-        dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
+        stream=stream, dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
     )
     with Console(stderr=True).status("comparing"):
         from training.registered.promotion import promote as run
@@ -42,6 +43,7 @@ def promote(
 
 
 def rollback(
+    stream: StreamName = None,
     dataset: Dataset = None,
     model_name: ModelName = None,
     model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
@@ -58,7 +60,7 @@ def rollback(
     from contract.settings import load_settings
 
     settings = load_settings(
-        dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
+        stream=stream, dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
     )
     with Console(stderr=True).status("rolling back"):
         from training.registered.promotion import rollback as run

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from contract.worker.flags import Dataset, Verbose
+from contract.worker.flags import Dataset, StreamName, Verbose
 from training.defaults import DEFAULT_SEED, DEFAULT_SPLIT_SEED, OnBadRows, SearchName
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def train(
         bool | None, typer.Option("--figures/--no-figures", help="Draw figures; as a rule only when comparing.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Give it the alias even if it is not proven better.")] = False,
+    stream: StreamName = None,
     dataset: Dataset = None,
     model_name: Annotated[str | None, typer.Option(help="Name to register it under.")] = None,
     model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
@@ -79,7 +80,7 @@ def train(
 
     configure_logging(verbose)
     settings = load_settings(
-        dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
+        stream=stream, dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
     )
     comparing = everything or any(given is not None for given in (kinds, samplings, search, budget, trials))
     if protocol == "report" or task == "regression":

@@ -149,3 +149,21 @@ def test_a_model_name_that_no_prediction_can_carry_is_refused_at_start(name: str
     assert load_settings(model_name="x" * 256).model_name == "x" * 256
     with pytest.raises(UserError, match="model_name"):
         load_settings(model_name=name)
+
+
+def test_a_streams_name_names_all_that_it_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    monkeypatch.setenv("CHURNSTREAM_STREAM", "cards")
+    cards = load_settings()
+    assert cards.topic("windows") == "cards-windows"
+    assert (cards.model_name, cards.experiment) == ("cards", "churn monitor cards")
+    assert cards.state_dir == Path("/state/churnstream/streams/cards")
+    other = load_settings(topic_prefix="loans-", model_name="churn", state_dir="/elsewhere")
+    assert (other.topic_prefix, other.experiment, other.model_name) == ("loans-", "churn monitor loans-", "churn")
+    assert other.state_dir == Path("/elsewhere")
+
+
+@pytest.mark.parametrize("name", ["1st", "a/b", "a b", "..", "x" * 101])
+def test_what_cannot_name_a_stream_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=r"setting stream \(--stream, CHURNSTREAM_STREAM\) got .*: .* cannot name"):
+        load_settings(stream=name)
