@@ -29,7 +29,8 @@ def demo(
 
     from rich.console import Console
 
-    from churnstream.demo.run import Demo, new_folder, run_demo
+    from churnstream.demo.run import LocalRun, new_folder, run_demo
+    from churnstream.demo.synthetic import synthetic_plan
     from contract.errors import UserError
 
     if data is not None and not data.is_file():
@@ -41,7 +42,8 @@ def demo(
     command = sys.argv[0] if Path(sys.argv[0]).name == "churnstream" else "churnstream"
     look, reopen = (f"{command} {page} --dir {folder}" for page in ("mlflow", "dashboard"))
     waits = sys.stdout.isatty() and not no_wait
-    run_demo(Demo(table, rows, seed, folder.resolve(), look, reopen, waits), Console())
+    plan = synthetic_plan(table, rows, seed)
+    run_demo(LocalRun(plan, folder.resolve(), look, reopen, waits), Console())
 
 
 def mlflow(

@@ -4,6 +4,7 @@ While it runs, and on a terminal until Ctrl-C, the model's page is open. Everyth
 leaves is one folder: its Kafka, MLflow's store, the reports and the logs. One that is cut short keeps no Kafka.
 """
 
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -17,32 +18,16 @@ from rich.text import Text
 
 from churnstream.demo.kept import KAFKA, forget_surroundings, keep_stream, kept_size, places
 from churnstream.demo.page import DemoPage
-from churnstream.demo.scenario import (
-    DRIFTS,
-    LABEL_DELAY,
-    LABEL_LATENESS,
-    LABEL_SHARE,
-    PERIOD,
-    POSITIVE_LABEL_DELAY,
-    REPLAY_SECONDS,
-    SLIDE,
-    TRAINING_ROWS,
-    WINDOW,
-    rate_of,
-)
+from churnstream.demo.plan import RunPlan
 from churnstream.live.view import dashboard, remarks, windows_table
 from churnstream.live.watch import Snapshot, StreamWatch
 from churnstream.local_kafka.broker import LocalKafka
 from churnstream.mlflow_server import newest_report
 from churnstream.processes.children import Child, Children
-from contract.durations import parse_duration
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
-from contract.schema import load_schema
 from contract.settings import Settings, load_settings
-from producer.sources import open_table
-from producer.synthetic import write_csv
 
 STALL_SECONDS = 60.0
 _REFRESH_SECONDS = 0.5
@@ -50,16 +35,14 @@ _POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Demo:
-    """What to replay: ``data`` (CSV or Parquet), or ``rows`` synthetic customers; ``folder`` is this run's own.
+class LocalRun:
+    """One run of a ``plan``; ``folder`` is its own.
 
     ``look`` and ``reopen`` are the commands that show MLflow's pages and the model's page on the folder, as the user
     would type them. ``waits``: the page stays open until Ctrl-C when all has been measured.
     """
 
-    data: Path | None
-    rows: int
-    seed: int
+    plan: RunPlan
     folder: Path
     look: str
     reopen: str
@@ -96,33 +79,38 @@ class _Followed:
     final_before: int
 
 
-def run_demo(demo: Demo, console: Console) -> None:
+def run_demo(demo: LocalRun, console: Console) -> None:
     """Run the demo to its end and print what it showed.
 
     Raises:
         UserError: a part of it failed; the message says which, and shows the end of its log.
     """
     forget_surroundings(demo.folder)
+    for line in demo.plan.told:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+    training_arguments, replay_arguments = demo.plan.prepare(demo.folder)
     kafka = LocalKafka(demo.folder / KAFKA)
-    settings = _settings(demo, {})
     kept = False
     try:
-        environment = _environment(settings)
+        environment = {**places(demo.folder), **demo.plan.variables}
         with Children(environment, demo.folder) as pages, Children(environment, demo.folder) as children:
             with console.status("training a champion and starting Apache Kafka on 127.0.0.1"):
-                training = children.start("train", "train", *_training_arguments(demo))
+                training = children.start("train", "train", *training_arguments)
                 kafka.start()
-                settings = _settings(demo, {"bootstrap.servers": kafka.bootstrap_servers})
-                children.environment |= _environment(settings)
-                pages.environment |= _environment(settings)
+                environment["KAFKA_BOOTSTRAP_SERVERS"] = kafka.bootstrap_servers
+                # this process reads the same settings as its children
+                os.environ.update(environment)
+                settings = load_settings()
+                children.environment |= environment
+                pages.environment |= environment
                 ensure_topics(admin_client(settings), settings)
                 page = DemoPage(pages)
                 console.print(_where(page), soft_wrap=True, highlight=False)
                 children.start("join", "join", "-v")
                 children.start("monitor", "monitor", "-v")
                 training.wait(timeout=300)
-            followed = _run(demo, settings, children, page, console)
-            keep_stream(demo.folder, _stream(settings))
+            followed = _run(demo, settings, children, page, replay_arguments, console)
+            keep_stream(demo.folder, {**_named(settings), **demo.plan.variables})
             kept = True
             _summarise(demo, settings, followed, console)
             if page.problem is not None:
@@ -151,7 +139,14 @@ def wait_for_ctrl_c(page: DemoPage, console: Console) -> None:
         console.print()
 
 
-def _run(demo: Demo, settings: Settings, children: Children, page: DemoPage, console: Console) -> _Followed:
+def _run(
+    demo: LocalRun,
+    settings: Settings,
+    children: Children,
+    page: DemoPage,
+    replay_arguments: list[str],
+    console: Console,
+) -> _Followed:
     beat = demo.folder / "scorer.beat"
     children.environment["CHURNSTREAM_HEARTBEAT"] = str(beat)
     children.start("score", "score", "-v")
@@ -161,7 +156,7 @@ def _run(demo: Demo, settings: Settings, children: Children, page: DemoPage, con
         while not beat.exists():
             children.check()
             time.sleep(_POLL_SECONDS)
-    replay = children.start("replay", "replay", *_replay_arguments(demo))
+    replay = children.start("replay", "replay", *replay_arguments)
     followed = _follow(settings, children, replay, page, console)
     with console.status("finishing reports and the last writes to MLflow"):
         children.stop(timeout=120)
@@ -199,53 +194,15 @@ def _follow(settings: Settings, children: Children, replay: Child, page: DemoPag
         watch.close()
 
 
-def _settings(demo: Demo, kafka: dict[str, str]) -> Settings:
-    return load_settings(
-        kafka=kafka,
-        mlflow_tracking_uri=places(demo.folder)["MLFLOW_TRACKING_URI"],
-        state_dir=demo.folder,
-        window=parse_duration(WINDOW),
-        slide=parse_duration(SLIDE),
-        label_lateness=parse_duration(LABEL_LATENESS),
-    )
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """What the workers are told."""
-    servers = settings.kafka.get("bootstrap.servers", "")
-    return {"KAFKA_BOOTSTRAP_SERVERS": servers, **places(settings.state_dir), **_stream(settings)}
-
-
-def _stream(settings: Settings) -> dict[str, str]:
-    """What says of the stream how it is measured, wherever it lies."""
+def _named(settings: Settings) -> dict[str, str]:
+    """What says of a stream how it is found on its Kafka."""
     return {
-        "CHURNSTREAM_WINDOW": WINDOW,
-        "CHURNSTREAM_SLIDE": SLIDE,
-        "CHURNSTREAM_LABEL_LATENESS": LABEL_LATENESS,
         "CHURNSTREAM_PARTITIONS": str(settings.partitions),
         "CHURNSTREAM_TOPIC_PREFIX": settings.topic_prefix,
     }
 
 
-def _training_arguments(demo: Demo) -> list[str]:
-    if demo.data is not None:
-        return ["--data", str(demo.data)]
-    table = demo.folder / "training.csv"
-    # customers of the same bank, but not those that are replayed
-    write_csv(table, TRAINING_ROWS, seed=demo.seed + 1)
-    return ["--data", str(table)]
-
-
-def _replay_arguments(demo: Demo) -> list[str]:
-    rows = len(open_table(demo.data, load_schema("bank_churn"))) if demo.data is not None else demo.rows
-    source = ["--data", str(demo.data)] if demo.data is not None else ["--rows", str(rows), "--seed", str(demo.seed)]
-    drifts = [argument for drift in DRIFTS for argument in ("--drift", drift)]
-    pace = ["--period", PERIOD, "--rate", str(rate_of(rows, REPLAY_SECONDS))]
-    delays = ["--label-delay", LABEL_DELAY, "--positive-label-delay", POSITIVE_LABEL_DELAY]
-    return [*source, *pace, *delays, "--label-share", str(LABEL_SHARE), *drifts]
-
-
-def _summarise(demo: Demo, settings: Settings, followed: _Followed, console: Console) -> None:
+def _summarise(demo: LocalRun, settings: Settings, followed: _Followed, console: Console) -> None:
     snapshot = followed.snapshot
     console.print(windows_table([window for window in snapshot.ordered() if window.status == "final"]))
     console.print(
