@@ -108,7 +108,7 @@ def run_demo(demo: LocalRun, console: Console) -> None:
                 console.print(_where(page), soft_wrap=True, highlight=False)
                 children.start("join", "join", "-v")
                 children.start("monitor", "monitor", "-v")
-                training.wait(timeout=300)
+                training.wait(timeout=demo.plan.training_seconds)
             followed = _run(demo, settings, children, page, replay_arguments, console)
             keep_stream(demo.folder, {**_named(settings), **demo.plan.variables})
             kept = True
