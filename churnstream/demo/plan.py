@@ -14,9 +14,9 @@ class RunPlan:
     ``prepare`` is called once with the run's own folder, before anything is started; it writes what the commands need
     there and returns the arguments of ``churnstream train`` and ``churnstream replay``. ``variables`` are the stream's
     settings, such as ``CHURNSTREAM_WINDOW`` and ``CHURNSTREAM_DATASET``; where the stream lies is not among them.
-    ``told`` are lines shown first: what is simulated, and what was guessed. ``concluding`` gives lines for the end, when
-    all has been measured. ``training_seconds`` is the longest wall time of the training. ``own_dates``: event times are
-    those of a table, whose gaps are nobody's wrong clock.
+    ``told`` are lines shown first: what is simulated, and what was guessed; ``concluding`` gives those for the end,
+    when all has been measured. ``training_seconds`` is the longest wall time of the training. ``own_dates``: event
+    times are those of a table, whose gaps are nobody's wrong clock.
     """
 
     prepare: Callable[[Path], tuple[list[str], list[str]]]
