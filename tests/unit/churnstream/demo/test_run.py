@@ -21,9 +21,9 @@ class _Terminal(io.StringIO):
 
 
 @pytest.fixture
-def demos(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[run.Demo]]:
+def demos(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[run.LocalRun]]:
     """The demos that the command would run."""
-    found: list[run.Demo] = []
+    found: list[run.LocalRun] = []
     monkeypatch.setattr(run, "run_demo", lambda demo, _console: found.append(demo))
     before = signal.getsignal(signal.SIGTERM)
     yield found
@@ -35,7 +35,7 @@ def demos(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[run.Demo]]:
     [(_Terminal(), False, True), (_Terminal(), True, False), (io.StringIO(), False, False)],
 )
 def test_it_waits_on_a_terminal_unless_told_otherwise(
-    demos: list[run.Demo],
+    demos: list[run.LocalRun],
     stdout: io.StringIO,
     no_wait: bool,
     waits: bool,
