@@ -75,6 +75,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "doctor",
         "local_kafka",
         "demo",
+        "backtest",
         "stack",
         "reset",
         "commands",
