@@ -14,6 +14,7 @@ from churnstream.commands import dashboard as dashboard_cli
 from churnstream.commands import demo as demo_cli
 from churnstream.commands import kafka as kafka_cli
 from churnstream.commands import reset as reset_cli
+from churnstream.commands import schema as schema_cli
 from churnstream.commands import stack as stack_cli
 from churnstream.failures import explained
 from contract.errors import UserError
@@ -52,6 +53,7 @@ app.command()(monitor_cli.monitor)
 app.command()(monitor_cli.report)
 app.command()(dashboard_cli.dashboard)
 app.command()(alerts_cli.alerts)
+app.command()(schema_cli.schema)
 app.command()(demo_cli.demo)
 app.command()(demo_cli.mlflow)
 app.command()(demo_cli.doctor)

@@ -1,11 +1,11 @@
 """The OpenAPI 3.1 document of the REST service, made from the schema and the types that requests are checked with."""
 
-import math
 from typing import Any
 
 import msgspec
 
-from contract.schema import Feature, FeatureKind, Schema
+from contract.described.features import example_value, expected, with_plain_integers
+from contract.schema import Schema
 from contract.settings import Settings
 from scorer.rest.answers import (
     ExplainedAnswer,
@@ -18,7 +18,6 @@ from scorer.rest.answers import (
 )
 from scorer.rest.problems import MEDIA_TYPE as PROBLEM
 from scorer.rest.problems import ProblemDetails
-from scorer.rest.requests import expected
 from scorer.serving.requests import LONGEST_CUSTOMER, LabelRequest, most_explained, scoring_request_type
 
 Document = dict[str, Any]
@@ -56,8 +55,8 @@ def openapi_document(schema: Schema, settings: Settings, version: str) -> Docume
         ProblemDetails,
     ]
     _, components = msgspec.json.schema_components(kinds, ref_template=_REF)
-    components = _with_plain_integers(components)
-    record = {"features": {feature.name: _example(feature) for feature in schema.features}}
+    components = with_plain_integers(components)
+    record = {"features": {feature.name: example_value(feature) for feature in schema.features}}
     label = {"record_id": "1001~0f8fad5bd9cb469fa16570867728950e", "label": 0}
     secured = settings.http_token is not None
     denied = 401 if secured else 421
@@ -188,31 +187,7 @@ def _body(name: str, limit: int, example: Document) -> Document:
     return {"required": True, "content": content}
 
 
-def _with_plain_integers(part: Any) -> Any:
-    """A copy in which whole numbers are ``integer``, which ``1.0`` is in JSON Schema, and not one of two types."""
-    if isinstance(part, list):
-        return [_with_plain_integers(each) for each in part]
-    if not isinstance(part, dict):
-        return part
-    copied = {name: _with_plain_integers(each) for name, each in part.items()}
-    options = copied.get("anyOf", [])
-    if any(option.get("type") == "integer" for option in options):
-        options = copied["anyOf"] = [option for option in options if option.get("multipleOf") != 1]
-        if len(options) == 1:
-            copied = {name: each for name, each in copied.items() if name != "anyOf"} | options[0]
-    return copied
-
-
 def _describe_features(document: Document, schema: Schema) -> None:
     properties = document["components"]["schemas"]["Features"]["properties"]
     for feature in schema.features:
         properties[feature.name]["description"] = expected(feature)
-
-
-def _example(feature: Feature) -> float | int | str:
-    if feature.is_categorical:
-        return feature.categories[0]
-    high = feature.maximum
-    low = min(0, math.floor(high or 0)) if feature.minimum is None else feature.minimum
-    value = low + 20 if high is None else min(low + 20, (low + high) / 2)
-    return float(value) if feature.kind is FeatureKind.NUMERIC else max(math.floor(value), math.ceil(low))

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
-from contract.bounds import LONGEST_CATEGORY
+from contract.described.features import expected
 from contract.rejection import Reason, RejectionError, decode, invalid
-from contract.schema import Feature, FeatureKind, Schema
+from contract.schema import Schema
 from scorer.rest.problems import Fault, ProblemError
 from scorer.serving.requests import UNUSABLE
 
@@ -120,24 +120,6 @@ _EXPECTED = {
     "true_value": "1 (churned) or 0",
     "label": "1 (churned) or 0",
 }
-
-
-_A_TEXT = f"a text of at most {LONGEST_CATEGORY:,} characters"
-
-
-def expected(feature: Feature) -> str:
-    """What a value of a feature must be, in words."""
-    if feature.is_categorical:
-        said = "one of " + ", ".join(feature.categories) if feature.on_violation == "reject" else _A_TEXT
-    elif feature.kind is FeatureKind.FLAG and feature.on_violation == "reject":
-        said = "0 or 1"
-    else:
-        said = "a number" if feature.kind is FeatureKind.NUMERIC else "a whole number"
-        if feature.on_violation == "reject":
-            low, high = feature.minimum, feature.maximum
-            said += f" from {low:,.15g}" if low is not None else ""
-            said += (" to " if low is not None else " up to ") + f"{high:,.15g}" if high is not None else ""
-    return f"{said}, or null" if feature.missing else said
 
 
 def json_kind(value: object) -> str:

@@ -6,6 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from contract.described.features import expected
 from contract.messages import Prediction
 from scorer.rest.answers import (
     ExplainedAnswer,
@@ -21,7 +22,7 @@ from scorer.rest.guard import authorise, declared_size, json_body
 from scorer.rest.home import DESCRIPTION, NAME, page
 from scorer.rest.instruments import MEDIA_TYPE, Instruments
 from scorer.rest.problems import told_over_http
-from scorer.rest.requests import Item, Read, RequestReader, expected
+from scorer.rest.requests import Item, Read, RequestReader
 from scorer.serving.admission import Admission
 from scorer.serving.predictor import ExplainedRecord, Parts, Predictor
 from scorer.serving.requests import LabelRequest, most_explained, scoring_request_type

@@ -19,6 +19,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "messages rejection",
         "alerts panes windows",
         "alert_rules versions",
+        "described",
         "kafka models",
         "worker",
         "http",

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.described.features import expected
 from contract.records import record_type
 from contract.rejection import RejectionError, check_event_time, decode
 from contract.schema import load_schema, parse_schema
 from scorer.rest.problems import Fault, ProblemError, told_over_http
-from scorer.rest.requests import Read, RequestReader, expected
+from scorer.rest.requests import Read, RequestReader
 from scorer.serving.requests import LabelRequest, ScoringRequest, check_requests, customer_of, scoring_request_type
 from tests.support.messages import START, customer, encode, features
 from tests.support.service.bad_input import BAD_RECORDS, NOW, Bad

@@ -1,0 +1,1 @@
+"""Messages as others read and write them: JSON Schemas of what is on each topic, and examples."""
