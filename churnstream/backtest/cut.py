@@ -1,6 +1,6 @@
 """Where a table of history is cut in two: what a champion learns from, and what is replayed to it. Pure.
 
-The cut is a moment. DatedRows before it are learned from, as far as their labels were known by then; rows from it on are
+The cut is a moment. Rows before it are learned from, as far as their labels were known by then; rows from it on are
 replayed. So a figure on these is what it would have been at the time.
 """
 
