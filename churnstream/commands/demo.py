@@ -27,10 +27,9 @@ def demo(
     """
     import signal
 
-    from rich.console import Console
-
     from churnstream.demo.run import LocalRun, new_folder, run_demo
     from churnstream.demo.synthetic import synthetic_plan
+    from churnstream.live.shown import output
     from contract.errors import UserError
 
     if data is not None and not data.is_file():
@@ -43,7 +42,7 @@ def demo(
     look, reopen = (f"{command} {page} --dir {folder}" for page in ("mlflow", "dashboard"))
     waits = sys.stdout.isatty() and not no_wait
     plan = synthetic_plan(table, rows, seed)
-    run_demo(LocalRun(plan, folder.resolve(), look, reopen, waits), Console())
+    run_demo(LocalRun(plan, folder.resolve(), look, reopen, waits), output())
 
 
 def mlflow(

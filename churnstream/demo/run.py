@@ -12,14 +12,15 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console
 from rich.text import Text
 
 from churnstream.demo.kept import KAFKA, forget_surroundings, keep_stream, kept_size, places
 from churnstream.demo.page import DemoPage
 from churnstream.demo.plan import RunPlan
-from churnstream.live.view import dashboard, remarks, windows_table
+from churnstream.live.lines import incident_lines
+from churnstream.live.shown import shown
+from churnstream.live.view import remarks, windows_table
 from churnstream.live.watch import Snapshot, StreamWatch
 from churnstream.local_kafka.broker import LocalKafka
 from churnstream.mlflow_server import newest_report
@@ -157,20 +158,23 @@ def _run(
             children.check()
             time.sleep(_POLL_SECONDS)
     replay = children.start("replay", "replay", *replay_arguments)
-    followed = _follow(settings, children, replay, page, console)
+    followed = _follow(settings, children, replay, page, console, demo.plan.own_dates)
     with console.status("finishing reports and the last writes to MLflow"):
         children.stop(timeout=120)
     return followed
 
 
-def _follow(settings: Settings, children: Children, replay: Child, page: DemoPage, console: Console) -> _Followed:
+def _follow(
+    settings: Settings, children: Children, replay: Child, page: DemoPage, console: Console, own_dates: bool
+) -> _Followed:
     watch = StreamWatch(settings)
     began = moved = time.monotonic()
     seen: tuple[int, ...] = ()
     provisional: set[str] = set()
     final_before = 0
     try:
-        with Live(console=console, refresh_per_second=4, transient=True) as live:
+        footer = Text(_where(page), style="bold")
+        with shown(console, footer, own_dates=own_dates) as show:
             while True:
                 snapshot = watch.refresh()
                 now = time.monotonic()
@@ -178,7 +182,7 @@ def _follow(settings: Settings, children: Children, replay: Child, page: DemoPag
                 final = {key for key, window in snapshot.windows.items() if window.status == "final"}
                 provisional |= snapshot.windows.keys() - final
                 final_before = len(final) if len(final) < len(snapshot.windows) else final_before
-                live.update(Group(dashboard(snapshot, now - began, state), Text(_where(page), style="bold")))
+                show(snapshot, now - began, state)
                 if snapshot.complete:
                     return _Followed(snapshot, len(provisional), final_before)
                 children.check()
@@ -210,16 +214,15 @@ def _summarise(demo: LocalRun, settings: Settings, followed: _Followed, console:
         f"still were provisional",
         soft_wrap=True,
     )
-    for remark in remarks(snapshot):
+    for remark in remarks(snapshot, demo.plan.own_dates):
         console.print(remark)
     outcomes = sum(window.labelled for window in snapshot.tiles())
     console.print(
         f"{snapshot.records:,} records replayed, {snapshot.predictions:,} predictions, {outcomes:,} outcomes, "
         f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} incidents"
     )
-    standing = sorted((a for a in snapshot.alerts.values() if a.state != "retracted"), key=lambda alert: alert.end)
-    if standing:
-        console.print(f"first incident: {standing[0].message}")
+    for line in incident_lines(snapshot.alerts.values(), snapshot.ordered()):
+        console.print(line)
     report = newest_report(settings)
     if report is not None:
         console.print(f"newest drift report: {report}", soft_wrap=True)

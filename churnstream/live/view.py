@@ -1,18 +1,25 @@
-"""How a stream looks on the terminal: counts and rates, and a table of windows."""
+"""How a stream looks on the terminal: verdict, counts and rates, incidents, and a table of windows."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
+from churnstream.live.lines import incident_lines
 from churnstream.live.watch import Snapshot
+from churnstream.live.windows import windows_table
 from contract.alerts import ModelVerdict, VerdictState
 from contract.windows import Window
+from dashboard.view.words import named, plain_times
 from monitor.naming import model_title
 
-_SHOWN = 12
+__all__ = ["LiveView", "champions", "dashboard", "remarks", "verdict_text", "windows_table"]
+
+_MOST_ROWS = 40
+_LEAST_ROWS = 2
+_MOST_INCIDENTS = 4
+_MOST_WHY = 1_000
 _STYLES: dict[VerdictState, str] = {
     "healthy": "bold green",
     "unjudged": "bold",
@@ -22,20 +29,57 @@ _STYLES: dict[VerdictState, str] = {
 _GRAVE = "bold red"
 
 
-def dashboard(snapshot: Snapshot, seconds: float, state: str) -> RenderableType:
-    """Counts with their mean rates over ``seconds`` of wall time, and the last windows."""
-    counts = Table.grid(padding=(0, 3))
-    counts.add_row("replayed", "scored", "labelled", "lag", "dead letters", style="dim")
-    counts.add_row(
-        _with_rate(snapshot.records, seconds),
-        _with_rate(snapshot.scored, seconds),
-        _with_rate(snapshot.joined, seconds),
-        f"{snapshot.lag:,}",
-        f"{snapshot.dead_records + snapshot.dead_labels:,}",
-    )
-    lines = [Text(line, style="dim") for line in remarks(snapshot)]
-    verdicts = [_verdict(verdict) for verdict in champions(snapshot)]
-    return Group(Text(state, style="bold"), *verdicts, counts, *lines, windows_table(snapshot.ordered()[-_SHOWN:]))
+@dataclass(frozen=True)
+class LiveView:
+    """What fits on one screen, whatever its size: ``top`` lines, then incidents, then the newest of ``windows``, and
+    ``footer``, which is always there.
+    """
+
+    top: Sequence[RenderableType]
+    incidents: Sequence[Text]
+    windows: Sequence[Window]
+    footer: Sequence[Text] = ()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        options = options.update(height=None)
+        shown = [*self.top, *self._incidents()]
+        used = sum(len(console.render_lines(part, options)) for part in [*shown, *self.footer])
+        # the cursor stands on a line of its own
+        left = console.size.height - used - 1
+        yield Group(*shown)
+        if self.windows:
+            yield self._table(console, options, left)
+        yield Group(*self.footer)
+
+    def _table(self, console: Console, options: ConsoleOptions, lines: int) -> RenderableType:
+        """Of as many windows as there are lines for, at least some."""
+        rows = min(max(lines - 1, _LEAST_ROWS), _MOST_ROWS, len(self.windows))
+        while True:
+            table = windows_table(self.windows[-rows:], self.windows)
+            # names and what is said below take lines, too
+            over = len(console.render_lines(table, options)) - lines
+            if over <= 0 or rows <= _LEAST_ROWS:
+                return table
+            rows = max(rows - over, _LEAST_ROWS)
+
+    def _incidents(self) -> list[Text]:
+        lines = list(self.incidents[:_MOST_INCIDENTS])
+        for line in lines:
+            line.no_wrap, line.overflow = True, "ellipsis"
+        more = len(self.incidents) - len(lines)
+        return [*lines, Text(f"  and {more} more: churnstream alerts", style="dim")] if more else lines
+
+
+def dashboard(snapshot: Snapshot, seconds: float, state: str, *footer: Text, own_dates: bool = False) -> LiveView:
+    """Counts with their mean rates over ``seconds`` of wall time, verdict, incidents and windows, as one screen.
+
+    ``own_dates``: as in ``remarks``.
+    """
+    windows = snapshot.ordered()
+    verdicts = [verdict_text(verdict, lines=2) for verdict in champions(snapshot)]
+    remarked = [Text(line, style="dim") for line in remarks(snapshot, own_dates)]
+    top = [Text(state, style="bold"), *verdicts, _counts(snapshot, seconds), *remarked]
+    return LiveView(top, incident_lines(snapshot.alerts.values(), windows), windows, footer)
 
 
 def champions(snapshot: Snapshot) -> list[ModelVerdict]:
@@ -47,10 +91,13 @@ def champions(snapshot: Snapshot) -> list[ModelVerdict]:
     return [found[name] for name in sorted(found)]
 
 
-def remarks(snapshot: Snapshot) -> list[str]:
-    """What is to be known of a stream beside its counts."""
+def remarks(snapshot: Snapshot, own_dates: bool = False) -> list[str]:
+    """What is to be known of a stream beside its counts.
+
+    ``own_dates``: its records come by dates of their own, such as one a month; then a leap says nothing of a clock.
+    """
     found = []
-    if snapshot.ahead:
+    if snapshot.ahead and not own_dates:
         found.append(
             f"{snapshot.ahead:,} records are dated far ahead of their partition; check the clock of whoever sends them"
         )
@@ -59,63 +106,65 @@ def remarks(snapshot: Snapshot) -> list[str]:
     return found
 
 
-def windows_table(windows: Sequence[Window]) -> Table:
-    """One row per window: its days, status, size, F1 (realised, nowcast, estimated), and the columns that drifted."""
-    caption = "realised, nowcast and estimated are of F1"
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0), caption=caption)
-    table.caption_justify = "left"
-    for name in ("window", "status"):
-        table.add_column(name, no_wrap=True)
-    for name in ("records", "labelled", "realised", "nowcast", "estimated"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("drifted")
-    for window in windows:
-        nowcast = None if window.nowcast is None else window.nowcast.performance.f1
-        table.add_row(
-            f"{_time(window.start, '%m-%d')} – {_time(window.end, '%m-%d')}",
-            window.status,
-            f"{window.records:,}",
-            f"{window.coverage:.0%}",
-            _number(window.performance.f1),
-            _number(None if nowcast is None else nowcast.value),
-            _estimated(window),
-            _drifted(window),
-        )
-    return table
-
-
-def _verdict(verdict: ModelVerdict) -> Text:
-    """Model, verdict, why and what to do, in one paragraph; of what comes from data nothing is markup."""
+def verdict_text(verdict: ModelVerdict, lines: int | None = None) -> RenderableType:
+    """Model and verdict, then why and what to do in at most ``lines`` lines; of what comes from data nothing is markup
+    and no sign does anything.
+    """
     subject = model_title(verdict.model)
-    told = Text(f"{subject}: ")
-    told.append(verdict.title, style=_STYLES.get(verdict.state, _GRAVE))
-    told.append(f" – {verdict.message.removeprefix(f'{subject}: ')}", style="dim")
-    if verdict.remedy:
-        told.append(f"; {verdict.remedy}", style="dim")
-    return told
+    told = Text(f"{named(subject)}: ")
+    told.append(named(verdict.title, 80), style=_STYLES.get(verdict.state, _GRAVE))
+    why = plain_times(named(verdict.message.removeprefix(f"{subject}: "), _MOST_WHY))
+    remedy = f"; {named(verdict.remedy, _MOST_WHY)}" if verdict.remedy else ""
+    reason = Text(f"{why}{remedy}", style="dim")
+    return Group(told, reason if lines is None else _AtMost(reason, lines))
+
+
+@dataclass(frozen=True)
+class _AtMost:
+    """A text, and an ellipsis for what does not fit into so many lines."""
+
+    text: Text
+    lines: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wrapped = self.text.wrap(console, options.max_width)
+        shown = wrapped[: self.lines]
+        if len(wrapped) > self.lines:
+            last = shown[-1]
+            last.rstrip()
+            last.truncate(options.max_width - 2)
+            last.append(" …")
+        yield from shown
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Names with their figures, as many on a line as there is room for; none is torn apart."""
+
+    figures: Sequence[tuple[str, str]]
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        line = Text()
+        for name, figure in self.figures:
+            part = Text.assemble((name, "dim"), " ", figure)
+            if line and line.cell_len + part.cell_len + 2 > options.max_width:
+                yield line
+                line = Text()
+            line.append("  " if line else "").append_text(part)
+        yield line
+
+
+def _counts(snapshot: Snapshot, seconds: float) -> Figures:
+    return Figures(
+        [
+            ("replayed", _with_rate(snapshot.records, seconds)),
+            ("scored", _with_rate(snapshot.scored, seconds)),
+            ("labelled", _with_rate(snapshot.joined, seconds)),
+            ("lag", f"{snapshot.lag:,}"),
+            ("dead letters", f"{snapshot.dead_records + snapshot.dead_labels:,}"),
+        ]
+    )
 
 
 def _with_rate(count: int, seconds: float) -> str:
     return f"{count:,} ({count / seconds:,.0f}/s)" if seconds >= 1 else f"{count:,}"
-
-
-def _time(milliseconds: int, form: str) -> str:
-    return datetime.fromtimestamp(milliseconds / 1_000, UTC).strftime(form)
-
-
-def _estimated(window: Window) -> str:
-    if window.untrusted_since is not None:
-        return "withdrawn"
-    estimate = window.estimated.f1
-    return "–" if estimate is None else f"{estimate.value:.3f}±{(estimate.high - estimate.low) / 2:.3f}"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _drifted(window: Window) -> Text:
-    if not window.drift.judged:
-        return Text("too few customers", style="dim")
-    names = window.drift.drifted_columns
-    return Text(", ".join(names), style="bold red") if names else Text("none", style="green")

@@ -22,6 +22,9 @@ MOST_WINDOWS = 2_000
 """Of all models, that a snapshot keeps; a stream that never ends has ever more. It keeps as many alerts."""
 
 
+_SAMPLE = b"/sample"
+
+
 class _Counted(msgspec.Struct):
     records: int
 
@@ -167,6 +170,9 @@ class SnapshotReader:
                 del now.windows[window.key]
 
     def _take_pane(self, key: bytes, value: bytes | None) -> None:
+        # nothing here is told of samples, which are most of the topic
+        if key.endswith(_SAMPLE):
+            return
         now = self._snapshot
         if not value:
             now.panes.pop(key, None)

@@ -1,16 +1,11 @@
 """When a stream that has ended is through, and what is shown of it."""
 
-import io
-
-from rich.console import Console
-
-from churnstream.live.view import champions, dashboard, remarks, windows_table
+from churnstream.live.view import remarks
 from churnstream.live.watch import MOST_WINDOWS, Snapshot, SnapshotReader
-from contract.alerts import ModelVerdict
 from contract.messages import ModelRef, Role, encode
 from contract.panes import Fold, JoinProgress, Pane, PaneMessage, PaneSample, Summary, TimelineProgress
 from contract.topics import ALERTS, PANES, WINDOWS
-from contract.windows import Cumulative, Nowcast, Window
+from contract.windows import Cumulative, Window
 from tests.support.messages import DAY, START
 from tests.support.windows import final, performance, window
 
@@ -108,55 +103,10 @@ def test_records_dated_far_ahead_and_silence_are_told_of_all_partitions() -> Non
         "1,000 records have had no label within the horizon, and count as 0",
     ]
     assert remarks(Snapshot()) == []
-
-
-def verdict(version: int, title: str, until: int, role: Role = "champion") -> ModelVerdict:
-    return ModelVerdict(
-        model=ModelRef("churn", version, role),
-        state="customers_changed",
-        since=START,
-        until=START + until * DAY,
-        title=title,
-        message=f"churn v{version}: drift in [red]Age[/red]",
-        remedy="train again",
-    )
-
-
-def test_the_first_line_is_the_verdict_on_the_champion_at_work() -> None:
-    snapshot = Snapshot()
-    reader = SnapshotReader(snapshot)
-    for one in (
-        verdict(3, "WORSE since 1 Jan 2025", 3),
-        verdict(4, "HEALTHY since 5 Jan 2025", 9),
-        verdict(4, "CUSTOMERS CHANGED since 8 Jan 2025", 12),
-        verdict(5, "WORSE since 8 Jan 2025", 12, "challenger"),
-    ):
-        reader.take(ALERTS, one.key.encode(), encode(one))
-    assert [one.title for one in champions(snapshot)] == ["CUSTOMERS CHANGED since 8 Jan 2025"]
-    console = Console(width=200, file=io.StringIO(), color_system=None)
-    console.print(dashboard(snapshot, 1.0, "replaying"))
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert lines[0] == "replaying"
-    # text from data is no markup
-    assert lines[1].strip() == ("churn v4: CUSTOMERS CHANGED since 8 Jan 2025 – drift in [red]Age[/red]; train again")
-
-
-def test_an_estimate_that_is_withdrawn_is_shown_as_such() -> None:
-    console = Console(width=120, file=io.StringIO(), color_system=None)
-    console.print(windows_table([final(untrusted_since=START)]))
-    assert "withdrawn" in console.file.getvalue()  # type: ignore[attr-defined]
-
-
-def test_a_row_of_each_kind_of_window_fits_into_80_columns() -> None:
-    estimated = window().estimated
-    nowcast = Nowcast(performance=estimated, coverage_negative=0.25, coverage_positive=0.5)
-    console = Console(width=80, file=io.StringIO())
-    console.print(windows_table([window(nowcast=nowcast), final()]))
-    printed = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "0.700±0.040" in printed
-    for word in ("provisional", "realised", "nowcast", "estimated", "drifted", "none"):
-        assert word in printed
-    assert len(printed.splitlines()) == 4
+    # monthly rows leap ahead by themselves
+    assert remarks(snapshot, own_dates=True) == [
+        "1,000 records have had no label within the horizon, and count as 0",
+    ]
 
 
 def test_a_stream_that_never_ends_takes_no_more_memory_and_counts_on() -> None:

@@ -1,0 +1,1 @@
+"""A terminal, for what is shown on one."""
