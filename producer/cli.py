@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, Partitions, StreamName, TopicPrefix, Verbose
+from contract.worker.flags import Dataset, Encoding, Partitions, Sheet, StreamName, TopicPrefix, Verbose
 
 DEFAULT_ROWS = 10_000
 DEFAULT_SEED = 42
@@ -20,6 +20,8 @@ def replay(
     table: Annotated[
         Path | None, typer.Option("--data", help="Replay this CSV, Excel or Parquet table, whole.")
     ] = None,
+    sheet: Sheet = None,
+    encoding: Encoding = None,
     rows: Annotated[int | None, typer.Option(min=1, show_default=str(DEFAULT_ROWS), help=_ROWS)] = None,
     seed: Annotated[int | None, typer.Option(show_default=str(DEFAULT_SEED), help=_SEED)] = None,
     name: Annotated[
@@ -122,6 +124,7 @@ def replay(
     from contract.errors import UserError
     from contract.schema import load_schema
     from contract.settings import load_settings
+    from contract.tables.options import ReadOptions
     from contract.worker.clock import SystemClock
     from contract.worker.logs import configure_logging
     from contract.worker.process import stop_on_signals
@@ -155,7 +158,14 @@ def replay(
         tuple(drift or ()),
     )
     scenario = given.over(read_scenario(scenario_file) if scenario_file else ScenarioOptions()).build(schema)
-    opened = open_source(table, rows or DEFAULT_ROWS, DEFAULT_SEED if seed is None else seed, schema, passes)
+    opened = open_source(
+        table,
+        rows or DEFAULT_ROWS,
+        DEFAULT_SEED if seed is None else seed,
+        schema,
+        passes,
+        ReadOptions(sheet, encoding),
+    )
     source = opened.source
     for repair in opened.repairs:
         typer.echo(f"warning: {repair}", err=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.schema import Schema
+from contract.tables.options import AS_FOUND, ReadOptions
 from producer.repeated import RepeatedSource
 from producer.sources import RowSource, open_table
 from producer.synthetic import SyntheticBank
@@ -18,8 +19,12 @@ class Opened:
     repairs: tuple[str, ...] = ()
 
 
-def open_source(table: Path | None, rows: int, seed: int, schema: Schema, passes: int = 1) -> Opened:
+def open_source(
+    table: Path | None, rows: int, seed: int, schema: Schema, passes: int = 1, options: ReadOptions = AS_FOUND
+) -> Opened:
     """The table if there is one, else ``rows`` customers of the synthetic bank; all of it ``passes`` times.
+
+    A table is read by ``options``.
 
     Raises:
         UserError: the table cannot be replayed, or the synthetic bank has not the schema's features, or
@@ -28,7 +33,7 @@ def open_source(table: Path | None, rows: int, seed: int, schema: Schema, passes
     if table is None:
         found = Opened(SyntheticBank(rows, seed, schema=schema), f"synthetic-{rows}-{seed}")
     else:
-        opened = open_table(table, schema)
+        opened = open_table(table, schema, options=options)
         found = Opened(opened, table.stem, tuple(f"--data {table}: {repair}" for repair in opened.repairs))
     if passes == 1:
         return found

@@ -17,6 +17,7 @@ from contract.errors import UserError
 from contract.schema import Schema
 from contract.tables import reading
 from contract.tables.cells import NO_LABEL
+from contract.tables.options import AS_FOUND, ReadOptions
 
 LabelCodes = NDArray[np.int8]
 CHUNK_ROWS = reading.CHUNK_ROWS
@@ -46,7 +47,9 @@ class RowSource(Protocol):
         ...
 
 
-def open_table(path: Path, schema: Schema, chunk_rows: int = CHUNK_ROWS) -> "TableSource":
+def open_table(
+    path: Path, schema: Schema, chunk_rows: int = CHUNK_ROWS, options: ReadOptions = AS_FOUND
+) -> "TableSource":
     """The source of a file: CSV, Parquet or Excel, by its suffix.
 
     Goes through the file once, so that a table that cannot be replayed is refused before anything is sent.
@@ -55,16 +58,18 @@ def open_table(path: Path, schema: Schema, chunk_rows: int = CHUNK_ROWS) -> "Tab
         UserError: there is no such file, it is of another kind, cannot be read, is empty, lacks a column of the schema,
             can be read in more than one way, or holds a label that is neither of the two values.
     """
-    return TableSource(path, schema, chunk_rows)
+    return TableSource(path, schema, chunk_rows, options)
 
 
 class TableSource:
     """A table's rows. ``repairs`` says what is mended on reading, one clause each."""
 
-    def __init__(self, path: Path, schema: Schema, chunk_rows: int = CHUNK_ROWS) -> None:
+    def __init__(
+        self, path: Path, schema: Schema, chunk_rows: int = CHUNK_ROWS, options: ReadOptions = AS_FOUND
+    ) -> None:
         self.path = path
         self.schema = schema
-        self._table = reading.open_table(path, schema, f"--data {path}", chunk_rows)
+        self._table = reading.open_table(path, schema, f"--data {path}", chunk_rows, options)
         self.repairs = self._table.repairs
         if len(self) == 0:
             raise UserError(f"--data {path} has no rows; give a table with at least one")

@@ -18,6 +18,7 @@ from contract.models.calibration import CalibrationBins
 from contract.models.registry import find_version, out_of_reach, registry_client
 from contract.schema import Schema, load_schema, schema_text
 from contract.settings import Settings
+from contract.tables.options import AS_FOUND, ReadOptions
 from training.defaults import DEFAULT_SEED, DEFAULT_SPLIT_SEED, OnBadRows
 from training.kinds.kinds import KINDS
 from training.quality.evaluate import evaluate
@@ -136,11 +137,12 @@ def train(
     split_seed: int = DEFAULT_SPLIT_SEED,
     split_dir: Path | None = None,
     on_bad_rows: OnBadRows = "report",
+    options: ReadOptions = AS_FOUND,
     plan: Plan | None = None,
     listener: Listener | None = None,
     figures: bool | None = None,
 ) -> TrainingResult:
-    """Train on a file or a frame (called ``name`` in messages) and register the model.
+    """Train on a file (read by ``options``) or a frame (called ``name`` in messages) and register the model.
 
     With a ``plan``, the best of its candidates, by the rule in ``selection``; else XGBoost as it comes, in seconds. The
     first version gets the alias. Later ones get it if they are better than the version that has it by more than noise
@@ -152,7 +154,7 @@ def train(
     """
     started = time.monotonic()
     schema = load_schema(settings.dataset)
-    rows = read_table(table, schema, name, on_bad_rows=on_bad_rows)
+    rows = read_table(table, schema, name, on_bad_rows=on_bad_rows, options=options)
     looked_at = tuple(suspicions(rows, schema))
     _warn(rows, looked_at, name or ("the table" if isinstance(table, pd.DataFrame) else str(table)), on_bad_rows)
     test = held_out(rows.customers, rows.y, split_seed)

@@ -4,7 +4,6 @@ The delimiter is the one that makes the schema's columns of the header; without 
 first rows the same number of fields. Nothing of the file is quoted in an error.
 """
 
-import codecs
 import csv
 import re
 from collections.abc import Iterable, Iterator
@@ -13,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from contract.errors import UserError
+from contract.tables.encoding import EXAMPLES
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
@@ -51,21 +51,18 @@ def alike(name: str) -> str:
     return "".join(character for character in name.casefold() if character.isalnum()) or name
 
 
-def find_dialect(path: Path, wanted: Iterable[str], origin: str) -> Dialect:
-    """The dialect of a file, whose header should have the columns ``wanted`` (none if they are not known).
+def find_dialect(path: Path, encoding: str, wanted: Iterable[str], origin: str) -> Dialect:
+    """The dialect of a file in this encoding; its header should have the columns ``wanted`` (none if not known).
 
     Raises:
         UserError: the file is empty, is no text that can be read, or its delimiter cannot be told.
         OSError: it cannot be read.
     """
-    encoding = _encoding(path)
     try:
         with path.open(encoding=encoding, newline="") as file:
             first = file.readline(1_000)
     except UnicodeDecodeError:
         raise not_text(origin) from None
-    if "\0" in first:
-        raise not_text(origin)
     said = _SEPARATOR_LINE.fullmatch(first)
     if said:
         if said[1] not in DELIMITERS:
@@ -82,20 +79,12 @@ def find_dialect(path: Path, wanted: Iterable[str], origin: str) -> Dialect:
 
 
 def not_text(origin: str) -> UserError:
-    return UserError(f"{origin} is not UTF-8 text; save it as a CSV file in UTF-8")
+    return UserError(f"{origin} is no longer text in its encoding; give it with --encoding, such as {EXAMPLES}")
 
 
 def not_well_formed(origin: str) -> UserError:
     # the reader's own error may quote the file, private columns included
     return UserError(f"{origin} is not a well-formed CSV table; check its quotes and separators")
-
-
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(4)
-    utf32 = start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-    utf16 = start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    return "utf-16" if utf16 and not utf32 else "utf-8-sig"
 
 
 @dataclass(frozen=True)

@@ -17,56 +17,72 @@ from contract.errors import UserError
 from contract.schema import Feature, Schema
 from contract.tables.cells import Cells, identifiers, label_codes, names, numbers, stripped
 from contract.tables.columns import find_columns
+from contract.tables.content import kind_of
 from contract.tables.decimal_mark import DecimalMark
 from contract.tables.excel import ExcelTable
 from contract.tables.forms import IdForms, NumberForms, file_repairs, forms_of, repairs
+from contract.tables.old_excel import OldExcelTable
+from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.parquet import FrameTable, ParquetTable
 from contract.tables.text import TextTable
 
 CHUNK_ROWS = 10_000
-_TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt")
 
 
 class RawTable(Protocol):
     """A file's cells, before a schema says what they mean.
 
     ``header`` has the columns' names as they stand. ``parses_text``: whether text may be a number; ``points_expected``:
-    whether ``1.234`` is surely a decimal. ``blank_rows`` counts those left out by the last pass over ``chunks``.
+    whether ``1.234`` is surely a decimal. ``repairs``: what is not as in a CSV file in UTF-8, one clause each.
+    ``blank_rows`` counts those left out by the last pass over ``chunks``.
     """
 
     header: tuple[str, ...]
     parses_text: bool
     points_expected: bool
+    repairs: list[str]
     blank_rows: int
-
-    @property
-    def repairs(self) -> list[str]:
-        """What is not as in a CSV file in UTF-8, one clause each."""
-        ...
 
     def chunks(self, positions: Sequence[int], rows: int) -> Iterator[list[Cells]]:
         """The columns at ``positions`` and no others, at most ``rows`` rows at a time; the same ones each time."""
         ...
 
 
-def open_raw(path: Path, wanted: Sequence[str], origin: str) -> RawTable:
-    """A file's cells, by its suffix; ``wanted`` are the columns looked for, which tell a delimiter.
+def open_raw(path: Path, wanted: Sequence[str], origin: str, options: ReadOptions = AS_FOUND) -> RawTable:
+    """A file's cells, by what it holds; ``wanted`` are the columns looked for, which tell a delimiter.
 
     Raises:
-        UserError: there is no such file, it is of another kind, or cannot be read.
+        UserError: there is no such file, it is of another kind, or cannot be read; ``options`` do not fit it.
     """
-    suffix = path.suffix.lower()
-    if suffix not in (*_TEXT_SUFFIXES, ".parquet", ".xlsx"):
-        raise UserError(f"{origin} is neither .csv nor .parquet nor .xlsx; save the table as one of the three kinds")
-    if not path.is_file():
-        raise UserError(f"{origin} is no file; give the path of a CSV, Parquet or Excel table")
-    if suffix == ".parquet":
-        return ParquetTable(path, origin)
-    return ExcelTable(path, origin) if suffix == ".xlsx" else TextTable(path, wanted, origin)
+    try:
+        kind, told = kind_of(path, origin)
+    except OSError as error:
+        raise UserError(f"{origin} cannot be read: {error.strerror}; give a readable file") from None
+    is_workbook = kind in ("workbook", "old workbook")
+    if options.sheet is not None and not is_workbook:
+        raise UserError(f"{origin} is no workbook and has no sheets; leave --sheet out")
+    if options.encoding is not None and kind != "text":
+        raise UserError(f"{origin} is no text, and says its encoding itself; leave --encoding out")
+    table: RawTable
+    if kind == "text":
+        table = TextTable(path, wanted, origin, options.encoding)
+    elif kind == "parquet":
+        table = ParquetTable(path, origin)
+    else:
+        reader = ExcelTable if kind == "workbook" else OldExcelTable
+        table = reader(path, wanted, origin, options.sheet)
+    table.repairs[:0] = told
+    return table
 
 
-def open_table(table: Path | pd.DataFrame, schema: Schema, origin: str, chunk_rows: int = CHUNK_ROWS) -> "SchemaTable":
-    """A file's or a frame's rows under a schema; ``origin`` names it in messages.
+def open_table(
+    table: Path | pd.DataFrame,
+    schema: Schema,
+    origin: str,
+    chunk_rows: int = CHUNK_ROWS,
+    options: ReadOptions = AS_FOUND,
+) -> "SchemaTable":
+    """A file's or a frame's rows under a schema; ``origin`` names it in messages. A frame has no ``options``.
 
     Raises:
         UserError: it cannot be read, lacks a column of the schema or has it twice, has a row of another length, or
@@ -75,7 +91,7 @@ def open_table(table: Path | pd.DataFrame, schema: Schema, origin: str, chunk_ro
     if isinstance(table, pd.DataFrame):
         return SchemaTable(FrameTable(table), schema, origin, chunk_rows)
     wanted = [schema.id_column, *(feature.table_column for feature in schema.features), schema.label.column]
-    return SchemaTable(open_raw(table, wanted, origin), schema, origin, chunk_rows)
+    return SchemaTable(open_raw(table, wanted, origin, options), schema, origin, chunk_rows)
 
 
 @dataclass(frozen=True)

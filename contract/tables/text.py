@@ -1,6 +1,6 @@
 """Delimited text tables: CSV as people have it, read in bounded memory.
 
-Any of four delimiters, UTF-8 or (with a byte-order mark) UTF-16, any line ends, blank rows. A row with another number
+Any of four delimiters, any encoding that can be told, any line ends, blank rows. A row with another number
 of fields than the header is refused: a comma in a name would else move the name into a feature.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from contract.errors import UserError
 from contract.tables.cells import Cells
 from contract.tables.dialect import DELIMITERS, find_dialect, is_blank, not_text, not_well_formed
+from contract.tables.encoding import find_encoding
 
 
 class TextTable:
@@ -19,24 +20,25 @@ class TextTable:
 
     parses_text = True
 
-    def __init__(self, path: Path, wanted: Sequence[str], origin: str) -> None:
+    def __init__(self, path: Path, wanted: Sequence[str], origin: str, encoding: str | None = None) -> None:
         self._path = path
         self._origin = origin
         self.blank_rows = 0
         try:
-            self._dialect = find_dialect(path, wanted, origin)
+            self._encoding = find_encoding(path, encoding, origin)
+            self._dialect = find_dialect(path, self._encoding.codec, wanted, origin)
             self.header = tuple(next(self._filled()))
         except OSError as error:
             raise self._unreadable(error) from None
         self.points_expected = self._dialect.delimiter == ","
+        self.repairs = self._repairs()
 
-    @property
-    def repairs(self) -> list[str]:
+    def _repairs(self) -> list[str]:
         found = []
         if self._dialect.delimiter != ",":
             found.append(f"its fields are divided by {DELIMITERS[self._dialect.delimiter]}, not commas")
-        if self._dialect.encoding == "utf-16":
-            found.append("it is text in UTF-16, not UTF-8")
+        if self._encoding.told:
+            found.append(f"it is read as text in {self._encoding.told}, not UTF-8")
         if self._dialect.padded_quotes:
             found.append("blanks around quotes are removed")
         return found

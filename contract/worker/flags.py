@@ -14,4 +14,6 @@ TrackingUri = Annotated[str | None, typer.Option(help="MLflow, where the model i
 Instance = Annotated[str | None, typer.Option(help="Stable name of this worker, for quick restarts.")]
 MetricsPort = Annotated[int | None, typer.Option(help="Serve metrics for Prometheus on this port; 0: a free one.")]
 LogFormatFlag = Annotated[str | None, typer.Option("--log-format", help="text, or json for machines.")]
+Sheet = Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook: its name, or its number from 1.")]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of a text table: cp1252, utf-16, …")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, ModelName, StreamName
+from contract.worker.flags import Dataset, Encoding, ModelName, Sheet, StreamName
 from training.defaults import DEFAULT_BOOTSTRAP_SEED
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ def compare(
     table: Annotated[
         Path | None, typer.Option("--data", help="Table with labels; its rows that neither has seen are used.")
     ] = None,
+    sheet: Sheet = None,
+    encoding: Encoding = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = DEFAULT_BOOTSTRAP_SEED,
     stream: StreamName = None,
     dataset: Dataset = None,
@@ -42,12 +44,13 @@ def compare(
     from rich.console import Console
 
     from contract.settings import load_settings
+    from contract.tables.options import ReadOptions
 
     settings = load_settings(stream=stream, dataset=dataset, model_name=model_name, mlflow_tracking_uri=tracking_uri)
     with Console(stderr=True).status("comparing"):
         from training.registered.compare import compare_models
 
-        found = compare_models(settings, first, second, table, seed=seed)
+        found = compare_models(settings, first, second, table, options=ReadOptions(sheet, encoding), seed=seed)
     show(found)
 
 

@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from contract.worker.flags import Dataset, StreamName, Verbose
+from contract.worker.flags import Dataset, Encoding, Sheet, StreamName, Verbose
 
 
 def explore(
     table: Annotated[Path, typer.Option("--data", help="Table with labels: CSV, Parquet or Excel.")],
+    sheet: Sheet = None,
+    encoding: Encoding = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write the page and the pictures to, too.")] = None,
     on_bad_rows: Annotated[
         Literal["stop", "skip", "report"],
@@ -31,6 +33,7 @@ def explore(
     from rich.console import Console
 
     from contract.settings import load_settings
+    from contract.tables.options import ReadOptions
     from contract.worker.logs import configure_logging
 
     configure_logging(verbose)
@@ -38,7 +41,7 @@ def explore(
     with Console(stderr=True).status("drawing"):
         from training.explore.explore import explore as run
 
-        found = run(settings, table, out=out, on_bad_rows=on_bad_rows)
+        found = run(settings, table, out=out, on_bad_rows=on_bad_rows, options=ReadOptions(sheet, encoding))
     console = Console()
     for note in found.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)

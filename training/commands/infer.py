@@ -5,9 +5,13 @@ from typing import Annotated
 
 import typer
 
+from contract.worker.flags import Encoding, Sheet
+
 
 def infer(
     table: Annotated[Path, typer.Argument(help="CSV, Excel or Parquet table.", show_default=False)],
+    sheet: Sheet = None,
+    encoding: Encoding = None,
     out: Annotated[Path | None, typer.Option(help="TOML file to write.", show_default="stdout")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the data set.", show_default="the file's")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
@@ -23,13 +27,14 @@ def infer(
       churnstream train --data customers.csv --dataset customers.toml
     """
     from contract.errors import UserError
+    from contract.tables.options import ReadOptions
     from training.infer.columns import read_columns
     from training.infer.infer import infer as guess
     from training.infer.toml import draft_toml
 
     if out is not None and out.exists() and not force:
         raise UserError(f"--out {out} is there already; give another path, or --force to replace it")
-    draft = guess(read_columns(table))
+    draft = guess(read_columns(table, ReadOptions(sheet, encoding)))
     text = draft_toml(draft, name or _name(table), table.name)
     if out is None:
         typer.echo(text, nl=False)

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from contract.worker.flags import Dataset, StreamName, Verbose
+from contract.worker.flags import Dataset, Encoding, Sheet, StreamName, Verbose
 from training.defaults import DEFAULT_SEED, DEFAULT_SPLIT_SEED, OnBadRows, SearchName
 
 if TYPE_CHECKING:
     from contract.settings import Settings
+    from contract.tables.options import ReadOptions
     from training.selection.search import Plan
 
 Protocol = Literal["honest", "report"]
@@ -20,6 +21,8 @@ _Name = TypeVar("_Name", bound=str)
 
 def train(
     table: Annotated[Path, typer.Option("--data", help="Table with labels: CSV, Parquet or Excel.")],
+    sheet: Sheet = None,
+    encoding: Encoding = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Compare all kinds of model with all samplings, and register the best.")
     ] = False,
@@ -76,15 +79,17 @@ def train(
     from rich.console import Console
 
     from contract.settings import load_settings
+    from contract.tables.options import ReadOptions
     from contract.worker.logs import configure_logging
 
     configure_logging(verbose)
     settings = load_settings(
         stream=stream, dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
     )
+    options = ReadOptions(sheet, encoding)
     comparing = everything or any(given is not None for given in (kinds, samplings, search, budget, trials))
     if protocol == "report" or task == "regression":
-        _without_registering(settings, table, on_bad_rows, protocol, task, seed, split_seed, comparing)
+        _without_registering(settings, table, options, on_bad_rows, protocol, task, seed, split_seed, comparing)
         return
     plan = _plan(kinds, samplings, search, budget, trials, jobs, seed) if comparing else None
     from training.commands.progress import Bar
@@ -101,6 +106,7 @@ def train(
             split_seed=split_seed,
             split_dir=split_dir,
             on_bad_rows=on_bad_rows,
+            options=options,
             plan=plan,
             listener=bar,
             figures=figures,
@@ -151,6 +157,7 @@ def _of(option: str, given: str | None, known: tuple[_Name, ...]) -> tuple[_Name
 def _without_registering(
     settings: "Settings",
     table: Path,
+    options: "ReadOptions",
     on_bad_rows: OnBadRows,
     protocol: Protocol,
     task: Task,
@@ -176,7 +183,7 @@ def _without_registering(
         from training.protocol import regression, study
         from training.table.prepare import read_table
 
-        rows = read_table(table, schema, on_bad_rows=on_bad_rows)
+        rows = read_table(table, schema, on_bad_rows=on_bad_rows, options=options)
         run = study.run if protocol == "report" else regression.run
         lines = run(settings, rows, schema, seed=seed, split_seed=split_seed).show_lines()
     console = Console(highlight=False, markup=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from contract.errors import UserError
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
+from contract.tables.options import AS_FOUND, ReadOptions
 from training.defaults import OnBadRows
 from training.explore.figures import pictures
 from training.explore.page import page
@@ -45,14 +46,17 @@ def explore(
     name: str | None = None,
     out: Path | None = None,
     on_bad_rows: OnBadRows = "report",
+    options: ReadOptions = AS_FOUND,
 ) -> Explored:
     """Draw a file or a frame (called ``name`` in messages), log pictures and page, and write them to ``out``.
+
+    A file is read by ``options``.
 
     Raises:
         UserError: the table cannot be used, ``out`` cannot be written, or MLflow does not answer.
     """
     schema = load_schema(settings.dataset)
-    rows = read_table(table, schema, name, on_bad_rows=on_bad_rows)
+    rows = read_table(table, schema, name, on_bad_rows=on_bad_rows, options=options)
     title = name or (table.name if isinstance(table, Path) else "the table")
     files, notes = render(rows, schema, title)
     if out is not None:

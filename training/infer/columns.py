@@ -20,6 +20,7 @@ from contract.schema import FeatureKind
 from contract.tables.cells import NULLS, identifier, is_nothing, numbers, stripped, whole
 from contract.tables.decimal_mark import DecimalMark
 from contract.tables.forms import file_repairs
+from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.reading import CHUNK_ROWS, open_raw
 
 MAX_ROWS = 200_000
@@ -110,14 +111,14 @@ class TableColumns:
     repairs: tuple[str, ...]
 
 
-def read_columns(path: Path) -> TableColumns:
+def read_columns(path: Path, options: ReadOptions = AS_FOUND) -> TableColumns:
     """Read a table of any kind that ``contract.tables.reading`` reads.
 
     Raises:
         UserError: it cannot be read, or in more than one way; it has no rows, or two columns of one name.
     """
     origin = str(path)
-    raw = open_raw(path, (), origin)
+    raw = open_raw(path, (), origin, options)
     names = [name.strip() for name in raw.header]
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:

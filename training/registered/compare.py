@@ -15,6 +15,7 @@ from contract.errors import UserError
 from contract.models.registry import load_registered, out_of_reach, positive_probabilities, registry_client
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
+from contract.tables.options import AS_FOUND, ReadOptions
 from training.defaults import DEFAULT_BOOTSTRAP_SEED
 from training.quality.evaluate import evaluate
 from training.quality.intervals import Difference, McNemar, ScoredRows, bootstrap, mcnemar, paired_bootstrap
@@ -82,12 +83,14 @@ def compare_models(
     second: str,
     table: Path | pd.DataFrame | None = None,
     *,
+    options: ReadOptions = AS_FOUND,
     seed: int = DEFAULT_BOOTSTRAP_SEED,
 ) -> Compared:
     """Compare two registered versions, or two runs' candidates, and log the comparison.
 
-    Versions are compared on rows of ``table`` that neither has seen, or, without one, on the held-out rows that are
-    kept with them. Candidates that were not registered are compared on their out-of-fold probabilities.
+    Versions are compared on rows of ``table`` (a file is read by ``options``) that neither has seen, or, without one,
+    on the held-out rows that are kept with them. Candidates that were not registered are compared on their out-of-fold
+    probabilities.
 
     Raises:
         UserError: a model is not there, there are no rows that both can be measured on, or MLflow does not answer.
@@ -99,7 +102,7 @@ def compare_models(
     from training.quality.figures import comparison
 
     try:
-        sides = _sides(client, settings, schema, (first, second), table)
+        sides = _sides(client, settings, schema, (first, second), table, options)
         found = contrast(sides.y, *sides.models, seed=seed)
         name = f"compare {_short(sides.titles[0])} {_short(sides.titles[1])}"
         with open_run(client, name, {tags.SCHEMA_FINGERPRINT: schema.fingerprint}) as run:
@@ -118,11 +121,12 @@ def _sides(
     schema: Schema,
     named: tuple[str, str],
     table: Path | pd.DataFrame | None,
+    options: ReadOptions,
 ) -> _Sides:
     named = _by_id(client, named[0]), _by_id(client, named[1])
     first, second = (_version(client, settings, text) for text in named)
     if first is not None and second is not None:
-        return _of_versions(client, schema, (first, second), table)
+        return _of_versions(client, schema, (first, second), table, options)
     if not all(is_run_id(text) for text in named):
         candidate = named[0] if first is None else named[1]
         raise UserError(
@@ -164,7 +168,11 @@ def _version(client: "MlflowClient", settings: Settings, text: str) -> Version |
 
 
 def _of_versions(
-    client: "MlflowClient", schema: Schema, versions: tuple[Version, Version], table: Path | pd.DataFrame | None
+    client: "MlflowClient",
+    schema: Schema,
+    versions: tuple[Version, Version],
+    table: Path | pd.DataFrame | None,
+    options: ReadOptions,
 ) -> _Sides:
     first, second = versions
     if (first.settings.model_name, first.number) == (second.settings.model_name, second.number):
@@ -173,7 +181,7 @@ def _of_versions(
     if table is None:
         common = kept_rows(client, first, second, schema)
     else:
-        common = unseen_rows(client, versions, read_table(table, schema), schema)
+        common = unseen_rows(client, versions, read_table(table, schema, options=options), schema)
     models = []
     for version in versions:
         loaded = load_registered(version.settings, version.number, schema)

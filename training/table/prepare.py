@@ -18,6 +18,7 @@ from contract.arrays import Labels, Mask
 from contract.errors import UserError
 from contract.records import columns_frame
 from contract.schema import Schema
+from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.reading import open_table
 from training.defaults import OnBadRows
 from training.table.bad_rows import BadRow, find_bad_rows
@@ -48,9 +49,14 @@ class Table:
 
 
 def read_table(
-    table: Path | pd.DataFrame, schema: Schema, name: str | None = None, *, on_bad_rows: OnBadRows = "report"
+    table: Path | pd.DataFrame,
+    schema: Schema,
+    name: str | None = None,
+    *,
+    on_bad_rows: OnBadRows = "report",
+    options: ReadOptions = AS_FOUND,
 ) -> Table:
-    """Read a CSV, Excel or Parquet file, or take a frame that is called ``name`` in messages.
+    """Read a CSV, Excel or Parquet file (by ``options``), or take a frame that is called ``name`` in messages.
 
     A row that the scorer would reject, or that has no id or no known label, is a bad row: ``stop`` refuses the table,
     ``skip`` and ``report`` leave the row out and count it, and ``report`` names it in ``Table.bad_rows``, too.
@@ -62,7 +68,7 @@ def read_table(
     if on_bad_rows not in get_args(OnBadRows):
         raise UserError(f"--on-bad-rows got {on_bad_rows!r}; give stop, skip or report")
     origin = (name or "the table") if isinstance(table, pd.DataFrame) else str(table)
-    raw, repairs = _read(table, schema, origin)
+    raw, repairs = _read(table, schema, origin, options)
     bad = find_bad_rows(raw, schema, origin)
     if bad.reasons and on_bad_rows == "stop":
         raise bad.refusal(origin)
@@ -108,9 +114,11 @@ def hash_data(X: pd.DataFrame, y: Labels, schema: Schema) -> str:
     return digest.hexdigest()
 
 
-def _read(table: Path | pd.DataFrame, schema: Schema, origin: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _read(
+    table: Path | pd.DataFrame, schema: Schema, origin: str, options: ReadOptions
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """All rows, as ``contract.tables.reading.SchemaTable.chunks`` gives them, and what was repaired."""
-    opened = open_table(table, schema, origin)
+    opened = open_table(table, schema, origin, options=options)
     if opened.rows == 0:
         raise UserError(f"{origin} has no rows; give a table with at least {MIN_ROWS}")
     return pd.concat(list(opened.chunks()), ignore_index=True), opened.repairs
