@@ -13,6 +13,7 @@ from churnstream.commands import alerts as alerts_cli
 from churnstream.commands import dashboard as dashboard_cli
 from churnstream.commands import demo as demo_cli
 from churnstream.commands import kafka as kafka_cli
+from churnstream.commands import report as report_cli
 from churnstream.commands import reset as reset_cli
 from churnstream.commands import schema as schema_cli
 from churnstream.commands import stack as stack_cli
@@ -50,7 +51,7 @@ app.command()(scorer_cli.score)
 app.command()(serve_cli.serve)
 app.command()(monitor_cli.join)
 app.command()(monitor_cli.monitor)
-app.command()(monitor_cli.report)
+app.command()(report_cli.report)
 app.command()(dashboard_cli.dashboard)
 app.command()(alerts_cli.alerts)
 app.command()(schema_cli.schema)

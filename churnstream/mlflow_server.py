@@ -5,15 +5,8 @@ import sys
 from pathlib import Path
 
 from contract.errors import UserError
-from contract.settings import Settings
 
 STORE = "mlflow.db"
-
-
-def newest_report(settings: Settings) -> Path | None:
-    """The drift report of the latest window in a state folder; None if there is none."""
-    reports = sorted((settings.state_dir / "reports").glob("*/*.html"), key=lambda path: path.name)
-    return reports[-1] if reports else None
 
 
 def newest_run(base: Path) -> Path:

@@ -22,6 +22,16 @@ from contract.worker.flags import (
 StateDir = Annotated[str | None, typer.Option(help="Folder of stores, spool and reports.")]
 Slide = Annotated[str | None, typer.Option(help="Distance from window to window, e.g. 1d; the same for both workers.")]
 Lateness = Annotated[str | None, typer.Option(help="Longest time from record to label, e.g. 60d.")]
+ReportStart = Annotated[
+    str, typer.Argument(help="Where the window starts, in UTC: 2025-01-25, 2025-01-25T06:00, or `latest`.")
+]
+ReportVersion = Annotated[
+    int | None, typer.Option(min=0, help="Version of the model; the newest one with such a window.")
+]
+ReportRole = Annotated[Role, typer.Option(help="The version's role when it scored.")]
+ReportFile = Annotated[
+    Path | None, typer.Option(help="File to write.", show_default="in this folder, named by the window")
+]
 
 
 def join(
@@ -117,17 +127,11 @@ def monitor(
 
 
 def report(
-    start: Annotated[
-        str, typer.Argument(help="Where the window starts, in UTC: 2025-01-25, 2025-01-25T06:00, or `latest`.")
-    ],
+    start: ReportStart,
     model: ModelName = None,
-    version: Annotated[
-        int | None, typer.Option(min=0, help="Version of the model; the newest one with such a window.")
-    ] = None,
-    role: Annotated[Role, typer.Option(help="The version's role when it scored.")] = "champion",
-    out: Annotated[
-        Path | None, typer.Option(help="File to write.", show_default="in this folder, named by the window")
-    ] = None,
+    version: ReportVersion = None,
+    role: ReportRole = "champion",
+    out: ReportFile = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     dataset: Dataset = None,
@@ -158,4 +162,4 @@ def report(
     )
     configure_logging(verbose=False)
     asked = AskedWindow(settings.model_name, version, role, start_asked(start))
-    print(make_report(settings, load_schema(settings.dataset), asked, out))
+    print(make_report(settings, load_schema(settings.dataset), asked, out).resolve())

@@ -27,7 +27,7 @@ from monitor.mlflow_sink.thread import SinkThread
 from monitor.model_facts.registry import Registry
 from monitor.model_facts.thread import FactsThread
 from monitor.reports.process import ReportProcess
-from monitor.reports.reference import ReferenceCache, References
+from monitor.reports.reference import ReferenceCache, References, references_folder
 from monitor.segments.judging import SegmentVerdicts
 from monitor.signals import tell_settings
 from monitor.slot import Slot
@@ -77,7 +77,7 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
         slot.close()
         raise
     reports = ReportProcess(settings, on_report=lambda _path: sink_thread.wake())
-    cache = ReferenceCache(settings.mlflow_tracking_uri, settings.state_dir / "references", schema)
+    cache = ReferenceCache(settings.mlflow_tracking_uri, references_folder(settings.state_dir), schema)
     references = References(cache, settings, schema)
 
     of_tests = levels(settings.false_alerts_per_month, settings.slide)
@@ -114,7 +114,13 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
         names = LetterNames(schema.names)
         watch = WatchThread(settings, rules, names, letters, sink.spool, clock, lambda: timeline.turn, timeline.tell)
         facts = FactsThread(
-            settings, Registry(settings), references, clock, lambda: timeline.versions_turn, timeline.tell_versions
+            settings,
+            Registry(settings),
+            references,
+            clock,
+            lambda: timeline.versions_turn,
+            timeline.tell_versions,
+            timeline.expect,
         )
         heartbeat = Heartbeat(settings.heartbeat)
         watch.start()

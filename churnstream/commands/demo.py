@@ -19,7 +19,7 @@ def demo(
     base: Annotated[Path, typer.Option("--dir", help="Where this run's folder is made.")] = DEFAULT_BASE,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="End when all is measured, also on a terminal.")] = False,
 ) -> None:
-    """Run the whole stream on this machine: train, replay 30 days with a drift from day 20, score, join, measure.
+    """Run the whole stream on this machine: train, replay six weeks in which two things change, score, join, measure.
 
     Starts a Kafka of its own on free ports, all workers and the model's page, and ends them all, also on Ctrl-C. On a
     terminal the page stays open until then. What it leaves is one folder: its Kafka, MLflow's store, the drift reports
@@ -39,10 +39,10 @@ def demo(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = new_folder(base)
     command = sys.argv[0] if Path(sys.argv[0]).name == "churnstream" else "churnstream"
-    look, reopen = (f"{command} {page} --dir {folder}" for page in ("mlflow", "dashboard"))
+    look, reopen, report = (f"{command} {what} --dir {folder}" for what in ("mlflow", "dashboard", "report"))
     waits = sys.stdout.isatty() and not no_wait
     plan = synthetic_plan(table, rows, seed)
-    run_demo(LocalRun(plan, folder.resolve(), look, reopen, waits), output())
+    run_demo(LocalRun(plan, folder.resolve(), look, reopen, report, waits), output())
 
 
 def mlflow(

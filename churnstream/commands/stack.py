@@ -51,7 +51,7 @@ def showcase(
         str, typer.Option(envvar="CHURNSTREAM_DASHBOARD_PUBLISHED", help="The model's page in your browser.")
     ] = "http://127.0.0.1:8090",
 ) -> None:
-    """Replay the demo's month of customers to workers that run already, once, and say where to look.
+    """Replay the demo's six weeks of customers to workers that run already, once, and say where to look.
 
     Then it goes on following the stream. Where that has been done already, nothing is sent.
     """

@@ -8,6 +8,17 @@ from churnstream.live.watch import Snapshot
 
 
 @dataclass(frozen=True)
+class Act:
+    """A part of a simulated stream, from ``start`` to ``end`` (event time in ms): what happens, and what is seen."""
+
+    name: str
+    start: int
+    end: int
+    happens: str
+    seen: str
+
+
+@dataclass(frozen=True)
 class RunPlan:
     """Everything that tells one run on this machine from another.
 
@@ -16,7 +27,8 @@ class RunPlan:
     settings, such as ``CHURNSTREAM_WINDOW`` and ``CHURNSTREAM_DATASET``; where the stream lies is not among them.
     ``told`` are lines shown first: what is simulated, and what was guessed; ``concluding`` gives those for the end,
     when all has been measured. ``training_seconds`` is the longest wall time of the training. ``own_dates``: event
-    times are those of a table, whose gaps are nobody's wrong clock.
+    times are those of a table, whose gaps are nobody's wrong clock. ``acts`` are those of a simulation, in their order:
+    told first, and measured one by one at the end.
     """
 
     prepare: Callable[[Path], tuple[list[str], list[str]]]
@@ -25,3 +37,4 @@ class RunPlan:
     concluding: Callable[[Snapshot], Sequence[str]] = lambda _snapshot: ()
     training_seconds: float = 300
     own_dates: bool = False
+    acts: tuple[Act, ...] = ()

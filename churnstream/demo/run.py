@@ -6,7 +6,6 @@ leaves is one folder: its Kafka, MLflow's store, the reports and the logs. One t
 
 import os
 import shutil
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,38 +14,35 @@ from threading import Event
 from rich.console import Console
 from rich.text import Text
 
+from churnstream.demo.acts import announced
+from churnstream.demo.ending import addresses, day_of, strongest, tell
+from churnstream.demo.following import Followed, follow
 from churnstream.demo.kept import KAFKA, forget_surroundings, keep_stream, kept_size, places
 from churnstream.demo.page import DemoPage
 from churnstream.demo.plan import RunPlan
-from churnstream.live.lines import incident_lines
-from churnstream.live.shown import shown
-from churnstream.live.view import remarks, windows_table
-from churnstream.live.watch import Snapshot, StreamWatch
+from churnstream.demo.ready import Readiness
 from churnstream.local_kafka.broker import LocalKafka
-from churnstream.mlflow_server import newest_report
-from churnstream.processes.children import Child, Children
+from churnstream.processes.children import Children
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
 from contract.settings import Settings, load_settings
-
-STALL_SECONDS = 60.0
-_REFRESH_SECONDS = 0.5
-_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class LocalRun:
     """One run of a ``plan``; ``folder`` is its own.
 
-    ``look`` and ``reopen`` are the commands that show MLflow's pages and the model's page on the folder, as the user
-    would type them. ``waits``: the page stays open until Ctrl-C when all has been measured.
+    ``look``, ``reopen`` and ``report`` are the commands that show MLflow's pages, the model's page and, with a date,
+    the report of a window on the folder, as the user would type them. ``waits``: the page stays open until Ctrl-C when
+    all has been measured.
     """
 
     plan: RunPlan
     folder: Path
     look: str
     reopen: str
+    report: str
     waits: bool = False
 
 
@@ -71,15 +67,6 @@ def new_folder(base: Path) -> Path:
     raise UserError(f"folder {base} is full of runs; remove some")
 
 
-@dataclass(frozen=True)
-class _Followed:
-    """How the stream ended; how many windows were seen provisional, and how many final while others were that still."""
-
-    snapshot: Snapshot
-    provisional: int
-    final_before: int
-
-
 def run_demo(demo: LocalRun, console: Console) -> None:
     """Run the demo to its end and print what it showed.
 
@@ -87,7 +74,7 @@ def run_demo(demo: LocalRun, console: Console) -> None:
         UserError: a part of it failed; the message says which, and shows the end of its log.
     """
     forget_surroundings(demo.folder)
-    for line in demo.plan.told:
+    for line in (*demo.plan.told, *announced(demo.plan.acts)):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
     training_arguments, replay_arguments = demo.plan.prepare(demo.folder)
     kafka = LocalKafka(demo.folder / KAFKA)
@@ -95,6 +82,7 @@ def run_demo(demo: LocalRun, console: Console) -> None:
     try:
         environment = {**places(demo.folder), **demo.plan.variables}
         with Children(environment, demo.folder) as pages, Children(environment, demo.folder) as children:
+            ready = Readiness(demo.folder)
             with console.status("training a champion and starting Apache Kafka on 127.0.0.1"):
                 training = children.start("train", "train", *training_arguments)
                 kafka.start()
@@ -107,16 +95,28 @@ def run_demo(demo: LocalRun, console: Console) -> None:
                 ensure_topics(admin_client(settings), settings)
                 page = DemoPage(pages)
                 console.print(_where(page), soft_wrap=True, highlight=False)
-                children.start("join", "join", "-v")
-                children.start("monitor", "monitor", "-v")
+                for name in ("join", "monitor"):
+                    _start_worker(children, name, ready)
                 training.wait(timeout=demo.plan.training_seconds)
-            followed = _run(demo, settings, children, page, replay_arguments, console)
+                _start_worker(children, "score", ready)
+            with console.status("waiting for scorer, join and monitor"):
+                # or the first windows would be over before anybody judges them
+                ready.wait()
+            replay = children.start("replay", "replay", *replay_arguments)
+            followed = follow(settings, children, replay, demo.plan, Text(_where(page), style="bold"), console)
+            with console.status("finishing reports and the last writes to MLflow"):
+                children.stop(timeout=120)
             keep_stream(demo.folder, {**_named(settings), **demo.plan.variables})
             kept = True
-            _summarise(demo, settings, followed, console)
+            tell(followed, demo.plan, console)
+            console.print()
+            waits = demo.waits and page.problem is None
+            addresses(_addresses(demo, settings, followed, page.address if waits else demo.reopen), console)
+            for line in demo.plan.concluding(followed.snapshot):
+                console.print(line, soft_wrap=True, highlight=False, markup=False)
             if page.problem is not None:
                 console.print(page.problem, markup=False)
-            elif demo.waits:
+            elif waits:
                 wait_for_ctrl_c(page, console)
     finally:
         kafka.stop()
@@ -127,75 +127,21 @@ def run_demo(demo: LocalRun, console: Console) -> None:
     console.print(f"  {demo.reopen}", soft_wrap=True, highlight=False, markup=False)
 
 
+def _start_worker(children: Children, name: str, ready: Readiness) -> None:
+    ready.expect(children.start(name, name, "-v", variables=ready.variables(name)))
+
+
 def _where(page: DemoPage) -> str:
     return f"the model's page: {page.address}"
 
 
 def wait_for_ctrl_c(page: DemoPage, console: Console) -> None:
     """Until Ctrl-C, or SIGTERM, which is the same here."""
-    console.print(f"{_where(page)} stays open until Ctrl-C\n", style="bold", soft_wrap=True, highlight=False)
+    console.print(f"\n{_where(page)} stays open until Ctrl-C\n", style="bold", soft_wrap=True, highlight=False)
     try:
         Event().wait()
     except KeyboardInterrupt:
         console.print()
-
-
-def _run(
-    demo: LocalRun,
-    settings: Settings,
-    children: Children,
-    page: DemoPage,
-    replay_arguments: list[str],
-    console: Console,
-) -> _Followed:
-    beat = demo.folder / "scorer.beat"
-    children.environment["CHURNSTREAM_HEARTBEAT"] = str(beat)
-    children.start("score", "score", "-v")
-    del children.environment["CHURNSTREAM_HEARTBEAT"]
-    with console.status("waiting for the scorer to load the champion"):
-        # or most of the replay would be over before the first prediction
-        while not beat.exists():
-            children.check()
-            time.sleep(_POLL_SECONDS)
-    replay = children.start("replay", "replay", *replay_arguments)
-    followed = _follow(settings, children, replay, page, console, demo.plan.own_dates)
-    with console.status("finishing reports and the last writes to MLflow"):
-        children.stop(timeout=120)
-    return followed
-
-
-def _follow(
-    settings: Settings, children: Children, replay: Child, page: DemoPage, console: Console, own_dates: bool
-) -> _Followed:
-    watch = StreamWatch(settings)
-    began = moved = time.monotonic()
-    seen: tuple[int, ...] = ()
-    provisional: set[str] = set()
-    final_before = 0
-    try:
-        footer = Text(_where(page), style="bold")
-        with shown(console, footer, own_dates=own_dates) as show:
-            while True:
-                snapshot = watch.refresh()
-                now = time.monotonic()
-                state = "replaying" if replay.exit_code is None else "measuring what is left"
-                final = {key for key, window in snapshot.windows.items() if window.status == "final"}
-                provisional |= snapshot.windows.keys() - final
-                final_before = len(final) if len(final) < len(snapshot.windows) else final_before
-                show(snapshot, now - began, state)
-                if snapshot.complete:
-                    return _Followed(snapshot, len(provisional), final_before)
-                children.check()
-                position = (snapshot.records, snapshot.lag, len(snapshot.windows), snapshot.measured)
-                if position != seen:
-                    seen, moved = position, now
-                elif now - moved > STALL_SECONDS:
-                    raise UserError(
-                        f"nothing has moved for {STALL_SECONDS:.0f} s; see the logs in {replay.log_path.parent}"
-                    )
-                time.sleep(_REFRESH_SECONDS)
-    finally:
-        watch.close()
 
 
 def _named(settings: Settings) -> dict[str, str]:
@@ -206,24 +152,14 @@ def _named(settings: Settings) -> dict[str, str]:
     }
 
 
-def _summarise(demo: LocalRun, settings: Settings, followed: _Followed, console: Console) -> None:
-    snapshot = followed.snapshot
-    console.print(windows_table([window for window in snapshot.ordered() if window.status == "final"]))
-    console.print(
-        f"\n{followed.provisional} windows were provisional first, and {followed.final_before} were final while others "
-        f"still were provisional",
-        soft_wrap=True,
-    )
-    for remark in remarks(snapshot, demo.plan.own_dates):
-        console.print(remark)
-    outcomes = sum(window.labelled for window in snapshot.tiles())
-    console.print(
-        f"{snapshot.records:,} records replayed, {snapshot.predictions:,} predictions, {outcomes:,} outcomes, "
-        f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} incidents"
-    )
-    for line in incident_lines(snapshot.alerts.values(), snapshot.ordered()):
-        console.print(line)
-    report = newest_report(settings)
-    if report is not None:
-        console.print(f"newest drift report: {report}", soft_wrap=True)
-    console.print(f"metric timelines and all reports, in MLflow:\n\n  {demo.look}\n", soft_wrap=True, highlight=False)
+def _addresses(demo: LocalRun, settings: Settings, followed: Followed, page: str) -> list[tuple[str, str]]:
+    """Where to look, what says most first."""
+    found = [("the model's page", page), ("timelines in MLflow", demo.look)]
+    drift = strongest(settings, followed.snapshot.ordered())
+    if drift is not None and drift[1] is not None:
+        found.append(("strongest drift report", str(drift[1])))
+    windows = followed.snapshot.ordered()
+    if windows:
+        asked = windows[len(windows) // 2] if drift is None else drift[0]
+        found.append(("report of any window", f"{demo.report} {day_of(asked)}"))
+    return found

@@ -1,9 +1,10 @@
-"""The demo's own plan: a month of the synthetic bank, or of a table with its columns."""
+"""The demo's own plan: the story of the synthetic bank; or a table with its columns, in which nothing is changed."""
 
 from pathlib import Path
 
 from churnstream.demo.plan import RunPlan
 from churnstream.demo.scenario import (
+    ACTS,
     DRIFTS,
     LABEL_DELAY,
     LABEL_LATENESS,
@@ -22,7 +23,7 @@ from producer.synthetic import write_csv
 
 
 def synthetic_plan(data: Path | None, rows: int, seed: int) -> RunPlan:
-    """Replay ``data``, or ``rows`` customers of the synthetic bank of this ``seed``, as a month that drifts."""
+    """Replay ``data``, or ``rows`` customers of the synthetic bank of this ``seed``, to whom the story happens."""
 
     def prepare(folder: Path) -> tuple[list[str], list[str]]:
         return _training(folder, data, seed), _replay(data, rows, seed)
@@ -32,7 +33,7 @@ def synthetic_plan(data: Path | None, rows: int, seed: int) -> RunPlan:
         "CHURNSTREAM_SLIDE": SLIDE,
         "CHURNSTREAM_LABEL_LATENESS": LABEL_LATENESS,
     }
-    return RunPlan(prepare, variables)
+    return RunPlan(prepare, variables, acts=ACTS if data is None else ())
 
 
 def _training(folder: Path, data: Path | None, seed: int) -> list[str]:
@@ -47,7 +48,7 @@ def _training(folder: Path, data: Path | None, seed: int) -> list[str]:
 def _replay(data: Path | None, rows: int, seed: int) -> list[str]:
     count = len(open_table(data, load_schema("bank_churn"))) if data is not None else rows
     source = ["--data", str(data)] if data is not None else ["--rows", str(count), "--seed", str(seed)]
-    drifts = [argument for drift in DRIFTS for argument in ("--drift", drift)]
+    drifts = [argument for drift in DRIFTS for argument in ("--drift", drift)] if data is None else []
     pace = ["--period", PERIOD, "--rate", str(rate_of(count, REPLAY_SECONDS))]
     delays = ["--label-delay", LABEL_DELAY, "--positive-label-delay", POSITIVE_LABEL_DELAY]
     return [*source, *pace, *delays, "--label-share", str(LABEL_SHARE), *drifts]

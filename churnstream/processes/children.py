@@ -82,9 +82,9 @@ class Children:
         self._guard = OrphanGuard()
         self._running: list[Child] = []
 
-    def start(self, name: str, *arguments: str) -> Child:
-        """Start ``churnstream ARGUMENTS``."""
-        child = Child(name, arguments, self.environment, self._folder)
+    def start(self, name: str, *arguments: str, variables: Mapping[str, str] | None = None) -> Child:
+        """Start ``churnstream ARGUMENTS``; ``variables`` are in its environment alone."""
+        child = Child(name, arguments, {**self.environment, **(variables or {})}, self._folder)
         self._guard.watch(child.pid)
         self._running.append(child)
         return child

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 from contract.errors import UserError
 from contract.windows import Window
 from monitor.mlflow_sink.sink import chart_link
-from monitor.reports.files import project_id, workspace_id
+from monitor.reports.files import project_id, strength, workspace_id
 
 _TIMEOUT = 5.0
 
@@ -35,15 +35,10 @@ def strongest_report_address(server: str, experiment: str, published: str, windo
     made = {str(report["id"]) for report in reports}
     found = [window for window in windows if str(workspace_id(window)) in made]
     if found:
-        chosen = str(workspace_id(max(found, key=_strength)))
+        chosen = str(workspace_id(max(found, key=strength)))
     else:
         chosen = str(max(reports, key=lambda report: str(report["timestamp"]))["id"])
     return f"{published}/projects/{project}/reports/{chosen}"
-
-
-def _strength(window: Window) -> tuple[int, float, int]:
-    distances = (column.distance for column in window.drift.features.values())
-    return len(window.drift.drifted_columns), max(distances, default=0.0), window.start
 
 
 def require_http(name: str, address: str) -> str:

@@ -79,6 +79,7 @@ class FactsThread:
         registry: is asked in the thread alone.
         turn: the present one, with what stands on ``versions``; None while another monitor is at work.
         tell: takes what is to be told in a turn; must not block. False: not all was taken, so it is told again.
+        want: gets a champion ready to be judged, before its first records; must not block.
     """
 
     def __init__(
@@ -89,11 +90,12 @@ class FactsThread:
         clock: Clock,
         turn: Callable[[], Turn[StandingVersion] | None],
         tell: Callable[[int, Sequence[VersionMessage]], bool],
+        want: Callable[[Sequence[ModelRef]], None],
     ) -> None:
         self._settings = settings
         self._references = references
         self._clock = clock
-        self._turn, self._tell = turn, tell
+        self._turn, self._tell, self._want = turn, tell, want
         self._registry = registry
         self._number = 0
         self._standing: dict[str, StandingVersion] = {}
@@ -144,10 +146,14 @@ class FactsThread:
 
     def _look_at_alias(self, name: str) -> None:
         said = self._said(f"{name}/{SERVING}")
+        listed = self._registry.model(name)
+        champion = None if listed is None else listed.aliases.get(self._settings.model_alias)
+        if champion is not None:
+            self._want([ModelRef(name, champion)])
         found = serving_versions(
             name,
             self._settings.model_alias,
-            self._registry.model(name),
+            listed,
             said if isinstance(said, ServingVersions) else None,
             self._clock.now(),
         )

@@ -20,7 +20,7 @@ from monitor.naming import file_time, file_title, iso_time, model_title, version
 from monitor.on_demand.logged import where_logged
 from monitor.on_demand.samples import SamplesGoneError, read_sample
 from monitor.on_demand.window import AskedWindow, find_window
-from monitor.reports.reference import ReferenceCache
+from monitor.reports.reference import ReferenceCache, references_folder
 from monitor.reports.shown import MAX_ROWS
 
 
@@ -76,7 +76,7 @@ def _default_name(window: Window) -> Path:
 def _references(settings: Settings) -> Iterator[Path]:
     """The folder of cached references; where the state folder cannot be written, one that goes at the end."""
     try:
-        folder = private_folder(settings.state_dir / "references")
+        folder = private_folder(references_folder(settings.state_dir))
     except OSError:
         with tempfile.TemporaryDirectory() as temporary:
             yield Path(temporary)

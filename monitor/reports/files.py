@@ -72,6 +72,12 @@ class ReportChoice:
         return wanted
 
 
+def strength(window: Window) -> tuple[int, float, int]:
+    """Of the larger one a report says more: more columns have drifted, or one has further, or it is the later one."""
+    distances = (column.distance for column in window.drift.features.values())
+    return len(window.drift.drifted_columns), max(distances, default=0.0), window.start
+
+
 def report_name(window: Window) -> str:
     """``churn v3 · 2024-01-08T00:00:00Z to 2024-01-15T00:00:00Z · drifted: Age``."""
     columns = window.drift.drifted_columns
@@ -99,7 +105,7 @@ class ReportFolder:
     """``<state_dir>/reports/<model>-<version>/<window start>_<verdict>.html``, at most ``limit`` of them."""
 
     def __init__(self, state_dir: Path, limit: int) -> None:
-        self.path = state_dir / "reports"
+        self.path = _reports_folder(state_dir)
         self._limit = limit
 
     def save(self, window: Window, html: str) -> Path:
@@ -151,6 +157,12 @@ class ReportFolder:
         report.html.with_suffix(".json").unlink(missing_ok=True)
 
 
+def report_file(state_dir: Path, window: Window) -> Path | None:
+    """The file of a window's report in a monitor's state folder; None: it has none there."""
+    folder = _reports_folder(state_dir) / _folder_name(window.model)
+    return next(iter(sorted(folder.glob(f"{file_time(window.start)}_*.html"))), None)
+
+
 def workspace_id(window: Window) -> uuid.UUID:
     """The id of a window's report in Evidently's workspace: always the same for the same window."""
     return _workspace_id(_folder_name(window.model), file_time(window.start))
@@ -159,6 +171,10 @@ def workspace_id(window: Window) -> uuid.UUID:
 def project_id(experiment: str) -> uuid.UUID:
     """The id of the project in Evidently's workspace that holds an experiment's reports."""
     return uuid.uuid5(_NAMESPACE, experiment)
+
+
+def _reports_folder(state_dir: Path) -> Path:
+    return state_dir / "reports"
 
 
 def _folder_name(model: ModelRef) -> str:

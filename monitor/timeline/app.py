@@ -26,6 +26,7 @@ from contract.alert_rules import DEFAULT_RULES, AlertRules
 from contract.alerts import Alert
 from contract.kafka.rereading import NothingCameError
 from contract.kafka.transactions import Checkpoint, no_checkpoint
+from contract.messages import ModelRef
 from contract.panes import JoinProgress, Pane, PaneSample
 from contract.settings import Settings
 from contract.signals import LAG, REBALANCES, RECORDS
@@ -115,6 +116,10 @@ class Timeline:
         if messages:
             self._soon(self._tell_versions)
         return taken
+
+    def expect(self, models: Sequence[ModelRef]) -> None:
+        """Get models ready of which panes are to come. From any thread; never blocks."""
+        self._preparation.want(models)
 
     def close(self) -> None:
         """Let go of the producer and the threads, once the application has stopped."""

@@ -77,13 +77,20 @@ class FactsTold:
         self.clock = ManualClock()
         self.box = VersionFacts(2)
         self.topic: dict[str, VersionMessage] = {}
+        self.wanted: list[ModelRef] = []
         self.begin()
 
     def begin(self) -> None:
         """A monitor gets to work."""
         self.box.begin([StandingVersion.of(message) for message in self.topic.values()])
         self.facts = FactsThread(
-            load_settings(), self.registry, self.references, self.clock, lambda: self.box.turn, self.box.put
+            load_settings(),
+            self.registry,
+            self.references,
+            self.clock,
+            lambda: self.box.turn,
+            self.box.put,
+            self.wanted.extend,
         )
 
     def look(self) -> list[str]:
@@ -137,6 +144,16 @@ def test_an_alias_that_moves_is_told_at_the_next_look(told: FactsTold) -> None:
     serving = told.topic["churn/serving"]
     assert isinstance(serving, ServingVersions)
     assert serving.champion == Reign(4, told.clock.now())
+
+
+def test_the_champion_is_got_ready_before_it_has_scored_anything(told: FactsTold) -> None:
+    told.references.models = []
+    told.registry.models["churn"] = ListedModel({"challenger": 2}, {})
+    told.look()
+    assert told.wanted == []
+    told.registry.models["churn"] = ListedModel({"champion": 3, "challenger": 2}, {})
+    told.look()
+    assert told.wanted == [CHAMPION]
 
 
 def test_runs_are_told_when_there_are_some_and_then_no_version_is_asked_for(told: FactsTold) -> None:

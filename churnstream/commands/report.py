@@ -1,0 +1,49 @@
+"""``churnstream report``: the drift report of any window, of a stream at work or of one that a demo has kept."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contract.worker.flags import Dataset, ModelName, StreamName, TopicPrefix, TrackingUri
+from monitor.cli import ReportFile, ReportRole, ReportStart, ReportVersion, StateDir
+
+
+def report(
+    start: ReportStart,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Folder that a demo has left: start its Kafka, and read that.")
+    ] = None,
+    model: ModelName = None,
+    version: ReportVersion = None,
+    role: ReportRole = "champion",
+    out: ReportFile = None,
+    stream: StreamName = None,
+    topic_prefix: TopicPrefix = None,
+    dataset: Dataset = None,
+    state_dir: StateDir = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Make Evidently's drift report of any window, as one HTML file.
+
+    Reads `windows` and `panes`, and the version's reference sample from MLflow; no monitor need be at work. Samples of
+    a final window are deleted; where Kafka has let go of them, it says where MLflow has a report. With --dir it reads
+    what a demo has kept, with that demo's settings.
+    """
+    import os
+
+    from churnstream.demo.kept import forget_surroundings, kept_stream
+    from monitor import cli
+
+    def make(out: Path | None) -> None:
+        cli.report(start, model, version, role, out, stream, topic_prefix, dataset, state_dir, tracking_uri)
+
+    if folder is None:
+        make(out)
+        return
+    target = None if out is None else out.resolve()
+    with kept_stream(folder) as variables:
+        # where no .env of another stream is
+        forget_surroundings(folder)
+        os.environ.update(variables)
+        make(target)
