@@ -11,7 +11,7 @@ MOST_SECONDS = 180.0
 _POLL_SECONDS = 0.1
 
 
-class Readiness:
+class WorkersReady:
     """Which of a run's workers are ready. Each touches a file of its own from then on (``contract.worker.heartbeat``).
 
     The monitor is ready when it has the reference sample, too, which it fetches once there is a champion.

@@ -20,7 +20,7 @@ from churnstream.demo.following import Followed, follow
 from churnstream.demo.kept import KAFKA, forget_surroundings, keep_stream, kept_size, places
 from churnstream.demo.page import DemoPage
 from churnstream.demo.plan import RunPlan
-from churnstream.demo.ready import Readiness
+from churnstream.demo.ready import WorkersReady
 from churnstream.local_kafka.broker import LocalKafka
 from churnstream.processes.children import Children
 from contract.errors import UserError
@@ -82,7 +82,7 @@ def run_demo(demo: LocalRun, console: Console) -> None:
     try:
         environment = {**places(demo.folder), **demo.plan.variables}
         with Children(environment, demo.folder) as pages, Children(environment, demo.folder) as children:
-            ready = Readiness(demo.folder)
+            ready = WorkersReady(demo.folder)
             with console.status("training a champion and starting Apache Kafka on 127.0.0.1"):
                 training = children.start("train", "train", *training_arguments)
                 kafka.start()
@@ -127,7 +127,7 @@ def run_demo(demo: LocalRun, console: Console) -> None:
     console.print(f"  {demo.reopen}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _start_worker(children: Children, name: str, ready: Readiness) -> None:
+def _start_worker(children: Children, name: str, ready: WorkersReady) -> None:
     ready.expect(children.start(name, name, "-v", variables=ready.variables(name)))
 
 
