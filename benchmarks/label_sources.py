@@ -15,11 +15,11 @@ from contract.models.calibration import CalibrationBins
 from contract.models.registry import positive_probabilities
 from contract.panes import SCORE_BINS
 from contract.schema import Schema
+from contract.tables.held_out import held_out
 from monitor.verdicts.calibration import Calibration, Histogram, Labelled
 from producer.synthetic import SyntheticBank, truth
 from training.selection.develop import Developed, develop
 from training.table.prepare import Table, outside, read_table
-from training.table.split import held_out
 
 _OTHERS = 50_000
 _HALF = 0.5
@@ -101,7 +101,7 @@ def bank(schema: Schema, number: int, customers: int) -> tuple[Source, Developed
     """A model trained on so many customers of one bank, and others of it, whose truth is known."""
     drawn = pd.concat(SyntheticBank(customers, seed=13_000 + number).chunks(), ignore_index=True)
     rows = read_table(drawn[[schema.id_column, *schema.names, schema.label.column]], schema, "synthetic")
-    test = held_out(rows.customers, rows.y, number)
+    test = held_out(rows.customers, number)
     developed = develop(rows, test, schema, number)
     _, y = outside(rows, test)
     scores: Floats = np.concatenate([developed.candidate.scores, developed.held_out.scores])
@@ -126,7 +126,7 @@ def half(rows: Table, schema: Schema, number: int) -> Source:
     Half, because windows of 1,000 need several times as many customers to be drawn from: of the 1,500 that a version
     holds out there is hardly more than one window. Its calibration leaves them out.
     """
-    test = held_out(rows.customers, rows.y, 500 + number, _HALF)
+    test = held_out(rows.customers, 500 + number, _HALF)
     developed = develop(rows, test, schema, number)
     _, y = outside(rows, test)
     held, scores = developed.held_out, developed.candidate.scores

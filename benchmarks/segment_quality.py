@@ -30,6 +30,7 @@ from contract.models.registry import positive_probabilities
 from contract.panes import SCORE_BINS, UNIT, SegmentSums
 from contract.schema import Schema, load_schema
 from contract.segments import SegmentTable, read_segments
+from contract.tables.held_out import held_out
 from contract.windows import Drift, Estimated, Performance, SegmentMetrics, Window
 from monitor.budget import levels
 from monitor.segments.judging import SegmentVerdicts
@@ -39,7 +40,6 @@ from monitor.window_sums import WindowSums
 from producer.synthetic import SyntheticBank, truth
 from training.selection.develop import develop
 from training.table.prepare import outside, read_table
-from training.table.split import held_out
 
 LEVELS = levels(0.5, DAY)
 MIN_RECORDS = 200
@@ -285,7 +285,7 @@ def _bank(schema: Schema, number: int) -> Bank:
     """A model trained on 10,000 customers of one bank, and 100,000 others of it."""
     bank = next(SyntheticBank(10_000, seed=3_000 + number).chunks())
     rows = read_table(bank[[schema.id_column, *schema.names, schema.label.column]], schema, "synthetic")
-    test = held_out(rows.customers, rows.y, number)
+    test = held_out(rows.customers, number)
     developed = develop(rows, test, schema, number)
     learned, y = outside(rows, test)
     stored = CalibrationBins.of(

@@ -18,6 +18,7 @@ import numpy as np
 from scipy import stats
 
 from contract.schema import load_schema
+from contract.tables.held_out import held_out
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import SAMPLINGS, Sampling
 from training.quality.evaluate import evaluate
@@ -26,7 +27,6 @@ from training.selection.measure import Candidate
 from training.selection.rule import rank
 from training.selection.search import Listeners, Plan, Searcher
 from training.table.prepare import Table, outside, read_table
-from training.table.split import held_out
 
 SHOWN = ("roc_auc", "f1", "average_precision", "brier")
 CONFIDENCE = 0.95
@@ -55,7 +55,7 @@ def main() -> None:
 def _compare(rows: Table, dataset: str, plan: Plan, seed: int, jobs: int) -> tuple[dict[str, float], dict[str, float]]:
     """Held-out metrics of the default and of the chosen model."""
     schema = load_schema(dataset)
-    test = held_out(rows.customers, rows.y, seed)
+    test = held_out(rows.customers, seed)
     default = develop(rows, test, schema, SEED)
     X, y = outside(rows, test)
     searcher = Searcher(X, y, rows.customers[~test], schema, Plan(**{**vars(plan), "jobs": jobs}), Listeners(()))

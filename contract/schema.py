@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from importlib import resources
@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from contract.bounds import LARGEST_INTEGER, LARGEST_NUMBER, LONGEST_CATEGORY, LONGEST_NAME, MOST_COLUMNS, MOST_FEATURES
+from contract.dates.columns import TimeColumn, time_columns
 from contract.durations import parse_duration
 from contract.errors import UserError
 from contract.segments import SegmentFeature, SegmentTable, read_segments
@@ -97,6 +98,8 @@ class _SchemaFile(msgspec.Struct, forbid_unknown_fields=True):
     id: str
     label: LabelColumn
     features: dict[str, Feature]
+    time: str | TimeColumn | None = None
+    label_time: str | TimeColumn | None = None
     version: int = 1
     private: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
@@ -108,7 +111,8 @@ class _SchemaFile(msgspec.Struct, forbid_unknown_fields=True):
 class Schema:
     """A data set: its id column, label, private columns and features, in the order of the model's matrix.
 
-    ``segments`` are the features in whose parts a model is followed by themselves.
+    ``segments`` are the features in whose parts a model is followed by themselves. ``time`` says when a row's record
+    came, ``label_time`` when its label was known; None where the table does not say.
     """
 
     name: str
@@ -119,6 +123,8 @@ class Schema:
     ignored: tuple[str, ...]
     features: tuple[Feature, ...]
     segments: tuple[SegmentFeature, ...] = ()
+    time: TimeColumn | None = None
+    label_time: TimeColumn | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -139,8 +145,8 @@ class Schema:
     def fingerprint(self) -> str:
         """First 16 hex digits of the SHA-256 of the schema's canonical JSON: equal iff the schemas are.
 
-        What a table calls a feature's column, what silence means, and segments are left out: none of them changes
-        messages or models.
+        What a table calls a feature's column, what silence means, segments and columns of time are left out: none of
+        them changes messages or models.
         """
         parts = (
             self.name,
@@ -152,6 +158,12 @@ class Schema:
             [_without_column(feature) for feature in self.features],
         )
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """What a table's columns are that can be no time: ``id``, ``label``, ``private`` or ``feature``, by name."""
+        features = dict.fromkeys((feature.table_column for feature in self.features), "feature")
+        return {**dict.fromkeys(self.private, "private"), **features, self.id_column: "id", self.label.column: "label"}
 
     def feature(self, name: str) -> Feature:
         """The feature called ``name``; raises ``KeyError`` if there is none."""
@@ -207,7 +219,9 @@ def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
     categories = {one.name: one.categories for one in features}
     flags = {one.name for one in features if one.kind is FeatureKind.FLAG}
     segments = read_segments(file.segments, categories, origin, flags)
-    return Schema(file.name, file.version, file.id, file.label, file.private, file.ignored, features, segments)
+    schema = Schema(file.name, file.version, file.id, file.label, file.private, file.ignored, features, segments)
+    time, label_time = time_columns(file.time, file.label_time, schema.roles, f"schema {origin}")
+    return replace(schema, time=time, label_time=label_time)
 
 
 def _read(dataset: str) -> tuple[str, str]:

@@ -1,11 +1,24 @@
 """``churnstream replay`` and ``churnstream data synth``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from contract.worker.flags import Dataset, Encoding, Partitions, Sheet, StreamName, TopicPrefix, Verbose
+from contract.tables.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
+from contract.worker.flags import (
+    Dataset,
+    Encoding,
+    LabelTimeColumn,
+    Partitions,
+    Sheet,
+    StreamName,
+    TimeColumnFlag,
+    TimeFormat,
+    TimeZone,
+    TopicPrefix,
+    Verbose,
+)
 
 DEFAULT_ROWS = 10_000
 DEFAULT_SEED = 42
@@ -44,6 +57,30 @@ def replay(
     rate: Annotated[
         float | None, typer.Option(show_default="full speed", help="Records per second of wall time.")
     ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(
+            show_default="full speed", help="Seconds of event time per second of wall time: 3600 for an hour."
+        ),
+    ] = None,
+    time_column: TimeColumnFlag = None,
+    time_format: TimeFormat = None,
+    time_zone: TimeZone = None,
+    label_time_column: LabelTimeColumn = None,
+    own_dates: Annotated[
+        bool, typer.Option("--own-dates/--no-own-dates", help="Replay rows at their own times, where they have any.")
+    ] = True,
+    since: Annotated[
+        str | None, typer.Option(help="Send records of this time on only: ISO 8601, in the column's zone.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Send records before this time only.")] = None,
+    only: Annotated[
+        Literal["held-out"] | None, typer.Option(help="held-out: customers alone that training has held out.")
+    ] = None,
+    split_seed: Annotated[int, typer.Option(help="Seed by which training held them out.")] = DEFAULT_SPLIT_SEED,
+    test_share: Annotated[
+        float, typer.Option(help="Share of the customers that training held out.")
+    ] = DEFAULT_TEST_SHARE,
     label_delay: Annotated[
         str | None,
         typer.Option(
@@ -89,8 +126,9 @@ def replay(
     """Send customers, and later their labels, to Kafka as if it happened now.
 
     Rows become records on `customers`, spread over simulated time; each one's label follows on `labels` when its delay
-    has passed. Private columns are never read. Ctrl-C ends it cleanly; the same command sends the same records again,
-    and the monitor drops them as duplicates.
+    has passed. Where the schema or --time-column names a time, rows come at their own times, and with
+    --label-time-column labels at theirs. Private columns are never read. Ctrl-C ends it cleanly; the same command sends
+    the same records again, and the monitor drops them as duplicates.
 
     \b
     Examples:
@@ -100,6 +138,8 @@ def replay(
       churnstream replay --label-delay 5d --positive-label-delay 2d --label-share 0.9
       churnstream replay --rows 1000 --passes 30 --weekdays 1,1,1,1,1,0.3,0.3
       churnstream replay --start next --drift Age:shift=8
+      churnstream replay --data history.csv --time-column snapshot_date --label-time-column left_on --speed 86400
+      churnstream replay --data history.csv --since 2024-07-01 --only held-out
 
     \b
     Drift is FEATURE:KIND=AMOUNT, with from= and until= (an offset from the
@@ -121,15 +161,20 @@ def replay(
 
     Exit code: 0, 1 if Kafka did not take all, 2 for a mistake in what was given, 130 after Ctrl-C.
     """
+    from dataclasses import replace
+
     from contract.errors import UserError
     from contract.schema import load_schema
     from contract.settings import load_settings
     from contract.tables.options import ReadOptions
+    from contract.tables.times import TimeOptions
     from contract.worker.clock import SystemClock
     from contract.worker.logs import configure_logging
     from contract.worker.process import stop_on_signals
     from producer.continuing import NEXT, next_start, replay_name
     from producer.display import progress_shown, summary, warnings
+    from producer.history import RowSelection
+    from producer.history_told import history_warnings, told
     from producer.opening import open_source
     from producer.replay import replay as run
     from producer.scenario_options import ScenarioOptions, read_scenario
@@ -144,8 +189,26 @@ def replay(
         dataset=dataset,
         kafka={"bootstrap.servers": bootstrap_servers} if bootstrap_servers else None,
     )
-    schema = load_schema(settings.dataset)
-    follows = next_start(settings) if start == NEXT else None
+    times = TimeOptions(time_column, time_format, time_zone, label_time_column)
+    schema = times.over(load_schema(settings.dataset))
+    if table is None and times != TimeOptions():
+        raise UserError(
+            "--time-column and its like are of a table, and the synthetic bank has no times; give --data FILE"
+        )
+    if not own_dates or table is None:
+        schema = replace(schema, time=None, label_time=None)
+    selection = RowSelection(since, until, only is not None, split_seed, test_share)
+    opened = open_source(
+        table,
+        rows or DEFAULT_ROWS,
+        DEFAULT_SEED if seed is None else seed,
+        schema,
+        passes,
+        ReadOptions(sheet, encoding),
+        selection,
+    )
+    source, history = opened.source, opened.history
+    follows = next_start(settings) if start == NEXT and history is None else None
     given = ScenarioOptions(
         follows or start,
         period,
@@ -155,21 +218,22 @@ def replay(
         label_share,
         negative_label_share,
         weekdays,
+        speed,
         tuple(drift or ()),
     )
-    scenario = given.over(read_scenario(scenario_file) if scenario_file else ScenarioOptions()).build(schema)
-    opened = open_source(
-        table,
-        rows or DEFAULT_ROWS,
-        DEFAULT_SEED if seed is None else seed,
-        schema,
-        passes,
-        ReadOptions(sheet, encoding),
-    )
-    source = opened.source
+    own_times = None if history is None else (history.facts.first, history.facts.last)
+    scenario = given.over(read_scenario(scenario_file) if scenario_file else ScenarioOptions()).build(schema, own_times)
+    now = SystemClock().now()
+    for line in told(history) if history else ():
+        typer.echo(line, err=True)
     for repair in opened.repairs:
         typer.echo(f"warning: {repair}", err=True)
-    for warning in warnings(scenario, len(source), settings.label_lateness, SystemClock().now()):
+    found = (
+        history_warnings(history.facts, schema, settings, scenario.longest_label_delay, now)
+        if history
+        else warnings(scenario, len(source), settings.label_lateness, now)
+    )
+    for warning in found:
         typer.echo(f"warning: {warning}", err=True)
     with progress_shown(len(source)) as progress:
         result = run(

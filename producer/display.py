@@ -47,10 +47,15 @@ def warnings(scenario: Scenario, rows: int, label_lateness: int, now: int) -> It
             "dead-lettered, so choose an earlier --start or a shorter --period"
         )
     if scenario.longest_label_delay > label_lateness:
-        yield (
-            f"labels may come {format_duration(scenario.longest_label_delay)} after their record; those later than "
-            f"{format_duration(label_lateness)} (CHURNSTREAM_LABEL_LATENESS) are dead-lettered"
-        )
+        yield late_labels(scenario.longest_label_delay, label_lateness)
+
+
+def late_labels(longest: int, label_lateness: int) -> str:
+    """That labels may come too late; both in ms of event time."""
+    return (
+        f"labels may come {format_duration(longest)} after their record; those later than "
+        f"{format_duration(label_lateness)} (CHURNSTREAM_LABEL_LATENESS) are dead-lettered"
+    )
 
 
 def summary(result: ReplayResult) -> str:

@@ -1,10 +1,12 @@
-"""What a replay sends: a table of the user's, or the synthetic bank."""
+"""What a replay sends: a table of the user's, by its own dates if it has any, or the synthetic bank."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from contract.errors import UserError
 from contract.schema import Schema
 from contract.tables.options import AS_FOUND, ReadOptions
+from producer.history import HistorySource, RowSelection
 from producer.repeated import RepeatedSource
 from producer.sources import RowSource, open_table
 from producer.synthetic import SyntheticBank
@@ -18,18 +20,42 @@ class Opened:
     name: str
     repairs: tuple[str, ...] = ()
 
+    @property
+    def history(self) -> HistorySource | None:
+        """The source, if its rows say when they happened."""
+        return self.source if isinstance(self.source, HistorySource) else None
+
 
 def open_source(
-    table: Path | None, rows: int, seed: int, schema: Schema, passes: int = 1, options: ReadOptions = AS_FOUND
+    table: Path | None,
+    rows: int,
+    seed: int,
+    schema: Schema,
+    passes: int = 1,
+    options: ReadOptions = AS_FOUND,
+    selection: RowSelection | None = None,
 ) -> Opened:
     """The table if there is one, else ``rows`` customers of the synthetic bank; all of it ``passes`` times.
 
-    A table is read by ``options``.
+    A table is read by ``options``. One whose schema names a ``time`` is a history; ``selection`` of it is sent, once.
 
     Raises:
         UserError: the table cannot be replayed, or the synthetic bank has not the schema's features, or
-            ``passes`` is below 1.
+            ``passes`` is below 1, or part of a table without times was asked for.
     """
+    if table is not None and schema.time is not None:
+        if passes != 1:
+            raise UserError(
+                f"--passes sends customers again at other times, and the rows of {table} have times of their own; "
+                f"leave out --passes, or the times with --no-own-dates"
+            )
+        history = HistorySource(table, schema, selection or RowSelection(), options)
+        return Opened(history, table.stem, tuple(f"--data {table}: {repair}" for repair in history.repairs))
+    if selection is not None and selection != RowSelection():
+        raise UserError(
+            "--since, --until and --only choose rows of a table by its own dates; name the column that has them with "
+            "--time-column, or as time in the schema"
+        )
     if table is None:
         found = Opened(SyntheticBank(rows, seed, schema=schema), f"synthetic-{rows}-{seed}")
     else:

@@ -135,11 +135,11 @@ class _Replay:
 
     def _send_all(self, begun: float) -> bool:
         """Whether the stream was sent to its end."""
-        rate = self._scenario.rate
-        due = -math.inf if rate else math.inf
+        pace = self._scenario.pace(len(self._source))
+        due = -math.inf if pace else math.inf
         for count, message in enumerate(stream(self._source, self._scenario, self._name), 1):
-            if rate and message.event_time > due:
-                due = self._wait(message.event_time, begun, rate)
+            if pace and message.event_time > due:
+                due = self._wait(message.event_time, begun, pace)
             if self._stop.is_set() or not self._send(message.topic, message.key, message.value):
                 return False
             self._event_time = message.event_time
@@ -150,15 +150,14 @@ class _Replay:
         self._report()
         return True
 
-    def _wait(self, event_time: int, begun: float, rate: float) -> float:
+    def _wait(self, event_time: int, begun: float, pace: float) -> float:
         """Wait until ``event_time`` has its turn; returns the event time up to which messages have theirs."""
         scenario = self._scenario
-        speed = rate * scenario.period / len(self._source)  # event time in ms per second of wall time
-        while (ahead := (event_time - scenario.start) / speed - (time.monotonic() - begun)) > 0:
+        while (ahead := (event_time - scenario.start) / pace - (time.monotonic() - begun)) > 0:
             if self._stop.wait(min(ahead, _POLL_SECONDS)):
                 break
             self._report()
-        return scenario.start + (time.monotonic() - begun) * speed
+        return scenario.start + (time.monotonic() - begun) * pace
 
     def _send(
         self, topic: str, key: bytes | None, value: bytes, partition: int = -1, headers: list[Header] | None = None

@@ -26,13 +26,17 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     label_share: float | None = None
     negative_label_share: float | None = None
     weekdays: str | None = None
+    speed: float | None = None
     drift: list[dict[str, Any] | str] = []
 
 
 _SINGLE = (
     *("start", "period", "rate", "label_delay", "positive_label_delay", "label_share", "negative_label_share"),
-    "weekdays",
+    *("weekdays", "speed"),
 )
+_INVENTED = ("start", "period", "weekdays")
+"""Options that say when rows happen, and so have no say where the rows do."""
+_INVENTED_LABELS = ("label_delay", "positive_label_delay")
 
 
 def read_scenario(path: Path) -> "ScenarioOptions":
@@ -70,6 +74,7 @@ class ScenarioOptions:
     label_share: float | None = None
     negative_label_share: float | None = None
     weekdays: str | None = None
+    speed: float | None = None
     drifts: tuple[str | dict[str, Any], ...] = ()
     origin: str = "scenario"
 
@@ -78,19 +83,27 @@ class ScenarioOptions:
         given = {field: getattr(self, field) for field in _SINGLE if getattr(self, field) is not None}
         return replace(base, **given, drifts=base.drifts + self.drifts)
 
-    def build(self, schema: Schema) -> Scenario:
+    def build(self, schema: Schema, own_times: tuple[int, int] | None = None) -> Scenario:
         """The scenario, for rows of ``schema``.
+
+        ``own_times``: the first and the last event time (ms) of rows that say when they happened.
 
         Raises:
             UserError: an option does not parse or has no sense; the message names it.
         """
         scenario = Scenario()
+        if own_times is not None:
+            self._refuse_invented(schema)
+            first, last = own_times
+            scenario = replace(scenario, start=first, period=last - first + 1)
         if self.start is not None:
             scenario = replace(scenario, start=parse_time(self.start, "start"))
         if self.period is not None:
             scenario = replace(scenario, period=parse_span(self.period, "period"))
         if self.rate is not None:
             scenario = replace(scenario, rate=self.rate)
+        if self.speed is not None:
+            scenario = replace(scenario, speed=self.speed)
         if self.label_delay is not None:
             scenario = replace(scenario, label_delay=parse_delay(self.label_delay))
         if self.positive_label_delay is not None:
@@ -103,6 +116,15 @@ class ScenarioOptions:
             scenario = replace(scenario, volume=parse_volume(self.weekdays))
         drifts = [self._drift(drift, schema, scenario.start) for drift in self.drifts]
         return replace(scenario, drifts=tuple(drifts))
+
+    def _refuse_invented(self, schema: Schema) -> None:
+        for options, column in ((_INVENTED, schema.time), (_INVENTED_LABELS, schema.label_time)):
+            given = [name for name in options if getattr(self, name) is not None]
+            if given and column is not None:
+                raise UserError(
+                    f"{given[0].replace('_', ' ')} says when what is replayed happens, and so does column "
+                    f"{column.column!r}; leave one of them out (--no-own-dates leaves out the table's own times)"
+                )
 
     def _drift(self, drift: str | dict[str, Any], schema: Schema, start: int) -> Injection:
         if isinstance(drift, str):

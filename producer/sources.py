@@ -21,6 +21,9 @@ from contract.tables.options import AS_FOUND, ReadOptions
 
 LabelCodes = NDArray[np.int8]
 CHUNK_ROWS = reading.CHUNK_ROWS
+RECORD, RECORD_KEY = "\0record", "\0key"
+"""Columns of a chunk whose rows have names of their own: the end of its ``record_id``, and a number from 0 to 2^64 - 1
+from which its draws follow."""
 
 
 class RowSource(Protocol):
@@ -28,7 +31,8 @@ class RowSource(Protocol):
 
     A chunk is a frame with the id column (str), the schema's features and the label column (0 or 1). Numeric, ordinal
     and flag features are float64 with NaN for a missing value, or object where some value is not a number; categorical
-    ones are object, with None for a missing value.
+    ones are object, with None for a missing value. A source that knows when its rows happened has four more columns,
+    ``EVENT_TIME`` and, where it knows when labels came, ``LABEL_TIME`` (ms), ``RECORD`` and ``RECORD_KEY``.
     """
 
     @property
@@ -43,7 +47,10 @@ class RowSource(Protocol):
         ...
 
     def labels(self, chunk: pd.DataFrame) -> LabelCodes:
-        """What became of a chunk's customers, whose features may have been changed by drift since it was made."""
+        """What became of a chunk's customers, whose features may have been changed by drift since it was made.
+
+        0, 1, or a negative number where it is not known.
+        """
         ...
 
 

@@ -12,13 +12,15 @@ import msgspec
 import numpy as np
 import pandas as pd
 
+from contract.arrays import Integers
 from contract.messages import Label
 from contract.records import Record
 from contract.schema import FeatureKind, Schema
 from contract.tables.forms import LARGEST_EXACT
+from contract.tables.times import EVENT_TIME
 from contract.topics import CUSTOMERS, LABELS
 from producer.scenario import Scenario
-from producer.sources import RowSource
+from producer.sources import RECORD, RowSource
 
 
 class StreamMessage(NamedTuple):
@@ -33,24 +35,27 @@ class StreamMessage(NamedTuple):
 def stream(source: RowSource, scenario: Scenario, name: str) -> Iterator[StreamMessage]:
     """All messages of the replay ``name``, in event-time order; at equal times labels of earlier records come first.
 
-    ``record_id`` is the data set, the name and the row's number, so the same replay sent twice is recognised as
-    duplicates. A record never holds a label. NaN and infinity, which JSON lacks, become null.
+    ``record_id`` is the data set, the name and the row's own name, else its number, so the same replay sent twice is
+    recognised as duplicates. Rows that say when they happened keep that time. A label that is dated before its record
+    follows it at once. A record never holds a label. NaN and infinity, which JSON lacks, become null.
     """
     schema = source.schema
     prefix = f"{schema.name}-{name}-"
     encode = msgspec.json.Encoder(enc_hook=str).encode
     features = msgspec.defstruct("Features", list(schema.names), frozen=True, gc=False)
-    pending: list[tuple[int, int, str, int]] = []
+    pending: list[tuple[int, int, str, str, int]] = []
     first = 0
 
     def due() -> StreamMessage:
-        time, row, customer, label = heapq.heappop(pending)
-        return StreamMessage(LABELS, time, customer.encode(), encode(Label(f"{prefix}{row}", customer, time, label)))
+        time, _, record, customer, label = heapq.heappop(pending)
+        return StreamMessage(LABELS, time, customer.encode(), encode(Label(record, customer, time, label)))
 
     for chunk in source.chunks():
-        times = scenario.event_times(first, len(chunk), len(source))
+        times = _event_times(source, scenario, chunk, first)
+        names = chunk[RECORD].tolist() if RECORD in chunk else range(first, first + len(chunk))
         staged = scenario.apply(source, chunk, times, name, first)
         rows = zip(
+            (f"{prefix}{name}" for name in names),
             staged.chunk[schema.id_column].tolist(),
             times.tolist(),
             zip(*_json_columns(schema, staged.chunk), strict=True),
@@ -59,16 +64,22 @@ def stream(source: RowSource, scenario: Scenario, name: str) -> Iterator[StreamM
             staged.labelled.tolist(),
             strict=True,
         )
-        for row, (customer, time, values, label, label_time, labelled) in enumerate(rows, first):
+        for row, (record_id, customer, time, values, label, label_time, labelled) in enumerate(rows, first):
             while pending and pending[0][0] <= time:
                 yield due()
-            record = Record(f"{prefix}{row}", customer, time, features(*values))
+            record = Record(record_id, customer, time, features(*values))
             yield StreamMessage(CUSTOMERS, time, customer.encode(), encode(record))
             if labelled:
-                heapq.heappush(pending, (label_time, row, customer, label))
+                heapq.heappush(pending, (label_time, row, record_id, customer, label))
         first += len(chunk)
     while pending:
         yield due()
+
+
+def _event_times(source: RowSource, scenario: Scenario, chunk: pd.DataFrame, first: int) -> Integers:
+    if EVENT_TIME in chunk:
+        return chunk[EVENT_TIME].to_numpy(np.int64)
+    return scenario.event_times(first, len(chunk), len(source))
 
 
 def _json_columns(schema: Schema, chunk: pd.DataFrame) -> list[list[Any]]:

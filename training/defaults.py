@@ -4,8 +4,6 @@ from typing import Literal
 
 DEFAULT_SEED = 42
 """Of folds, searches and models."""
-DEFAULT_SPLIT_SEED = 0
-"""Of the held-out rows; models of different ones are not compared."""
 DEFAULT_BOOTSTRAP_SEED = 0
 
 OnBadRows = Literal["stop", "skip", "report"]

@@ -18,8 +18,11 @@ from contract.models.calibration import CalibrationBins
 from contract.models.registry import find_version, out_of_reach, registry_client
 from contract.schema import Schema, load_schema, schema_text
 from contract.settings import Settings
+from contract.tables.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
+from contract.tables.held_out import SPLIT_RULE, held_out
 from contract.tables.options import AS_FOUND, ReadOptions
-from training.defaults import DEFAULT_SEED, DEFAULT_SPLIT_SEED, OnBadRows
+from contract.tables.times import TimeOptions
+from training.defaults import DEFAULT_SEED, OnBadRows
 from training.kinds.kinds import KINDS
 from training.quality.evaluate import evaluate
 from training.quality.intervals import bootstrap, ends
@@ -35,7 +38,6 @@ from training.selection.measure import Candidate
 from training.selection.rule import RULE, Ranking, rank
 from training.selection.search import Listener, Listeners, Plan, Searcher
 from training.table.prepare import Table, describe, outside, read_table
-from training.table.split import held_out
 from training.table.split_files import SPLIT_FILES, SPLIT_FOLDER, write_split
 from training.table.suspicions import suspicions
 
@@ -99,6 +101,7 @@ class _Task:
     test: Mask
     seed: int
     split_seed: int
+    test_share: float
     split_hash: str
     split_files: dict[str, bytes]
     looked_at: tuple[str, ...]
@@ -110,8 +113,11 @@ class _Task:
         return {
             **tags.about(self.schema, self.rows.data_hash),
             tags.SPLIT_SEED: str(self.split_seed),
+            tags.SPLIT_RULE: SPLIT_RULE,
+            tags.TEST_SHARE: str(self.test_share),
             tags.SPLIT_HASH: self.split_hash,
             tags.PROTOCOL: tags.HONEST,
+            **({} if self.rows.past is None else {tags.LEARNED_UNTIL: self.rows.past.moment}),
         }
 
 
@@ -135,6 +141,9 @@ def train(
     seed: int = DEFAULT_SEED,
     force: bool = False,
     split_seed: int = DEFAULT_SPLIT_SEED,
+    test_share: float = DEFAULT_TEST_SHARE,
+    until: str | None = None,
+    times: TimeOptions | None = None,
     split_dir: Path | None = None,
     on_bad_rows: OnBadRows = "report",
     options: ReadOptions = AS_FOUND,
@@ -147,24 +156,28 @@ def train(
     With a ``plan``, the best of its candidates, by the rule in ``selection``; else XGBoost as it comes, in seconds. The
     first version gets the alias. Later ones get it if they are better than the version that has it by more than noise
     on the same held-out rows, or if ``force``. The split is kept with the run, and in ``split_dir`` if given. Figures
-    are drawn if there is a plan, unless ``figures`` says otherwise.
+    are drawn if there is a plan, unless ``figures`` says otherwise. With ``until`` it learns from what was known before
+    that moment alone, as ``training.table.prepare.read_table`` has it; ``times`` are columns of time in place of the
+    schema's.
 
     Raises:
         UserError: the table or the registry cannot be used; the message says why and what to do.
     """
     started = time.monotonic()
-    schema = load_schema(settings.dataset)
-    rows = read_table(table, schema, name, on_bad_rows=on_bad_rows, options=options)
+    schema = (times or TimeOptions()).over(load_schema(settings.dataset))
+    rows = read_table(table, schema, name, on_bad_rows=on_bad_rows, options=options, until=until)
     looked_at = tuple(suspicions(rows, schema))
     _warn(rows, looked_at, name or ("the table" if isinstance(table, pd.DataFrame) else str(table)), on_bad_rows)
-    test = held_out(rows.customers, rows.y, split_seed)
+    test = held_out(rows.customers, split_seed, test_share)
     _require_both_sides(rows, test, split_seed)
     made, files = _split(rows, test, schema, split_seed, split_dir)
     client = registry_client(settings, create=True)
     from mlflow.exceptions import MlflowException
 
     drawn = plan is not None if figures is None else figures
-    task = _Task(client, settings, schema, rows, test, seed, split_seed, made, files, looked_at, drawn, started)
+    task = _Task(
+        client, settings, schema, rows, test, seed, split_seed, test_share, made, files, looked_at, drawn, started
+    )
     try:
         champion = find_version(client, settings)  # an unreachable registry is told before the work, not after
         found = _register_default(task) if plan is None else _register_best(task, plan, listener)

@@ -14,21 +14,26 @@ from contract.tables.dialect import alike
 
 @dataclass(frozen=True)
 class ColumnPositions:
-    """Positions of id, features and label, in this order; ``repairs`` as in ``contract.tables.reading.SchemaTable``."""
+    """Positions of id, features, label and times, in this order.
+
+    ``repairs`` as in ``contract.tables.reading.SchemaTable``.
+    """
 
     positions: tuple[int, ...]
     repairs: tuple[str, ...]
 
 
-def find_columns(header: Sequence[str], schema: Schema, origin: str) -> ColumnPositions:
-    """Find the schema's columns by name, blanks around names apart.
+def find_columns(header: Sequence[str], schema: Schema, origin: str, times: Sequence[str] = ()) -> ColumnPositions:
+    """Find the schema's columns by name, and those of ``times`` after them, blanks around names apart.
 
     Raises:
         UserError: a column is missing, or is there twice.
     """
     trimmed = [name.strip() for name in header]
-    wanted = [schema.id_column, *(feature.table_column for feature in schema.features), schema.label.column]
+    wanted = [schema.id_column, *(feature.table_column for feature in schema.features), schema.label.column, *times]
     missing = [column for column in wanted if column not in trimmed]
+    if missing and set(missing) <= set(times):
+        raise UserError(_no_time(missing, trimmed, origin))
     if missing:
         raise UserError(_missing(missing, wanted, trimmed, schema, origin))
     twice = next((column for column in wanted if trimmed.count(column) > 1), None)
@@ -40,6 +45,14 @@ def find_columns(header: Sequence[str], schema: Schema, origin: str) -> ColumnPo
     if padded:
         repairs.append(f"blanks around column names are removed ({', '.join(map(repr, padded))})")
     return ColumnPositions(positions, tuple(repairs))
+
+
+def _no_time(missing: list[str], header: list[str], origin: str) -> str:
+    listed = ", ".join(map(repr, missing))
+    return (
+        f"{origin} has no column {listed}, which is to say when its rows happened; it has {', '.join(header)}; name "
+        f"another with --time-column or --label-time-column, or in the schema"
+    )
 
 
 def _missing(missing: list[str], wanted: list[str], header: list[str], schema: Schema, origin: str) -> str:

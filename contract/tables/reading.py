@@ -15,7 +15,7 @@ import pandas as pd
 
 from contract.errors import UserError
 from contract.schema import Feature, Schema
-from contract.tables.cells import Cells, identifiers, label_codes, names, numbers, stripped
+from contract.tables.cells import NO_LABEL, OTHER_LABEL, Cells, identifiers, label_codes, names, numbers, stripped
 from contract.tables.columns import find_columns
 from contract.tables.content import kind_of
 from contract.tables.decimal_mark import DecimalMark
@@ -25,6 +25,7 @@ from contract.tables.old_excel import OldExcelTable
 from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.parquet import FrameTable, ParquetTable
 from contract.tables.text import TextTable
+from contract.tables.times import TimeReaders
 
 CHUNK_ROWS = 10_000
 
@@ -81,17 +82,22 @@ def open_table(
     origin: str,
     chunk_rows: int = CHUNK_ROWS,
     options: ReadOptions = AS_FOUND,
+    *,
+    times: bool = False,
 ) -> "SchemaTable":
-    """A file's or a frame's rows under a schema; ``origin`` names it in messages. A frame has no ``options``.
+    """A file's or a frame's rows under a schema, with its columns of time where ``times``.
+
+    ``origin`` names it in messages. A frame has no ``options``.
 
     Raises:
         UserError: it cannot be read, lacks a column of the schema or has it twice, has a row of another length, or
-            numbers or ids that can be read in more than one way.
+            numbers, ids or times that can be read in more than one way.
     """
+    readers = TimeReaders(schema, origin) if times else None
     if isinstance(table, pd.DataFrame):
-        return SchemaTable(FrameTable(table), schema, origin, chunk_rows)
+        return SchemaTable(FrameTable(table), schema, origin, chunk_rows, readers)
     wanted = [schema.id_column, *(feature.table_column for feature in schema.features), schema.label.column]
-    return SchemaTable(open_raw(table, wanted, origin, options), schema, origin, chunk_rows)
+    return SchemaTable(open_raw(table, wanted, origin, options), schema, origin, chunk_rows, readers)
 
 
 @dataclass(frozen=True)
@@ -105,15 +111,19 @@ class BadLabel:
 class SchemaTable:
     """A table that has been gone through once. ``rows`` counts its rows, blank ones left out.
 
-    ``repairs`` says what was mended, one clause each; ``bad_label`` is the first one.
+    ``repairs`` says what was mended, one clause each; ``bad_label`` is the first one that holds neither of the
+    label's two values, or, unless there is such a one, nothing. ``times`` reads its columns of time.
     """
 
-    def __init__(self, raw: RawTable, schema: Schema, origin: str, chunk_rows: int) -> None:
+    def __init__(
+        self, raw: RawTable, schema: Schema, origin: str, chunk_rows: int, times: TimeReaders | None = None
+    ) -> None:
         self._raw = raw
         self._schema = schema
         self._origin = origin
         self._chunk_rows = chunk_rows
-        found = find_columns(raw.header, schema, origin)
+        self.times = times
+        found = find_columns(raw.header, schema, origin, times.columns if times else ())
         self._positions = found.positions
         self._columns = [schema.id_column, *(f.table_column for f in schema.features), schema.label.column]
         self._features: list[Feature | None] = [None, *schema.features, None]
@@ -125,16 +135,24 @@ class SchemaTable:
         self._ids.refuse_doubtful(schema.id_column, origin)
         self.repairs = (*raw.repairs, *found.repairs, *self._repairs())
 
+    @property
+    def times_said(self) -> tuple[str, ...]:
+        """How each column of times is read, one clause each."""
+        return tuple(reader.said for reader in self.times.readers.values()) if self.times is not None else ()
+
     def chunks(self) -> Iterator[pd.DataFrame]:
         """All rows in order, at most ``chunk_rows`` at a time, columns named as the schema names them.
 
         The id is text (empty where there is none). Numeric, ordinal and flag features are float64 with NaN for nothing,
         or object where some cell is no number, which then stands among the floats as it is; categorical ones are object
-        with None for nothing. The label is int8, as ``contract.tables.cells.label_codes`` gives it.
+        with None for nothing. The label is int8, as ``contract.tables.cells.label_codes`` gives it. Times are int64, as
+        ``contract.tables.times.Moments`` has them, in columns ``EVENT_TIME`` and ``LABEL_TIME``.
         """
         schema, parse = self._schema, self._raw.parses_text
+        if self.times is not None:
+            self.times.begin()
         for raw in self._raw.chunks(self._positions, self._chunk_rows):
-            customers, *cells, labels = raw
+            customers, *cells, labels = raw[: len(self._columns)]
             columns: dict[str, Any] = {schema.id_column: identifiers(stripped(customers), self._ids.whole_floats)}
             for feature, values in zip(schema.features, cells, strict=True):
                 columns[feature.name] = (
@@ -143,27 +161,35 @@ class SchemaTable:
                     else numbers(_typed(values), feature.kind, self._mark, parse)
                 )
             columns[schema.label.column] = label_codes(stripped(labels), schema.label)
+            if self.times is not None:
+                read = self.times.read(raw[len(self._columns) :])
+                columns |= {name: moments.times for name, moments in read.items()}
             yield pd.DataFrame(columns)
 
     def _look_through(self) -> DecimalMark:
         marks = DecimalMark()
         for raw in self._raw.chunks(self._positions, self._chunk_rows):
-            for column, feature, seen, cells in zip(self._columns, self._features, self._forms, raw, strict=True):
+            parts = zip(self._columns, self._features, self._forms, raw[: len(self._columns)], strict=True)
+            for column, feature, seen, cells in parts:
                 if isinstance(cells, np.ndarray) and (feature is not None or cells.dtype.kind != "f"):
                     continue
                 texts = stripped(cells)
                 seen.look(list(cells), texts)
                 if feature is not None and not feature.is_categorical and self._raw.parses_text:
                     marks.look(column, texts, self.rows)
-            self._find_bad_label(raw[-1])
+            self._find_bad_label(raw[len(self._columns) - 1])
+            if self.times is not None:
+                self.times.look(raw[len(self._columns) :])
             self.rows += len(raw[0])
+        for reader in self.times.readers.values() if self.times and self.rows else ():
+            reader.decide()
         return marks
 
     def _find_bad_label(self, cells: Cells) -> None:
         codes = label_codes(stripped(cells), self._schema.label)
-        if self.bad_label is None and codes.size and codes.min() < 0:
-            first = int(np.argmax(codes < 0))
-            self.bad_label = BadLabel(self.rows + first + 1, int(codes[first]))
+        for code in (OTHER_LABEL, NO_LABEL):
+            if (codes == code).any() and (self.bad_label is None or (code < self.bad_label.code)):
+                self.bad_label = BadLabel(self.rows + int(np.argmax(codes == code)) + 1, code)
 
     def _repairs(self) -> list[str]:
         return [*file_repairs(self._raw.blank_rows, self._mark), *repairs(self._columns, self._forms)]

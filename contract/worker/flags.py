@@ -16,4 +16,16 @@ MetricsPort = Annotated[int | None, typer.Option(help="Serve metrics for Prometh
 LogFormatFlag = Annotated[str | None, typer.Option("--log-format", help="text, or json for machines.")]
 Sheet = Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook: its name, or its number from 1.")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Encoding of a text table: cp1252, utf-16, …")]
+TimeColumnFlag = Annotated[
+    str | None, typer.Option("--time-column", help="Column that says when each row's record came; else the schema's.")
+]
+TimeFormat = Annotated[
+    str | None, typer.Option(help="How it is written, as strptime has it, such as %d.%m.%y; else found out.")
+]
+TimeZone = Annotated[
+    str | None, typer.Option(show_default="UTC", help="Zone of times without an offset, such as Europe/Vienna.")
+]
+LabelTimeColumn = Annotated[
+    str | None, typer.Option("--label-time-column", help="Column that says when each label was known.")
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")]

@@ -5,8 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from contract.worker.flags import Dataset, Encoding, Sheet, StreamName, Verbose
-from training.defaults import DEFAULT_SEED, DEFAULT_SPLIT_SEED, OnBadRows, SearchName
+from contract.tables.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
+from contract.worker.flags import (
+    Dataset,
+    Encoding,
+    LabelTimeColumn,
+    Sheet,
+    StreamName,
+    TimeColumnFlag,
+    TimeFormat,
+    TimeZone,
+    Verbose,
+)
+from training.defaults import DEFAULT_SEED, OnBadRows, SearchName
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -42,6 +53,15 @@ def train(
     split_seed: Annotated[
         int, typer.Option(help="Seed of the split; models of different seeds cannot be compared.")
     ] = DEFAULT_SPLIT_SEED,
+    test_share: Annotated[float, typer.Option(help="Share of the customers that is held out.")] = DEFAULT_TEST_SHARE,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Learn only from rows before this time, and labels known before it: ISO 8601."),
+    ] = None,
+    time_column: TimeColumnFlag = None,
+    time_format: TimeFormat = None,
+    time_zone: TimeZone = None,
+    label_time_column: LabelTimeColumn = None,
     split_dir: Annotated[Path | None, typer.Option(help="Folder to write the split to, besides MLflow.")] = None,
     on_bad_rows: Annotated[
         OnBadRows, typer.Option(help="Rows that violate the schema: stop, skip, or leave out and report each.")
@@ -68,16 +88,19 @@ def train(
     15 % of the customers are held out, and only measured on, once. Everything is chosen on validation folds of the
     others. Without more options, XGBoost is trained as it comes, in seconds; with --all, eight kinds of model and two
     made of the best three compete, each plain, with class weights and with SMOTE inside the training folds. The first
-    model becomes the champion; a later one only if it is better by more than noise.
+    model becomes the champion; a later one only if it is better by more than noise. With --until, the table is what was
+    known at that moment: replay the rest to see how the model would have done.
 
     \b
     Examples:
       churnstream train --data customers.csv
       churnstream train --data customers.csv --all --budget 600
+      churnstream train --data history.csv --time-column snapshot_date --until 2024-07-01
       churnstream train --data customers.csv --kinds xgboost,logistic --search bayes --trials 30
     """
     from rich.console import Console
 
+    from contract.errors import UserError
     from contract.settings import load_settings
     from contract.tables.options import ReadOptions
     from contract.worker.logs import configure_logging
@@ -89,6 +112,10 @@ def train(
     options = ReadOptions(sheet, encoding)
     comparing = everything or any(given is not None for given in (kinds, samplings, search, budget, trials))
     if protocol == "report" or task == "regression":
+        if until is not None or test_share != DEFAULT_TEST_SHARE:
+            raise UserError(
+                "--protocol report and --task regression measure on the whole table; leave out --until and --test-share"
+            )
         _without_registering(settings, table, options, on_bad_rows, protocol, task, seed, split_seed, comparing)
         return
     plan = _plan(kinds, samplings, search, budget, trials, jobs, seed) if comparing else None
@@ -96,6 +123,7 @@ def train(
     from training.commands.show import show
 
     with Bar(Console(stderr=True), plan) as bar:
+        from contract.tables.times import TimeOptions
         from training.train import train as run
 
         result = run(
@@ -104,6 +132,9 @@ def train(
             seed=seed,
             force=force,
             split_seed=split_seed,
+            test_share=test_share,
+            until=until,
+            times=TimeOptions(time_column, time_format, time_zone, label_time_column),
             split_dir=split_dir,
             on_bad_rows=on_bad_rows,
             options=options,

@@ -19,7 +19,8 @@ from contract.arrays import Floats, Labels
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
-from training.defaults import DEFAULT_SPLIT_SEED
+from contract.tables.defaults import DEFAULT_SPLIT_SEED
+from contract.tables.held_out import held_out
 from training.kinds.encoding import trees
 from training.kinds.kinds import XGBOOST
 from training.quality.evaluate import evaluate
@@ -28,7 +29,7 @@ from training.registered import tags
 from training.registered.mlflow_runs import open_run
 from training.selection.fitting import best_threshold
 from training.table.prepare import Table, inside, outside
-from training.table.split import folds, held_out
+from training.table.split import folds
 
 Intervals = dict[str, tuple[float, float]]
 
@@ -76,7 +77,7 @@ def run(
     started = time.perf_counter()
     try:
         with open_run(client, "regression", tags.about(schema, rows.data_hash) | split) as opened:
-            test = held_out(rows.customers, rows.y, split_seed)
+            test = held_out(rows.customers, split_seed)
             threshold, predicted = fit_and_predict(rows, test, schema, seed)
             metrics, intervals = measure(rows.y[test], predicted, threshold, seed)
             seconds = time.perf_counter() - started

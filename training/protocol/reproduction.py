@@ -26,14 +26,14 @@ from contract.arrays import Floats, Labels, Mask
 from contract.errors import UserError
 from contract.models.registry import positive_probabilities
 from contract.schema import Schema
-from training.defaults import DEFAULT_SPLIT_SEED
+from contract.tables.defaults import DEFAULT_SPLIT_SEED
+from contract.tables.held_out import held_out
 from training.kinds.encoding import trees
 from training.kinds.sampling import smote_steps
 from training.protocol.regression import measure
 from training.quality.evaluate import evaluate
 from training.quality.intervals import bootstrap
 from training.table.prepare import Table, inside, outside
-from training.table.split import held_out
 
 STUDY_TEST_SHARE = 0.15
 THRESHOLD = 0.5
@@ -108,7 +108,7 @@ def reproduce(rows: Table, schema: Schema, seed: int, split_seed: int = DEFAULT_
     scaler = StandardScaler().fit(values)
     matrix = scaler.transform(values)
     before = _report("report, before SMOTE", matrix, rows.y, seed)
-    test = held_out(rows.customers, rows.y, split_seed)
+    test = held_out(rows.customers, split_seed)
     grown, labels = SMOTE(random_state=seed).fit_resample(matrix, rows.y)
     after = _report("report, after SMOTE", grown, labels, seed)
     return Reproduction(

@@ -2,7 +2,8 @@
 
 Of a version it is known by which seed its customers were divided, and which rows it learned from. So a row of a table
 is new to it if its customer is on the test side of that seed and, where the table is another one than it was trained
-on, the row is not among those it learned from either (a cut moves a little when a table grows).
+on, the row is not among those it learned from either (earlier releases held out by a cut that moved a little when a
+table grew).
 """
 
 import tempfile
@@ -16,10 +17,10 @@ import pandas as pd
 from contract.arrays import Labels, Mask
 from contract.errors import UserError
 from contract.schema import Schema
+from contract.tables.held_out import SPLIT_RULE, held_out
 from training.registered import tags
 from training.registered.versions import Version, reference_rows
 from training.table.prepare import MIN_ROWS_OF_CLASS, Table
-from training.table.split import held_out
 from training.table.split_files import LEARNED_FROM, SPLIT_FOLDER
 
 if TYPE_CHECKING:
@@ -42,9 +43,16 @@ def kept_rows(client: "MlflowClient", first: Version, second: Version, schema: S
         UserError: it was not, or the rows cannot be read.
         mlflow.exceptions.MlflowException: MLflow does not answer.
     """
-    for tag, what in ((tags.SPLIT_SEED, "split seeds"), (tags.DATA_HASH, "data")):
+    for tag, what in (
+        (tags.SPLIT_SEED, "split seeds"),
+        (tags.DATA_HASH, "data"),
+        (tags.SPLIT_RULE, "rules of the split"),
+        (tags.TEST_SHARE, "test shares"),
+    ):
         mine, other = first.tags.get(tag), second.tags.get(tag)
-        if mine is None or mine != other:
+        # what earlier releases do not say was the same for all of them
+        unknown = mine is None and tag in (tags.SPLIT_SEED, tags.DATA_HASH)
+        if unknown or mine != other:
             raise UserError(
                 f"{first.title} and {second.title} were made with different or unknown {what}, so one has learned from "
                 f"held-out rows of the other; give a table with --data FILE: they are then compared on those of its "
@@ -81,19 +89,30 @@ def _unseen(client: "MlflowClient", version: Version, rows: Table, schema: Schem
             f"it is not known which rows {version.title} has learned from, for its split seed is not kept with it; "
             f"train it again with `churnstream train`"
         )
-    test: Mask = held_out(rows.customers, rows.y, int(seed))
-    if version.tags.get(tags.DATA_HASH) == rows.data_hash:
+    test: Mask = held_out(rows.customers, int(seed), version.test_share)
+    same_rule = version.tags.get(tags.SPLIT_RULE) == SPLIT_RULE
+    if same_rule and version.tags.get(tags.DATA_HASH) == rows.data_hash:
         return test
-    return test & ~_among(rows.X, _learned_from(client, version, schema), schema)
+    return test & new_to(client, version, rows.X, schema)
+
+
+def new_to(client: "MlflowClient", version: Version, X: pd.DataFrame, schema: Schema) -> Mask:
+    """Which rows of ``X`` are not, by all of their features, among those that the version has learned from.
+
+    Raises:
+        UserError: its run does not hold the rows that it learned from.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
+    """
+    return ~_among(X, _learned_from(client, version, schema), schema)
 
 
 def _learned_from(client: "MlflowClient", version: Version, schema: Schema) -> pd.DataFrame:
     from mlflow.exceptions import MlflowException
 
     problem = (
-        f"{version.title} was trained on another table than this one, and its run does not hold the rows it learned "
-        f"from ({SPLIT_FOLDER}/{LEARNED_FROM}), so it cannot be known which rows are new to it; train it again with "
-        f"`churnstream train`, or give the table that it was trained on"
+        f"{version.title} was trained on another table than this one, or by an earlier release, and its run does not "
+        f"hold the rows it learned from ({SPLIT_FOLDER}/{LEARNED_FROM}), so it cannot be known which rows are new to "
+        f"it; train it again with `churnstream train`, or give the table that it was trained on"
     )
     with tempfile.TemporaryDirectory(prefix="churnstream-split-") as folder:
         try:

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from contract.arrays import Floats, Labels
@@ -33,7 +34,9 @@ from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from training.quality.evaluate import Comparison, compare
 from training.registered import tags
+from training.registered.compare_rows import new_to
 from training.registered.versions import Version, describe, find, reference_rows
+from training.table.prepare import MIN_ROWS_OF_CLASS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -110,13 +113,15 @@ def judge(
     """Whether ``version`` takes the alias from ``champion``, on rows held out from the version's training.
 
     ``held`` is their features, labels and the version's probabilities. A champion that was made with another split seed
-    has learned from most of these rows, and one for another schema cannot score them: such a pair is not compared.
+    has learned from most of these rows, and one for another schema cannot score them: such a pair is not compared. Of a
+    champion that has held out other customers, the rows that it has learned from are left out.
     """
     new, alias = model_title(settings, version), f"@{settings.model_alias}"
     if champion is None:
         return Verdict(True, f"{new} is the first {alias}")
     names = Names(new, model_title(settings, champion), alias)
-    seeds = [describe(client, settings, number).split_seed for number in (version, champion)]
+    challenger, reigning = (describe(client, settings, number) for number in (version, champion))
+    seeds = [challenger.split_seed, reigning.split_seed]
     if seeds[0] != seeds[1]:
         return _incomparable(
             names,
@@ -128,10 +133,39 @@ def judge(
         )
     try:
         loaded = load_registered(settings, champion, schema)
+        if not reigning.has_held_out_all_of(challenger):
+            held = _new_to(client, reigning, held, schema)
     except UserError as error:
         return _incomparable(names, str(error), force=force)
     X, y, scores = held
     return decide(y, scores, positive_probabilities(loaded.classifier, X), names, force=force)
+
+
+def _new_to(
+    client: "MlflowClient", champion: Version, held: tuple[pd.DataFrame, Labels, Floats], schema: Schema
+) -> tuple[pd.DataFrame, Labels, Floats]:
+    """Those of the held-out rows that the champion has not learned from.
+
+    Raises:
+        UserError: it is not known which they are, or they are too few.
+    """
+    X, y, scores = held
+    new = new_to(client, champion, X, schema)
+    counts = np.bincount(y[new], minlength=2)
+    if min(counts) < MIN_ROWS_OF_CLASS:
+        raise UserError(
+            f"{champion.title} was divided by another rule or share, and has learned from all but {int(new.sum()):,} "
+            f"of the held-out rows ({counts[1]} of them positive), of which {MIN_ROWS_OF_CLASS} of each label are "
+            f"needed; train with its --test-share, or on a larger table"
+        )
+    if not new.all():
+        _log.warning(
+            "%s has learned from %s of the held-out rows, because it was divided by another rule or share; they are "
+            "left out of the comparison",
+            champion.title,
+            int((~new).sum()),
+        )
+    return X[new].reset_index(drop=True), y[new], scores[new]
 
 
 def give_alias(client: "MlflowClient", settings: Settings, version: int, verdict: Verdict) -> None:

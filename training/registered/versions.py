@@ -14,6 +14,8 @@ from contract.models.registry import model_title
 from contract.records import columns_frame
 from contract.schema import Schema
 from contract.settings import Settings
+from contract.tables.defaults import DEFAULT_TEST_SHARE
+from contract.tables.held_out import SPLIT_RULE
 from training.registered import tags
 
 if TYPE_CHECKING:
@@ -42,6 +44,19 @@ class Version:
     def split_seed(self) -> str | None:
         """Seed of the split into training and test rows, as text; None if the version does not say."""
         return self.tags.get(tags.SPLIT_SEED)
+
+    @property
+    def test_share(self) -> float:
+        """Share of the customers that was held out; of a version that does not say, the usual one."""
+        return float(self.tags.get(tags.TEST_SHARE, DEFAULT_TEST_SHARE))
+
+    def has_held_out_all_of(self, other: "Version") -> bool:
+        """Whether every customer that ``other`` has held out is certain to be held out of this version, too.
+
+        Releases before ``SPLIT_RULE`` held out another part of each table, some of whose rows moved as it grew.
+        """
+        same_rule = self.tags.get(tags.SPLIT_RULE) == other.tags.get(tags.SPLIT_RULE) == SPLIT_RULE
+        return same_rule and self.split_seed == other.split_seed and self.test_share >= other.test_share
 
 
 def find(client: "MlflowClient", settings: Settings, text: str) -> Version:

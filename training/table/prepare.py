@@ -22,6 +22,7 @@ from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.reading import open_table
 from training.defaults import OnBadRows
 from training.table.bad_rows import BadRow, find_bad_rows
+from training.table.past import Past, before
 
 MIN_ROWS = 200
 MIN_ROWS_OF_CLASS = 20
@@ -34,7 +35,8 @@ class Table:
     ``X`` is as ``contract.records.columns_frame`` makes it, ``y`` holds 0 and 1, ``customers`` the ids as text.
     ``data_hash`` is ``hash_data`` of it. ``excluded`` counts, per column, the rows left out because of it (a row may
     count for several), ``bad_rows`` names them (empty where it was asked not to); ``duplicates`` counts rows whose
-    customer has an earlier row. ``repairs`` says what was mended on reading, one clause each.
+    customer has an earlier row. ``repairs`` says what was mended on reading, one clause each. ``past`` says which rows
+    were left out because they, or their labels, came later; None if there was no such bound.
     """
 
     X: pd.DataFrame
@@ -46,6 +48,7 @@ class Table:
     duplicates: int
     repairs: tuple[str, ...] = ()
     bad_rows: tuple[BadRow, ...] = ()
+    past: Past | None = None
 
 
 def read_table(
@@ -55,11 +58,14 @@ def read_table(
     *,
     on_bad_rows: OnBadRows = "report",
     options: ReadOptions = AS_FOUND,
+    until: str | None = None,
 ) -> Table:
     """Read a CSV, Excel or Parquet file (by ``options``), or take a frame that is called ``name`` in messages.
 
     A row that the scorer would reject, or that has no id or no known label, is a bad row: ``stop`` refuses the table,
-    ``skip`` and ``report`` leave the row out and count it, and ``report`` names it in ``Table.bad_rows``, too.
+    ``skip`` and ``report`` leave the row out and count it, and ``report`` names it in ``Table.bad_rows``, too. With
+    ``until`` (ISO 8601, in the zone of the schema's ``time`` unless it says) only rows before it whose labels were
+    known before it are taken; of the others nothing is judged.
 
     Raises:
         UserError: the file cannot be read or read in more than one way, lacks a column, holds a column of another kind
@@ -68,7 +74,11 @@ def read_table(
     if on_bad_rows not in get_args(OnBadRows):
         raise UserError(f"--on-bad-rows got {on_bad_rows!r}; give stop, skip or report")
     origin = (name or "the table") if isinstance(table, pd.DataFrame) else str(table)
-    raw, repairs = _read(table, schema, origin, options)
+    raw, repairs = _read(table, schema, origin, options, times=until is not None)
+    past = None
+    if until is not None:
+        raw, past = before(raw, schema, until, origin)
+        repairs = (*repairs, *past.said)
     bad = find_bad_rows(raw, schema, origin)
     if bad.reasons and on_bad_rows == "stop":
         raise bad.refusal(origin)
@@ -87,6 +97,7 @@ def read_table(
         duplicates=int(pd.Series(customers).duplicated().sum()),
         repairs=repairs,
         bad_rows=bad.listed() if on_bad_rows == "report" else (),
+        past=past,
     )
 
 
@@ -115,13 +126,13 @@ def hash_data(X: pd.DataFrame, y: Labels, schema: Schema) -> str:
 
 
 def _read(
-    table: Path | pd.DataFrame, schema: Schema, origin: str, options: ReadOptions
+    table: Path | pd.DataFrame, schema: Schema, origin: str, options: ReadOptions, *, times: bool
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """All rows, as ``contract.tables.reading.SchemaTable.chunks`` gives them, and what was repaired."""
-    opened = open_table(table, schema, origin, options=options)
+    opened = open_table(table, schema, origin, options=options, times=times)
     if opened.rows == 0:
         raise UserError(f"{origin} has no rows; give a table with at least {MIN_ROWS}")
-    return pd.concat(list(opened.chunks()), ignore_index=True), opened.repairs
+    return pd.concat(list(opened.chunks()), ignore_index=True), (*opened.repairs, *opened.times_said)
 
 
 def _require_both_classes(y: Labels, excluded: dict[str, int], schema: Schema, origin: str) -> None:

@@ -9,21 +9,21 @@ from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from churnstream.cli import app
-from contract.arrays import Floats, Labels
+from contract.arrays import Floats, Labels, Mask
 from contract.errors import UserError
 from contract.schema import load_schema
 from contract.settings import Settings
+from contract.tables.held_out import SPLIT_RULE, held_out
 from tests.support.tables.toy import toy_table
 from training.quality.evaluate import evaluate
 from training.quality.intervals import METRICS
 from training.registered import tags
 from training.registered.compare import FIGURE, compare_models
-from training.registered.compare_rows import unseen_rows
+from training.registered.compare_rows import kept_rows, unseen_rows
 from training.registered.mlflow_runs import open_run
 from training.registered.validation_file import VALIDATION_ARTIFACT, validation_bytes
 from training.registered.versions import Version
 from training.table.prepare import Table, read_table
-from training.table.split import held_out
 from training.table.split_files import LEARNED_FROM, SPLIT_FOLDER
 from training.train import train
 
@@ -109,38 +109,61 @@ def test_runs_that_cannot_be_compared_are_refused(settings: Settings, client: Ml
         compare_models(settings, one, "3")
 
 
-def made_version(settings: Settings, client: MlflowClient, rows: Table, seed: int, *, kept: bool = True) -> Version:
-    """A version as training leaves it in MLflow, without its model."""
+def made_version(
+    settings: Settings,
+    client: MlflowClient,
+    rows: Table,
+    seed: int,
+    *,
+    kept: bool = True,
+    test: Mask | None = None,
+) -> Version:
+    """A version as training leaves it in MLflow, without its model; an earlier release held out ``test``."""
+    split = {tags.SPLIT_RULE: SPLIT_RULE, tags.TEST_SHARE: "0.15"} if test is None else {}
+    test = held_out(rows.customers, seed) if test is None else test
     with open_run(client, "made", {}) as run:
         if kept:
             path = Path(LEARNED_FROM)
-            rows.X[~held_out(rows.customers, rows.y, seed)].to_parquet(path, index=False)
+            rows.X[~test].to_parquet(path, index=False)
             client.log_artifact(run.run_id, str(path), SPLIT_FOLDER)
-    return Version(settings, seed + 1, run.run_id, {tags.SPLIT_SEED: str(seed), tags.DATA_HASH: rows.data_hash})
+    found = {tags.SPLIT_SEED: str(seed), tags.DATA_HASH: rows.data_hash, **split}
+    return Version(settings, seed + 1, run.run_id, found)
 
 
 def test_only_rows_are_used_that_neither_version_has_learned_from(settings: Settings, client: MlflowClient) -> None:
     rows = read_table(toy_table(6_000), SCHEMA)
     versions = made_version(settings, client, rows, 0, kept=False), made_version(settings, client, rows, 1, kept=False)
     found = unseen_rows(client, versions, rows, SCHEMA)
-    both = held_out(rows.customers, rows.y, 0) & held_out(rows.customers, rows.y, 1)
+    both = held_out(rows.customers, 0) & held_out(rows.customers, 1)
     pd.testing.assert_frame_equal(found.X, rows.X[both].reset_index(drop=True))
     assert (found.y == rows.y[both]).all()
     assert 0 < len(found.y) < 0.05 * len(rows.y)
 
 
-def test_in_a_table_that_has_grown_rows_that_were_learned_from_are_left_out(
-    settings: Settings, client: MlflowClient
-) -> None:
+def test_in_a_table_that_has_grown_all_held_out_rows_are_new_to_both(settings: Settings, client: MlflowClient) -> None:
     grown = read_table(toy_table(4_000), SCHEMA)
     begun = read_table(toy_table(4_000).iloc[:2_500], SCHEMA)
     old, new = made_version(settings, client, begun, 0), made_version(settings, client, grown, 0)
-    found = unseen_rows(client, (old, new), grown, SCHEMA)
-    learned = {tuple(row) for row in begun.X[~held_out(begun.customers, begun.y, 0)].itertuples(index=False)}
+    assert len(unseen_rows(client, (old, new), grown, SCHEMA).y) == held_out(grown.customers, 0).sum()
+
+
+@pytest.mark.parametrize("grown", [True, False])
+def test_rows_that_a_version_of_an_earlier_release_has_learned_from_are_left_out(
+    settings: Settings, client: MlflowClient, grown: bool
+) -> None:
+    rows = read_table(toy_table(4_000), SCHEMA)
+    begun = read_table(toy_table(4_000).iloc[: 2_500 if grown else 4_000], SCHEMA)
+    its_test = held_out(begun.customers, 0, share=0.13)
+    old, new = made_version(settings, client, begun, 0, test=its_test), made_version(settings, client, rows, 0)
+    found = unseen_rows(client, (old, new), rows, SCHEMA)
+    learned = {tuple(row) for row in begun.X[~its_test].itertuples(index=False)}
     assert not learned & {tuple(row) for row in found.X.itertuples(index=False)}
-    moved = held_out(grown.customers, grown.y, 0)[:2_500] & ~held_out(begun.customers, begun.y, 0)
-    assert moved.any(), "the cut has moved, so some held-out rows were learned from"
-    assert len(found.y) == held_out(grown.customers, grown.y, 0).sum() - moved.sum()
+    held = held_out(rows.customers, 0)
+    both = held[: len(its_test)] & ~its_test
+    assert both.any()
+    assert len(found.y) == held.sum() - both.sum()
+    with pytest.raises(UserError, match=r"different or unknown (data|rules of the split)"):
+        kept_rows(client, old, new, SCHEMA)
 
 
 def test_what_cannot_be_known_or_is_too_little_is_refused(settings: Settings, client: MlflowClient) -> None:

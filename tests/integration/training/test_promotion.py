@@ -14,11 +14,12 @@ from contract.models.bundle import REFERENCE_ARTIFACT
 from contract.models.registry import find_version, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings
+from contract.tables.held_out import held_out
 from tests.support.mlflow.store import copied_store, store_in
 from tests.support.tables.toy import toy_table
 from training.registered import tags
 from training.registered.promotion import promote, rollback
-from training.table.split import held_out
+from training.table.split_files import LEARNED_FROM
 from training.train import train
 
 SCHEMA = load_schema("bank_churn")
@@ -28,7 +29,7 @@ GOOD, GOOD_TOO, POOR = 1, 2, 3
 
 def poor(table: pd.DataFrame) -> pd.DataFrame:
     """The table, with features that say nothing about the labels in the rows that are not held out."""
-    test = held_out(table["CustomerId"].astype(str).to_numpy(object), table["Exited"].to_numpy())
+    test = held_out(table["CustomerId"].astype(str).to_numpy(object))
     shuffled = table.sample(frac=1, random_state=1).reset_index(drop=True)
     spoiled = table.copy()
     spoiled.loc[~test, list(SCHEMA.names)] = shuffled[list(SCHEMA.names)]
@@ -213,6 +214,37 @@ def test_a_champion_of_another_split_is_not_compared_with(settings: Settings, cl
     assert champion(client, settings) == POOR
     assert promote(settings, str(GOOD), force=True).forced
     assert champion(client, settings) == GOOD
+
+
+def test_of_a_champion_that_held_out_others_the_rows_it_has_learned_from_are_left_out(
+    settings: Settings, client: MlflowClient, trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = promote(settings, str(GOOD_TOO)).comparison
+    run_id = client.get_model_version("churn", str(GOOD)).run_id
+    client.set_tag(run_id, tags.SPLIT_RULE, "as releases before 0.10 had it")
+    with caplog.at_level("WARNING"):
+        found = promote(settings, str(GOOD_TOO))
+    assert found.comparison == before, "it has learned from none of them after all"
+    assert "has learned from" not in caplog.text
+
+    path = next(file for file in trained.rglob(LEARNED_FROM) if run_id in file.parts)
+    held = pd.read_parquet(path.with_name("X_test.parquet"))
+    learned = pd.read_parquet(path)
+    kept = path.read_bytes()
+    try:
+        pd.concat([learned, held.iloc[:40]]).to_parquet(path, index=False)
+        with caplog.at_level("WARNING"):
+            found = promote(settings, str(GOOD_TOO))
+        assert "churn v1 has learned from 40 of the held-out rows" in caplog.text
+        assert f"on {len(held) - 40} held-out rows" in found.reason
+        pd.concat([learned, held.iloc[10:]]).to_parquet(path, index=False)
+        refused = promote(settings, str(GOOD_TOO))
+        assert not refused.promoted
+        assert "has learned from all but 10 of the held-out rows" in refused.reason
+        path.unlink()
+        assert "does not hold the rows it learned from" in promote(settings, str(GOOD_TOO)).reason
+    finally:
+        path.write_bytes(kept)
 
 
 def test_a_reference_sample_with_other_columns_is_refused(

@@ -18,6 +18,7 @@ from contract.models.registry import MODEL_HASH_TAG, file_hash, positive_probabi
 from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings
+from contract.tables.held_out import held_out
 from monitor.reports.reference import ReferenceCache
 from scorer.models.loaded import load_model
 from tests.support.mlflow.store import full_disk
@@ -30,7 +31,7 @@ from training.selection.develop import finish
 from training.selection.measure import measure
 from training.selection.search import Plan
 from training.table.prepare import outside, read_table
-from training.table.split import folds, held_out
+from training.table.split import folds
 from training.train import TrainingResult, train
 
 SCHEMA = load_schema("bank_churn")
@@ -98,7 +99,7 @@ def test_the_chosen_run_has_figures_split_and_card(settings: Settings) -> None:
         for kind in ("csv", "parquet"):
             kept = (Path("kept") / f"{part}.{kind}").read_bytes()
             assert (folder / "split" / f"{part}.{kind}").read_bytes() == kept
-    test = held_out(table["CustomerId"].astype(str).to_numpy(object), table["Exited"].to_numpy())
+    test = held_out(table["CustomerId"].astype(str).to_numpy(object))
     assert pd.read_csv(folder / "split/X_test.csv")["Age"].tolist() == table.loc[test, "Age"].tolist()
     card = (folder / "model_card.md").read_text()
     assert "Chosen from 2 candidates" in card
@@ -140,7 +141,7 @@ def test_models_of_two_split_seeds_are_not_compared(settings: Settings) -> None:
 def test_the_registered_model_of_every_kind_scores_as_it_did_before_it_was_saved(settings: Settings, kind: str) -> None:
     table = toy_table(400)
     rows = read_table(table, SCHEMA)
-    test = held_out(rows.customers, rows.y)
+    test = held_out(rows.customers)
     X, y = outside(rows, test)
     splits = folds(rows.customers[~test], y, 0, 2)
     candidate = measure(kind, "smote", {}, small_pipeline(kind, "smote", SCHEMA), X, y, splits)

@@ -23,13 +23,13 @@ from contract.models.registry import MODEL_HASH_TAG, file_hash, positive_probabi
 from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
+from contract.tables.held_out import held_out
 from scorer.models.loaded import load_model
 from tests.support.mlflow.server import mlflow_server
 from tests.support.mlflow.store import full_disk
 from tests.support.paths import REAL_TABLE, ROOT, SHIPPED_SCHEMA
 from tests.support.tables.toy import SURNAME, toy_table
 from training.table.prepare import read_table
-from training.table.split import held_out
 from training.train import TrainingResult, train
 
 SCHEMA = load_schema("bank_churn")
@@ -71,7 +71,7 @@ def noise(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def held_out_rows(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    return held_out(table["CustomerId"].astype(str).to_numpy(object), table["Exited"].to_numpy())
+    return held_out(table["CustomerId"].astype(str).to_numpy(object))
 
 
 def test_a_trained_model_is_registered_with_all_that_serving_and_monitoring_need(

@@ -76,7 +76,7 @@ def test_drift_tables_of_toml(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("period = 30d", "is not TOML"),
-        ("speed = 3", "unknown field `speed`; there are start, period, rate"),
+        ("pace = 3", "unknown field `pace`; there are start, period, rate"),
         ('rate = "fast"', r"Expected `float \| null`, got `str` - at `\$.rate`"),
         ('[[drift]]\nkind = "shift"\nfeature = "Age"', "drift Age: the amount is missing"),
         ('[[drift]]\nkind = "shift"\nfeature = "Age"\namount = 8\nfrom = 20', "from: '20' is no point in time"),

@@ -13,7 +13,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "contract": (
         "masking variables",
         "arrays bounds durations errors signals",
-        "segments",
+        "dates segments",
         "schema settings",
         "records tables topics",
         "messages rejection",
@@ -26,13 +26,14 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "testing",
     ),
     "producer": (
-        "options randomness sources",
-        "continuing delays repeated synthetic weekdays",
+        "options randomness sorting sources",
+        "continuing delays history repeated synthetic weekdays",
         "injections",
         "opening scenario",
         "scenario_options stream",
         "replay",
         "display",
+        "history_told",
         "cli",
     ),
     "training": (

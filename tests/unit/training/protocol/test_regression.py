@@ -4,10 +4,10 @@ from sklearn.metrics import f1_score, mean_absolute_error, mean_squared_error, r
 
 from contract.arrays import Mask
 from contract.schema import load_schema
+from contract.tables.held_out import held_out
 from tests.support.tables.toy import toy_table
 from training.protocol.regression import fit_and_predict, measure
 from training.table.prepare import Table, read_table
-from training.table.split import held_out
 
 SCHEMA = load_schema("bank_churn")
 
@@ -33,7 +33,7 @@ def spoiled(rows: Table, test: Mask) -> Table:
 
 def test_the_held_out_labels_reach_neither_threshold_nor_predictions() -> None:
     rows = read_table(toy_table(), SCHEMA)
-    test = held_out(rows.customers, rows.y)
+    test = held_out(rows.customers)
     threshold, predicted = fit_and_predict(rows, test, SCHEMA, seed=0)
     again, the_same = fit_and_predict(spoiled(rows, test), test, SCHEMA, seed=0)
     assert threshold == again

@@ -13,12 +13,13 @@ from contract.arrays import Mask
 from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import columns_frame
 from contract.schema import load_schema
+from contract.tables.held_out import held_out
 from tests.support.tables.toy import toy_table
 from training.kinds.kinds import xgboost_pipeline
 from training.selection.develop import develop
 from training.selection.fitting import best_threshold, fit, stable_threshold
 from training.table.prepare import Table, read_table
-from training.table.split import folds, held_out
+from training.table.split import folds
 
 SCHEMA = load_schema("bank_churn")
 TREES = 30
@@ -41,7 +42,7 @@ def poisoned(rows: Table, test: Mask) -> Table:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_in_the_test_set_reaches_the_model_or_the_threshold(rows: Table, seed: int) -> None:
-    test = held_out(rows.customers, rows.y)
+    test = held_out(rows.customers)
     clean, spoiled = develop(rows, test, SCHEMA, seed), develop(poisoned(rows, test), test, SCHEMA, seed)
     assert spoiled.fitted.threshold == clean.fitted.threshold
     assert spoiled.fitted.calibration == clean.fitted.calibration

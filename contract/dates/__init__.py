@@ -1,0 +1,1 @@
+"""Which columns of a table say when something happened."""
