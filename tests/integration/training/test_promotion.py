@@ -221,7 +221,7 @@ def test_of_a_champion_that_held_out_others_the_rows_it_has_learned_from_are_lef
 ) -> None:
     before = promote(settings, str(GOOD_TOO)).comparison
     run_id = client.get_model_version("churn", str(GOOD)).run_id
-    client.set_tag(run_id, tags.SPLIT_RULE, "as releases before 0.10 had it")
+    client.set_model_version_tag("churn", str(GOOD), tags.SPLIT_RULE, "as earlier releases had it")
     with caplog.at_level("WARNING"):
         found = promote(settings, str(GOOD_TOO))
     assert found.comparison == before, "it has learned from none of them after all"
