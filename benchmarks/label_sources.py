@@ -15,7 +15,7 @@ from contract.models.calibration import CalibrationBins
 from contract.models.registry import positive_probabilities
 from contract.panes import SCORE_BINS
 from contract.schema import Schema
-from contract.tables.held_out import held_out
+from contract.split.held_out import held_out
 from monitor.verdicts.calibration import Calibration, Histogram, Labelled
 from producer.synthetic import SyntheticBank, truth
 from training.selection.develop import Developed, develop

@@ -30,7 +30,7 @@ from contract.models.registry import positive_probabilities
 from contract.panes import SCORE_BINS, UNIT, SegmentSums
 from contract.schema import Schema, load_schema
 from contract.segments import SegmentTable, read_segments
-from contract.tables.held_out import held_out
+from contract.split.held_out import held_out
 from contract.windows import Drift, Estimated, Performance, SegmentMetrics, Window
 from monitor.budget import levels
 from monitor.segments.judging import SegmentVerdicts

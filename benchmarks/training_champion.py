@@ -18,7 +18,7 @@ import numpy as np
 from scipy import stats
 
 from contract.schema import load_schema
-from contract.tables.held_out import held_out
+from contract.split.held_out import held_out
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import SAMPLINGS, Sampling
 from training.quality.evaluate import evaluate

@@ -20,10 +20,10 @@ from contract.dates.columns import zone_of
 from contract.errors import UserError
 from contract.rejection import EARLIEST_EVENT_TIME, LATEST_EVENT_TIME
 from contract.schema import Schema
+from contract.split.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
+from contract.split.held_out import held_out
 from contract.tables import reading
 from contract.tables.cells import OTHER_LABEL
-from contract.tables.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
-from contract.tables.held_out import held_out
 from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.times import EVENT_TIME, LABEL_TIME, LEAST_TIME, NO_TIME, parse_moment
 from producer.sorting import sorted_chunks

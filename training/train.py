@@ -18,8 +18,8 @@ from contract.models.calibration import CalibrationBins
 from contract.models.registry import find_version, out_of_reach, registry_client
 from contract.schema import Schema, load_schema, schema_text
 from contract.settings import Settings
-from contract.tables.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
-from contract.tables.held_out import SPLIT_RULE, held_out
+from contract.split.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
+from contract.split.held_out import SPLIT_RULE, held_out
 from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.times import TimeOptions
 from training.defaults import DEFAULT_SEED, OnBadRows

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from contract.tables.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
+from contract.split.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
 from contract.worker.flags import (
     Dataset,
     Encoding,

@@ -19,8 +19,8 @@ from contract.arrays import Floats, Labels
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
-from contract.tables.defaults import DEFAULT_SPLIT_SEED
-from contract.tables.held_out import held_out
+from contract.split.defaults import DEFAULT_SPLIT_SEED
+from contract.split.held_out import held_out
 from training.kinds.encoding import trees
 from training.kinds.kinds import XGBOOST
 from training.quality.evaluate import evaluate

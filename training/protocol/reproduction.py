@@ -26,8 +26,8 @@ from contract.arrays import Floats, Labels, Mask
 from contract.errors import UserError
 from contract.models.registry import positive_probabilities
 from contract.schema import Schema
-from contract.tables.defaults import DEFAULT_SPLIT_SEED
-from contract.tables.held_out import held_out
+from contract.split.defaults import DEFAULT_SPLIT_SEED
+from contract.split.held_out import held_out
 from training.kinds.encoding import trees
 from training.kinds.sampling import smote_steps
 from training.protocol.regression import measure

@@ -10,7 +10,7 @@ from contract.arrays import Mask
 from contract.models.registry import out_of_reach, registry_client
 from contract.schema import Schema
 from contract.settings import Settings
-from contract.tables.defaults import DEFAULT_SPLIT_SEED
+from contract.split.defaults import DEFAULT_SPLIT_SEED
 from training.protocol.figure import origin_figure
 from training.protocol.reproduction import THRESHOLD, Reproduced, Reproduction, reproduce
 from training.quality.evaluate import evaluate

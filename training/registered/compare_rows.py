@@ -17,7 +17,7 @@ import pandas as pd
 from contract.arrays import Labels, Mask
 from contract.errors import UserError
 from contract.schema import Schema
-from contract.tables.held_out import SPLIT_RULE, held_out
+from contract.split.held_out import SPLIT_RULE, held_out
 from training.registered import tags
 from training.registered.versions import Version, reference_rows
 from training.table.prepare import MIN_ROWS_OF_CLASS, Table

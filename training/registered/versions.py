@@ -14,8 +14,8 @@ from contract.models.registry import model_title
 from contract.records import columns_frame
 from contract.schema import Schema
 from contract.settings import Settings
-from contract.tables.defaults import DEFAULT_TEST_SHARE
-from contract.tables.held_out import SPLIT_RULE
+from contract.split.defaults import DEFAULT_TEST_SHARE
+from contract.split.held_out import SPLIT_RULE
 from training.registered import tags
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """How the rows that may be learned from are divided into folds.
 
-Which rows are held out for the test says ``contract.tables.held_out``: a customer's place follows from a hash of the id
+Which rows are held out for the test says ``contract.split.held_out``: a customer's place follows from a hash of the id
 and the split's seed, never from the table. So a customer stays on one side over all trainings with one split seed and
 one share: a champion has not learned from the rows on which it meets its challenger, even if the table has grown since.
 Two split seeds mean two test sets: a model of one has learned from most of the other's test rows, so the seed is kept

@@ -13,7 +13,7 @@ from contract.arrays import Floats, Labels, Mask
 from contract.errors import UserError
 from contract.schema import load_schema
 from contract.settings import Settings
-from contract.tables.held_out import SPLIT_RULE, held_out
+from contract.split.held_out import SPLIT_RULE, held_out
 from tests.support.tables.toy import toy_table
 from training.quality.evaluate import evaluate
 from training.quality.intervals import METRICS

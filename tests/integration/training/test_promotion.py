@@ -14,7 +14,7 @@ from contract.models.bundle import REFERENCE_ARTIFACT
 from contract.models.registry import find_version, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings
-from contract.tables.held_out import held_out
+from contract.split.held_out import held_out
 from tests.support.mlflow.store import copied_store, store_in
 from tests.support.tables.toy import toy_table
 from training.registered import tags

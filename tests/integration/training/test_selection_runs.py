@@ -18,7 +18,7 @@ from contract.models.registry import MODEL_HASH_TAG, file_hash, positive_probabi
 from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings
-from contract.tables.held_out import held_out
+from contract.split.held_out import held_out
 from monitor.reports.reference import ReferenceCache
 from scorer.models.loaded import load_model
 from tests.support.mlflow.store import full_disk

@@ -13,7 +13,7 @@ from contract.durations import DAY
 from contract.errors import UserError
 from contract.schema import Schema, load_schema, parse_schema
 from contract.settings import load_settings
-from contract.tables.held_out import held_out
+from contract.split.held_out import held_out
 from contract.tables.times import EVENT_TIME, TimeOptions
 from contract.topics import CUSTOMERS, LABELS
 from producer.history import HistorySource, RowSelection

@@ -13,7 +13,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "contract": (
         "masking variables",
         "arrays bounds durations errors signals",
-        "dates segments",
+        "dates segments split",
         "schema settings",
         "records tables topics",
         "messages rejection",

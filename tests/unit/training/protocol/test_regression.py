@@ -4,7 +4,7 @@ from sklearn.metrics import f1_score, mean_absolute_error, mean_squared_error, r
 
 from contract.arrays import Mask
 from contract.schema import load_schema
-from contract.tables.held_out import held_out
+from contract.split.held_out import held_out
 from tests.support.tables.toy import toy_table
 from training.protocol.regression import fit_and_predict, measure
 from training.table.prepare import Table, read_table

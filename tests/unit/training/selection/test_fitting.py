@@ -13,7 +13,7 @@ from contract.arrays import Mask
 from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import columns_frame
 from contract.schema import load_schema
-from contract.tables.held_out import held_out
+from contract.split.held_out import held_out
 from tests.support.tables.toy import toy_table
 from training.kinds.kinds import xgboost_pipeline
 from training.selection.develop import develop

@@ -2,7 +2,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from contract.tables.held_out import held_out
+from contract.split.held_out import held_out
 from training.table.split import folds
 
 ROWS = 2_000

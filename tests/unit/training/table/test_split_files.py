@@ -8,7 +8,7 @@ import pytest
 
 from contract.errors import UserError
 from contract.schema import load_schema, parse_schema
-from contract.tables.held_out import held_out
+from contract.split.held_out import held_out
 from tests.support.tables.toy import SURNAME, toy_table
 from training.table.prepare import Table, hash_data, read_table
 from training.table.split_files import SPLIT_FILE, split_hash, write_split

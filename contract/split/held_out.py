@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from contract.arrays import Mask
 from contract.errors import UserError
-from contract.tables.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
+from contract.split.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
 
 SPLIT_RULE = "hash below share"
 """Names the rule, so that models that were split by another one are told apart."""

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from contract.errors import UserError
-from contract.tables.held_out import held_out
+from contract.split.held_out import held_out
 
 ROWS = 20_000
 IDS = np.array([str(number) for number in range(ROWS)], dtype=object)

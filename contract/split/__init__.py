@@ -1,0 +1,1 @@
+"""How customers are divided: those that training learns from, and those held out."""
