@@ -1,6 +1,12 @@
 """Streaming scoring and drift monitoring for customer-churn models on Kafka.
 
-``churnstream`` is a command line; your own code reads its topics with the names below, for example::
+``churnstream`` is a command line; your own code reads what a stream has measured as pandas tables::
+
+    from churnstream import read_alerts, read_outcomes, read_windows
+
+    windows = read_windows(final=True)
+
+or its topics themselves, with the types of their messages::
 
     from churnstream import Outcome, load_settings
     import msgspec
@@ -17,6 +23,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from churnstream.frames.alerts import read_alerts
+    from churnstream.frames.outcomes import read_outcomes
+    from churnstream.frames.windows import read_windows
     from contract.alerts import Alert, AlertMessage, ModelVerdict, alert_message_type
     from contract.errors import ChurnstreamError, UserError
     from contract.messages import Label, ModelRef, Outcome, Prediction, prediction_type
@@ -51,6 +60,9 @@ __all__ = [
     "load_schema",
     "load_settings",
     "prediction_type",
+    "read_alerts",
+    "read_outcomes",
+    "read_windows",
     "record_type",
     "version_message_type",
     "window_message_type",
@@ -59,6 +71,9 @@ __all__ = [
 __version__ = version("churnstream")
 
 _HOMES = {
+    "churnstream.frames.alerts": ("read_alerts",),
+    "churnstream.frames.outcomes": ("read_outcomes",),
+    "churnstream.frames.windows": ("read_windows",),
     "contract.errors": ("ChurnstreamError", "UserError"),
     "contract.messages": ("Label", "ModelRef", "Outcome", "Prediction", "prediction_type"),
     "contract.alerts": ("Alert", "AlertMessage", "ModelVerdict", "alert_message_type"),

@@ -1,12 +1,16 @@
 """``churnstream mlflow``: MLflow's pages on what a run has left, small enough for a laptop."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
+from churnstream.local_kafka.broker import HOST, is_free
 from contract.errors import UserError
 
 STORE = "mlflow.db"
+_MOST_PORT = 65_535
+_ANSWERS_SECONDS = 1.0
 
 
 def newest_run(base: Path) -> Path:
@@ -27,19 +31,43 @@ def serve(folder: Path, port: int, experiment: str) -> None:
     One worker and no job runners: 0.5 GB instead of 1.8.
 
     Raises:
-        UserError: there is no store in ``folder``.
+        UserError: there is no store in ``folder``, or another program has the port.
     """
-    from mlflow import MlflowClient
-
-    from monitor.mlflow_sink.sink import chart_link
-
     store = folder.resolve() / STORE
     if not store.is_file():
         raise UserError(f"{folder} holds no {STORE}; give the folder that `churnstream demo` has printed")
+    refuse_taken(port)
+    from mlflow import MlflowClient
+
+    from monitor.mlflow_sink.chart_view import chart_link
+
     uri = f"sqlite:///{store}"
     found = MlflowClient(tracking_uri=uri).get_experiment_by_name(experiment)
-    base = f"http://127.0.0.1:{port}"
-    print(f"timelines: {chart_link(base, found.experiment_id) if found else base}", flush=True)
+    base = f"http://{HOST}:{port}"
+    print(f"timelines: {chart_link(base, found.experiment_id, found.tags) if found else base}", flush=True)
+    print("the page answers in some seconds, until Ctrl-C", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    address = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    address = ["--host", HOST, "--port", str(port), "--workers", "1"]
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", "server", *address, "--backend-store-uri", uri])
+
+
+def refuse_taken(port: int) -> None:
+    """Say no before anybody is sent to another program's page.
+
+    Raises:
+        UserError: another program has the port of 127.0.0.1; the message names a free one.
+    """
+    if is_free(port) and not _answers(port):
+        return
+    other = next((near for near in range(port + 1, min(port + 100, _MOST_PORT + 1)) if is_free(near)), None)
+    named = "--port" if other is None else f"--port {other}"
+    raise UserError(f"port {port} of {HOST} is taken by another program (5000 is AirPlay's on a Mac); give {named}")
+
+
+def _answers(port: int) -> bool:
+    """Whether somebody takes connections: some systems let us bind beside one who has the port of all addresses."""
+    try:
+        with socket.create_connection((HOST, port), timeout=_ANSWERS_SECONDS):
+            return True
+    except OSError:
+        return False

@@ -21,8 +21,9 @@ from contract.worker.clock import SystemClock
 from contract.worker.heartbeat import Heartbeat
 from monitor.alert_sinks.threads import AlertSinks
 from monitor.budget import levels
+from monitor.mlflow_sink.chart_view import chart_link
 from monitor.mlflow_sink.offsets import WindowsTopic
-from monitor.mlflow_sink.sink import MlflowSink, chart_link
+from monitor.mlflow_sink.sink import MlflowSink
 from monitor.mlflow_sink.thread import SinkThread
 from monitor.model_facts.registry import Registry
 from monitor.model_facts.thread import FactsThread
@@ -152,8 +153,8 @@ def _link_to(mlflow: str, sink: MlflowSink) -> Callable[[Alert], str | None]:
     def link(alert: Alert) -> str | None:
         if base is None:
             return None
-        if sink.experiment_id is not None:
-            return chart_link(base, sink.experiment_id)
+        if sink.axis is not None:
+            return chart_link(base, sink.axis.experiment_id, sink.axis.tags)
         model = alert.model
         return base if model is None else f"{base}/#/models/{quote(model.name, safe='')}/versions/{model.version}"
 

@@ -49,7 +49,7 @@ def mlflow(
     folder: Annotated[
         Path | None, typer.Option("--dir", show_default="the last demo's", help="Folder that a demo has left.")
     ] = None,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
     """Show MLflow's pages on what a demo has left: metric timelines, drift reports, the registered model."""
     from churnstream.mlflow_server import newest_run, serve

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 from contract.errors import UserError
 from contract.windows import Window
-from monitor.mlflow_sink.sink import chart_link
+from monitor.mlflow_sink.chart_view import chart_link
 from monitor.reports.files import project_id, strength, workspace_id
 
 _TIMEOUT = 5.0
@@ -21,7 +21,10 @@ def timeline_address(server: str, experiment: str, published: str) -> str | None
     ``server`` is MLflow's address as seen from here, ``published`` as seen from the browser.
     """
     found = _get(f"{server}/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(experiment)}")
-    return None if found is None else chart_link(published, str(found["experiment"]["experiment_id"]))
+    if found is None:
+        return None
+    of = found["experiment"]
+    return chart_link(published, str(of["experiment_id"]), {tag["key"] for tag in of.get("tags", ())})
 
 
 def strongest_report_address(server: str, experiment: str, published: str, windows: Iterable[Window]) -> str | None:

@@ -25,8 +25,9 @@ def read_whole(
     topics: Sequence[str],
     take: Callable[[Message], None],
     begin: Mapping[str, int] = MappingProxyType({}),
+    partition: int = 0,
 ) -> dict[str, int]:
-    """Give ``take`` each committed message of topics of one partition, in the order of each topic.
+    """Give ``take`` each committed message of one ``partition`` of topics, in the order of each topic.
 
     ``topics`` are full names; one is read from the offset that ``begin`` gives for it, or else, or where it has no such
     offset, from its beginning. Returns by topic the offset after the last message that was there: reading on from it
@@ -50,7 +51,7 @@ def read_whole(
     defaults = {"fetch.max.bytes": 2 * MAX_MESSAGE_BYTES, "queued.max.messages.kbytes": 32_768}
     consumer = build_client(Consumer, defaults | client_config(settings) | guarantees)
     try:
-        consumer.assign([TopicPartition(topic, 0, begin.get(topic, OFFSET_BEGINNING)) for topic in topics])
+        consumer.assign([TopicPartition(topic, partition, begin.get(topic, OFFSET_BEGINNING)) for topic in topics])
         return _read(consumer, topics, take, timeout)
     finally:
         consumer.close()

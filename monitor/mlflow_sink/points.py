@@ -1,10 +1,11 @@
-"""Which metric values a window, or the cumulative metrics, give to which of their model's five MLflow runs. Pure.
+"""Which metric values a window, or the cumulative metrics, give to which of their model's six MLflow runs. Pure.
 
-The names are the same in the realised, the provisional, the nowcast and the estimated run, for MLflow draws one chart a
-name. An undefined metric (None, NaN, infinite) is left out; the counts beside it say why.
+The names are the same in the realised, the provisional, the nowcast, the estimated and the trained run, because MLflow
+draws one chart a name. An undefined metric (None, NaN, infinite) is left out; the counts beside it say why.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 from contract.windows import Cumulative, Estimate, Estimated, Performance, Window, WindowMessage
@@ -16,9 +17,9 @@ from monitor.mlflow_sink.metric_names import (
     violations_name,
 )
 
-RunKind = Literal["realised", "provisional", "nowcast", "estimated", "inputs"]
+RunKind = Literal["realised", "provisional", "nowcast", "estimated", "trained", "inputs"]
 Values = dict[str, float]
-REPEATING: tuple[RunKind, ...] = ("realised", "estimated", "inputs")
+REPEATING: tuple[RunKind, ...] = ("realised", "estimated", "trained", "inputs")
 """Runs of which a window's next revision mostly repeats the values: it revises something else."""
 
 _HOUR_MS = 3_600_000
@@ -68,6 +69,12 @@ def estimated(found: Estimated) -> Values:
     if found.f1 is not None:
         values |= {"performance/f1_low": found.f1.low, "performance/f1_high": found.f1.high}
     return _defined(values)
+
+
+def trained(logged: Mapping[str, float]) -> Values:
+    """What a version reached on rows held out in training, from all that its training run has ``logged``."""
+    names = (*_METRICS, "f1_low", "f1_high")
+    return _defined({f"performance/{name}": logged.get(f"test_{name}") for name in names})
 
 
 def segments(window: Window) -> Values:

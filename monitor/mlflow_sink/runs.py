@@ -4,7 +4,7 @@ After a crash between making and using one, the next start finds it. Two monitor
 could make a run twice; the older one is used from then on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from contract.durations import format_duration
@@ -20,6 +20,7 @@ from contract.models.experiments import (
 )
 from contract.settings import Settings
 from contract.windows import Cumulative, WindowMessage
+from monitor.mlflow_sink.chart_view import COLOUR_TAG, VIEW_TAG, colour_of, save_view
 from monitor.mlflow_sink.points import RunKind
 from monitor.naming import version_title
 
@@ -36,7 +37,7 @@ RUN_TAG = "churnstream.run"
 class Axis:
     """The experiment's step axis: windows are counted in slides from ``origin``; both in ms, from its tags.
 
-    ``window``: their length in ms.
+    ``window``: their length in ms. ``tags``: the names of those of the experiment's tags that were found or set.
     """
 
     experiment_id: str
@@ -44,6 +45,7 @@ class Axis:
     slide: int
 
     window: int
+    tags: frozenset[str] = frozenset()
 
     def step(self, message: WindowMessage) -> int:
         """A window's step, negative before the origin; of cumulative metrics that of the window ending at their end."""
@@ -55,8 +57,10 @@ def start_of(message: WindowMessage, window: int) -> int:
     return message.end - window if isinstance(message, Cumulative) else message.start
 
 
-def open_axis(client: "MlflowClient", settings: Settings, first: WindowMessage) -> Axis:
+def open_axis(client: "MlflowClient", settings: Settings, first: WindowMessage, now: int) -> Axis:
     """The stream's experiment, made if absent; ``first`` sets the origin if nothing has been logged before.
+
+    It gets the arrangement of its charts if it has none, at ``now`` (ms).
 
     Raises:
         UserError: the experiment was deleted, holds another stream, or counts its steps by another slide.
@@ -70,9 +74,12 @@ def open_axis(client: "MlflowClient", settings: Settings, first: WindowMessage) 
     # an experiment from before experiments named their stream lacks that tag alone
     for name in wanted if ORIGIN_TAG not in found.tags else {STREAM_TAG} - found.tags.keys():
         client.set_experiment_tag(found.experiment_id, name, wanted[name])  # the origin last: where it is set, all is
+    axis = Axis(found.experiment_id, origin, slide, settings.window, frozenset(found.tags))
     if ORIGIN_TAG in found.tags:
-        return _existing_axis(found, settings)
-    return Axis(found.experiment_id, origin, slide, settings.window)
+        axis = _existing_axis(found, settings)
+    if VIEW_TAG not in axis.tags and save_view(client, axis.experiment_id, now):
+        axis = replace(axis, tags=axis.tags | {VIEW_TAG})
+    return axis
 
 
 def find_experiment(client: "MlflowClient", settings: Settings) -> "Experiment | None":
@@ -95,24 +102,24 @@ def find_experiment(client: "MlflowClient", settings: Settings) -> "Experiment |
 def _existing_axis(found: "Experiment", settings: Settings) -> Axis:
     slide = settings.slide
     try:
-        axis = Axis(found.experiment_id, int(found.tags[ORIGIN_TAG]), int(found.tags[SLIDE_TAG]), settings.window)
+        origin, slide_found = int(found.tags[ORIGIN_TAG]), int(found.tags[SLIDE_TAG])
     except (KeyError, ValueError):
         raise UserError(
             f"MLflow experiment {found.name!r} has damaged tags {ORIGIN_TAG} and {SLIDE_TAG} (they must be "
             f"milliseconds); set CHURNSTREAM_EXPERIMENT to another name"
         ) from None
-    if axis.slide != slide:
+    if slide_found != slide:
         raise UserError(
-            f"MLflow experiment {found.name!r} counts windows of slide {format_duration(axis.slide)}, not of "
+            f"MLflow experiment {found.name!r} counts windows of slide {format_duration(slide_found)}, not of "
             f"{format_duration(slide)} (CHURNSTREAM_SLIDE); set CHURNSTREAM_EXPERIMENT to another name"
         )
-    return axis
+    return Axis(found.experiment_id, origin, slide, settings.window, frozenset(found.tags))
 
 
 class Runs:
     """Run ids of one experiment by model and kind, looked up once and remembered. Runs in use are marked as running.
 
-    There are as many as the experiment has runs: five for each version that ever scored.
+    There are as many as the experiment has runs: six for each version that ever scored.
     """
 
     def __init__(self, client: "MlflowClient", experiment_id: str) -> None:
@@ -142,7 +149,7 @@ class Runs:
             self._client.update_run(run_id, status="FINISHED")
 
     def _create(self, model: ModelRef, kind: RunKind, now: int) -> str:
-        tags = {RUN_TAG: _run_key(model, kind), **model_tags(model, kind)}
+        tags = {RUN_TAG: _run_key(model, kind), COLOUR_TAG: colour_of(model, kind), **model_tags(model, kind)}
         name = f"{version_title(model)} {kind}"
         return str(self._client.create_run(self._experiment_id, now, tags, name).info.run_id)
 

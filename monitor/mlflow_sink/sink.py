@@ -1,4 +1,4 @@
-"""Windows and reports on their way to MLflow: from the spool into five runs a model version, none lost.
+"""Windows and reports on their way to MLflow: from the spool into six runs a model version, none lost.
 
 A window leaves the spool only after MLflow has all of its points. Each point has a place of its own, which the window
 and its revision name: the window's step, and its end plus the revision in ms as timestamp. So logging a window again,
@@ -27,11 +27,12 @@ from contract.worker.clock import Clock
 from monitor.mlflow_sink.calls import calls_of, metrics_of
 from monitor.mlflow_sink.logged import Logged
 from monitor.mlflow_sink.offsets import PROGRESS_TAG, HandedOver, Progress, WindowsTopic, progress_of
-from monitor.mlflow_sink.points import REPEATING, RunKind, values_by_run
+from monitor.mlflow_sink.points import REPEATING, RunKind, Values, values_by_run
 from monitor.mlflow_sink.reading_back import read_back
 from monitor.mlflow_sink.refusals import first_line, is_refusal
 from monitor.mlflow_sink.runs import Axis, Runs, find_experiment, open_axis
 from monitor.mlflow_sink.spool import Spool, Spooled, SpoolFullError
+from monitor.mlflow_sink.trained import TrainedFigures
 from monitor.mlflow_sink.verdict_tags import WaitingVerdicts, tag_verdict
 from monitor.naming import iso_time, model_title
 from monitor.reports.files import ReportFolder
@@ -69,8 +70,9 @@ class MlflowSink:
         self._runs: Runs | None = None
         self._progress: Progress | None = None
         self._noted = 0
-        self.experiment_id: str | None = None
-        """MLflow's id of the experiment, for ``chart_link``; None until a window has been logged."""
+        self._trained: TrainedFigures | None = None
+        self.axis: Axis | None = None
+        """The experiment, for ``chart_link``; None until a window has been logged."""
         self.refused = 0
         """Windows that MLflow refused and that were set aside."""
 
@@ -146,7 +148,7 @@ class MlflowSink:
 
     def _look_up_again(self) -> None:
         """Whatever has failed, a run may have been deleted or the server replaced."""
-        self._axis = self._runs = self._progress = None
+        self._axis = self._runs = self._progress = self._trained = None
 
     def _found_progress(self) -> Progress:
         """What MLflow says of its progress, looked up once and after each failure."""
@@ -239,11 +241,16 @@ class MlflowSink:
         self._logged.discard()
         for message in (spooled.message for spooled in batch):
             timestamp, step = progress.timestamp(message.end, message.revision), axis.step(message)
-            for kind, values in values_by_run(message).items():
+            by_run = values_by_run(message)
+            if isinstance(message, Window) and (reached := self._reached(message.model)):
+                by_run["trained"] = reached
+            for kind, values in by_run.items():
                 run_id = runs.get(message.model, kind, self._clock.now())
                 if kind in REPEATING and isinstance(message, Window):
                     values = self._logged.news(run_id, message, values)
-                points[run_id] += metrics_of(values, timestamp, step)
+                # what was reached in training is the same in each revision, and one point for all of them
+                at = progress.timestamp(message.end, 0) if kind == "trained" else timestamp
+                points[run_id] += metrics_of(values, at, step)
         for run_id, metrics in points.items():
             for call in calls_of(metrics):
                 self._connected().log_batch(run_id, call)
@@ -311,15 +318,19 @@ class MlflowSink:
     def _open(self, first: WindowMessage) -> tuple[Axis, Runs]:
         client = self._connected()
         if self._axis is None:
-            axis = open_axis(client, self._settings, first)
+            axis = open_axis(client, self._settings, first, self._clock.now())
             if self._topic is not None:
                 # before the first point: whoever comes after a crash must know which topic the points are of
                 self._note(axis.experiment_id, self._found_progress())
-            self._axis = axis
-            self.experiment_id = axis.experiment_id
+            self._axis = self.axis = axis
         if self._runs is None:
             self._runs = Runs(client, self._axis.experiment_id)
         return self._axis, self._runs
+
+    def _reached(self, model: ModelRef) -> Values:
+        if self._trained is None:
+            self._trained = TrainedFigures(self._connected())
+        return self._trained.of(model)
 
     def _connected(self) -> "MlflowClient":
         if self._client is None:
@@ -331,11 +342,3 @@ def _named(message: WindowMessage) -> str:
     if isinstance(message, Window):
         return f"window {message.key}, {message.status}, revision {message.revision}"
     return f"{message.key} until {iso_time(message.end)}, revision {message.revision}"
-
-
-def chart_link(base: str, experiment_id: str) -> str:
-    """The page that shows an experiment's runs as charts, laid over each other.
-
-    ``base`` is the tracking server's address; for a database, the address where ``mlflow server`` will serve it.
-    """
-    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART"

@@ -18,7 +18,6 @@ from evidently.core.report import Snapshot
 from evidently.legacy.calculations.stattests import StatTest, register_stattest
 from evidently.legacy.core import ColumnType
 from evidently.legacy.renderers.html_widgets import text_widget
-from evidently.presets import DataDriftPreset
 from evidently.sdk.models import ProjectModel
 from evidently.ui.workspace import Workspace
 
@@ -28,8 +27,10 @@ from contract.schema import Schema
 from contract.windows import FeatureDrift, Window
 from contract.worker.logs import failure
 from monitor.naming import iso_time, model_title, verdict
+from monitor.reports.drift_table import DriftOfAllColumns
 from monitor.reports.files import project_id, report_name, workspace_id
-from monitor.reports.shown import MAX_COLUMNS, as_shown, plain, rows_of, screen
+from monitor.reports.project_page import project_page
+from monitor.reports.shown import MAX_COLUMNS, as_shown, flags_of, plain, rows_of, screen
 
 _log = logging.getLogger("churnstream.report")
 _TESTS = {"ks": "K-S distance", "chi2": "total variation (chi-square)"}
@@ -104,14 +105,19 @@ def _run(
     shown = [name for name in (*schema.names, SCORE_COLUMN) if name not in reasons]
     if not shown:
         raise NothingToReportError("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
-    now, then, cuts = as_shown(rows_of(current, shown, schema), rows_of(reference, shown, schema), schema)
+    rows = rows_of(current, shown, schema), rows_of(reference, shown, schema)
+    categories = [name for name in shown if name in schema.categorical]
+    categories += flags_of(*rows, [name for name in shown if name in schema.numeric])
+    now, then, cuts = as_shown(*rows, categories)
     definition = DataDefinition(
-        numerical_columns=[name for name in shown if name == SCORE_COLUMN or name in schema.numeric],
-        categorical_columns=[name for name in shown if name in schema.categorical],
+        numerical_columns=[name for name in shown if name not in categories],
+        categorical_columns=categories,
     )
-    preset = _DriftOfAllColumns(
+    features = [name for name in shown if name != SCORE_COLUMN] or shown
+    preset = DriftOfAllColumns(
+        features,
         columns=shown,
-        drift_share=_share(window, shown),
+        drift_share=_share(window, features),
         per_column_method={name: _register(name, window.drift.features[name]) for name in shown},
         per_column_threshold=dict.fromkeys(shown, min_distance),
     )
@@ -131,6 +137,8 @@ def add_to_workspace(workspace: Workspace, experiment: str, window: Window, repo
     project = project_id(experiment)
     if workspace.get_project(project) is None:
         workspace.add_project(ProjectModel(id=project, name=experiment))
+    if not workspace.get_dashboard(project).panels:
+        workspace.save_dashboard(project, project_page(experiment))
     try:
         workspace.state.write_snapshot(project, workspace_id(window), report.to_snapshot_model())
     except OSError:
@@ -160,17 +168,6 @@ class _ReportHead(MetricContainer):  # type: ignore[misc]  # evidently ships no 
         return [text_widget(text=self.text)]
 
 
-class _DriftOfAllColumns(DataDriftPreset):  # type: ignore[misc]  # evidently ships no types
-    """Evidently's preset, with all columns on one page of its table: it would put the eleventh on a second one."""
-
-    def render(self, context: Any, child_widgets: Any = None) -> list[Any]:
-        widgets: list[Any] = super().render(context, child_widgets)
-        for widget in widgets:
-            if "rowsPerPage" in widget.params:
-                widget.params["rowsPerPage"] = len(widget.params["data"])
-        return widgets
-
-
 def _register(column: str, drift: FeatureDrift) -> str:
     """Register a test that answers with the monitor's decision, in place of the last window's; returns its name."""
 
@@ -187,11 +184,11 @@ def _register(column: str, drift: FeatureDrift) -> str:
     return name
 
 
-def _share(window: Window, shown: list[str]) -> float:
+def _share(window: Window, counted: list[str]) -> float:
     drifted = set(window.drift.drifted_columns)
-    if drifted and drifted.isdisjoint(shown):
-        return 0.0  # all that drifted is empty and cannot be shown: the headline must say so all the same
-    return math.floor(1_000 / len(shown)) / 1_000
+    if drifted and drifted.isdisjoint(counted):
+        return 0.0  # none of what drifted is counted, such as the score: the headline must say so all the same
+    return math.floor(1_000 / len(counted)) / 1_000
 
 
 def _metadata(
@@ -227,6 +224,8 @@ def _summary(window: Window, reasons: dict[str, str], cuts: dict[str, str], alph
     said = f"**Drifted**: {', '.join(map(plain, columns))}." if columns else "**Stable**: no column has drifted."
     if not window.drift.judged:
         said = "**Not judged**: too few customers."
+    features = [feature for name, feature in window.drift.features.items() if name != SCORE_COLUMN]
+    drifted = sum(feature.drifted for feature in features)
     lines = [
         f"# {plain(model_title(window.model))}, {iso_time(window.start)} to {iso_time(window.end)}",
         f"{said} {window.records} records{_of_customers(window)}, {window.status}, revision {window.revision}.",
@@ -234,6 +233,8 @@ def _summary(window: Window, reasons: dict[str, str], cuts: dict[str, str], alph
         f"surely below {min_distance:g}; the data set has when one column, or how two are related, has. Distances and "
         f"p-values are the monitor's own.",
     ]
+    if window.drift.judged and features:
+        lines.insert(2, f"{drifted} of {len(features)} features have drifted: {window.drift.share:.3g} of them.")
     for title, texts in (("Not shown", reasons), ("Not shown in full", cuts)):
         if texts:
             named = "; ".join(f"{plain(name)} ({plain(text)})" for name, text in texts.items())

@@ -84,15 +84,18 @@ def rows_of(frame: pd.DataFrame, shown: list[str], schema: Schema) -> pd.DataFra
     return rows.astype(types).reset_index(drop=True)
 
 
+def flags_of(current: pd.DataFrame, reference: pd.DataFrame, numeric: Iterable[str]) -> list[str]:
+    """Those of the ``numeric`` columns that have no value but 0 and 1 on either side, which are drawn as categories."""
+    return [name for name in numeric if all(side[name].dropna().isin((0, 1)).all() for side in (current, reference))]
+
+
 def as_shown(
-    current: pd.DataFrame, reference: pd.DataFrame, schema: Schema
+    current: pd.DataFrame, reference: pd.DataFrame, categories: Iterable[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
-    """Both sides with their categories as they are to be drawn, and by column what that leaves out."""
+    """Both sides with the columns ``categories`` as they are to be drawn, and by column what that leaves out."""
     current, reference = current.copy(), reference.copy()
     notes: dict[str, str] = {}
-    for name in current.columns:
-        if name not in schema.categorical:
-            continue
+    for name in categories:
         counts = current[name].value_counts().add(reference[name].value_counts(), fill_value=0)
         by_count = [value for value, _ in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))]
         kept, rare = by_count[:MAX_VALUES], by_count[MAX_VALUES:]
@@ -114,7 +117,7 @@ def _texts(values: Iterable[object]) -> dict[object, str]:
     """A text for each value that Plotly draws as it stands, cut to ``MAX_TEXT`` characters, and no text twice."""
     texts: dict[object, str] = {}
     for value in values:
-        whole = str(value)
+        whole = f"{value:g}" if isinstance(value, float) else str(value)
         text = whole if len(whole) <= MAX_TEXT else f"{whole[: MAX_TEXT - 1]}…"
         text = escape("".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text))
         number = 1

@@ -20,6 +20,7 @@ COMMANDS = [
     "kafka",
     "demo",
     "mlflow",
+    "windows",
     "doctor",
     "data",
     "reset",

@@ -184,6 +184,7 @@ def test_mlflow_opens_on_what_a_demo_has_left(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == (
             f"timelines: http://127.0.0.1:{port}/#/experiments/{identity}/runs?compareRunsMode=CHART"
+            f"&workflowType=machine_learning"
         )
         eventually(lambda: _answers(f"http://127.0.0.1:{port}/health"), timeout=90)
     finally:

@@ -13,7 +13,8 @@ from churnstream.local_kafka.broker import free_port
 from contract.errors import UserError
 from contract.messages import ModelRef
 from contract.settings import Settings
-from monitor.mlflow_sink.sink import MlflowSink, chart_link
+from monitor.mlflow_sink.chart_view import VIEW_KEY, VIEW_TAG, chart_link
+from monitor.mlflow_sink.sink import MlflowSink
 from monitor.mlflow_sink.thread import SinkThread
 from monitor.reports.files import ReportFolder
 from tests.support.messages import DAY, START
@@ -29,8 +30,9 @@ from tests.support.mlflow.sinking import (
     runs,
     with_f1,
 )
+from tests.support.mlflow.store import register
 from tests.support.polling import eventually
-from tests.support.windows import cumulative, final, nowcast, performance, window
+from tests.support.windows import MODEL, cumulative, final, nowcast, performance, window
 
 
 @pytest.fixture
@@ -108,6 +110,43 @@ def test_the_experiment_and_its_runs_are_tagged_and_found_again(settings: Settin
     assert set(runs(settings)) == {f"renamed v3 {kind}" for kind in ("provisional", "estimated", "inputs")}
     steps = [step for step, _, _ in history(settings, "renamed v3 estimated", "performance/f1")]
     assert steps == [0, 1]
+
+
+def test_an_experiment_gets_the_arrangement_of_its_charts_once(settings: Settings) -> None:
+    client = MlflowClient(settings.mlflow_tracking_uri)
+    experiment_id = client.create_experiment(settings.experiment)
+    drain(settings, window(0))
+    assert "performance/f1" not in client.get_experiment(experiment_id).tags[VIEW_TAG], "it is packed"
+    client.set_experiment_tag(experiment_id, VIEW_TAG, "changed by its owner")
+    drain(settings, window(1))
+    assert client.get_experiment(experiment_id).tags[VIEW_TAG] == "changed by its owner"
+
+
+def test_what_a_version_reached_in_training_is_one_point_in_each_window(settings: Settings) -> None:
+    register(settings, MODEL, test_f1=0.61, test_f1_low=0.58, test_brier=0.11, test_log_loss=0.3)
+    drain(settings, window(0), window(0, revision=1), window(1), final(0, revision=2))
+    drain(settings, window(1, revision=1))  # a monitor that has started again knows of no revision before
+    flat = [(0, end(0), 0.61), (1, end(1), 0.61)]
+    assert history(settings, "v3 trained", "performance/f1") == flat
+    assert set(runs(settings)["v3 trained"].data.metrics) == {
+        "performance/f1",
+        "performance/f1_low",
+        "performance/brier",
+    }
+
+
+def test_a_version_that_is_gone_costs_no_window(settings: Settings) -> None:
+    drain(settings, final(0))
+    assert "v3 trained" not in runs(settings)
+    register(settings, MODEL, test_f1=0.61)
+    drain(settings, final(1))
+    assert history(settings, "v3 trained", "performance/f1") == [(1, end(1), 0.61)]
+
+
+def test_runs_of_a_kind_have_its_colour(settings: Settings) -> None:
+    drain(settings, final(0), final(1, model=ModelRef("churn", 4)))
+    colours = {name: run.data.tags["mlflow.runColor"] for name, run in runs(settings).items()}
+    assert len(set(colours.values())) == len(colours) == 6
 
 
 def test_a_window_before_the_origin_has_a_negative_step(settings: Settings) -> None:
@@ -294,9 +333,11 @@ def test_the_thread_logs_at_once_and_finishes_the_runs(settings: Settings) -> No
     assert thread.close(60.0)
     assert [step for step, _, _ in history(settings, "v3 inputs", "drift/Age")] == [0, 1, 2]
     assert {run.info.status for run in runs(settings).values()} == {"FINISHED"}
-    assert sink.experiment_id is not None
-    assert chart_link("http://127.0.0.1:5000/", sink.experiment_id) == (
-        f"http://127.0.0.1:5000/#/experiments/{sink.experiment_id}/runs?compareRunsMode=CHART"
+    assert sink.axis is not None
+    experiment = sink.axis.experiment_id
+    assert chart_link("http://127.0.0.1:5000/", experiment, sink.axis.tags) == (
+        f"http://127.0.0.1:5000/#/experiments/{experiment}/runs?compareRunsMode=CHART&viewStateShareKey={VIEW_KEY}"
+        f"&workflowType=machine_learning"
     )
 
 

@@ -1,8 +1,12 @@
 """A real MLflow store for a test: a SQLite file and artifacts in the test's own folder."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
+from mlflow.exceptions import MlflowException
+
+from contract.messages import ModelRef
 from contract.models.registry import registry_client
 from contract.settings import Settings, load_settings
 from tests.support.shared import made_once
@@ -22,6 +26,19 @@ def copied_store(made: Path, folder: Path) -> Settings:
     """Settings with a copy of the database in ``made``; artifacts are read where they were made."""
     shutil.copy(made / DATABASE, folder / DATABASE)
     return _settings_in(folder)
+
+
+def register(settings: Settings, model: ModelRef, **logged: float) -> str:
+    """Register versions of a model until there is ``model``'s, whose training run (its id) has logged these metrics."""
+    client = registry_client(settings)
+    with suppress(MlflowException):
+        client.create_registered_model(model.name)
+    run = client.create_run(client.create_experiment(f"training of {model.key}")).info.run_id
+    for name, value in logged.items():
+        client.log_metric(run, name, value)
+    while int(client.create_model_version(model.name, "file:///nowhere", run).version) < model.version:
+        pass
+    return str(run)
 
 
 def _make_empty(folder: Path) -> None:

@@ -73,9 +73,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "cli",
     ),
     "churnstream": (
-        "checkup failures live mlflow_server processes",
+        "checkup failures frames live processes",
         "doctor",
         "local_kafka",
+        "mlflow_server",
         "demo",
         "backtest",
         "stack",

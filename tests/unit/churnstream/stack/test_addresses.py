@@ -11,6 +11,7 @@ import pytest
 from churnstream.stack.addresses import require_http, strongest_report_address, timeline_address
 from contract.errors import UserError
 from contract.windows import Window
+from monitor.mlflow_sink.chart_view import VIEW_KEY, VIEW_TAG
 from monitor.reports.files import project_id, workspace_id
 from tests.support.windows import drift, window
 
@@ -53,8 +54,13 @@ def test_timelines_are_at_the_published_address(server: PageServer) -> None:
     assert timeline_address(address(server), "churn monitor", "http://127.0.0.1:5000") is None
     page = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=churn%20monitor"
     server.pages[page] = {"experiment": {"experiment_id": "7"}}
+    plain = "http://127.0.0.1:5000/#/experiments/7/runs?compareRunsMode=CHART"
     assert timeline_address(address(server), "churn monitor", "http://127.0.0.1:5000") == (
-        "http://127.0.0.1:5000/#/experiments/7/runs?compareRunsMode=CHART"
+        f"{plain}&workflowType=machine_learning"
+    )
+    server.pages[page]["experiment"]["tags"] = [{"key": VIEW_TAG, "value": "…"}]
+    assert timeline_address(address(server), "churn monitor", "http://127.0.0.1:5000") == (
+        f"{plain}&viewStateShareKey={VIEW_KEY}&workflowType=machine_learning"
     )
 
 

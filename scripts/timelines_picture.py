@@ -1,0 +1,44 @@
+"""Make the picture of MLflow's timelines that README shows anew: what the link of ``churnstream mlflow`` opens.
+
+Usage: python scripts/timelines_picture.py DEMO_FOLDER [FOLDER]
+
+DEMO_FOLDER is what ``churnstream demo`` has left. Nothing is typed on the page, and nothing clicked but away: the
+assistant that MLflow opens beside it at a browser's first visit.
+"""
+
+import sys
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import ViewportSize, expect
+
+from tests.support.browser import DRAWN_MS, open_browser
+from tests.support.mlflow.page import printed_timelines
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+SIZE = ViewportSize(width=1600, height=1000)
+_FIRST_SCREEN = 4
+_LINES = 6
+"""Of a chart of three runs: each is drawn twice, as a line and as what is lit up under the pointer."""
+_COLOURS = 256
+
+
+def main(demo: Path, folder: Path) -> None:
+    target = folder / "timelines.png"
+    with printed_timelines(demo) as link, open_browser() as browser, browser.new_page(viewport=SIZE) as page:
+        page.goto(link)
+        charts = page.locator(".js-plotly-plot")
+        expect(charts.nth(_FIRST_SCREEN - 1)).to_be_visible(timeout=DRAWN_MS)
+        page.get_by_role("button", name="Close", exact=True).click(timeout=DRAWN_MS)
+        for chart in (charts.first, charts.nth(_FIRST_SCREEN - 1)):
+            expect(chart.locator(".scatterlayer .trace")).to_have_count(_LINES, timeout=DRAWN_MS)
+        page.screenshot(path=target, timeout=DRAWN_MS)
+    with Image.open(target) as picture:
+        picture.convert("RGB").quantize(_COLOURS, kmeans=2, dither=Image.Dither.NONE).save(target, optimize=True)
+    print(f"{target}: {target.stat().st_size // 1_000} kB")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) == 3 else DOCS)
