@@ -14,7 +14,7 @@ from contract.settings import Settings, load_settings
 from contract.topics import OUTCOMES
 
 MOST_OUTCOMES = 1_000_000
-"""In a table, by then some 1.5 GB."""
+"""Some 1.4 GB while a table is made."""
 OUTCOME_COLUMNS = {
     "record_id": "object",
     "customer_id": "object",

@@ -16,7 +16,7 @@ from contract.topics import WINDOWS
 from contract.windows import Estimated, Performance, Window, decode_window
 
 MOST_WINDOWS = 100_000
-"""In a table, by then some 0.5 GB: the hourly windows of a model over eleven years."""
+"""Some 0.8 GB while a table is made: the hourly windows of a model over eleven years."""
 _KEY = re.compile(r"(?P<name>.+)/\d+/[a-z]+/(?P<start>-?\d{1,15})", re.DOTALL)
 _COUNTS = ("tn", "fp", "fn", "tp")
 _ESTIMATED = ("accuracy", "precision", "recall", "f1", "roc_auc", "brier")
