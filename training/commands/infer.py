@@ -1,5 +1,6 @@
 """``churnstream data infer``."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +19,8 @@ def infer(
 ) -> None:
     """Draft the schema of a table: its id, label, private columns and features, with all doubts as comments.
 
-    Read the draft through: a guess is a guess. What could not be guessed is marked DECIDE, and the draft is no schema
-    before it is filled in.
+    Read the draft through: a guess is a guess. Each that could be wrong is a DOUBT, in the draft and on the terminal.
+    What could not be guessed is marked DECIDE, and the draft is no schema before it is filled in.
 
     \b
     Example:
@@ -30,7 +31,7 @@ def infer(
     from contract.tables.options import ReadOptions
     from training.infer.columns import read_columns
     from training.infer.infer import infer as guess
-    from training.infer.toml import draft_toml
+    from training.infer.toml import draft_toml, plain
 
     if out is not None and out.exists() and not force:
         raise UserError(f"--out {out} is there already; give another path, or --force to replace it")
@@ -45,10 +46,15 @@ def infer(
             raise UserError(
                 f"--out {out} cannot be written: {error.strerror}; give a path in an existing folder"
             ) from None
-        typer.echo(f"{out}: {len(draft.features)} features; doubts: {text.count('# DOUBT')}", err=True)
-    for missing, what in ((draft.id_column, "id"), (draft.label, "[label]")):
-        if missing is None:
-            typer.echo(f"decide: the draft has no {what}; see DECIDE in it", err=True)
+    if out is not None or not sys.stdout.isatty():  # else they are on the screen already
+        for repair in draft.repairs:
+            typer.echo(f"note: {plain(repair)}", err=True)
+        for doubt in draft.all_doubts:
+            typer.echo(f"doubt: {plain(doubt)}", err=True)
+    for what in draft.open:
+        typer.echo(f"decide: the draft has no {what}; see DECIDE in it", err=True)
+    if out is not None:
+        typer.echo(f"{out}: {len(draft.features)} features; doubts: {len(draft.all_doubts)}", err=True)
 
 
 def _name(table: Path) -> str:

@@ -1,105 +1,38 @@
 """The columns of a table that no schema describes yet: what each holds, for the guess at a schema.
 
-All columns are read, private ones too, for what they are has still to be found out; no error quotes a cell.
+All columns are read, private ones too, because what they are has still to be found out; no error quotes a cell. A
+table is held as Arrow's texts (its size as a file, about), and one column at a time is made of them.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from contract.arrays import Floats
-from contract.bounds import LARGEST_NUMBER
 from contract.errors import UserError
 from contract.schema import FeatureKind
-from contract.tables.cells import NULLS, identifier, is_nothing, numbers, stripped, whole
+from contract.tables.cells import NULLS, Cells, identifier, is_nothing, numbers, stripped, whole
 from contract.tables.decimal_mark import DecimalMark
-from contract.tables.forms import file_repairs
+from contract.tables.forms import LARGEST_EXACT, file_repairs
 from contract.tables.options import AS_FOUND, ReadOptions
-from contract.tables.reading import CHUNK_ROWS, open_raw
+from contract.tables.reading import CHUNK_ROWS, RawTable, open_raw
+from training.infer.column import NOTHING, Codes, Column, Dates
+from training.infer.dates import read_dates
 
 MAX_ROWS = 200_000
-"""So many rows are looked at: memory holds all their cells."""
-
+"""So many rows are looked at, the first ones."""
 
 _NUMERIC_SHARE = 0.95
+_CODE_SHARE = 0.002
 _NUMBER_LIKE = re.compile(r"[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?|[+-]?[.,][0-9]+")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\b.*|[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2,4}\b.*")
-_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column's name and cells, nothing as None. ``values`` are the cells as floats, where nearly all are numbers."""
-
-    name: str
-    cells: tuple[Any, ...]
-    values: Floats | None
-
-    @cached_property
-    def texts(self) -> tuple[str | None, ...]:
-        """The cells as text, whole numbers without a fraction."""
-        if self.values is None:
-            return tuple(cell if cell is None or isinstance(cell, str) else identifier(cell) for cell in self.cells)
-        return tuple(None if cell is None else whole(identifier(cell)) for cell in self.cells)
-
-    @cached_property
-    def distinct(self) -> tuple[str, ...]:
-        """The different texts, sorted."""
-        return tuple(sorted({text for text in self.texts if text is not None}))
-
-    @property
-    def missing(self) -> int:
-        """Number of cells that hold nothing."""
-        return sum(cell is None for cell in self.cells)
-
-    @property
-    def strangers(self) -> int:
-        """Number of cells that are no number though nearly all are."""
-        return 0 if self.values is None else len(self.values) - len(self.present) - self.missing
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all numbers are whole."""
-        return self.values is not None and bool(np.all((present := self.present) == np.floor(present)))
-
-    @property
-    def present(self) -> Floats:
-        """The finite numbers, those that are as good as infinite left out; none where the column holds texts."""
-        values = np.empty(0) if self.values is None else self.values
-        return values[np.abs(values) <= LARGEST_NUMBER]
-
-    @property
-    def is_unique(self) -> bool:
-        """Whether no two rows have the same, and none nothing."""
-        return len(self.distinct) == len(self.cells)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it numbers the rows."""
-        numbered = self.values is not None and self.is_whole and len(self.cells) > 1
-        return numbered and bool(np.all(np.diff(self.values if self.values is not None else []) == 1))
-
-    @property
-    def are_dates(self) -> bool:
-        """Whether most cells are dates."""
-        return self._most(
-            lambda cell: isinstance(cell, date) or (isinstance(cell, str) and bool(_DATE.fullmatch(cell)))
-        )
-
-    @property
-    def are_mails(self) -> bool:
-        """Whether most cells are e-mail addresses."""
-        return self._most(lambda cell: isinstance(cell, str) and bool(_MAIL.fullmatch(cell)))
-
-    def _most(self, holds: Callable[[Any], bool]) -> bool:
-        present = [cell for cell in self.cells if cell is not None]
-        return bool(present) and sum(map(holds, present)) > len(present) / 2
+_ZERO_FIRST = re.compile(r"0[0-9]+")
+_TRUTHS = frozenset(("true", "false"))
 
 
 @dataclass(frozen=True)
@@ -109,6 +42,61 @@ class TableColumns:
     columns: tuple[Column, ...]
     rows: int
     repairs: tuple[str, ...]
+
+
+class _ColumnCells:
+    """A column's cells, chunk after chunk: texts as Arrow keeps them, numbers as an array, all else as it came."""
+
+    def __init__(self) -> None:
+        self._chunks: list[pa.Array | Cells] = []
+
+    def add(self, cells: Cells) -> None:
+        if isinstance(cells, np.ndarray):
+            self._chunks.append(cells)
+            return
+        texts = stripped(cells)
+        try:
+            self._chunks.append(pa.array(texts, pa.string()))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
+            self._chunks.append(texts)
+
+    def all(self) -> list[Any]:
+        """The cells as values of Python's own kinds."""
+        found: list[Any] = []
+        for chunk in self._chunks:
+            found.extend(chunk.to_pylist() if isinstance(chunk, pa.Array) else stripped(chunk))
+        return found
+
+    def different(self) -> "_DifferentCells":
+        """The different cells in the order in which they come first, and which each row has."""
+        if all(isinstance(chunk, pa.Array) for chunk in self._chunks):
+            encoded = pa.chunked_array(self._chunks, pa.string()).dictionary_encode("encode").combine_chunks()
+            return _DifferentCells(encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int32))
+        cells: list[Any] = []
+        places: dict[Any, int] = {}
+        codes = []
+        for cell in self.all():
+            key = (type(cell), None if is_nothing(cell) else cell)  # 1, 1.0 and True are one key; NaN never is the same
+            place = places.setdefault(key, len(cells))
+            if place == len(cells):
+                cells.append(cell)
+            codes.append(place)
+        return _DifferentCells(cells, np.array(codes, dtype=np.int32))
+
+    def drop(self) -> None:
+        self._chunks.clear()
+
+
+@dataclass(frozen=True)
+class _DifferentCells:
+    """Different cells, and the place of each row's among them."""
+
+    cells: list[Any]
+    codes: Codes
+
+    @property
+    def counts(self) -> "np.typing.NDArray[np.int64]":
+        return np.bincount(self.codes, minlength=len(self.cells))
 
 
 def read_columns(path: Path, options: ReadOptions = AS_FOUND) -> TableColumns:
@@ -124,44 +112,110 @@ def read_columns(path: Path, options: ReadOptions = AS_FOUND) -> TableColumns:
     if twice is not None:
         raise UserError(f"{origin} has two columns {twice!r}; rename or remove one")
     positions = [position for position, name in enumerate(names) if name]
-    cells: list[list[Any]] = [[] for _ in positions]
-    for chunk in raw.chunks(positions, CHUNK_ROWS):
-        for column, more in zip(cells, chunk, strict=True):
-            column.extend(stripped(more))
-        if len(cells[0]) >= MAX_ROWS:
-            break
-    if not cells or not cells[0]:
+    cells, rows = _read(raw, positions)
+    if not rows:
         raise UserError(f"{origin} has no rows; give a table with a header line and rows")
     marks = DecimalMark()
-    likely = [_is_likely_number(column, raw.parses_text) for column in cells]
-    for position, column, numeric in zip(positions, cells, likely, strict=True):
-        if numeric and raw.parses_text:
-            marks.look(names[position], column, 0)
+    likely = []
+    for position, column in zip(positions, cells, strict=True):
+        likely.append(_numeric_share(column.different(), raw.parses_text))
+        if likely[-1] >= _NUMERIC_SHARE and raw.parses_text:
+            marks.look(names[position], column.all(), 0)
     mark = marks.decide(origin, point_expected=raw.points_expected)
     made = []
-    for position, column, numeric in zip(positions, cells, likely, strict=True):
-        read = numbers(column, FeatureKind.FLAG, mark, raw.parses_text)
-        values = np.array([cell if isinstance(cell, float) else np.nan for cell in read]) if numeric else None
-        made.append(Column(names[position], tuple(_or_none(cell, numeric) for cell in column), values))
+    for position, column, share in zip(positions, cells, likely, strict=True):
+        found = column.different()
+        column.drop()
+        dates = read_dates(names[position], found.cells, found.codes)
+        if dates is None and share >= _NUMERIC_SHARE:
+            read = numbers(found.cells, FeatureKind.FLAG, mark, raw.parses_text)
+            made.append(_of_numbers(names[position], found, read))
+        else:
+            made.append(_of_texts(names[position], found, share, dates))
     repairs = [*raw.repairs, *file_repairs(raw.blank_rows, mark)]
-    if len(cells[0]) >= MAX_ROWS:
+    if rows >= MAX_ROWS:
         repairs.append(f"only the first {MAX_ROWS:,} rows were looked at")
-    return TableColumns(tuple(made), len(cells[0]), tuple(repairs))
+    return TableColumns(tuple(made), rows, tuple(repairs))
 
 
-def _is_likely_number(cells: Sequence[Any], parse: bool) -> bool:
-    present = [cell for cell in cells if not is_nothing(cell) and not (isinstance(cell, str) and cell in NULLS)]
-    truths = {"true", "false"}
+def _read(raw: RawTable, positions: Sequence[int]) -> tuple[list[_ColumnCells], int]:
+    cells = [_ColumnCells() for _ in positions]
+    rows = 0
+    for chunk in raw.chunks(positions, CHUNK_ROWS):
+        for column, more in zip(cells, chunk, strict=True):
+            column.add(more)
+        rows += len(chunk[0]) if chunk else 0
+        if rows >= MAX_ROWS:
+            break
+    return cells, rows
 
-    def likely(cell: Any) -> bool:
+
+def _is_missing(cell: Any) -> bool:
+    return is_nothing(cell) or (isinstance(cell, str) and cell in NULLS)
+
+
+def _numeric_share(found: _DifferentCells, parse: bool) -> float:
+    """The share of cells that are numbers among those that hold something; 0 where they are codes as 00123."""
+    present = numeric = codes = 0
+    for cell, count in zip(found.cells, found.counts.tolist(), strict=True):
         if isinstance(cell, str):
-            return parse and (bool(_NUMBER_LIKE.fullmatch(cell)) or cell.lower() in truths)
-        return isinstance(cell, int | float | np.number) or type(cell).__name__ == "Decimal"
+            if cell in NULLS:
+                continue
+            present += count
+            if parse and (_NUMBER_LIKE.fullmatch(cell) or cell.lower() in _TRUTHS):
+                numeric += count
+                if cell[0] == "0" and _ZERO_FIRST.fullmatch(cell):
+                    codes += count
+        elif not is_nothing(cell):
+            present += count
+            numeric += count * (isinstance(cell, int | float | np.number) or type(cell).__name__ == "Decimal")
+    if not present or codes > _CODE_SHARE * present:
+        return 0.0
+    return float(numeric / present)
 
-    return bool(present) and sum(map(likely, present)) >= _NUMERIC_SHARE * len(present)
+
+def _of_numbers(name: str, found: _DifferentCells, read: "pd.Series[Any]") -> Column:
+    counts = found.counts
+    if read.dtype == np.float64:
+        levels: Floats = read.to_numpy(np.float64)
+        strange = np.isinf(levels)
+    else:
+        levels = np.array([cell if isinstance(cell, float) else np.nan for cell in read])
+        strange = np.array([not isinstance(cell, float) or np.isinf(cell) for cell in read])
+    missing = np.array([_is_missing(cell) for cell in found.cells])
+    different = None
+    if np.any(np.abs(levels) >= LARGEST_EXACT):  # two ids of many digits may be one double
+        different = len({whole(identifier(cell)) for cell in found.cells if not _is_missing(cell)})
+    return Column(
+        name,
+        len(found.codes),
+        int(counts[missing].sum()),
+        levels[found.codes],
+        strangers=int(counts[strange].sum()),
+        different_ids=different,
+    )
 
 
-def _or_none(cell: Any, numeric: bool) -> Any:
-    """NA is nothing among numbers, and a name like any other elsewhere."""
-    nothing = is_nothing(cell) or cell == "" or (numeric and isinstance(cell, str) and cell in NULLS)
-    return None if nothing else cell
+def _of_texts(name: str, found: _DifferentCells, share: float, dates: Dates | None) -> Column:
+    """NA is nothing among numbers and dates, and a name like any other elsewhere."""
+    texts = [None if is_nothing(cell) or cell == "" else _text(cell) for cell in found.cells]
+    levels = sorted({text for text in texts if text is not None})
+    places = {text: place for place, text in enumerate(levels)}
+    ranks = np.array([NOTHING if text is None else places[text] for text in texts], dtype=np.int32)
+    codes: Codes = ranks[found.codes]
+    missing = int((codes == NOTHING).sum())
+    return Column(
+        name,
+        len(codes),
+        missing,
+        texts=pa.array(levels, pa.large_string()),
+        text_codes=codes,
+        numbers=round(share * (len(codes) - missing)),
+        dates=dates,
+    )
+
+
+def _text(cell: Any) -> str:
+    """A cell as text; lone surrogates, which are no Unicode, as question marks."""
+    text = cell if isinstance(cell, str) else identifier(cell)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from contract.schema import Feature, FeatureKind
-from training.infer.infer import Draft, DraftFeature, LabelGuess
+from training.infer.draft import Draft, DraftFeature, LabelGuess, TimeGuess
 
 _SILENCE = (
     "# What it means on the stream when no label comes for a customer who was scored: nothing (unknown), so the record",
@@ -26,11 +26,11 @@ def draft_toml(draft: Draft, name: str, origin: str) -> str:
     Private columns are named; of their cells, and of those of columns that are ignored, nothing is shown.
     """
     lines = [
-        f"# Draft of a schema, guessed from {_plain(origin)}: read it through before it is used.",
+        f"# Draft of a schema, guessed from {plain(origin)}: read it through before it is used.",
         "# Each feature's range is wider than what was seen, and a value outside is dead-lettered when scored",
         '# (on_violation = "score" would score it, and count it).',
-        *(f"# Note: {_plain(repair)}." for repair in draft.repairs),
-        *(f"# DOUBT: {_plain(doubt)}." for doubt in draft.doubts),
+        *(f"# Note: {plain(repair)}." for repair in draft.repairs),
+        *(f"# DOUBT: {plain(doubt)}." for doubt in draft.doubts),
         "",
         f"name = {_text(name)}",
         "version = 1",
@@ -38,8 +38,9 @@ def draft_toml(draft: Draft, name: str, origin: str) -> str:
         *_columns("private", [(column, "") for column in draft.private], "personal data: never leaves the source"),
         *_columns("ignored", [(unused.column, unused.reason) for unused in draft.ignored], "no features"),
         'on_violation = "reject"',
+        *_times(draft.times),
         "",
-        *_label(draft.label),
+        *_label(draft.label, draft.times),
         *_segments(draft.features),
     ]
     for feature in draft.features:
@@ -47,7 +48,16 @@ def draft_toml(draft: Draft, name: str, origin: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _label(label: LabelGuess | None) -> list[str]:
+def _times(times: TimeGuess | None) -> list[str]:
+    if times is None:
+        return []
+    lines = [f"time = {_text(times.column)}  # when each row was so; [time] takes its format and zone, too"]
+    if times.label_column is not None:
+        lines.append(f"label_time = {_text(times.label_column)}  # when its label was known")
+    return lines
+
+
+def _label(label: LabelGuess | None, times: TimeGuess | None) -> list[str]:
     if label is None:
         return [
             "# DECIDE: which column tells who left, and by which of its values?",
@@ -64,8 +74,14 @@ def _label(label: LabelGuess | None) -> list[str]:
         f"positive = {_value(label.positive)}",
         f"negative = {_value(label.negative)}",
         *_SILENCE,
-        'absent = "unknown"',
+        *_absent(times),
     ]
+
+
+def _absent(times: TimeGuess | None) -> list[str]:
+    if times is None or times.horizon_days is None:
+        return ['absent = "unknown"']
+    return ['absent = "negative"', f'horizon = "{times.horizon_days}d"']
 
 
 def _segments(features: Sequence[DraftFeature]) -> list[str]:
@@ -96,13 +112,13 @@ def _columns(key: str, columns: list[tuple[str, str]], why: str) -> list[str]:
         return []
     if not any(reason for _, reason in columns):
         return [f"{key} = [{', '.join(_text(column) for column, _ in columns)}]  # {why}"]
-    listed = [f"    {_text(column)},  # {_plain(reason)}" for column, reason in columns]
+    listed = [f"    {_text(column)},  # {plain(reason)}" for column, reason in columns]
     return [f"{key} = [  # {why}", *listed, "]"]
 
 
 def _feature(draft: DraftFeature) -> list[str]:
     feature = draft.feature
-    lines = [*(f"# DOUBT: {_plain(doubt)}." for doubt in draft.doubts), f"[features.{_key(feature)}]"]
+    lines = [*(f"# DOUBT: {plain(doubt)}." for doubt in draft.doubts), f"[features.{_key(feature)}]"]
     if feature.column is not None:
         lines.append(f"column = {_text(feature.column)}")
     lines.append(f"kind = {_text(feature.kind)}")
@@ -140,6 +156,6 @@ def _text(value: str) -> str:
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text for a comment, on one line."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())

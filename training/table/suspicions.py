@@ -105,10 +105,10 @@ def _is_id(feature: Feature, column: "pd.Series[float]") -> bool:
     values: Floats = np.asarray(present, dtype=np.float64)
     whole = bool(np.all(values == np.floor(values)))
     # amounts in whole units may be unique, too, but not spread as evenly as numbers that were given out
-    return whole and (feature.kind is FeatureKind.ORDINAL or _is_dense(values))
+    return whole and (feature.kind is FeatureKind.ORDINAL or is_dense(values))
 
 
-def _is_dense(values: Floats) -> bool:
+def is_dense(values: Floats) -> bool:
     """Whether numbers fill their range as running numbers do: the middle half of them takes half of it."""
     low, lower, upper, high = np.quantile(values, [0, 0.25, 0.75, 1])
     return bool(high > low and 0.4 <= (upper - lower) / (high - low) <= 0.6)

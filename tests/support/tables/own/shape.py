@@ -53,7 +53,7 @@ def as_parquet(frame: pd.DataFrame, path: Path) -> Path:
     return path.with_suffix(".parquet")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableShape:
     """A table that ``make(rows, rng)`` makes and ``write`` writes, and its right draft."""
 

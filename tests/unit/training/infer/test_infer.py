@@ -88,10 +88,10 @@ def test_ranges_are_wider_than_what_was_seen_and_not_absurd(tmp_path: Path) -> N
     def bounds(name: str) -> tuple[float | None, float | None]:
         return features[name].minimum, features[name].maximum
 
-    assert bounds("Age") == (0, 110)
+    assert bounds("Age") == (9, 110)
     assert bounds("Tenure") == (0, 15)
     assert bounds("NumOfProducts") == (0, 6)
-    assert bounds("Share") == (0, 0.0025)
+    assert bounds("Share") == (0.0005, 0.0025)
     low, high = bounds("Balance")
     assert low is not None
     assert -410_000 <= low <= -399_000
@@ -234,8 +234,8 @@ def test_other_doubts_are_said(tmp_path: Path) -> None:
 
     said = "\n".join(doubts(drafted(written(table, tmp_path))))
 
-    assert "5 cells are no number (or infinite), and their rows will be left out" in said
-    assert "'Male' and 'male' differ in case only" in said
+    assert "5 cells of 'Balance' are no number (or infinite), and their rows will be left out" in said
+    assert "'Male' and 'male' of 'Gender' differ in case only" in said
     assert "some rows of 'CustomerId' repeat an id" in said
     assert "unknown" not in said
 
