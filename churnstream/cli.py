@@ -17,6 +17,7 @@ from churnstream.commands import report as report_cli
 from churnstream.commands import reset as reset_cli
 from churnstream.commands import schema as schema_cli
 from churnstream.commands import stack as stack_cli
+from churnstream.commands import status as status_cli
 from churnstream.commands import windows as windows_cli
 from churnstream.failures import explained
 from contract.errors import UserError
@@ -55,6 +56,7 @@ app.command()(monitor_cli.monitor)
 app.command()(report_cli.report)
 app.command()(dashboard_cli.dashboard)
 app.command()(alerts_cli.alerts)
+app.command()(status_cli.status)
 app.command()(schema_cli.schema)
 app.command()(windows_cli.windows)
 app.command()(demo_cli.demo)

@@ -1,13 +1,13 @@
 """What has happened to a stream, in lines: for a pipe, a log, or a terminal that cannot be drawn on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from churnstream.live.lines import incident_line
 from churnstream.live.periods import period
 from churnstream.live.view import champions
 from churnstream.live.watch import Snapshot
 from churnstream.live.windows import found_in
-from contract.alerts import ModelVerdict
+from contract.alerts import Alert, ModelVerdict
 from contract.windows import Estimate, Status, Window
 from dashboard.view.words import count, metric, named, percent, sane, version_title
 from monitor.naming import model_title
@@ -33,15 +33,16 @@ class Teller:
 
     def lines(self, snapshot: Snapshot, seconds: float, state: str) -> list[str]:
         """What is new after ``seconds`` of wall time since the beginning, one fact a line."""
-        windows = snapshot.ordered()
-        told = [
-            *self._windows(windows),
-            *self._incidents(snapshot, windows),
-            *self._new_verdicts(champions(snapshot)),
-        ]
+        told = self.news(snapshot.ordered(), snapshot.alerts, champions(snapshot))
         if state != self._state or seconds - self._counted >= SECONDS_BETWEEN_COUNTS:
             told += self._count(snapshot, seconds, state)
         return told
+
+    def news(
+        self, windows: Sequence[Window], alerts: Mapping[str, Alert], verdicts: Sequence[ModelVerdict]
+    ) -> list[str]:
+        """What is new of windows, all that are known in order of end, of incidents by key, and of verdicts."""
+        return [*self._windows(windows), *self._incidents(alerts, windows), *self._new_verdicts(verdicts)]
 
     def _windows(self, windows: Sequence[Window]) -> Iterator[str]:
         by_status: dict[Status, list[Window]] = {"final": [], "provisional": []}
@@ -56,16 +57,16 @@ class Teller:
             else:
                 yield from (_told(window, several) for window in changed)
 
-    def _incidents(self, snapshot: Snapshot, windows: Sequence[Window]) -> Iterator[str]:
-        several = len({one.model for one in snapshot.alerts.values()} - {None}) > 1
+    def _incidents(self, alerts: Mapping[str, Alert], windows: Sequence[Window]) -> Iterator[str]:
+        several = len({one.model for one in alerts.values()} - {None}) > 1
         known: dict[str, tuple[object, ...]] = {}
-        for key, alert in snapshot.alerts.items():
+        for key, alert in alerts.items():
             known[key] = (alert.state if not alert.standing else "", tuple(alert.features), tuple(alert.segments))
             if self._alerts.get(key) != known[key]:
                 yield incident_line(alert, windows, several).plain
         self._alerts = known
 
-    def _new_verdicts(self, verdicts: Iterable[ModelVerdict]) -> Iterator[str]:
+    def _new_verdicts(self, verdicts: Sequence[ModelVerdict]) -> Iterator[str]:
         titles = {one.key: one.title for one in verdicts}
         for one in verdicts:
             if self._verdicts.get(one.key) != one.title:

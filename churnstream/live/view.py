@@ -78,7 +78,8 @@ def dashboard(snapshot: Snapshot, seconds: float, state: str, *footer: Text, own
     windows = snapshot.ordered()
     verdicts = [verdict_text(verdict, lines=2) for verdict in champions(snapshot)]
     remarked = [Text(line, style="dim") for line in remarks(snapshot, own_dates)]
-    top = [Text(state, style="bold"), *verdicts, _counts(snapshot, seconds), *remarked]
+    what = Text(state, style="bold", no_wrap=True, overflow="ellipsis")
+    top = [what, *verdicts, _counts(snapshot, seconds), *remarked]
     return LiveView(top, incident_lines(snapshot.alerts.values(), windows), windows, footer)
 
 

@@ -7,7 +7,7 @@ into the state, and begins anew where topics have been made anew.
 import logging
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import msgspec
@@ -18,6 +18,7 @@ from contract.signals import LAG, RECORDS
 from contract.topics import DEAD_LETTERS, PANES, PREDICTIONS, WINDOWS
 from contract.worker.clock import Clock, SystemClock
 from dashboard.following.looker import Looker
+from dashboard.following.positions import READS
 from dashboard.following.reader import Place, TopicReader
 from dashboard.following.topics import FOLLOWED, FoundTopics
 from dashboard.stream.backlog import WindowBacklog
@@ -37,7 +38,8 @@ class StreamFollower:
     """Follows one stream until it is told to stop.
 
     ``state`` is written to under ``lock``, for some 50 ms at most, and only there. ``reach`` and ``positions`` may be
-    read at any time without it; ``revision`` rises when either says something else.
+    read at any time without it; ``revision`` rises when either says something else. ``reads``: the consumer groups
+    whose lag is told, and what each reads.
 
     Raises, when it is made:
         UserError: a Kafka property of the user's is of no use. A broker that is away is no error.
@@ -49,9 +51,10 @@ class StreamFollower:
         state: StreamState,
         lock: AbstractContextManager[object],
         clock: Clock | None = None,
+        reads: Mapping[str, Sequence[str]] = READS,
     ) -> None:
         self._settings, self._state, self._lock = settings, state, lock
-        self._looker = Looker(settings, clock or SystemClock())
+        self._looker = Looker(settings, clock or SystemClock(), reads)
         self._reader = self._new_reader()
         self._backlog = WindowBacklog()
         self._followed: FoundTopics | None = None
@@ -73,6 +76,11 @@ class StreamFollower:
     @property
     def positions(self) -> Positions:
         return msgspec.structs.replace(self._looker.positions, letters=self._letters)
+
+    @property
+    def stream(self) -> str | None:
+        """The name of the stream that is followed; None: not known, or not yet."""
+        return None if self._followed is None else self._followed.stream
 
     @property
     def revision(self) -> int:

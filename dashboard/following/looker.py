@@ -3,7 +3,7 @@
 import logging
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
@@ -14,7 +14,7 @@ from contract.kafka.clients import build_client, client_config
 from contract.settings import Settings
 from contract.worker.clock import Clock
 from contract.worker.outage import Outage
-from dashboard.following.positions import WorkerPositions
+from dashboard.following.positions import READS, WorkerPositions
 from dashboard.following.progress import last_progress
 from dashboard.following.reader import PATIENT
 from dashboard.following.topics import FoundTopics, TopicFinder
@@ -34,19 +34,20 @@ _log = logging.getLogger("churnstream.dashboard")
 
 
 class Looker:
-    """Looks at one stream, in the thread that calls ``run``. What it has seen may be read from any.
+    """Looks at one stream, in the thread that calls ``run``. What it has seen may be read from any. ``reads``: the
+    consumer groups whose lag is told, and the topics that each reads.
 
     Raises, when it is made:
         UserError: a Kafka property of the user's is of no use.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, reads: Mapping[str, Sequence[str]] = READS) -> None:
         self._settings, self._clock = settings, clock
         timeout = min(_ANSWER_SECONDS, settings.request_timeout_ms / 1_000)
         self._timeout = timeout
         admin = build_client(AdminClient, PATIENT | client_config(settings))
         self._finder = TopicFinder(settings, admin, timeout)
-        self._workers = WorkerPositions(settings, admin, timeout)
+        self._workers = WorkerPositions(settings, admin, timeout, reads)
         self._outage = Outage(_log)
         self._soon = threading.Event()
         self._trouble = ""
@@ -112,6 +113,9 @@ class Looker:
         self.topics = topics
         self._find_progress()
         lag, members = self._workers.lag(topics), self._workers.members()
+        if self.positions.at is None:
+            # whether a worker stands still is known by the second look
+            self._soon.set()
         self._say(self.reach, Positions(lag=lag, members=members, at=self._answered))
 
     def _find_progress(self) -> None:

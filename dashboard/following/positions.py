@@ -1,6 +1,6 @@
 """How far the workers have got: their groups' offsets beside the ends of what they read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
@@ -27,8 +27,11 @@ class WorkerPositions:
     to the end, what lies between is counted; where it moves, or is far away, the offsets are.
     """
 
-    def __init__(self, settings: Settings, admin: AdminClient, timeout: float) -> None:
+    def __init__(
+        self, settings: Settings, admin: AdminClient, timeout: float, reads: Mapping[str, Sequence[str]] = READS
+    ) -> None:
         self._settings = settings
+        self._reads = reads
         self._admin = admin
         self._timeout = timeout
         self._before: dict[_Place, _Span] = {}
@@ -41,7 +44,7 @@ class WorkerPositions:
         """
         found: dict[str, dict[str, dict[int, int]]] = {}
         spans: dict[_Place, _Span] = {}
-        for group, read in READS.items():
+        for group, read in self._reads.items():
             there = [topic for topic in read if topic in topics.ends]
             try:
                 done = {topic: self._done(group, topic, topics.ends[topic]) for topic in there}

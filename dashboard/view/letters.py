@@ -92,8 +92,13 @@ def letters_of(known: StreamState) -> tuple[LetterReason, ...]:
     return tuple(_reason(reason, field, letters) for (reason, field), letters in ordered[:_MOST_REASONS])
 
 
+def meaning_of(reason: str) -> tuple[str, str]:
+    """What a dead letter's reason means, and what to do, in plain words."""
+    return MEANINGS[Reason(reason)] if reason in _REASONS else _UNKNOWN
+
+
 def _reason(reason: str, field: str, letters: Sequence[SeenLetter]) -> LetterReason:
-    meaning, remedy = MEANINGS[Reason(reason)] if reason in _REASONS else _UNKNOWN
+    meaning, remedy = meaning_of(reason)
     return LetterReason(
         reason=named(reason, 40),
         field=field,

@@ -40,6 +40,7 @@ COMPOSE = {
 SERVICE = "churnstream serve"
 WORKERS = ("churnstream score", "churnstream join", "churnstream monitor")
 PAGE = "churnstream dashboard"
+STATUS = "churnstream status"
 
 
 def shell_blocks() -> list[str]:
@@ -88,6 +89,7 @@ def test_every_line_is_known_to_these_tests() -> None:
         "churnstream train --data customers.csv",
         *WORKERS,
         "churnstream replay --data customers.csv",
+        STATUS,
         PAGE,
         SERVICE,
         "python benchmarks/scorer_throughput.py",
@@ -147,6 +149,11 @@ def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
         eventually(lambda: finals() == 2_000, timeout=120, interval=0.5)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/page.json", timeout=30) as shown:
             assert len(json.loads(shown.read())["axis"]["starts"]) > 1
+        status = run(STATUS)
+        # whether the model is called well is not the point here
+        assert status.returncode in (0, 1), status.stderr
+        assert "newest window" in status.stdout
+        assert "is at work" not in status.stdout
     assert MlflowClient(env["MLFLOW_TRACKING_URI"]).get_experiment_by_name(settings.experiment) is not None
 
 

@@ -85,7 +85,7 @@ def staleness(
         return banners
     banners += _without_workers(positions)
     if newest is not None:
-        banners += _without_windows(known, newest, now_ms, places)
+        banners += without_windows(known, newest, now_ms, places)
     return banners
 
 
@@ -106,7 +106,7 @@ def _without_workers(positions: Positions) -> list[Banner]:
     return banners
 
 
-def _without_windows(known: StreamState, newest: Window, now_ms: int, places: Places) -> list[Banner]:
+def without_windows(known: StreamState, newest: Window, now_ms: int, places: Places) -> list[Banner]:
     """Windows should be there and are not; by event time, and by the clock where the stream follows it."""
     kept = known.window(newest.model, newest.start)
     at = None if kept is None else kept.at

@@ -74,7 +74,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "churnstream": (
         "checkup failures frames live processes",
-        "doctor",
+        "doctor status",
         "local_kafka",
         "mlflow_server",
         "demo",

@@ -11,6 +11,7 @@ SHOWN = {
     "churnstream/demo/run.py": "in the name of a run's folder",
     "contract/worker/clock.py": "this is the clock",
     "dashboard/following/follower.py": "as the time since which the broker is away",
+    "churnstream/status/looking.py": "as when a status was taken, and for how long ago a window came",
     "churnstream/doctor.py": "compared with Kafka's, because that is what is asked",
     "dashboard/serving/server.py": "for how long ago the page says that something was",
     "monitor/join/worker.py": "in the header of a dead letter",

@@ -1,0 +1,50 @@
+"""``churnstream status``."""
+
+from typing import Annotated
+
+import typer
+
+from contract.worker.flags import StreamName, TopicPrefix
+
+
+def status(
+    stream: StreamName = None,
+    topic_prefix: TopicPrefix = None,
+    bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka's address, such as 127.0.0.1:9092.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on until Ctrl-C, with the windows.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON; with --watch a line for each change.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, max=3_600, help="Seconds that reading the topics may take.")] = 30.0,
+) -> None:
+    """Tell whether a stream is well now: workers, lag, newest window, dead letters, incidents, versions.
+
+    Reads Kafka alone and changes nothing. Exit code 0: it is well; 1: it is not; 2: that cannot be told, because the
+    broker does not answer, there is no such stream, or its topics may not be read.
+    """
+    import logging
+
+    from churnstream.live.shown import output
+    from churnstream.status.form import as_json
+    from churnstream.status.looking import look_at
+    from churnstream.status.view import status_view
+    from churnstream.status.watching import watch_stream
+    from contract.settings import load_settings
+
+    settings = load_settings(
+        stream=stream,
+        topic_prefix=topic_prefix,
+        kafka={"bootstrap.servers": bootstrap_servers} if bootstrap_servers else None,
+    )
+    # why the broker does not answer is part of the status
+    logging.getLogger("churnstream").addHandler(logging.NullHandler())
+    if watch:
+        watch_stream(settings, json, timeout)
+        return
+    with look_at(settings) as look:
+        look.wait(timeout)
+        found = look.status()
+        # before the threads have ended, which may take some seconds
+        if json:
+            print(as_json(found), flush=True)
+        else:
+            output().print(status_view(found))
+    raise typer.Exit(found.exit_code)

@@ -1,0 +1,1 @@
+"""Whether a stream is well now, told from its topics and groups on Kafka alone."""
