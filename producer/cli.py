@@ -173,11 +173,11 @@ def replay(
     from contract.worker.process import stop_on_signals
     from producer.continuing import NEXT, next_start, replay_name
     from producer.display import progress_shown, summary, warnings
-    from producer.history import RowSelection
     from producer.history_told import history_warnings, told
     from producer.opening import open_source
     from producer.replay import replay as run
     from producer.scenario_options import ScenarioOptions, read_scenario
+    from producer.sources import RowSelection
 
     if table and (rows is not None or seed is not None):
         raise UserError("--rows and --seed are of the synthetic bank, a table given with --data is replayed whole")
@@ -224,7 +224,7 @@ def replay(
     own_times = None if history is None else (history.facts.first, history.facts.last)
     scenario = given.over(read_scenario(scenario_file) if scenario_file else ScenarioOptions()).build(schema, own_times)
     now = SystemClock().now()
-    for line in told(history) if history else ():
+    for line in told(history) if history else opened.said:
         typer.echo(line, err=True)
     for repair in opened.repairs:
         typer.echo(f"warning: {repair}", err=True)

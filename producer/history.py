@@ -20,30 +20,15 @@ from contract.dates.columns import zone_of
 from contract.errors import UserError
 from contract.rejection import EARLIEST_EVENT_TIME, LATEST_EVENT_TIME
 from contract.schema import Schema
-from contract.split.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
-from contract.split.held_out import held_out
 from contract.tables import reading
-from contract.tables.cells import OTHER_LABEL
+from contract.tables.known import refuse_undated_labels
 from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.times import EVENT_TIME, LABEL_TIME, LEAST_TIME, NO_TIME, parse_moment
 from producer.sorting import sorted_chunks
-from producer.sources import CHUNK_ROWS, RECORD, RECORD_KEY, LabelCodes
+from producer.sources import ALL_ROWS, CHUNK_ROWS, RECORD, RECORD_KEY, LabelCodes, RowSelection, refuse_bad_labels
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 """Between the draws of rows with the same key: 2^64 divided by the golden ratio, as in SplitMix64."""
-
-
-@dataclass(frozen=True)
-class RowSelection:
-    """Which rows are sent: ``since`` and ``until`` (excluded) are ISO 8601 as given, in the column's zone unless they
-    say; ``held_out_only``: of customers alone whom training with ``split_seed`` and ``test_share`` has held out.
-    """
-
-    since: str | None = None
-    until: str | None = None
-    held_out_only: bool = False
-    split_seed: int = DEFAULT_SPLIT_SEED
-    test_share: float = DEFAULT_TEST_SHARE
 
 
 @dataclass
@@ -98,7 +83,7 @@ class HistorySource:
         self,
         path: Path,
         schema: Schema,
-        selection: RowSelection,
+        selection: RowSelection = ALL_ROWS,
         options: ReadOptions = AS_FOUND,
         chunk_rows: int = CHUNK_ROWS,
     ) -> None:
@@ -109,14 +94,14 @@ class HistorySource:
         self._table = reading.open_table(path, schema, self._origin, chunk_rows, options, times=True)
         if self._table.rows == 0:
             raise UserError(f"{self._origin} has no rows; give a table with at least one")
-        self._refuse_bad_labels()
+        refuse_bad_labels(self._table, schema, self._origin)
         self.repairs = self._table.repairs
         self.said = self._table.times_said
         self.facts = HistoryFacts(self._table.rows)
         self._kept, self._keys, self._before, self._ordered = self._survey()
         if not len(self.facts.times):
             raise UserError(f"{self._origin} has no row to send; {self._why_none()}")
-        self._refuse_undated_labels()
+        refuse_undated_labels(self.facts.undated, self.facts.labels, schema, self._origin)
 
     def __len__(self) -> int:
         """Number of rows that are sent."""
@@ -144,7 +129,7 @@ class HistorySource:
             usable = self._usable(moments, read)
             within = usable & (moments >= low) & (moments < high)
             facts.outside += int((usable & ~within).sum())
-            mine = within & self._held_out(chunk) if self._selection.held_out_only else within
+            mine = within & self._selection.customers(chunk, self.schema)
             facts.learned_from += int((within & ~mine).sum())
             kept[read : read + len(chunk)] = mine
             read += len(chunk)
@@ -191,10 +176,6 @@ class HistorySource:
         facts.implausible += int(((moments >= LEAST_TIME) & ~plausible).sum())
         return plausible
 
-    def _held_out(self, chunk: pd.DataFrame) -> Mask:
-        selection = self._selection
-        return held_out(chunk[self.schema.id_column].tolist(), selection.split_seed, selection.test_share)
-
     def _delays(self, chunk: pd.DataFrame) -> Integers:
         """Times from record to label of the rows that have both; labels are counted."""
         facts, codes = self.facts, self.labels(chunk)
@@ -224,36 +205,6 @@ class HistorySource:
                 f"give a later --until"
             )
         return low, high
-
-    def _refuse_bad_labels(self) -> None:
-        bad, label = self._table.bad_label, self.schema.label
-        if bad is not None and bad.code == OTHER_LABEL:
-            raise UserError(
-                f"{self._origin}: column {label.column!r} holds another value in data row {bad.row}, where "
-                f"{label.positive!r}, {label.negative!r} or nothing is expected; correct the table, or the schema's "
-                f"[label]"
-            )
-
-    def _refuse_undated_labels(self) -> None:
-        """Where labels of one value have no time, none of them would come, and the realised figures would be of the
-        others alone."""
-        label, time = self.schema.label, self.schema.label_time
-        if time is None:
-            return
-        for code, value in ((1, label.positive), (0, label.negative)):
-            undated, labels = self.facts.undated[code], self.facts.labels[code]
-            if undated * 2 <= labels or (code == 0 and label.absent == "negative"):
-                continue
-            remedy = (
-                'if no date means that it has not happened, say absent = "negative" and, for example, horizon = "90d" '
-                "in the schema's [label]; else name another column, or none, for the labels' times"
-                if code == 0
-                else "name another column, or none, for the labels' times"
-            )
-            raise UserError(
-                f"{self._origin}: {undated:,} of {labels:,} rows with {value!r} in {label.column!r} have no time in "
-                f"{time.column!r}, so these labels would never come; {remedy}"
-            )
 
     def _why_none(self) -> str:
         facts = self.facts

@@ -6,19 +6,20 @@ from pathlib import Path
 from contract.errors import UserError
 from contract.schema import Schema
 from contract.tables.options import AS_FOUND, ReadOptions
-from producer.history import HistorySource, RowSelection
+from producer.history import HistorySource
 from producer.repeated import RepeatedSource
-from producer.sources import RowSource, open_table
+from producer.sources import ALL_ROWS, RowSelection, RowSource, open_table
 from producer.synthetic import SyntheticBank
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A source, the name that a replay of it has unless told otherwise, and what was repaired in it."""
+    """A source, the name that a replay of it has unless told otherwise, what was repaired in it, and what is said."""
 
     source: RowSource
     name: str
     repairs: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
     @property
     def history(self) -> HistorySource | None:
@@ -33,7 +34,7 @@ def open_source(
     schema: Schema,
     passes: int = 1,
     options: ReadOptions = AS_FOUND,
-    selection: RowSelection | None = None,
+    selection: RowSelection = ALL_ROWS,
 ) -> Opened:
     """The table if there is one, else ``rows`` customers of the synthetic bank; all of it ``passes`` times.
 
@@ -49,18 +50,16 @@ def open_source(
                 f"--passes sends customers again at other times, and the rows of {table} have times of their own; "
                 f"leave out --passes, or the times with --no-own-dates"
             )
-        history = HistorySource(table, schema, selection or RowSelection(), options)
+        history = HistorySource(table, schema, selection, options)
         return Opened(history, table.stem, tuple(f"--data {table}: {repair}" for repair in history.repairs))
-    if selection is not None and selection != RowSelection():
-        raise UserError(
-            "--since, --until and --only choose rows of a table by its own dates; name the column that has them with "
-            "--time-column, or as time in the schema"
-        )
+    if table is None and selection.is_part:
+        raise UserError("--since, --until and --only choose rows of a table; give one with --data")
     if table is None:
         found = Opened(SyntheticBank(rows, seed, schema=schema), f"synthetic-{rows}-{seed}")
     else:
-        opened = open_table(table, schema, options=options)
-        found = Opened(opened, table.stem, tuple(f"--data {table}: {repair}" for repair in opened.repairs))
+        opened = open_table(table, schema, options=options, selection=selection)
+        repairs = tuple(f"--data {table}: {repair}" for repair in opened.repairs)
+        found = Opened(opened, table.stem, repairs, opened.said)
     if passes == 1:
         return found
     return replace(found, source=RepeatedSource(found.source, passes), name=f"{found.name}-{passes}-passes")

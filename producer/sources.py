@@ -6,6 +6,7 @@ forbids is passed on as it is, and the scorer dead-letters it.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,10 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from contract.arrays import Mask
 from contract.errors import UserError
 from contract.schema import Schema
+from contract.split.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
+from contract.split.held_out import held_out
 from contract.tables import reading
-from contract.tables.cells import NO_LABEL
 from contract.tables.options import AS_FOUND, ReadOptions
 
 LabelCodes = NDArray[np.int8]
@@ -24,6 +27,33 @@ CHUNK_ROWS = reading.CHUNK_ROWS
 RECORD, RECORD_KEY = "\0record", "\0key"
 """Columns of a chunk whose rows have names of their own: the end of its ``record_id``, and a number from 0 to 2^64 - 1
 from which its draws follow."""
+
+
+@dataclass(frozen=True)
+class RowSelection:
+    """Which rows are sent: ``since`` and ``until`` (excluded) are ISO 8601 as given, in the column's zone unless they
+    say; ``held_out_only``: of customers alone whom training with ``split_seed`` and ``test_share`` has held out.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    held_out_only: bool = False
+    split_seed: int = DEFAULT_SPLIT_SEED
+    test_share: float = DEFAULT_TEST_SHARE
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it may leave rows out."""
+        return self.held_out_only or self.since is not None or self.until is not None
+
+    def customers(self, chunk: pd.DataFrame, schema: Schema) -> Mask:
+        """Which rows of a chunk are of customers that are asked for."""
+        if not self.held_out_only:
+            return np.ones(len(chunk), dtype=bool)
+        return held_out(chunk[schema.id_column].tolist(), self.split_seed, self.test_share)
+
+
+ALL_ROWS = RowSelection()
 
 
 class RowSource(Protocol):
@@ -55,7 +85,11 @@ class RowSource(Protocol):
 
 
 def open_table(
-    path: Path, schema: Schema, chunk_rows: int = CHUNK_ROWS, options: ReadOptions = AS_FOUND
+    path: Path,
+    schema: Schema,
+    chunk_rows: int = CHUNK_ROWS,
+    options: ReadOptions = AS_FOUND,
+    selection: RowSelection = ALL_ROWS,
 ) -> "TableSource":
     """The source of a file: CSV, Parquet or Excel, by its suffix.
 
@@ -63,38 +97,83 @@ def open_table(
 
     Raises:
         UserError: there is no such file, it is of another kind, cannot be read, is empty, lacks a column of the schema,
-            can be read in more than one way, or holds a label that is neither of the two values.
+            can be read in more than one way, or holds a label that is neither of the two values; or a part of it is
+            asked for by times, or one that holds no row.
     """
-    return TableSource(path, schema, chunk_rows, options)
+    return TableSource(path, schema, chunk_rows, options, selection)
 
 
 class TableSource:
-    """A table's rows. ``repairs`` says what is mended on reading, one clause each."""
+    """A table's rows, in its order. ``repairs`` says what is mended on reading, ``said`` what is left out or will not
+    come, one clause each."""
 
     def __init__(
-        self, path: Path, schema: Schema, chunk_rows: int = CHUNK_ROWS, options: ReadOptions = AS_FOUND
+        self,
+        path: Path,
+        schema: Schema,
+        chunk_rows: int = CHUNK_ROWS,
+        options: ReadOptions = AS_FOUND,
+        selection: RowSelection = ALL_ROWS,
     ) -> None:
         self.path = path
         self.schema = schema
+        self._selection = selection
+        if selection.since is not None or selection.until is not None:
+            raise UserError(
+                "--since and --until choose rows of a table by its own dates; name the column that has them with "
+                "--time-column, or as time in the schema"
+            )
         self._table = reading.open_table(path, schema, f"--data {path}", chunk_rows, options)
         self.repairs = self._table.repairs
-        if len(self) == 0:
+        if self._table.rows == 0:
             raise UserError(f"--data {path} has no rows; give a table with at least one")
-        bad = self._table.bad_label
-        if bad is not None:
-            label, kind = schema.label, "nothing" if bad.code == NO_LABEL else "another value"
+        refuse_bad_labels(self._table, schema, f"--data {path}")
+        self._rows, self.said = self._look_at_labels()
+        if self._rows == 0:
             raise UserError(
-                f"--data {path}: column {label.column!r} holds {kind} in data row {bad.row}, where "
-                f"{label.positive!r} or {label.negative!r} is expected; correct the table, or the schema's [label]"
+                f"--data {path} has no row to send: training learns from all of its customers; give a larger "
+                f"--test-share, as training had it"
             )
 
     def __len__(self) -> int:
-        return self._table.rows
+        """Number of rows that are sent."""
+        return self._rows
 
     def chunks(self) -> Iterator[pd.DataFrame]:
-        """All rows in order, at most ``chunk_rows`` at a time."""
-        return self._table.chunks()
+        """All rows that are sent in order, at most ``chunk_rows`` at a time."""
+        if not self._selection.held_out_only:
+            yield from self._table.chunks()
+            return
+        for chunk in self._table.chunks():
+            yield chunk[self._selection.customers(chunk, self.schema)].reset_index(drop=True)
 
     def labels(self, chunk: pd.DataFrame) -> LabelCodes:
         """The table's own labels: what was recorded does not change with injected drift."""
         return chunk[self.schema.label.column].to_numpy(np.int8)
+
+    def _look_at_labels(self) -> tuple[int, tuple[str, ...]]:
+        """How many rows are sent, and what is said of the others and of their labels."""
+        rows, unlabelled, said = self._table.rows, self._table.unlabelled, []
+        if self._selection.held_out_only:
+            kept = [self.labels(chunk) for chunk in self.chunks()]
+            rows, unlabelled = sum(map(len, kept)), sum(int((codes < 0).sum()) for codes in kept)
+            said.append(
+                f"{self._table.rows - rows:,} rows are of customers that training learns from, and are not sent"
+            )
+        if unlabelled:
+            said.append(f"{unlabelled:,} records have no label in the table, and none comes for them")
+        return rows, tuple(said)
+
+
+def refuse_bad_labels(table: reading.SchemaTable, schema: Schema, origin: str) -> None:
+    """A label that is neither of the two values; a row without any is one whose label never comes.
+
+    Raises:
+        UserError: there is one.
+    """
+    bad, label = table.bad_label, schema.label
+    if bad is not None:
+        raise UserError(
+            f"{origin}: column {label.column!r} holds another value in data row {bad}, where {label.positive!r}, "
+            f"{label.negative!r} or nothing is expected; correct the table, or the schema's [label]"
+        )

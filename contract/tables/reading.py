@@ -6,7 +6,6 @@ kept, and no message quotes a cell, for in a table that is out of step a name ma
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -100,19 +99,12 @@ def open_table(
     return SchemaTable(open_raw(table, wanted, origin, options), schema, origin, chunk_rows, readers)
 
 
-@dataclass(frozen=True)
-class BadLabel:
-    """A cell of the label column that is neither of its two values: its data row (from 1) and its code."""
-
-    row: int
-    code: int
-
-
 class SchemaTable:
     """A table that has been gone through once. ``rows`` counts its rows, blank ones left out.
 
-    ``repairs`` says what was mended, one clause each; ``bad_label`` is the first one that holds neither of the
-    label's two values, or, unless there is such a one, nothing. ``times`` reads its columns of time.
+    ``repairs`` says what was mended, one clause each; ``bad_label`` is the first data row (from 1) whose label is
+    neither of the two values, if there is one; ``unlabelled`` counts rows without one. ``times`` reads its columns of
+    time.
     """
 
     def __init__(
@@ -130,7 +122,8 @@ class SchemaTable:
         self._ids = IdForms()
         self._forms = [self._ids, *(forms_of(f, raw.parses_text) for f in schema.features), NumberForms()]
         self.rows = 0
-        self.bad_label: BadLabel | None = None
+        self.bad_label: int | None = None
+        self.unlabelled = 0
         self._mark = self._look_through().decide(origin, point_expected=raw.points_expected)
         self._ids.refuse_doubtful(schema.id_column, origin)
         self.repairs = (*raw.repairs, *found.repairs, *self._repairs())
@@ -177,7 +170,7 @@ class SchemaTable:
                 seen.look(list(cells), texts)
                 if feature is not None and not feature.is_categorical and self._raw.parses_text:
                     marks.look(column, texts, self.rows)
-            self._find_bad_label(raw[len(self._columns) - 1])
+            self._look_at_labels(raw[len(self._columns) - 1])
             if self.times is not None:
                 self.times.look(raw[len(self._columns) :])
             self.rows += len(raw[0])
@@ -185,11 +178,11 @@ class SchemaTable:
             reader.decide()
         return marks
 
-    def _find_bad_label(self, cells: Cells) -> None:
+    def _look_at_labels(self, cells: Cells) -> None:
         codes = label_codes(stripped(cells), self._schema.label)
-        for code in (OTHER_LABEL, NO_LABEL):
-            if (codes == code).any() and (self.bad_label is None or (code < self.bad_label.code)):
-                self.bad_label = BadLabel(self.rows + int(np.argmax(codes == code)) + 1, code)
+        self.unlabelled += int((codes == NO_LABEL).sum())
+        if self.bad_label is None and (codes == OTHER_LABEL).any():
+            self.bad_label = self.rows + int(np.argmax(codes == OTHER_LABEL)) + 1
 
     def _repairs(self) -> list[str]:
         return [*file_repairs(self._raw.blank_rows, self._mark), *repairs(self._columns, self._forms)]

@@ -10,6 +10,7 @@ from contract.arrays import Mask
 from contract.dates.columns import zone_of
 from contract.errors import UserError
 from contract.schema import Schema
+from contract.tables.known import label_known_at, refuse_undated_labels
 from contract.tables.times import EVENT_TIME, LABEL_TIME, LEAST_TIME, parse_moment
 
 
@@ -46,12 +47,12 @@ class Past:
 def before(frame: pd.DataFrame, schema: Schema, until: str, origin: str) -> tuple[pd.DataFrame, Past]:
     """The rows that had come before ``until`` and whose labels were known by then, in their order.
 
-    ``frame`` is as ``contract.tables.reading.SchemaTable.chunks`` gives it, with times. A label was known at its own
-    time; where the schema names no ``label_time``, with its record. One of 0 that has no time is known by silence when
-    the label's horizon has passed, if the schema says so; any other without a time was not known.
+    ``frame`` is as ``contract.tables.reading.SchemaTable.chunks`` gives it, with times. When a label was known says
+    ``contract.tables.known``.
 
     Raises:
-        UserError: the schema names no ``time``, ``until`` is no time, or no row is left.
+        UserError: the schema names no ``time``, ``until`` is no time, no row is left, or most labels of one value have
+            no time.
     """
     if schema.time is None:
         raise UserError(
@@ -62,7 +63,13 @@ def before(frame: pd.DataFrame, schema: Schema, until: str, origin: str) -> tupl
     times = frame[EVENT_TIME].to_numpy()
     timed: Mask = times >= LEAST_TIME
     earlier = timed & (times < moment)
-    kept = earlier & _known(frame, schema, moment)
+    label_times = frame[LABEL_TIME].to_numpy() if schema.label_time is not None else None
+    codes = frame[schema.label.column].to_numpy().astype(np.int64)
+    if label_times is not None:
+        undated = [int(((codes == code) & earlier & (label_times < LEAST_TIME)).sum()) for code in (0, 1)]
+        labels = [int(((codes == code) & earlier).sum()) for code in (0, 1)]
+        refuse_undated_labels(undated, labels, schema, origin)
+    kept = earlier & (label_known_at(times, label_times, codes, schema) < moment)
     past = Past(
         moment,
         until,
@@ -76,17 +83,3 @@ def before(frame: pd.DataFrame, schema: Schema, until: str, origin: str) -> tupl
             f"{past.unknown:,} the label did); give a later time"
         )
     return frame[kept].reset_index(drop=True), past
-
-
-def _known(frame: pd.DataFrame, schema: Schema, moment: int) -> Mask:
-    """Which rows' labels were known before ``moment``."""
-    if schema.label_time is None:
-        return np.ones(len(frame), dtype=bool)
-    label_times, codes = frame[LABEL_TIME].to_numpy(), frame[schema.label.column].to_numpy()
-    dated: Mask = label_times >= LEAST_TIME
-    known = dated & (label_times < moment)
-    horizon = schema.label.horizon_ms
-    if schema.label.absent == "negative" and horizon is not None:
-        silent = (codes == 0) & ~dated & (frame[EVENT_TIME].to_numpy() + horizon < moment)
-        known = known | silent
-    return np.asarray(known, dtype=bool)

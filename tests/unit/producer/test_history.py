@@ -16,12 +16,13 @@ from contract.settings import load_settings
 from contract.split.held_out import held_out
 from contract.tables.times import EVENT_TIME, TimeOptions
 from contract.topics import CUSTOMERS, LABELS
-from producer.history import HistorySource, RowSelection
+from producer.history import HistorySource
 from producer.history_told import history_warnings, told
 from producer.opening import open_source
 from producer.scenario import Scenario
 from producer.scenario_options import ScenarioOptions
 from producer.sorting import sorted_chunks
+from producer.sources import RowSelection
 from producer.stream import StreamMessage, stream
 from tests.unit.producer.tables import csv, table
 
@@ -257,8 +258,10 @@ def test_speed_and_rate_are_event_time_by_wall_time() -> None:
 
 
 def test_a_part_of_a_table_is_asked_for_by_its_times_alone(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"--since, --until and --only choose rows .*--time-column"):
+    with pytest.raises(UserError, match=r"--since and --until choose rows .*--time-column"):
         open_source(csv(tmp_path, dated()), 1, 1, BANK, selection=RowSelection(since="2024-01-01"))
+    with pytest.raises(UserError, match=r"choose rows of a table; give one with --data"):
+        open_source(None, 1, 1, BANK, selection=RowSelection(held_out_only=True))
     with pytest.raises(UserError, match="leave out --passes"):
         open_source(csv(tmp_path, dated()), 1, 1, history(), passes=2)
 

@@ -8,9 +8,11 @@ import pytest
 
 from contract.errors import UserError
 from contract.schema import load_schema, parse_schema
+from contract.split.held_out import held_out
 from contract.topics import CUSTOMERS
+from producer.injections import parse_drift
 from producer.scenario import Scenario
-from producer.sources import TableSource, open_table
+from producer.sources import RowSelection, TableSource, open_table
 from producer.stream import stream
 from tests.unit.producer.tables import SURNAME, csv, parquet, table
 
@@ -129,14 +131,36 @@ def test_labels_may_be_words(write: Writer, tmp_path: Path) -> None:
 def test_a_label_that_is_neither_value_is_refused_before_anything_is_read(write: Writer, tmp_path: Path) -> None:
     path = write(tmp_path, table(30, Exited=[0] * 17 + [2] + [1] * 12))
 
-    with pytest.raises(UserError, match=r"'Exited' holds another value in data row 18, where 1 or 0"):
+    with pytest.raises(UserError, match=r"'Exited' holds another value in data row 18, where 1, 0 or nothing is"):
         open_table(path, SCHEMA, chunk_rows=10)
 
 
 @both
-def test_a_missing_label_is_refused(write: Writer, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"'Exited' holds nothing in data row 2"):
-        open_table(write(tmp_path, table(3, Exited=[0, None, 1])), SCHEMA)
+def test_a_row_without_a_label_is_sent_and_its_label_never_comes(write: Writer, tmp_path: Path) -> None:
+    source = open_table(write(tmp_path, table(3, Exited=[0, None, 1])), SCHEMA)
+    assert source.said == ("1 records have no label in the table, and none comes for them",)
+    flip = parse_drift("flip=1", SCHEMA, 0)
+    for scenario, labels in ((Scenario(), [0, 1]), (Scenario(drifts=(flip,)), [1, 0])):
+        messages = [json.loads(message.value) for message in stream(source, scenario, "t")]
+        assert sorted((m["record_id"], m["label"]) for m in messages if "label" in m) == [
+            ("bank_churn-t-0", labels[0]),
+            ("bank_churn-t-2", labels[1]),
+        ]
+        assert sum("features" in message for message in messages) == 3
+
+
+@both
+def test_only_customers_that_training_has_held_out_are_sent(write: Writer, tmp_path: Path) -> None:
+    frame = table(200)
+    chosen = held_out(frame["CustomerId"].astype(str).tolist(), 3, 0.4)
+    path = write(tmp_path, frame)
+    source = open_table(path, SCHEMA, 30, selection=RowSelection(held_out_only=True, split_seed=3, test_share=0.4))
+    sent = pd.concat(source.chunks(), ignore_index=True)
+    assert sent["CustomerId"].tolist() == frame["CustomerId"][chosen].astype(str).tolist()
+    assert len(source) == len(sent)
+    assert source.said == (f"{200 - len(sent)} rows are of customers that training learns from, and are not sent",)
+    with pytest.raises(UserError, match="no row to send: training learns from all"):
+        open_table(path, SCHEMA, selection=RowSelection(held_out_only=True, test_share=1e-9))
 
 
 @both
