@@ -18,10 +18,10 @@ import pandas as pd
 from contract.arrays import Integers, Mask, Unsigned
 from contract.dates.columns import zone_of
 from contract.errors import UserError
+from contract.history.known import refuse_undated_labels
 from contract.rejection import EARLIEST_EVENT_TIME, LATEST_EVENT_TIME
 from contract.schema import Schema
 from contract.tables import reading
-from contract.tables.known import refuse_undated_labels
 from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.times import EVENT_TIME, LABEL_TIME, LEAST_TIME, NO_TIME, parse_moment
 from producer.sorting import sorted_chunks

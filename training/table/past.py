@@ -9,8 +9,8 @@ import pandas as pd
 from contract.arrays import Mask
 from contract.dates.columns import zone_of
 from contract.errors import UserError
+from contract.history.known import label_known_at, refuse_undated_labels
 from contract.schema import Schema
-from contract.tables.known import label_known_at, refuse_undated_labels
 from contract.tables.times import EVENT_TIME, LABEL_TIME, LEAST_TIME, parse_moment
 
 
@@ -48,7 +48,7 @@ def before(frame: pd.DataFrame, schema: Schema, until: str, origin: str) -> tupl
     """The rows that had come before ``until`` and whose labels were known by then, in their order.
 
     ``frame`` is as ``contract.tables.reading.SchemaTable.chunks`` gives it, with times. When a label was known says
-    ``contract.tables.known``.
+    ``contract.history.known``.
 
     Raises:
         UserError: the schema names no ``time``, ``until`` is no time, no row is left, or most labels of one value have

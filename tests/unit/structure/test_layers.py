@@ -16,7 +16,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "dates segments split",
         "schema settings",
         "records tables topics",
-        "messages rejection",
+        "history messages rejection",
         "alerts panes windows",
         "alert_rules versions",
         "described",

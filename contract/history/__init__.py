@@ -1,0 +1,1 @@
+"""What of a table with dates was known when."""
