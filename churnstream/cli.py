@@ -10,6 +10,7 @@ import typer
 
 from churnstream import __version__
 from churnstream.commands import alerts as alerts_cli
+from churnstream.commands import backtest as backtest_cli
 from churnstream.commands import dashboard as dashboard_cli
 from churnstream.commands import demo as demo_cli
 from churnstream.commands import kafka as kafka_cli
@@ -60,6 +61,7 @@ app.command()(status_cli.status)
 app.command()(schema_cli.schema)
 app.command()(windows_cli.windows)
 app.command()(demo_cli.demo)
+app.command()(backtest_cli.backtest)
 app.command()(demo_cli.mlflow)
 app.command()(demo_cli.doctor)
 app.command()(reset_cli.reset)

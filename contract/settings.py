@@ -49,6 +49,10 @@ def _nothing_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
+def _shipped_if_empty(value: object) -> object:
+    return "bank_churn" if value == "" else value
+
+
 def _instance(value: str | None) -> str | None:
     """A name is a folder and part of Kafka ids."""
     if value is None:
@@ -139,7 +143,9 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True, populate_by_name=True
     )
 
-    dataset: str = Field("bank_churn", description="name of a shipped schema, or the path of a TOML file")
+    dataset: Annotated[str, BeforeValidator(_shipped_if_empty)] = Field(
+        "bank_churn", description="name of a shipped schema, or the path of a TOML file"
+    )
     stream: Annotated[str, AfterValidator(_stream)] = Field(
         "",
         description="name of a stream that shares Kafka and MLflow with others; from it follow the defaults of "

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from churnstream.commands.backtest import Accept, Drift, NoWait, SchemaFile, program
 from churnstream.demo.scenario import ROWS, SEED
 from contract.worker.flags import Dataset, ModelAlias, ModelName, StreamName, TrackingUri
 
@@ -13,11 +14,16 @@ DEFAULT_BASE = Path("demo-runs")
 
 
 def demo(
-    data: Annotated[Path | None, typer.Option(help="Replay this CSV, Excel or Parquet table instead, whole.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Your own CSV, Excel or Parquet table instead, as `backtest` runs it.")
+    ] = None,
+    schema: SchemaFile = None,
+    drift: Drift = None,
+    yes: Accept = False,
     rows: Annotated[int, typer.Option(min=500, help="Customers of the synthetic bank.")] = ROWS,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic bank.")] = SEED,
     base: Annotated[Path, typer.Option("--dir", help="Where this run's folder is made.")] = DEFAULT_BASE,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="End when all is measured, also on a terminal.")] = False,
+    no_wait: NoWait = False,
 ) -> None:
     """Run the whole stream on this machine: train, replay six weeks in which two things change, score, join, measure.
 
@@ -27,6 +33,8 @@ def demo(
     """
     import signal
 
+    from churnstream.backtest.plan import Wishes
+    from churnstream.backtest.run import OwnTable, run_own_table
     from churnstream.demo.run import LocalRun, new_folder, run_demo
     from churnstream.demo.synthetic import synthetic_plan
     from churnstream.live.shown import output
@@ -34,15 +42,18 @@ def demo(
 
     if data is not None and not data.is_file():
         raise UserError(f"--data {data} is no file; give a CSV, Excel or Parquet table")
-    table = data.resolve() if data is not None else None
+    if data is None and (schema is not None or drift):
+        raise UserError("--schema and --drift are of a table of your own; give it with --data")
     # whoever ends it by SIGTERM wants everything gone, too
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = new_folder(base)
-    command = sys.argv[0] if Path(sys.argv[0]).name == "churnstream" else "churnstream"
-    look, reopen, report = (f"{command} {what} --dir {folder}" for what in ("mlflow", "dashboard", "report"))
     waits = sys.stdout.isatty() and not no_wait
-    plan = synthetic_plan(table, rows, seed)
-    run_demo(LocalRun(plan, folder.resolve(), look, reopen, report, waits), output())
+    if data is not None:
+        own = OwnTable(data, schema, base, program(), Wishes(drifts=tuple(drift or ())), yes, waits)
+        run_own_table(own, output())
+        return
+    folder = new_folder(base)
+    look, reopen, report = (f"{program()} {what} --dir {folder}" for what in ("mlflow", "dashboard", "report"))
+    run_demo(LocalRun(synthetic_plan(rows, seed), folder.resolve(), look, reopen, report, waits), output())
 
 
 def mlflow(

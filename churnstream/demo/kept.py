@@ -15,6 +15,8 @@ from contract.errors import UserError
 
 KAFKA = "kafka"
 STORE = "mlflow.db"
+SCHEMA = "schema.toml"
+"""The schema of a run on a table of one's own."""
 _STREAM = "stream.json"
 _OURS = ("KAFKA_", "CHURNSTREAM_", "MLFLOW_")
 _KEPT = {"CHURNSTREAM_KAFKA_LIBS", "CHURNSTREAM_MAVEN_REPOSITORY", "MLFLOW_DISABLE_TELEMETRY"}
@@ -37,8 +39,9 @@ def forget_surroundings(folder: Path, keep: tuple[str, ...] = ()) -> None:
 
 
 def places(folder: Path) -> dict[str, str]:
-    """The variables that say where a demo's things lie, when its folder is ``folder``."""
-    return {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / STORE}", "CHURNSTREAM_STATE_DIR": str(folder)}
+    """The variables that say where a demo's things, its own schema among them, lie when its folder is ``folder``."""
+    schema = {"CHURNSTREAM_DATASET": str(folder / SCHEMA)} if (folder / SCHEMA).is_file() else {}
+    return {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / STORE}", "CHURNSTREAM_STATE_DIR": str(folder), **schema}
 
 
 def keep_stream(folder: Path, variables: Mapping[str, str]) -> None:

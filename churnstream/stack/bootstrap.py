@@ -16,9 +16,10 @@ from producer.synthetic import write_csv
 
 
 def initialise(settings: Settings, data: Path | None) -> str:
-    """Create the topics, and train and register a champion on ``data`` or a synthetic bank if there is none.
+    """Create the topics, and train and register a champion if there is none: on a part of ``data``, of which the rest
+    can be replayed to it, or on a synthetic bank.
 
-    Returns a sentence on what is there now.
+    Returns a sentence on what is there now, and, where it has trained on a table, lines on what it took of it.
 
     Raises:
         UserError: the broker or the registry is out of reach, a topic does not fit, or the table cannot be used.
@@ -38,10 +39,14 @@ def initialise(settings: Settings, data: Path | None) -> str:
 
 
 def _train(settings: Settings, data: Path | None) -> str:
+    from churnstream.stack.own_table import other_settings, train_on_own
     from training.train import train
 
+    told: tuple[str, ...] = ()
     if data is not None:
-        result = train(settings, data)
+        result, plan = train_on_own(settings, data)
+        remedy = other_settings(settings, plan)
+        told = (*plan.told, *([] if remedy is None else [remedy]))
     elif settings.dataset == "bank_churn":
         with tempfile.TemporaryDirectory() as folder:
             table = Path(folder) / "training.csv"
@@ -50,10 +55,11 @@ def _train(settings: Settings, data: Path | None) -> str:
     else:
         raise UserError(
             f"there is no {settings.model_alias} of {settings.model_name} and no table to train one on: the synthetic "
-            f"bank is not of schema {settings.dataset}; give a table with --data"
+            f"bank is not of schema {settings.dataset}; give a table with --data, or DATA in the compose stack"
         )
     metrics = result.metrics
-    return (
+    trained = (
         f"{result.verdict.reason}, trained on {result.train_rows:,} customers (ROC AUC {metrics['roc_auc']:.3f}, "
         f"F1 {metrics['f1']:.3f} on {result.test_rows:,} held-out ones)"
     )
+    return "\n".join((trained, *told))

@@ -24,6 +24,7 @@ from churnstream.demo.scenario import (
 from churnstream.live.view import remarks, windows_table
 from churnstream.live.watch import Snapshot, StreamWatch
 from churnstream.stack.addresses import strongest_report_address, timeline_address
+from churnstream.stack.own_table import open_own
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
@@ -34,8 +35,9 @@ from contract.topics import CUSTOMERS
 from contract.worker.heartbeat import Heartbeat
 from producer.continuing import next_start, replay_name
 from producer.display import progress_shown, summary
-from producer.opening import open_source
+from producer.opening import Opened, open_source
 from producer.replay import ReplayProgress, replay
+from producer.scenario import Scenario
 from producer.scenario_options import ScenarioOptions
 
 MARK = "replayed"
@@ -95,8 +97,12 @@ def replay_again(settings: Settings, showcase: Showcase, stop: threading.Event, 
     """Replay the same scenario behind the end of the stream, as records of their own.
 
     Raises:
-        UserError: as ``run_showcase``, or there is no stream that has ended.
+        UserError: as ``run_showcase``, there is no stream that has ended, or a table is dated.
     """
+    if showcase.data is not None and load_schema(settings.dataset).time is not None:
+        raise UserError(
+            f"the rows of {showcase.data} have their own dates and have been replayed at them; there is nothing behind"
+        )
     _replay(settings, showcase, next_start(settings), stop, Heartbeat(settings.heartbeat), console)
 
 
@@ -109,39 +115,43 @@ def _replay(
     console: Console,
 ) -> bool:
     """Whether all of it, and the end of the stream, is on Kafka; False if the stop flag cut it short."""
-    schema = load_schema(settings.dataset)
-    opened = open_source(showcase.data, showcase.rows, SEED, schema)
+    if showcase.data is not None:
+        opened, scenario, told = open_own(settings, showcase.data, showcase.seconds, start)
+        for line in told:
+            console.print(line, markup=False, soft_wrap=True, highlight=False)
+    else:
+        opened, scenario = _open_synthetic(settings, showcase, start)
     source = opened.source
     for repair in opened.repairs:
         console.print(f"warning: {repair}", markup=False)
-    options = ScenarioOptions(
-        start=start,
-        period=PERIOD,
-        rate=rate_of(len(source), showcase.seconds),
-        label_delay=LABEL_DELAY,
-        positive_label_delay=POSITIVE_LABEL_DELAY,
-        label_share=LABEL_SHARE,
-        # nothing is invented about customers of one's own
-        drifts=DRIFTS if showcase.data is None else (),
-    )
     with progress_shown(len(source)) as show:
 
         def progress(now: ReplayProgress) -> None:
             heartbeat.beat()
             show(now)
 
-        result = replay(
-            settings,
-            source,
-            options.build(schema),
-            replay_name(opened.name, start),
-            stop=stop,
-            progress=progress,
-        )
+        name = replay_name(opened.name, start)
+        result = replay(settings, source, scenario, name, stop=stop, progress=progress)
     console.print(summary(result))
     if result.failures:
         raise UserError(f"Kafka did not take {result.failures:,} messages; {result.first_failure}")
     return result.ended
+
+
+def _open_synthetic(settings: Settings, showcase: Showcase, start: str | None) -> tuple[Opened, Scenario]:
+    """The demo's scenario on the synthetic bank."""
+    schema = load_schema(settings.dataset)
+    opened = open_source(None, showcase.rows, SEED, schema)
+    options = ScenarioOptions(
+        start=start,
+        period=PERIOD,
+        rate=rate_of(len(opened.source), showcase.seconds),
+        label_delay=LABEL_DELAY,
+        positive_label_delay=POSITIVE_LABEL_DELAY,
+        label_share=LABEL_SHARE,
+        drifts=DRIFTS,
+    )
+    return opened, options.build(schema)
 
 
 class _Follower:

@@ -32,7 +32,7 @@ COMPOSE = {
     "docker compose logs -f producer",
     "docker compose run --rm replay",
     "docker compose up -d --wait --scale scorer=3 --scale join=2",
-    "DATA=./customers.csv docker compose up -d --wait",
+    "DATA=./history.csv SCHEMA=./mine.toml docker compose up -d --wait",
     "docker compose down",
     "docker compose down -v",
 }
@@ -83,6 +83,7 @@ def test_every_line_is_known_to_these_tests() -> None:
         "make demo",
         "make test",
         ".venv/bin/churnstream mlflow",
+        ".venv/bin/churnstream backtest history.csv",
         "export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092",
         "export MLFLOW_TRACKING_URI=http://127.0.0.1:5000",
         "churnstream doctor",

@@ -6,14 +6,17 @@ each other crash is in a replay of its own, behind the ones before, so what a cr
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Thread
 
 import msgspec
 import pandas as pd
 import pytest
 
+from churnstream.backtest.plan import HELD_OUT_SHARE
 from churnstream.live.watch import Snapshot, StreamWatch
 from contract.kafka.peeking import peeking
+from contract.split.held_out import held_out
 from contract.topics import CUSTOMERS, DEAD_LETTERS, LABELS, OUTCOMES, PREDICTIONS, topic_specs
 from producer.synthetic import write_csv
 from tests.support.kafka.topics import committed
@@ -22,7 +25,8 @@ from tests.support.polling import eventually
 from tests.support.sizes import size
 from tests.support.stack import SERVICES, Stack, compose_stack
 
-ROWS = size(ci=20_000, full=50_000)
+ROWS = size(ci=40_000, full=100_000)
+"""Of the table; one half of the customers is learned from, the other replayed."""
 CRASHES = size(
     # Kafka alone: a replay waits 30 s for it, and what else starts would slow it down
     ci=[("producer", "api", "reports", "dashboard"), ("kafka",), ("scorer", "join", "monitor", "postgres", "mlflow")],
@@ -35,13 +39,22 @@ FLOWED = 300.0
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("table") / "table.csv"
+    write_csv(path, ROWS, seed=5)
+    pd.read_csv(path).assign(Surname=SURNAME).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def sent_rows(table: Path) -> int:
+    """Rows of the table that a replay sends."""
+    return int(held_out(pd.read_csv(table)["CustomerId"].tolist(), share=HELD_OUT_SHARE).sum())
+
+
+@pytest.fixture(scope="module")
+def stack(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
-    table = folder / "table.csv"
-    write_csv(table, ROWS, seed=5)
-    frame = pd.read_csv(table)
-    frame["Surname"] = SURNAME
-    frame.to_csv(table, index=False)
     # a producer that crashed begins its table again: what it sends a second time must not be too late
     with compose_stack(folder, DATA=str(table), REPLAY_SECONDS=str(REPLAY_SECONDS), LABEL_LATENESS="60d") as stack:
         stack.up()
@@ -122,15 +135,15 @@ def test_every_service_crashes() -> None:
 
 @pytest.mark.parametrize("services", CRASHES, ids=" ".join)
 def test_a_crash_leaves_exact_counts(
-    services: tuple[str, ...], stack: Stack, replayed: Counter[tuple[str, ...]]
+    services: tuple[str, ...], stack: Stack, sent_rows: int, replayed: Counter[tuple[str, ...]]
 ) -> None:
     replay = Thread(target=stack.run, args=("run", "--rm", "replay")) if "producer" not in services else None
     begun = sent(stack) if replay else 0
     if replay:
         replay.start()
-    eventually(lambda: sent(stack) - begun > ROWS * 0.4, timeout=120, interval=0.2, message="the replay is midway")
+    eventually(lambda: sent(stack) - begun > sent_rows * 0.4, timeout=120, interval=0.2, message="the replay is midway")
     stack.kill(*services)
-    replayed[services] += ROWS
+    replayed[services] += sent_rows
     if replay:
         replay.join()
     for service in services:

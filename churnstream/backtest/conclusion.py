@@ -1,0 +1,41 @@
+"""Whether a model has drifted, in one sentence, from its champion's verdict."""
+
+from churnstream.live.view import champions
+from churnstream.live.watch import Snapshot
+from contract.alerts import BY_WALL_TIME, VerdictState
+from monitor.naming import day, model_title
+
+_ANSWERS: dict[VerdictState, str] = {
+    "healthy": "No, it held",
+    "customers_changed": "Its customers did, and the model held as far as labels tell",
+    "relation_changed": "Yes: the same scores mean something else now",
+    "probably_worse": "Probably: it is expected to be worse once all labels are there",
+    "worse": "Yes: it has become worse",
+    "unjudged": "That cannot be told: no window has enough customers and labels for a verdict",
+    "silent": "That cannot be told: nothing was scored in the end",
+}
+
+
+def conclusion(snapshot: Snapshot) -> str:
+    """The answer to "did my model drift?", with the verdict and its reason."""
+    verdicts = champions(snapshot)
+    if not verdicts:
+        return "Did the model drift? That cannot be told: no window has been measured"
+    verdict = verdicts[0]
+    subject = model_title(verdict.model)
+    over = ""
+    passed = sorted(
+        (
+            alert
+            for alert in snapshot.alerts.values()
+            if alert.state == "closed" and alert.kind not in BY_WALL_TIME and alert.model == verdict.model
+        ),
+        key=lambda alert: alert.start,
+    )
+    if verdict.state == "healthy" and passed:
+        first = passed[0]
+        when = f"from {day(first.start)} to {day(first.end)} ({first.title or first.kind})"
+        many = f"{len(passed)} incidents that went by, the first"
+        over = f", after {'an incident that went by,' if len(passed) == 1 else many} {when}"
+    reason = verdict.message.removeprefix(f"{subject}: ")
+    return f"Did {subject} drift? {_ANSWERS[verdict.state]}{over}. {verdict.title}: {reason}"
