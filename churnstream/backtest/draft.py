@@ -14,8 +14,9 @@ from contract.errors import UserError
 from contract.schema import load_schema, schema_text
 from contract.tables.options import AS_FOUND, ReadOptions
 from training.infer.columns import read_columns
-from training.infer.infer import Draft, infer
-from training.infer.toml import draft_toml
+from training.infer.draft import Draft
+from training.infer.infer import infer
+from training.infer.toml import draft_toml, plain
 
 _UNDECIDED = "# DECIDE"
 
@@ -58,19 +59,11 @@ def draft_schema(table: Path, folder: Path, dialogue: Dialogue, options: ReadOpt
     path = folder / SCHEMA
     path.write_text(draft_toml(draft, _name(table), table.name), encoding="utf-8")
     _show(draft, table, path, dialogue)
-    if dialogue.asks and (doubts_of(draft) or undecided(path)):
+    if dialogue.asks and (draft.all_doubts or undecided(path)):
         _ask(path, dialogue)
     elif undecided(path):
         raise UserError(_must_decide(path, dialogue))
     return path
-
-
-def doubts_of(draft: Draft) -> list[str]:
-    """All doubts about a draft, each a sentence."""
-    return [
-        *draft.doubts,
-        *(f"{one.feature.table_column!r}: {doubt}" for one in draft.features for doubt in one.doubts),
-    ]
 
 
 def undecided(path: Path) -> list[tuple[int, str]]:
@@ -86,14 +79,19 @@ def _show(draft: Draft, table: Path, path: Path, dialogue: Dialogue) -> None:
     if draft.label is not None:
         label = draft.label
         dialogue.say(f"  label: {label.column!r}, where {label.positive!r} means that a customer left")
+    if draft.time is not None:
+        known = f"; labels were known at {draft.label_time!r}" if draft.label_time is not None else ""
+        dialogue.say(f"  time: {draft.time!r}{known}")
     names = ", ".join(one.feature.table_column for one in draft.features)
     dialogue.say(f"  {len(draft.features)} features: {names}")
     if draft.private:
         dialogue.say(f"  private, never sent: {', '.join(draft.private)}")
     if draft.ignored:
         dialogue.say(f"  left out: {', '.join(unused.column for unused in draft.ignored)}")
-    for doubt in doubts_of(draft):
-        dialogue.say(f"  DOUBT: {doubt}")
+    for repair in draft.repairs:
+        dialogue.say(f"  note: {plain(repair)}")
+    for doubt in draft.all_doubts:
+        dialogue.say(f"  DOUBT: {plain(doubt)}")
 
 
 def _ask(path: Path, dialogue: Dialogue) -> None:
