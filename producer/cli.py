@@ -81,6 +81,10 @@ def replay(
     test_share: Annotated[
         float, typer.Option(help="Share of the customers that training held out.")
     ] = DEFAULT_TEST_SHARE,
+    other_labels: Annotated[
+        Literal["refuse", "unknown"],
+        typer.Option(help="Rows with another value than the label's two: refuse the table, or send them without."),
+    ] = "refuse",
     label_delay: Annotated[
         str | None,
         typer.Option(
@@ -197,7 +201,7 @@ def replay(
         )
     if not own_dates or table is None:
         schema = replace(schema, time=None, label_time=None)
-    selection = RowSelection(since, until, only is not None, split_seed, test_share)
+    selection = RowSelection(since, until, only is not None, split_seed, test_share, other_labels == "unknown")
     opened = open_source(
         table,
         rows or DEFAULT_ROWS,

@@ -94,7 +94,8 @@ class HistorySource:
         self._table = reading.open_table(path, schema, self._origin, chunk_rows, options, times=True)
         if self._table.rows == 0:
             raise UserError(f"{self._origin} has no rows; give a table with at least one")
-        refuse_bad_labels(self._table, schema, self._origin)
+        if not selection.takes_other_labels:
+            refuse_bad_labels(self._table, schema, self._origin)
         self.repairs = self._table.repairs
         self.said = self._table.times_said
         self.facts = HistoryFacts(self._table.rows)

@@ -33,6 +33,7 @@ from which its draws follow."""
 class RowSelection:
     """Which rows are sent: ``since`` and ``until`` (excluded) are ISO 8601 as given, in the column's zone unless they
     say; ``held_out_only``: of customers alone whom training with ``split_seed`` and ``test_share`` has held out.
+    ``takes_other_labels``: a row with another value than the label's two is sent, and has no label.
     """
 
     since: str | None = None
@@ -40,6 +41,7 @@ class RowSelection:
     held_out_only: bool = False
     split_seed: int = DEFAULT_SPLIT_SEED
     test_share: float = DEFAULT_TEST_SHARE
+    takes_other_labels: bool = False
 
     @property
     def is_part(self) -> bool:
@@ -127,7 +129,8 @@ class TableSource:
         self.repairs = self._table.repairs
         if self._table.rows == 0:
             raise UserError(f"--data {path} has no rows; give a table with at least one")
-        refuse_bad_labels(self._table, schema, f"--data {path}")
+        if not selection.takes_other_labels:
+            refuse_bad_labels(self._table, schema, f"--data {path}")
         self._rows, self.said = self._look_at_labels()
         if self._rows == 0:
             raise UserError(
@@ -175,5 +178,6 @@ def refuse_bad_labels(table: reading.SchemaTable, schema: Schema, origin: str) -
     if bad is not None:
         raise UserError(
             f"{origin}: column {label.column!r} holds another value in data row {bad}, where {label.positive!r}, "
-            f"{label.negative!r} or nothing is expected; correct the table, or the schema's [label]"
+            f"{label.negative!r} or nothing is expected; correct the table, or the schema's [label], or send such rows "
+            f"without a label by --other-labels unknown"
         )

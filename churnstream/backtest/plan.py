@@ -8,7 +8,7 @@ import numpy as np
 
 from churnstream.backtest.cut import choose_cut, given_cut
 from churnstream.backtest.labels import LabelTiming, label_timing
-from churnstream.backtest.table import TableDates, read_dates
+from churnstream.backtest.table import read_dates
 from churnstream.backtest.told import about_cut, about_drifts, about_labels, about_windows
 from churnstream.backtest.windows import ENOUGH_RECORDS, Windowing, choose_windows, given_windows
 from churnstream.demo.plan import RunPlan
@@ -19,6 +19,7 @@ from contract.durations import DAY, format_duration
 from contract.errors import UserError
 from contract.schema import Schema
 from contract.split.held_out import held_out
+from contract.tables.cells import OTHER_LABEL
 from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.reading import open_table
 from contract.tables.times import TimeOptions, parse_moment
@@ -34,6 +35,7 @@ _ENOUGH_CHURNERS = 50
 _FASTEST = 4_000
 """Records per second of wall time that any machine scores; a longer replay goes at full speed."""
 _TRAINED_A_SECOND = 500
+_ODD = "rows hold another value than the label's two: they are not learned from, and are replayed without a label"
 _MIN_RECORDS = 200
 """The default of the setting ``min_records``."""
 
@@ -63,6 +65,7 @@ class OwnPlan:
     By its dates: ``learned_until`` and ``since`` are where the part ends that is learned from, and where the part
     begins that is replayed. Without dates both are None, and the customers that are replayed are held out.
 
+    ``odd_labels`` rows hold another value than the label's two: they are replayed without a label.
     ``rows`` are replayed, ``learned`` is about how many are learned from. ``span``: event time that the replay takes,
     labels included. ``label_delay``: the delay of labels as the replay takes it, None where the table dates them.
     """
@@ -76,6 +79,7 @@ class OwnPlan:
     span: int
     label_delay: str | None
     told: tuple[str, ...]
+    odd_labels: int = 0
     learned_until: int | None = None
     since: int | None = None
 
@@ -110,7 +114,8 @@ class OwnPlan:
         else:
             which = ["--no-own-dates", "--only", "held-out", "--test-share", str(HELD_OUT_SHARE)]
             which += ["--period", self.period]
-        return [*self._source, *which, *pace, *delay, *drifts]
+        odd = ["--other-labels", "unknown"] if self.odd_labels else []
+        return [*self._source, *which, *pace, *delay, *odd, *drifts]
 
     @property
     def variables(self) -> dict[str, str]:
@@ -171,7 +176,8 @@ def _by_date(table: Path, schema: Schema, wishes: Wishes) -> OwnPlan:
     label_column = None if schema.label_time is None else schema.label_time.column
     told = (
         *dates.said,
-        *_untimed(dates),
+        *_left_out(dates.untimed, "rows have no usable time and are left out"),
+        *_left_out(dates.odd, _ODD),
         about_cut(cut),
         about_windows(windowing, _MIN_RECORDS),
         *about_labels(timing, label_column, delay),
@@ -187,6 +193,7 @@ def _by_date(table: Path, schema: Schema, wishes: Wishes) -> OwnPlan:
         span=int(times.max() - times.min()) + timing.lateness,
         label_delay=None if schema.label_time else format_duration(delay),
         told=told,
+        odd_labels=dates.odd,
         # a label that comes some time after its row was not known before
         learned_until=cut.at if schema.label_time else cut.at - delay,
         since=cut.at,
@@ -195,12 +202,13 @@ def _by_date(table: Path, schema: Schema, wishes: Wishes) -> OwnPlan:
 
 def _by_customer(table: Path, schema: Schema, wishes: Wishes) -> OwnPlan:
     opened = open_table(table, schema, str(table), options=wishes.options)
-    rows = replayed = positives = labelled = 0
+    rows = replayed = positives = labelled = odd = 0
     for chunk in opened.chunks():
         codes = chunk[schema.label.column].to_numpy(np.int64)
         rows += len(codes)
         labelled += int((codes >= 0).sum())
         positives += int((codes == 1).sum())
+        odd += int((codes == OTHER_LABEL).sum())
         replayed += int(held_out(chunk[schema.id_column].tolist(), share=HELD_OUT_SHARE).sum())
     if not 0 < replayed < rows:
         raise UserError(f"{table} has {rows:,} rows, of too few customers to learn from some and replay the others")
@@ -212,6 +220,7 @@ def _by_customer(table: Path, schema: Schema, wishes: Wishes) -> OwnPlan:
         "stand, and labels come up to ten days later; where a column holds dates, name it with --time-column",
         f"the customers are split by a hash of their id: a champion learns from {rows - replayed:,} rows, and the "
         f"{replayed:,} rows of the others are replayed",
+        *_left_out(odd, _ODD),
         about_windows(windowing, _MIN_RECORDS),
         *about_drifts(wishes.drifts),
     )
@@ -225,6 +234,7 @@ def _by_customer(table: Path, schema: Schema, wishes: Wishes) -> OwnPlan:
         span=SIMULATED_SPAN + timing.lateness,
         label_delay=_SIMULATED_DELAY,
         told=told,
+        odd_labels=odd,
     )
 
 
@@ -259,8 +269,8 @@ def _waiting(timing: LabelTiming, wishes: Wishes) -> LabelTiming:
     return timing._replace(lateness=parse_span(wishes.label_lateness, "--label-lateness"), beyond=0)
 
 
-def _untimed(dates: TableDates) -> Sequence[str]:
-    return (f"{dates.untimed:,} rows have no usable time and are left out",) if dates.untimed else ()
+def _left_out(rows: int, what: str) -> Sequence[str]:
+    return (f"{rows:,} {what}",) if rows else ()
 
 
 def read_flags(options: ReadOptions) -> list[str]:

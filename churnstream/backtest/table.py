@@ -10,14 +10,13 @@ import pandas as pd
 from churnstream.backtest.cut import DatedRows
 from contract.arrays import Integers, Mask
 from contract.errors import UserError
+from contract.history.known import label_known_at
 from contract.rejection import EARLIEST_EVENT_TIME, LATEST_EVENT_TIME
 from contract.schema import Schema
+from contract.tables.cells import NO_LABEL, OTHER_LABEL
 from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.reading import SchemaTable, open_table
-from contract.tables.times import EVENT_TIME, LABEL_TIME
-
-NEVER_KNOWN = 2**62
-"""Stands for the time of a label that is never known."""
+from contract.tables.times import EVENT_TIME, LABEL_TIME, NO_TIME
 
 
 @dataclass(frozen=True)
@@ -25,14 +24,15 @@ class TableDates:
     """The rows of a table that have a time, and what is to be said of the others.
 
     ``delays`` (ms) are those of ``dated`` rows, which have a time and a time of their label, at the same places.
-    ``untimed`` rows have no time; ``labelled`` and ``positives`` count those that have a label, and one of 1. ``said``:
-    how times are read.
+    ``untimed`` rows have no time; ``labelled`` and ``positives`` count those that have a label, and one of 1. ``odd``
+    rows hold another value than the label's two. ``said``: how times are read.
     """
 
     rows: DatedRows
     dated: Mask
     delays: Integers
     untimed: int
+    odd: int
     said: tuple[str, ...]
 
     @property
@@ -58,10 +58,9 @@ def read_dates(path: Path, schema: Schema, label_delay: int, options: ReadOption
         UserError: the table cannot be read, or no row has a time.
     """
     table = open_table(path, schema, str(path), times=True, options=options)
-    parts = list(_chunks(table, schema))
-    times, label_times, labels = (
-        np.concatenate(column) if parts else np.array([]) for column in zip(*parts, strict=True)
-    )
+    if not table.rows:
+        raise UserError(f"{path} has no rows; give a table of history")
+    times, label_times, labels = (np.concatenate(column) for column in zip(*_chunks(table, schema), strict=True))
     usable = _plausible(times)
     if not usable.any():
         column = schema.time.column if schema.time else ""
@@ -70,15 +69,17 @@ def read_dates(path: Path, schema: Schema, label_delay: int, options: ReadOption
             f"dates out with --no-dates"
         )
     times, label_times, labels = times[usable], label_times[usable], labels[usable]
+    odd = int((labels == OTHER_LABEL).sum())
+    # a value that is neither of the two tells nothing
+    labels = np.where(labels < 0, NO_LABEL, labels)
     dated = _plausible(label_times) & (labels >= 0)
-    known = np.where(dated, label_times, NEVER_KNOWN)
+    known = label_known_at(times, None if schema.label_time is None else label_times, labels, schema)
     if schema.label_time is None:
-        known = np.where(labels >= 0, times + label_delay, NEVER_KNOWN)
-    elif schema.label.horizon_ms is not None:
-        # silence says it
-        known = np.where(~dated & (labels == 0), times + schema.label.horizon_ms, known)
+        known = np.where(labels >= 0, known + label_delay, known)
     delays = np.where(dated, label_times - times, 0)
-    return TableDates(DatedRows(times, known, labels), dated, delays, int((~usable).sum()), tuple(table.times_said))
+    return TableDates(
+        DatedRows(times, known, labels), dated, delays, int((~usable).sum()), odd, tuple(table.times_said)
+    )
 
 
 def _chunks(table: SchemaTable, schema: Schema) -> Iterator[tuple[Integers, Integers, Integers]]:
@@ -90,7 +91,7 @@ def _chunks(table: SchemaTable, schema: Schema) -> Iterator[tuple[Integers, Inte
 
 
 def _column(chunk: pd.DataFrame, name: str, rows: int) -> Integers:
-    return chunk[name].to_numpy(np.int64) if name in chunk else np.full(rows, -(2**63), dtype=np.int64)
+    return chunk[name].to_numpy(np.int64) if name in chunk else np.full(rows, NO_TIME, dtype=np.int64)
 
 
 def _plausible(times: Integers) -> Mask:

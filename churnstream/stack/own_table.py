@@ -7,11 +7,11 @@ from pathlib import Path
 from churnstream.backtest.plan import HELD_OUT_SHARE, OwnPlan, Wishes, own_table_plan
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
-from producer.history import RowSelection
 from producer.opening import Opened, open_source
 from producer.options import format_time
 from producer.scenario import Scenario
 from producer.scenario_options import ScenarioOptions
+from producer.sources import RowSelection
 from training.train import TrainingResult, train
 
 
@@ -42,13 +42,20 @@ def open_own(
     remedy = other_settings(settings, plan)
     told = (*plan.told, *([] if remedy is None else [remedy]))
     if plan.since is not None:
-        opened = open_source(plan.table, 0, 0, schema, 1, selection=RowSelection(since=format_time(plan.since)))
+        opened = open_source(
+            plan.table,
+            0,
+            0,
+            schema,
+            1,
+            selection=RowSelection(since=format_time(plan.since), takes_other_labels=plan.odd_labels > 0),
+        )
         options = ScenarioOptions(speed=max(plan.span / 1_000 / seconds, 1.0), label_delay=plan.label_delay)
         facts = opened.history.facts if opened.history is not None else None
         times = None if facts is None else (facts.first, facts.last)
         return opened, options.build(schema, times), told
     undated: Schema = replace(schema, time=None, label_time=None)
-    chosen = RowSelection(held_out_only=True, test_share=HELD_OUT_SHARE)
+    chosen = RowSelection(held_out_only=True, test_share=HELD_OUT_SHARE, takes_other_labels=plan.odd_labels > 0)
     opened = open_source(plan.table, 0, 0, undated, 1, selection=chosen)
     rate = max(len(opened.source) / seconds, 1.0)
     options = ScenarioOptions(start, plan.period, rate, plan.label_delay)

@@ -257,3 +257,14 @@ def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
     source = open_table(path, SCHEMA)
 
     assert len(source) == len(whole(source)) == 3
+
+
+def test_rows_with_another_label_are_sent_without_one_where_that_is_asked_for(tmp_path: Path) -> None:
+    frame = table(9).astype({"Exited": str})
+    frame.loc[4, "Exited"] = "unclear"
+    path = csv(tmp_path, frame)
+    with pytest.raises(UserError, match=r"data row 5.*--other-labels unknown"):
+        open_table(path, SCHEMA)
+    source = open_table(path, SCHEMA, selection=RowSelection(takes_other_labels=True))
+    messages = list(stream(source, Scenario(), "test"))
+    assert len(messages) == 2 * 9 - 1

@@ -226,3 +226,17 @@ def test_as_a_run_it_has_the_schema_and_time_enough_for_training(tmp_path: Path)
 def test_a_long_table_is_replayed_at_full_speed(tmp_path: Path) -> None:
     found = replace(plan(history(), tmp_path, schema(**BY_DATE)), rows=1_000_000)
     assert "--speed" not in found.replay_arguments
+
+
+@pytest.mark.parametrize("more", [BY_DATE, {}])
+def test_rows_with_another_label_are_replayed_without_one(tmp_path: Path, more: dict[str, str]) -> None:
+    frame = history().astype({"left": str})
+    frame.loc[frame.index[-11:], "left"] = "U"
+    found = plan(frame, tmp_path, schema(**more))
+    assert found.replay_arguments[-2:] == ["--other-labels", "unknown"]
+    assert any(line.startswith("11 rows hold another value than the label's two") for line in found.told)
+
+
+def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="has no rows"):
+        plan(history().iloc[:0], tmp_path, schema(**BY_DATE))
