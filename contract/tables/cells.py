@@ -8,22 +8,25 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from contract.schema import Feature, FeatureKind, LabelColumn
+from contract.tables.dress import PLAIN, Dress, read_number, read_numbers
+from contract.tables.words import MISSING_WORDS as MISSING_WORDS
+from contract.tables.words import NULLS as NULLS
+from contract.tables.words import Mark as Mark
 
-NULLS = frozenset(("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None"))
 NO_LABEL, OTHER_LABEL = -1, -2
 """Codes of a cell of the label column that holds nothing, and of one that holds neither of the two values."""
 
 Cells = Sequence[Any] | npt.NDArray[Any]
 """A column's cells: a list, or an array of numbers without text and without gaps other than NaN."""
-Mark = Literal[".", ","]
 _T = TypeVar("_T")
+_NOTHING = NULLS | MISSING_WORDS
 _WHOLE_FLOAT = re.compile(r"([+-]?[0-9]+)[.,]0+")
 _TRUTH = {"true": "1", "false": "0"}
 
@@ -38,18 +41,21 @@ def stripped(cells: Cells) -> list[Any]:
     return [cell.strip() if isinstance(cell, str) else cell for cell in cells]
 
 
-def numbers(cells: Cells, kind: FeatureKind, mark: Mark, parse: bool) -> "pd.Series[Any]":
+def numbers(cells: Cells, kind: FeatureKind, mark: Mark, parse: bool, dress: Dress = PLAIN) -> "pd.Series[Any]":
     """Float64, NaN for nothing; or object, where a cell that is no number stands as it is among the floats.
 
-    Text is read as a number only if ``parse``; in a flag's column the words true and false are 1 and 0.
+    Text is read as a number only if ``parse``, in the column's ``dress`` if it has one; in a flag's column the words
+    true and false are 1 and 0.
     """
     if isinstance(cells, np.ndarray):
         return pd.Series(cells.astype(np.float64))
-    fast = _all_numbers(cells, mark) if parse else None
+    fast = None
+    if parse:
+        fast = _all_numbers(cells, mark) if dress == PLAIN else read_numbers(cells, mark, dress)
     if fast is not None:
         return pd.Series(fast)
     words = _TRUTH if kind is FeatureKind.FLAG else {}
-    read = [_number(cell, mark, parse, words) for cell in cells]
+    read = [_number(cell, mark, parse, words, dress) for cell in cells]
     strange = [value is None for value in read]
     if not any(strange):
         return pd.Series(read, dtype=np.float64)
@@ -124,9 +130,9 @@ def _all_numbers(column: Sequence[Any], mark: Mark) -> npt.NDArray[np.float64] |
     """All cells as floats, or None if one is not text, a plain number or nothing. (Exact; pandas' own way is not.)"""
     try:
         if mark == ",":
-            filled = [cell.replace(",", ".") if cell not in NULLS else "nan" for cell in column]
+            filled = [cell.replace(",", ".") if cell not in _NOTHING else "nan" for cell in column]
         else:
-            filled = [cell if cell not in NULLS else "nan" for cell in column]
+            filled = [cell if cell not in _NOTHING else "nan" for cell in column]
         text = "".join(filled)
     except (AttributeError, TypeError):
         return None
@@ -138,21 +144,27 @@ def _all_numbers(column: Sequence[Any], mark: Mark) -> npt.NDArray[np.float64] |
         return None
 
 
-def _number(cell: Any, mark: Mark, parse: bool, words: dict[str, str]) -> float | None:
+def _number(cell: Any, mark: Mark, parse: bool, words: dict[str, str], dress: Dress) -> float | None:
     """The number a cell holds, NaN if nothing, None if it is no number."""
     if isinstance(cell, str):
         if not parse:
             return None
-        if cell in NULLS:
+        if cell in _NOTHING:
             return np.nan
-        text = words.get(cell.lower(), cell.replace(",", ".") if mark == "," else cell)
-        try:
-            return float(text) if text.isascii() and "_" not in text else None
-        except ValueError:
-            return None
+        text = words.get(cell.lower(), cell)
+        read = read_number(text, mark, dress)
+        return _other_number(text, mark) if read is None else read
     if isinstance(cell, bool | int | float | Decimal | np.bool_ | np.integer | np.floating):
         return float(cell)
     return np.nan if is_nothing(cell) else None
+
+
+def _other_number(text: str, mark: Mark) -> float | None:
+    """What else is a number, as infinity is."""
+    try:
+        return float(text.replace(",", ".") if mark == "," else text) if text.isascii() and "_" not in text else None
+    except ValueError:
+        return None
 
 
 def _remembered(answer: Callable[[Any], _T]) -> Callable[[Any], _T]:

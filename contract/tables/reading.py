@@ -18,13 +18,13 @@ from contract.tables.cells import NO_LABEL, OTHER_LABEL, Cells, identifiers, lab
 from contract.tables.columns import find_columns
 from contract.tables.content import kind_of
 from contract.tables.decimal_mark import DecimalMark
-from contract.tables.excel import ExcelTable
 from contract.tables.forms import IdForms, NumberForms, file_repairs, forms_of, repairs
-from contract.tables.old_excel import OldExcelTable
 from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.parquet import FrameTable, ParquetTable
 from contract.tables.text import TextTable
 from contract.tables.times import TimeReaders
+from contract.tables.workbooks.excel import ExcelTable
+from contract.tables.workbooks.old_excel import OldExcelTable
 
 CHUNK_ROWS = 10_000
 
@@ -124,7 +124,9 @@ class SchemaTable:
         self.rows = 0
         self.bad_label: int | None = None
         self.unlabelled = 0
-        self._mark = self._look_through().decide(origin, point_expected=raw.points_expected)
+        self._marks = self._look_through()
+        self._mark = self._marks.decide(origin, point_expected=raw.points_expected)
+        self._refuse_unlike()
         self._ids.refuse_doubtful(schema.id_column, origin)
         self.repairs = (*raw.repairs, *found.repairs, *self._repairs())
 
@@ -141,7 +143,7 @@ class SchemaTable:
         with None for nothing. The label is int8, as ``contract.tables.cells.label_codes`` gives it. Times are int64, as
         ``contract.tables.times.Moments`` has them, in columns ``EVENT_TIME`` and ``LABEL_TIME``.
         """
-        schema, parse = self._schema, self._raw.parses_text
+        schema, parse, marks = self._schema, self._raw.parses_text, self._marks
         if self.times is not None:
             self.times.begin()
         for raw in self._raw.chunks(self._positions, self._chunk_rows):
@@ -151,7 +153,7 @@ class SchemaTable:
                 columns[feature.name] = (
                     names(stripped(values), feature)
                     if feature.is_categorical
-                    else numbers(_typed(values), feature.kind, self._mark, parse)
+                    else numbers(_typed(values), feature.kind, self._mark, parse, marks.dress(feature.table_column))
                 )
             columns[schema.label.column] = label_codes(stripped(labels), schema.label)
             if self.times is not None:
@@ -169,7 +171,7 @@ class SchemaTable:
                 texts = stripped(cells)
                 seen.look(list(cells), texts)
                 if feature is not None and not feature.is_categorical and self._raw.parses_text:
-                    marks.look(column, texts, self.rows)
+                    marks.look(column, texts, self.rows, _reach(feature))
             self._look_at_labels(raw[len(self._columns) - 1])
             if self.times is not None:
                 self.times.look(raw[len(self._columns) :])
@@ -178,6 +180,12 @@ class SchemaTable:
             reader.decide()
         return marks
 
+    def _refuse_unlike(self) -> None:
+        for column in self._columns:
+            trouble = self._marks.trouble(column)
+            if trouble:
+                raise UserError(f"{self._origin}: column {column!r} {trouble}")
+
     def _look_at_labels(self, cells: Cells) -> None:
         codes = label_codes(stripped(cells), self._schema.label)
         self.unlabelled += int((codes == NO_LABEL).sum())
@@ -185,7 +193,14 @@ class SchemaTable:
             self.bad_label = self.rows + int(np.argmax(codes == OTHER_LABEL)) + 1
 
     def _repairs(self) -> list[str]:
-        return [*file_repairs(self._raw.blank_rows, self._mark), *repairs(self._columns, self._forms)]
+        said = file_repairs(self._raw.blank_rows, self._mark)
+        return [*said, *self._marks.clauses(), *repairs(self._columns, self._forms)]
+
+
+def _reach(feature: Feature) -> float | None:
+    """The largest size that the schema admits of a number."""
+    ends = [abs(end) for end in (feature.minimum, feature.maximum) if end is not None]
+    return max(ends) if ends else None
 
 
 def _typed(cells: Cells) -> Cells:

@@ -11,9 +11,9 @@ from contract.errors import UserError
 from contract.records import columns_frame
 from contract.schema import Schema, load_schema, parse_schema
 from contract.tables.cells import Cells
-from contract.tables.excel import ExcelTable
 from contract.tables.parquet import ParquetTable
 from contract.tables.text import TextTable
+from contract.tables.workbooks.excel import ExcelTable
 from tests.support.tables.toy import SURNAME, toy_table
 from training.defaults import OnBadRows
 from training.table.bad_rows import BadRow

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from contract.errors import UserError
-from contract.tables import unpacking
 from contract.tables.reading import open_raw
+from contract.tables.workbooks import unpacking
 
 SHEET, TEXTS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
 MB = 1_000_000

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from contract.errors import UserError
-from contract.tables.unpacking import has_formulas
-from contract.tables.workbook import Row, WorkbookTable
+from contract.tables.workbooks.table import Row, WorkbookTable
+from contract.tables.workbooks.unpacking import has_formulas
 
 
 class ExcelTable(WorkbookTable):

@@ -11,9 +11,9 @@ import pytest
 import xlwt
 
 from contract.errors import UserError
-from contract.tables import old_excel
 from contract.tables.options import ReadOptions
 from contract.tables.reading import RawTable, open_raw
+from contract.tables.workbooks import old_excel
 
 Sheets = Mapping[str, Sequence[Sequence[Any]]]
 ROWS: list[list[Any]] = [["Id", "Größe", "Paid"], ["a1", 1.5, True], ["a2", None, False]]

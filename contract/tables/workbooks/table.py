@@ -13,8 +13,8 @@ from typing import Any
 from contract.errors import UserError
 from contract.tables.cells import Cells
 from contract.tables.header import FIRST_ROWS, header_at, said_above
-from contract.tables.sheets import chosen_sheet, only_filled, said, shown
-from contract.tables.unpacking import refuse_cells
+from contract.tables.workbooks.sheets import chosen_sheet, only_filled, said, shown
+from contract.tables.workbooks.unpacking import refuse_cells
 
 Row = tuple[Any, ...]
 

@@ -11,7 +11,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import UserError
-from contract.tables.workbook import Row, WorkbookTable
+from contract.tables.workbooks.table import Row, WorkbookTable
 
 if TYPE_CHECKING:
     from xlrd.book import Book

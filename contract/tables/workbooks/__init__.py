@@ -1,0 +1,1 @@
+"""Excel workbooks as tables, of both formats, within bounds."""
