@@ -12,8 +12,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from churnstream.checkup import check_senders, count_dead_letters, describe_event_times
 from contract.alert_rules import load_alert_rules
 from contract.errors import UserError
-from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS, admin_client
+from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics, misfits
+from contract.kafka.reachability import require_kafka
 from contract.masking import without_secrets
 from contract.schema import load_schema
 from contract.settings import Settings, environment_variables
@@ -41,7 +42,7 @@ def examine(settings: Settings, create_topics: bool) -> Iterator[Finding]:
     yield _checked("schema", lambda: _schema(settings))
     if settings.alert_rules is not None:
         yield _checked("alerts", lambda: _alerts(settings))
-    broker = _checked("broker", lambda: _broker(settings, admin))
+    broker = _checked("broker", lambda: _broker(settings))
     yield broker
     if broker.well:
         topics = _checked("topics", lambda: _topics(settings, admin, create_topics))
@@ -82,16 +83,9 @@ def _alerts(settings: Settings) -> str:
     return f"alerts are sent to {names}; --test-sink of `churnstream alerts` tries one" if names else "sent to nobody"
 
 
-def _broker(settings: Settings, admin: AdminClient) -> str:
-    servers = settings.kafka.get("bootstrap.servers", DEFAULT_BOOTSTRAP_SERVERS)
-    try:
-        brokers = admin.list_topics(timeout=_TIMEOUT).brokers
-    except KafkaException as error:
-        raise UserError(
-            f"no Kafka answers at {servers} ({error.args[0].str()}); start one with `churnstream kafka start`, or set "
-            f"KAFKA_BOOTSTRAP_SERVERS"
-        ) from None
-    return f"{len(brokers)} broker{'s' if len(brokers) > 1 else ''} at {servers}"
+def _broker(settings: Settings) -> str:
+    reached = require_kafka(settings)
+    return f"{reached.brokers} broker{'s' if reached.brokers > 1 else ''} at {reached.servers}"
 
 
 def _topics(settings: Settings, admin: AdminClient, create: bool) -> str:

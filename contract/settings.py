@@ -197,6 +197,11 @@ class Settings(BaseSettings):
     transaction_timeout_ms: int = Field(
         15_000, ge=1_000, description="wall time after which Kafka aborts a transaction"
     )
+    connect_timeout_ms: int = Field(
+        3_000,
+        ge=100,
+        description="wall time that a command waits at its start for Kafka, before it says why none answers",
+    )
     request_timeout_ms: int = Field(30_000, ge=100, description="wall time that a call to Kafka may take")
 
     window: Duration = Field(

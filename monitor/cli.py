@@ -143,6 +143,7 @@ def report(
     Reads `windows` and `panes`, and the version's reference sample from MLflow; no monitor need be at work. Samples of
     a final window are deleted; where Kafka has let go of them, it says where MLflow has a report.
     """
+    from contract.kafka.reachability import require_kafka
     from contract.schema import load_schema
     from contract.settings import load_settings
     from contract.worker.logs import configure_logging
@@ -162,4 +163,6 @@ def report(
     )
     configure_logging(verbose=False)
     asked = AskedWindow(settings.model_name, version, role, start_asked(start))
-    print(make_report(settings, load_schema(settings.dataset), asked, out).resolve())
+    schema = load_schema(settings.dataset)
+    require_kafka(settings)
+    print(make_report(settings, schema, asked, out).resolve())

@@ -35,12 +35,14 @@ def alerts(
 
     from churnstream.live.incidents import RECENT, as_json, incidents_view, read_incidents
     from contract.alert_rules import load_alert_rules
+    from contract.kafka.reachability import require_kafka
     from contract.settings import load_settings
 
     settings = load_settings(stream=stream, topic_prefix=topic_prefix, alert_rules=alert_rules)
     if test_sink is not None:
         raise typer.Exit(0 if _send_test(settings, test_sink) else 1)
     rules = load_alert_rules(settings.alert_rules)
+    require_kafka(settings)
     patience = min(settings.request_timeout_ms, _MOST_TIMEOUT_MS)
     found = read_incidents(settings.model_copy(update={"request_timeout_ms": patience}), rules)
     shown = None if everything else RECENT

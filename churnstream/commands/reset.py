@@ -23,9 +23,11 @@ def reset(
     """
     from churnstream.reset import StreamReset
     from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS, admin_client
+    from contract.kafka.reachability import require_kafka
     from contract.settings import load_settings
 
     settings = load_settings(stream=stream, topic_prefix=topic_prefix, state_dir=state_dir)
+    require_kafka(settings)
     whole = StreamReset(settings, admin_client(settings))
     found = whole.find()
     servers = settings.kafka.get("bootstrap.servers", DEFAULT_BOOTSTRAP_SERVERS)

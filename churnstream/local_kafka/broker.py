@@ -16,10 +16,10 @@ import subprocess
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import msgspec
@@ -60,11 +60,22 @@ class LocalKafka:
     """A broker whose data, configuration, log and state are in ``directory``.
 
     ``port`` is the clients' port; without it the folder's last one is taken, or any free one the first time.
-    A ``detached`` broker outlives the process that starts it.
+    A ``detached`` broker outlives the process that starts it. ``properties`` of the broker are in the place of ours;
+    ``listeners`` are further ones, beside the clients' own.
     """
 
-    def __init__(self, directory: Path, port: int | None = None, *, detached: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        port: int | None = None,
+        *,
+        detached: bool = False,
+        listeners: Sequence[str] = (),
+        properties: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         self.directory = directory.absolute()
+        self._listeners = listeners
+        self._properties = properties
         self._wanted_port = port
         self._detached = detached
         self._child: subprocess.Popen[bytes] | None = None
@@ -190,7 +201,8 @@ class LocalKafka:
 
     def _launch(self, command: list[str], port: int) -> "subprocess.Popen[bytes]":
         controller_port = free_port(other_than=port)
-        (self.directory / "server.properties").write_text(broker_config.server_properties(port, controller_port))
+        text = broker_config.server_properties(port, controller_port, self._listeners, self._properties)
+        (self.directory / "server.properties").write_text(text)
         (self.directory / "log4j2.properties").write_text(broker_config.LOG4J2_PROPERTIES)
         self._format(command)
         if not self._detached:

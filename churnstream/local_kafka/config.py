@@ -1,5 +1,8 @@
 """The text of a single-node broker's configuration files. Paths in them are relative to the broker's folder."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 HEAP_MB = 384
 
 # Short-lived and small: little memory, no time spent on optimising, no files outside the broker's folder.
@@ -28,15 +31,21 @@ logger.config.level = warn
 """
 
 
-def server_properties(port: int, controller_port: int) -> str:
-    """Properties of one KRaft node, broker and controller at once, that only this machine can reach."""
+def server_properties(
+    port: int, controller_port: int, listeners: Sequence[str] = (), changed: Mapping[str, object] = MappingProxyType({})
+) -> str:
+    """Properties of one KRaft node, broker and controller at once, that only this machine can reach.
+
+    ``listeners`` are further ones for clients, such as ``SSL://127.0.0.1:9093``; ``changed`` is in the place of ours.
+    """
+    clients = ",".join([f"PLAINTEXT://127.0.0.1:{port}", *listeners])
     properties = {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listeners": f"{clients},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": clients,
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": "data",
@@ -69,4 +78,4 @@ def server_properties(port: int, controller_port: int) -> str:
         "num.io.threads": 4,
         "log.cleaner.dedupe.buffer.size": 16_777_216,
     }
-    return "".join(f"{name}={value}\n" for name, value in properties.items())
+    return "".join(f"{name}={value}\n" for name, value in {**properties, **changed}.items())

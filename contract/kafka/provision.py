@@ -6,6 +6,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from contract.errors import UserError
+from contract.kafka.reachability import require_kafka
 from contract.kafka.topic_format import TOPIC_FORMAT, hold_messages, read_format, write_format
 from contract.settings import Settings
 from contract.topics import (
@@ -34,6 +35,7 @@ def ensure_topics(admin: AdminClient, settings: Settings, timeout: float | None 
     Raises:
         UserError: the broker is out of reach or refuses, or an existing topic does not fit.
     """
+    require_kafka(settings)
     return _StreamTopics(admin, settings, settings.request_timeout_ms / 1_000 if timeout is None else timeout).ensure()
 
 
