@@ -10,6 +10,7 @@ from monitor.reports.files import ReportChoice
 from monitor.reports.process import ReportProcess
 from monitor.reports.reference import References
 from monitor.timeline.samples import Sample
+from monitor.news import WindowLines
 
 
 class WindowSink:
@@ -23,6 +24,7 @@ class WindowSink:
         self._reports = reports
         self._references = references
         self._choice = ReportChoice()
+        self._lines = WindowLines()
 
     @property
     def full(self) -> bool:
@@ -49,6 +51,8 @@ class WindowSink:
             self._sink.submit(message, offset)
         except SpoolFullError:
             return False
+        if isinstance(message, Window):
+            self._lines.put(message)
         if isinstance(message, Window) and sample is not None:
             self._report(message, sample)
         return True

@@ -12,13 +12,15 @@ from contract.alert_rules import load_alert_rules
 from contract.alerts import Alert
 from contract.errors import UserError
 from contract.kafka.stream_identity import stream_identity
-from contract.masking import public_address
+from contract.masking import public_address, without_secrets
 from contract.schema import Schema
 from contract.settings import Settings
-from contract.topics import LABELS, WINDOWS
+from contract.topics import LABELS, PANES, WINDOWS
 from contract.windows import Window
 from contract.worker.clock import SystemClock
 from contract.worker.heartbeat import Heartbeat
+from contract.worker.logs import NEWS
+from contract.worker.news import stream_place
 from monitor.alert_sinks.threads import AlertSinks
 from monitor.budget import levels
 from monitor.mlflow_sink.chart_view import chart_link
@@ -45,6 +47,7 @@ from monitor.window_sums import WindowSums
 
 _FIRST_LOOK_SECONDS, _LAST_WRITES_SECONDS, _LAST_ALERTS_SECONDS = 10.0, 60.0, 8.0
 _log = logging.getLogger("churnstream.monitor")
+_news = logging.getLogger(NEWS)
 
 
 def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = None) -> None:
@@ -111,7 +114,16 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         app = create_app(settings)
         closed_windows = WindowSink(sink_thread, reports, references)
-        timeline = Timeline(app, settings, stream, make_book, references, closed_windows, rules=rules)
+        timeline = Timeline(
+            app,
+            settings,
+            stream,
+            make_book,
+            references,
+            closed_windows,
+            rules=rules,
+            on_turn=lambda at_work: _tell_turn(settings, mlflow_page, sink, at_work=at_work),
+        )
         names = LetterNames(schema.names)
         watch = WatchThread(settings, rules, names, letters, sink.spool, clock, lambda: timeline.turn, timeline.tell)
         facts = FactsThread(
@@ -144,6 +156,24 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
         if not sink_thread.close(_LAST_WRITES_SECONDS):
             _log.warning("windows are waiting for MLflow on disk; the next monitor with this state folder logs them")
         slot.close()
+
+
+def _tell_turn(settings: Settings, mlflow_page: str | None, sink: MlflowSink, *, at_work: bool) -> None:
+    """Say that the monitor is ready, or that it is not needed now."""
+    if not at_work:
+        _news.info("standing by: another monitor is at work")
+        return
+    base = mlflow_page or settings.mlflow_tracking_uri
+    shown = public_address(base).rstrip("/") if base.startswith("http") else without_secrets(base)
+    charts = chart_link(shown, sink.experiment_id) if base.startswith("http") and sink.experiment_id else shown
+    _news.info(
+        "ready: makes %s of %s, %s, or in MLflow %s (experiment %r)",
+        settings.topic(WINDOWS),
+        settings.topic(PANES),
+        stream_place(settings),
+        charts,
+        settings.experiment,
+    )
 
 
 def _link_to(mlflow: str, sink: MlflowSink) -> Callable[[Alert], str | None]:

@@ -51,10 +51,20 @@ class BatchConsumer:
         self._on_revoke = on_revoke
         self._stale = True
         self._told: set[tuple[str, int]] = set()
+        self._partitions: set[int] | None = None
+        self.waiting = 0
+        """Messages not read yet, as of the last ``measure_lag``."""
         self._done: dict[tuple[str, int], int] = {}
         self.at_end: set[tuple[str, int]] = set()
         """Topics and partitions of which everything is read, where the consumer tells (``enable.partition.eof``)."""
         consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+
+    @property
+    def partitions(self) -> list[int] | None:
+        """The partitions that are read; None as long as the group has not said, or the position is not known."""
+        if self._partitions is None or (self._partitions and self._stale):
+            return None
+        return sorted(self._partitions)
 
     def poll(self, timeout: float) -> list[Message]:
         """The next messages, at most ``batch_size``; an empty list if none came within ``timeout`` seconds.
@@ -83,6 +93,7 @@ class BatchConsumer:
         What a batch had that was given up counts as not read: it is read again.
         """
         with suppress(KafkaException):
+            waiting = 0
             for position in self.consumer.position(self.consumer.assignment()):
                 place = position.topic, position.partition
                 if position.offset >= 0 and not self._stale:
@@ -92,6 +103,8 @@ class BatchConsumer:
                 lag = 0 if place in self.at_end else end - self._done.get(place, max(first, 0))
                 if end >= 0:
                     LAG.labels(position.topic, str(position.partition)).set(max(lag, 0))
+                    waiting += max(lag, 0)
+            self.waiting = waiting
 
     def invalidate(self) -> None:
         """The last batch was not published: the next ``poll`` begins at ``start`` again."""
@@ -163,6 +176,7 @@ class BatchConsumer:
         self._told.clear()
         _log.info("assigned %s", _names(partitions))
         REBALANCES.inc()
+        self._partitions = {assigned.partition for assigned in partitions}
         self._stale = True
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -171,6 +185,7 @@ class BatchConsumer:
             with suppress(KeyError):
                 LAG.remove(gone.topic, str(gone.partition))
             self._done.pop((gone.topic, gone.partition), None)
+        self._partitions = None
         self._stale = True
         if self._on_revoke is not None:
             self._on_revoke(partitions)

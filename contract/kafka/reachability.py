@@ -69,7 +69,7 @@ class _Failure:
         return self.of_tls or self.of_login
 
 
-class _Heard:
+class _BrokerLines:
     """The logger of a client: the last failure, and the connection's state, by address."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class _KafkaSearch:
         self._addresses = [_with_port(server.strip()) for server in servers.split(",") if server.strip()]
         self._patience = settings.connect_timeout_ms / 1_000
         self._began = time.monotonic()
-        self._heard = _Heard()
+        self._heard = _BrokerLines()
         self._told = False
 
     def run(self) -> KafkaFound:

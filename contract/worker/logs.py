@@ -10,6 +10,9 @@ import msgspec
 from contract.masking import without_secrets
 from contract.settings import LogFormat
 
+NEWS = "churnstream.news"
+"""The log of lines that are few and always shown: that a worker is ready, and what it has done."""
+
 
 class LogLine(msgspec.Struct, omit_defaults=True):
     """A line in JSON. ``time`` is wall time in UTC, ISO 8601, to the millisecond; ``event`` is the message without its
@@ -67,7 +70,7 @@ def _text(text: str) -> str:
 
 
 def configure_logging(verbose: bool, form: LogFormat = "text", worker: str = "") -> None:
-    """Our own messages to standard error, from INFO up where ``verbose``, else from WARNING up, without secrets.
+    """Our own messages to standard error, without secrets: from INFO up where ``verbose``, else news and warnings.
 
     ``worker`` names the process in each line of JSON.
     """
@@ -78,3 +81,4 @@ def configure_logging(verbose: bool, form: LogFormat = "text", worker: str = "")
         handler.setFormatter(_MaskedFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("churnstream").setLevel(logging.INFO if verbose else logging.WARNING)
+    logging.getLogger(NEWS).setLevel(logging.INFO)

@@ -3,12 +3,13 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.transactions import BatchAbortedError, Transactions
 from contract.signals import BATCHES_ABORTED
 from contract.worker.heartbeat import Heartbeat
+from contract.worker.news import WorkerNews, with_partitions
 from contract.worker.room import NoRoomError, wait_for_room
 
 POLL_SECONDS = 0.2
@@ -20,6 +21,7 @@ _MEASURE_SECONDS = 1.0
 class WorkerLoop:
     """What the turns of every transactional worker share.
 
+    ``doing`` says what the worker does, and ``totals`` what it has done so far, by what is counted: people are told.
     ``on_abort`` is called after a failed batch, to drop what was in memory of it.
     """
 
@@ -29,12 +31,16 @@ class WorkerLoop:
         reader: BatchConsumer,
         heartbeat: Heartbeat,
         log: logging.Logger,
+        doing: Callable[[], str],
+        totals: Callable[[], Mapping[str, int]],
         on_abort: Callable[[], None] = lambda: None,
     ) -> None:
         self._transactions = transactions
         self._reader = reader
         self._heartbeat = heartbeat
         self._log = log
+        self._doing = doing
+        self._news = WorkerNews(totals)
         self._on_abort = on_abort
         self._next_measurement = 0.0
 
@@ -63,6 +69,7 @@ class WorkerLoop:
             wait_for_room(error, stop, self._log)
         else:
             self._measure()
+            self._news.tell(with_partitions(self._doing(), self._reader.partitions), self._reader.waiting)
 
     def _measure(self) -> None:
         now = time.monotonic()
@@ -76,5 +83,6 @@ class WorkerLoop:
 
     def close(self) -> None:
         """Leave the consumer group and let go of the producer."""
+        self._news.close(self._reader.waiting)
         self._reader.close()
         self._transactions.close()

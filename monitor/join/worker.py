@@ -36,6 +36,7 @@ from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
 from contract.worker.loop import POLL_SECONDS, WorkerLoop
+from contract.worker.news import stream_place
 from monitor.join.catch_up import CatchUp
 from monitor.join.effects import Effects
 from monitor.join.open_panes import Publication
@@ -66,12 +67,15 @@ _log = logging.getLogger("churnstream.join")
 
 @dataclass
 class JoinStats:
-    """What this worker has published since it started."""
+    """What this worker has published since it started; people are told of ``totals``."""
 
     outcomes: int = 0
     dead_letters: int = 0
     panes: int = 0
     batches: int = 0
+
+    def totals(self) -> dict[str, int]:
+        return {"outcomes": self.outcomes, "dead letters": self.dead_letters}
 
 
 @dataclass
@@ -155,11 +159,14 @@ class JoinWorker:
             start=self._positions,
             on_revoke=self._revoked,
         )
+        doing = f"joins {self._predictions} with {self._labels}, {stream_place(settings)}"
         self._loop = WorkerLoop(
             self._transactions,
             self._reader,
             Heartbeat(settings.heartbeat),
             _log,
+            lambda: doing,
+            self.stats.totals,
             lambda: self._close_parts(list(self._parts)),
         )
 

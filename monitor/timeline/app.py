@@ -62,16 +62,19 @@ class Timeline:
         sink: ClosedWindows,
         checkpoint: Checkpoint = no_checkpoint,
         rules: AlertRules = DEFAULT_RULES,
+        on_turn: Callable[[bool], None] = lambda _at_work: None,
     ) -> None:
         """``make_book`` gives an empty book; it is called at each start and rebalance, and filled from the topics.
 
-        ``stream`` is the stream's name, which everything written carries; ``checkpoint`` is the writer's.
+        ``stream`` is the stream's name, which everything written carries; ``checkpoint`` is the writer's. ``on_turn``
+        is told whether this one is at work now, or stands by.
         """
         self._app = app
         self._settings = settings
         self._stream = stream
         self._make_book = make_book
         self._rules = rules
+        self._on_turn = on_turn
         self._state: TimelineState | None = None
         self._position = 0
         self._writer = FencedWriter(settings, stream, self._pause, checkpoint)
@@ -143,7 +146,7 @@ class Timeline:
             REBALANCES.inc()
             if not ours:
                 await self._in_thread(self._writer.close)
-                _log.info("another monitor is at work; standing by")
+                self._on_turn(False)
                 return
             try:
                 await self._in_thread(lambda: self._at_work(self._take_up))
@@ -151,6 +154,7 @@ class Timeline:
                 # Faust's recovery would begin to fetch: another one follows, or none
                 raise (ServiceStopped if self._app.should_stop else RebalanceAgain) from None
             consumer.begin_at = dict.fromkeys(ours, self._position)
+            self._on_turn(True)
 
     async def _follow(self, stream: "faust.StreamT[Any]") -> None:
         async for event in stream.events():

@@ -11,6 +11,7 @@ from contract.kafka.log_throttle import LogThrottle
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.worker.clock import SystemClock
+from contract.worker.news import WorkerNews, stream_place
 from contract.worker.process import in_background, stop_on_signals
 from contract.worker.scraping import metrics_served
 from scorer.models.swap import Champion
@@ -26,6 +27,7 @@ from scorer.serving.stream_time import StreamTime
 
 _GRACE_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 75
+_NEWS_SECONDS = 1.0
 
 
 def serve(
@@ -39,7 +41,11 @@ def serve(
     listener = bound(settings.http_host, settings.http_port, "CHURNSTREAM_HTTP_HOST, CHURNSTREAM_HTTP_PORT")
     clock = SystemClock()
     champion = Champion(settings)
-    loops: list[Callable[[threading.Event], None]] = [champion.run]
+    instruments = Instruments()
+    loops: list[Callable[[threading.Event], None]] = [
+        champion.run,
+        lambda stop: _tell(settings, champion, instruments, address_of(listener), stop, local=local),
+    ]
     make_sink: Callable[[], Sink]
     if local:
         metrics = LiveMetrics(settings)
@@ -55,7 +61,6 @@ def serve(
     stream_time = StreamTime(settings, clock) if settings.request_time == "stream" and not local else None
     if stream_time:
         loops.append(stream_time.run)
-    instruments = Instruments()
     parts = Parts(settings, schema, champion, make_sink, stream_time or WallTime(clock), clock)
     app = create_app(parts, links, instruments)
     # a line for each request that is none
@@ -81,3 +86,29 @@ def serve(
             timeout_graceful_shutdown=settings.acknowledge_timeout_ms // 1_000 + _GRACE_SECONDS,
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _tell(
+    settings: Settings,
+    champion: Champion,
+    instruments: Instruments,
+    address: str,
+    stop: threading.Event,
+    *,
+    local: bool,
+) -> None:
+    """Say which model answers, once there is one, and now and then how much it has answered."""
+    registry = instruments.registry
+
+    def totals() -> dict[str, int]:
+        counts = {"records": "churnstream_http_records_total", "labels": "churnstream_http_labels_total"}
+        return {what: int(registry.get_sample_value(name) or 0) for what, name in counts.items()}
+
+    news = WorkerNews(totals)
+    while not stop.wait(_NEWS_SECONDS):
+        model = champion.model
+        if model is None:
+            continue
+        place = "without Kafka" if local else stream_place(settings)
+        news.tell(f"answers on {address} with {model.ref.name} v{model.ref.version}, {place}")
+    news.close()

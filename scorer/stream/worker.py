@@ -32,6 +32,7 @@ from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
 from contract.worker.loop import POLL_SECONDS, WorkerLoop
+from contract.worker.news import stream_place
 from contract.worker.outage import Outage
 from scorer.models.isolation import BrokenModelError
 from scorer.models.scores import Scores
@@ -114,7 +115,14 @@ class ScorerWorker:
             timeout=timeout,
             recover=lambda found: scored_until(settings, found.partition, timeout),
         )
-        self._loop = WorkerLoop(self._transactions, self._reader, Heartbeat(settings.heartbeat), _log)
+        self._loop = WorkerLoop(
+            self._transactions,
+            self._reader,
+            Heartbeat(settings.heartbeat),
+            _log,
+            self._doing,
+            lambda: {"records scored": self.stats.predictions, "dead letters": self.stats.dead_letters},
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; the batch at hand is finished first.
@@ -128,6 +136,11 @@ class ScorerWorker:
                 self._loop.turn(lambda: self._process(stop), stop)
         finally:
             self._loop.close()
+
+    def _doing(self) -> str:
+        """What it does, and with which models."""
+        models = ", ".join(f"{model.ref.name} v{model.ref.version}" for model in self._models())
+        return f"scores {self._customers} with {models} into {self._predictions}, {stream_place(self._settings)}"
 
     def _process(self, stop: threading.Event) -> None:
         messages = self._reader.poll(POLL_SECONDS)
