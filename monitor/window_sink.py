@@ -6,11 +6,11 @@ from contract.alerts import ModelVerdict
 from contract.windows import Cumulative, Window
 from monitor.mlflow_sink.spool import SpoolFullError
 from monitor.mlflow_sink.thread import SinkThread
+from monitor.news import WindowLines
 from monitor.reports.files import ReportChoice
 from monitor.reports.process import ReportProcess
 from monitor.reports.reference import References
 from monitor.timeline.samples import Sample
-from monitor.news import WindowLines
 
 
 class WindowSink:

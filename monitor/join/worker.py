@@ -67,15 +67,12 @@ _log = logging.getLogger("churnstream.join")
 
 @dataclass
 class JoinStats:
-    """What this worker has published since it started; people are told of ``totals``."""
+    """What this worker has published since it started."""
 
     outcomes: int = 0
     dead_letters: int = 0
     panes: int = 0
     batches: int = 0
-
-    def totals(self) -> dict[str, int]:
-        return {"outcomes": self.outcomes, "dead letters": self.dead_letters}
 
 
 @dataclass
@@ -159,15 +156,14 @@ class JoinWorker:
             start=self._positions,
             on_revoke=self._revoked,
         )
-        doing = f"joins {self._predictions} with {self._labels}, {stream_place(settings)}"
         self._loop = WorkerLoop(
             self._transactions,
             self._reader,
             Heartbeat(settings.heartbeat),
             _log,
-            lambda: doing,
-            self.stats.totals,
-            lambda: self._close_parts(list(self._parts)),
+            doing=lambda: f"joins {self._predictions} with {self._labels}, {stream_place(settings)}",
+            totals=lambda: {"outcomes": self.stats.outcomes, "dead letters": self.stats.dead_letters},
+            on_abort=lambda: self._close_parts(list(self._parts)),
         )
 
     def run(self, stop: threading.Event) -> None:
