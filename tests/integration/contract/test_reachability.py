@@ -137,5 +137,5 @@ def test_ctrl_c_ends_a_command_that_waits_for_kafka(tmp_path: Path) -> None:
         began = time.monotonic()
         command.send_signal(signal.SIGINT)
         assert command.wait(30) == 130
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < SECONDS
         assert "Traceback" not in command.stderr.read()
