@@ -284,7 +284,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**flags: Any) -> Settings:
-    """Read the settings; a flag that is None was not given.
+    """Read the settings; a flag that is None was not given. ``bootstrap_servers`` stands for its property of Kafka.
 
     Raises:
         UserError: a value has the wrong kind or range; the message names the setting and where it came from.
@@ -296,7 +296,9 @@ def load_settings(**flags: Any) -> Settings:
             f"{_PROPERTIES_VARIABLE} is not read; give each librdkafka property a variable, such as KAFKA_LINGER_MS"
         )
     _refuse_mistyped(without_services(environment))
-    kafka = kafka_properties(environment) | given.pop("kafka", {})
+    servers = given.pop("bootstrap_servers", None)
+    named = {"bootstrap.servers": servers} if servers else {}
+    kafka = kafka_properties(environment) | given.pop("kafka", {}) | named
     try:
         settings = Settings(**given, kafka=kafka)
     except ValidationError as error:

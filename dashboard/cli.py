@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import LogFormatFlag, MetricsPort, ModelAlias, StreamName, TopicPrefix, TrackingUri, Verbose
+from contract.worker.flags import (
+    BootstrapServers,
+    LogFormatFlag,
+    MetricsPort,
+    ModelAlias,
+    StreamName,
+    TopicPrefix,
+    TrackingUri,
+    Verbose,
+)
 
 Host = Annotated[str | None, typer.Option(help="Address to bind to; 127.0.0.1 unless given.")]
 Port = Annotated[int | None, typer.Option(help="Port; 8090 unless given, 0 for a free one.")]
@@ -19,6 +28,7 @@ ReportsPublished = Annotated[
 def dashboard(
     host: Host = None,
     port: Port = None,
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     model_alias: ModelAlias = None,
@@ -43,6 +53,7 @@ def dashboard(
 
     keep_files_private()
     settings = load_settings(
+        bootstrap_servers=bootstrap_servers,
         stream=stream,
         topic_prefix=topic_prefix,
         model_alias=model_alias,

@@ -7,19 +7,21 @@ import typer
 
 from contract.messages import Role
 from contract.worker.flags import (
+    AlertRulesFile,
+    BootstrapServers,
     Dataset,
     Instance,
     LogFormatFlag,
     MetricsPort,
     ModelName,
     Partitions,
+    StateDir,
     StreamName,
     TopicPrefix,
     TrackingUri,
     Verbose,
 )
 
-StateDir = Annotated[str | None, typer.Option(help="Folder of stores, spool and reports.")]
 Slide = Annotated[str | None, typer.Option(help="Distance from window to window, e.g. 1d; the same for both workers.")]
 Lateness = Annotated[str | None, typer.Option(help="Longest time from record to label, e.g. 60d.")]
 ReportStart = Annotated[
@@ -35,6 +37,7 @@ ReportFile = Annotated[
 
 
 def join(
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
@@ -61,6 +64,7 @@ def join(
     settings, schema = start_worker(
         "join",
         verbose,
+        bootstrap_servers=bootstrap_servers,
         stream=stream,
         topic_prefix=topic_prefix,
         partitions=partitions,
@@ -77,6 +81,7 @@ def join(
 
 
 def monitor(
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
@@ -85,9 +90,9 @@ def monitor(
     window: Annotated[str | None, typer.Option(help="Length of a window, e.g. 7d; a multiple of slide.")] = None,
     slide: Slide = None,
     label_lateness: Lateness = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where metrics and reports go.")] = None,
+    tracking_uri: TrackingUri = None,
     experiment: Annotated[str | None, typer.Option(help="MLflow experiment.")] = None,
-    alert_rules: Annotated[str | None, typer.Option(help="TOML file: which alerts are made, where they go.")] = None,
+    alert_rules: AlertRulesFile = None,
     mlflow_published: Annotated[
         str | None, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address in people's browsers.")
     ] = None,
@@ -108,6 +113,7 @@ def monitor(
     settings, schema = start_worker(
         "monitor",
         verbose,
+        bootstrap_servers=bootstrap_servers,
         stream=stream,
         topic_prefix=topic_prefix,
         partitions=partitions,
@@ -132,6 +138,7 @@ def report(
     version: ReportVersion = None,
     role: ReportRole = "champion",
     out: ReportFile = None,
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     dataset: Dataset = None,
@@ -154,6 +161,7 @@ def report(
 
     keep_files_private()
     settings = load_settings(
+        bootstrap_servers=bootstrap_servers,
         stream=stream,
         topic_prefix=topic_prefix,
         dataset=dataset,

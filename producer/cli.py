@@ -7,6 +7,7 @@ import typer
 
 from contract.split.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
 from contract.worker.flags import (
+    BootstrapServers,
     Dataset,
     Encoding,
     LabelTimeColumn,
@@ -118,9 +119,7 @@ def replay(
     end: Annotated[
         bool, typer.Option("--end/--no-end", help="Say at the end that nothing follows, so that all windows close.")
     ] = True,
-    bootstrap_servers: Annotated[
-        str | None, typer.Option(show_default="127.0.0.1:9092", help="Kafka; else KAFKA_BOOTSTRAP_SERVERS.")
-    ] = None,
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
@@ -191,7 +190,7 @@ def replay(
         topic_prefix=topic_prefix,
         partitions=partitions,
         dataset=dataset,
-        kafka={"bootstrap.servers": bootstrap_servers} if bootstrap_servers else None,
+        bootstrap_servers=bootstrap_servers,
     )
     times = TimeOptions(time_column, time_format, time_zone, label_time_column)
     schema = times.over(load_schema(settings.dataset))

@@ -4,6 +4,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from contract.worker.flags import (
+    BootstrapServers,
     Dataset,
     Instance,
     LogFormatFlag,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def score(
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
@@ -53,6 +55,7 @@ def score(
     settings, schema = start_worker(
         "score",
         verbose,
+        bootstrap_servers=bootstrap_servers,
         stream=stream,
         topic_prefix=topic_prefix,
         partitions=partitions,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from contract.worker.flags import (
+    BootstrapServers,
     Dataset,
     LogFormatFlag,
     MetricsPort,
@@ -24,6 +25,7 @@ def serve(
     local: Annotated[
         bool, typer.Option("--local", help="Without Kafka: live metrics are kept here and logged to MLflow.")
     ] = False,
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
@@ -56,6 +58,7 @@ def serve(
     from scorer.rest.server import serve as run
 
     flags = {
+        "bootstrap_servers": bootstrap_servers,
         "stream": stream,
         "topic_prefix": topic_prefix,
         "partitions": partitions,

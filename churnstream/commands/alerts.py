@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contract.worker.flags import StreamName, TopicPrefix
+from contract.worker.flags import AlertRulesFile, BootstrapServers, StreamName, TopicPrefix
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -15,9 +15,10 @@ _PIPED_WIDTH = 160
 
 
 def alerts(
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
-    alert_rules: Annotated[str | None, typer.Option(help="TOML file that names the sinks.")] = None,
+    alert_rules: AlertRulesFile = None,
     everything: Annotated[
         bool, typer.Option("--all", help="All incidents that are over, not only the last ten.")
     ] = False,
@@ -38,7 +39,9 @@ def alerts(
     from contract.kafka.reachability import require_kafka
     from contract.settings import load_settings
 
-    settings = load_settings(stream=stream, topic_prefix=topic_prefix, alert_rules=alert_rules)
+    settings = load_settings(
+        bootstrap_servers=bootstrap_servers, stream=stream, topic_prefix=topic_prefix, alert_rules=alert_rules
+    )
     if test_sink is not None:
         raise typer.Exit(0 if _send_test(settings, test_sink) else 1)
     rules = load_alert_rules(settings.alert_rules)

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import LogFormatFlag, MetricsPort, ModelAlias, StreamName, TopicPrefix, TrackingUri, Verbose
+from contract.worker.flags import (
+    BootstrapServers,
+    LogFormatFlag,
+    MetricsPort,
+    ModelAlias,
+    StreamName,
+    TopicPrefix,
+    TrackingUri,
+    Verbose,
+)
 from dashboard.cli import Host, MlflowPublished, Port, ReportsPublished
 
 _OF_THE_PAGE = ("CHURNSTREAM_HTTP_", "CHURNSTREAM_DASHBOARD_")
@@ -18,6 +27,7 @@ def dashboard(
     ] = None,
     host: Host = None,
     port: Port = None,
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     model_alias: ModelAlias = None,
@@ -44,6 +54,7 @@ def dashboard(
         cli.dashboard(
             host,
             port,
+            bootstrap_servers,
             stream,
             topic_prefix,
             model_alias,

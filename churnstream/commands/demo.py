@@ -8,7 +8,18 @@ import typer
 
 from churnstream.commands.backtest import Accept, Drift, NoWait, SchemaFile, program
 from churnstream.demo.scenario import ROWS, SEED
-from contract.worker.flags import Dataset, ModelAlias, ModelName, StreamName, TrackingUri
+from contract.worker.flags import (
+    AlertRulesFile,
+    BootstrapServers,
+    Dataset,
+    ModelAlias,
+    ModelName,
+    Partitions,
+    StateDir,
+    StreamName,
+    TopicPrefix,
+    TrackingUri,
+)
 
 DEFAULT_BASE = Path("demo-runs")
 
@@ -70,9 +81,13 @@ def mlflow(
 
 
 def doctor(
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
-    topic_prefix: Annotated[str | None, typer.Option(help="Prefix of the stream's topics.")] = None,
-    partitions: Annotated[int | None, typer.Option(help="Partitions that the topics should have.")] = None,
+    topic_prefix: TopicPrefix = None,
+    partitions: Partitions = None,
+    replication_factor: Annotated[int | None, typer.Option(help="Replicas of topics that are created.")] = None,
+    state_dir: StateDir = None,
+    alert_rules: AlertRulesFile = None,
     create_topics: Annotated[bool, typer.Option("--create-topics", help="Create the topics that are missing.")] = False,
     dataset: Dataset = None,
     model_name: ModelName = None,
@@ -93,9 +108,13 @@ def doctor(
     console = Console()
     ill = False
     settings = load_settings(
+        bootstrap_servers=bootstrap_servers,
         stream=stream,
         topic_prefix=topic_prefix,
         partitions=partitions,
+        replication_factor=replication_factor,
+        state_dir=state_dir,
+        alert_rules=alert_rules,
         dataset=dataset,
         model_name=model_name,
         model_alias=model_alias,

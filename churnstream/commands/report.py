@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, ModelName, StreamName, TopicPrefix, TrackingUri
-from monitor.cli import ReportFile, ReportRole, ReportStart, ReportVersion, StateDir
+from contract.worker.flags import BootstrapServers, Dataset, ModelName, StateDir, StreamName, TopicPrefix, TrackingUri
+from monitor.cli import ReportFile, ReportRole, ReportStart, ReportVersion
 
 
 def report(
@@ -18,6 +18,7 @@ def report(
     version: ReportVersion = None,
     role: ReportRole = "champion",
     out: ReportFile = None,
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     dataset: Dataset = None,
@@ -36,7 +37,9 @@ def report(
     from monitor import cli
 
     def make(out: Path | None) -> None:
-        cli.report(start, model, version, role, out, stream, topic_prefix, dataset, state_dir, tracking_uri)
+        cli.report(
+            start, model, version, role, out, bootstrap_servers, stream, topic_prefix, dataset, state_dir, tracking_uri
+        )
 
     if folder is None:
         make(out)

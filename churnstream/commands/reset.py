@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import StreamName, TopicPrefix
+from contract.worker.flags import BootstrapServers, StateDir, StreamName, TopicPrefix
 
 
 def reset(
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
-    state_dir: Annotated[str | None, typer.Option(help="Folder of stores, spool and reports.")] = None,
+    state_dir: StateDir = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete it. Without this flag it is only listed.")] = False,
 ) -> None:
     """Delete all of a stream: its topics, its consumer groups, and what its workers keep on this machine.
@@ -26,7 +27,9 @@ def reset(
     from contract.kafka.reachability import require_kafka
     from contract.settings import load_settings
 
-    settings = load_settings(stream=stream, topic_prefix=topic_prefix, state_dir=state_dir)
+    settings = load_settings(
+        bootstrap_servers=bootstrap_servers, stream=stream, topic_prefix=topic_prefix, state_dir=state_dir
+    )
     require_kafka(settings)
     whole = StreamReset(settings, admin_client(settings))
     found = whole.find()

@@ -7,6 +7,16 @@ from typing import Annotated
 import typer
 
 from churnstream.demo.scenario import REPLAY_SECONDS, ROWS
+from contract.worker.flags import (
+    BootstrapServers,
+    Dataset,
+    ModelAlias,
+    ModelName,
+    Partitions,
+    StreamName,
+    TopicPrefix,
+    TrackingUri,
+)
 
 Data = Annotated[
     Path | None,
@@ -14,7 +24,17 @@ Data = Annotated[
 ]
 
 
-def init(data: Data = None) -> None:
+def init(
+    data: Data = None,
+    bootstrap_servers: BootstrapServers = None,
+    stream: StreamName = None,
+    topic_prefix: TopicPrefix = None,
+    partitions: Partitions = None,
+    dataset: Dataset = None,
+    model_name: ModelName = None,
+    model_alias: ModelAlias = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
     """Prepare a new stream: create its topics, and train and register a champion if there is none.
 
     Run it before the workers; running it again changes nothing.
@@ -26,7 +46,17 @@ def init(data: Data = None) -> None:
     from contract.worker.logs import configure_logging
 
     configure_logging(verbose=True)
-    Console().print(initialise(load_settings(), data), soft_wrap=True, highlight=False)
+    settings = load_settings(
+        bootstrap_servers=bootstrap_servers,
+        stream=stream,
+        topic_prefix=topic_prefix,
+        partitions=partitions,
+        dataset=dataset,
+        model_name=model_name,
+        model_alias=model_alias,
+        mlflow_tracking_uri=tracking_uri,
+    )
+    Console().print(initialise(settings, data), soft_wrap=True, highlight=False)
 
 
 def showcase(

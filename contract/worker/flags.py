@@ -4,13 +4,18 @@ from typing import Annotated
 
 import typer
 
+BootstrapServers = Annotated[
+    str | None, typer.Option(show_default="127.0.0.1:9092", help="Kafka; else KAFKA_BOOTSTRAP_SERVERS.")
+]
+StateDir = Annotated[str | None, typer.Option(help="Folder of stores, spool and reports.")]
 StreamName = Annotated[str | None, typer.Option("--stream", help="Name of one of several streams.")]
 TopicPrefix = Annotated[str | None, typer.Option(help="Put before every topic and group.")]
 Partitions = Annotated[int | None, typer.Option(help="Partitions of topics that are created.")]
 Dataset = Annotated[str | None, typer.Option(help="Schema: a shipped name or a TOML file.")]
 ModelName = Annotated[str | None, typer.Option(help="Registered model.")]
 ModelAlias = Annotated[str | None, typer.Option(help="Alias of the version that scores.")]
-TrackingUri = Annotated[str | None, typer.Option(help="MLflow, where the model is registered.")]
+TrackingUri = Annotated[str | None, typer.Option(help="MLflow; else MLFLOW_TRACKING_URI.")]
+AlertRulesFile = Annotated[str | None, typer.Option(help="TOML file: which alerts are made, where they go.")]
 Instance = Annotated[str | None, typer.Option(help="Stable name of this worker, for quick restarts.")]
 MetricsPort = Annotated[int | None, typer.Option(help="Serve metrics for Prometheus on this port; 0: a free one.")]
 LogFormatFlag = Annotated[str | None, typer.Option("--log-format", help="text, or json for machines.")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, Encoding, ModelName, Sheet, StreamName
+from contract.worker.flags import Dataset, Encoding, ModelName, Sheet, StreamName, TrackingUri
 from training.defaults import DEFAULT_BOOTSTRAP_SEED
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def compare(
     stream: StreamName = None,
     dataset: Dataset = None,
     model_name: ModelName = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where they are registered.")] = None,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """Compare two models on the same rows, which neither has learned from.
 

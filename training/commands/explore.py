@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from contract.worker.flags import Dataset, Encoding, Sheet, StreamName, Verbose
+from contract.worker.flags import Dataset, Encoding, Sheet, StreamName, TrackingUri, Verbose
 
 
 def explore(
@@ -19,7 +19,7 @@ def explore(
     ] = "report",
     stream: StreamName = None,
     dataset: Dataset = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where they are logged.")] = None,
+    tracking_uri: TrackingUri = None,
     verbose: Verbose = False,
 ) -> None:
     """Draw a table: each feature and the churn rate by it, correlations and missing values, on one page.

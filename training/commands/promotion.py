@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, ModelName, StreamName
+from contract.worker.flags import Dataset, ModelAlias, ModelName, StreamName, TrackingUri
 
 
 def promote(
@@ -13,8 +13,8 @@ def promote(
     stream: StreamName = None,
     dataset: Dataset = None,
     model_name: ModelName = None,
-    model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where it is registered.")] = None,
+    model_alias: ModelAlias = None,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """Make a registered version the champion, if it is better than the champion by more than noise.
 
@@ -46,8 +46,8 @@ def rollback(
     stream: StreamName = None,
     dataset: Dataset = None,
     model_name: ModelName = None,
-    model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where it is registered.")] = None,
+    model_alias: ModelAlias = None,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """Give the champion's alias back to the version that had it before.
 

@@ -10,11 +10,14 @@ from contract.worker.flags import (
     Dataset,
     Encoding,
     LabelTimeColumn,
+    ModelAlias,
+    ModelName,
     Sheet,
     StreamName,
     TimeColumnFlag,
     TimeFormat,
     TimeZone,
+    TrackingUri,
     Verbose,
 )
 from training.defaults import DEFAULT_SEED, OnBadRows, SearchName
@@ -78,9 +81,9 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Give it the alias even if it is not proven better.")] = False,
     stream: StreamName = None,
     dataset: Dataset = None,
-    model_name: Annotated[str | None, typer.Option(help="Name to register it under.")] = None,
-    model_alias: Annotated[str | None, typer.Option(help="Alias of the version that scores.")] = None,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow, where it is registered.")] = None,
+    model_name: ModelName = None,
+    model_alias: ModelAlias = None,
+    tracking_uri: TrackingUri = None,
     verbose: Verbose = False,
 ) -> None:
     """Train a model on a table and register it in MLflow.
