@@ -164,8 +164,11 @@ def _tell_turn(settings: Settings, mlflow_page: str | None, sink: MlflowSink, *,
         _news.info("standing by: another monitor is at work")
         return
     base = mlflow_page or settings.mlflow_tracking_uri
-    shown = public_address(base).rstrip("/") if base.startswith("http") else without_secrets(base)
-    charts = chart_link(shown, sink.experiment_id) if base.startswith("http") and sink.experiment_id else shown
+    is_address = base.startswith(("http://", "https://"))
+    shown = public_address(base).rstrip("/") if is_address else without_secrets(base)
+    charts = (
+        chart_link(shown, sink.axis.experiment_id, sink.axis.tags) if is_address and sink.axis is not None else shown
+    )
     _news.info(
         "ready: makes %s of %s, %s, or in MLflow %s (experiment %r)",
         settings.topic(WINDOWS),

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import StreamName, TopicPrefix
+from contract.worker.flags import BootstrapServers, StreamName, TopicPrefix
 
 
 def status(
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
-    bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka's address, such as 127.0.0.1:9092.")] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on until Ctrl-C, with the windows.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON; with --watch a line for each change.")] = False,
     timeout: Annotated[float, typer.Option(min=1, max=3_600, help="Seconds that reading the topics may take.")] = 30.0,
@@ -29,11 +29,7 @@ def status(
     from churnstream.status.watching import watch_stream
     from contract.settings import load_settings
 
-    settings = load_settings(
-        stream=stream,
-        topic_prefix=topic_prefix,
-        kafka={"bootstrap.servers": bootstrap_servers} if bootstrap_servers else None,
-    )
+    settings = load_settings(bootstrap_servers=bootstrap_servers, stream=stream, topic_prefix=topic_prefix)
     # why the broker does not answer is part of the status
     logging.getLogger("churnstream").addHandler(logging.NullHandler())
     if watch:

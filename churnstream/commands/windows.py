@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import ModelName, StreamName, TopicPrefix
+from contract.worker.flags import BootstrapServers, ModelName, StreamName, TopicPrefix
 
 
 def windows(
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     final: Annotated[bool, typer.Option("--final", help="Only final windows.")] = False,
@@ -32,7 +33,7 @@ def windows(
 
     if csv + json + (parquet is not None) > 1:
         raise UserError("give one of --csv, --json and --parquet")
-    settings = load_settings(stream=stream, topic_prefix=topic_prefix)
+    settings = load_settings(bootstrap_servers=bootstrap_servers, stream=stream, topic_prefix=topic_prefix)
     found = read_windows(settings, final=final, model=model_name, since=since, until=until)
     if parquet is not None:
         write_parquet(found, parquet)
