@@ -72,4 +72,4 @@ def test_whoever_reads_a_stream_can_be_told_which_and_where() -> None:
     for name, command in commands():
         flags = options(command).keys()
         assert not flags & {"--bootstrap-servers", "--topic-prefix"} or flags >= STREAM, name
-        assert not flags & {"--model-name", "--model-alias"} or "--tracking-uri" in flags, name
+        assert "--model-alias" not in flags or flags >= {"--stream", "--tracking-uri"}, name
