@@ -12,7 +12,7 @@ DEFAULT_BASE = Path("backtests")
 
 SchemaFile = Annotated[
     str | None,
-    typer.Option("--schema", "--dataset", show_default="drafted", help="Its schema: a TOML file or a shipped name."),
+    typer.Option("--schema", "--dataset", show_default="drafted", help="Schema: a shipped name or a TOML file."),
 ]
 Drift = Annotated[list[str] | None, typer.Option(help="Drift to inject, as `replay` takes it; none unless asked for.")]
 Accept = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about doubts; they are shown all the same.")]
