@@ -14,13 +14,18 @@ _MOST_NAMED = 4
 _GRAVE = {"critical": 0, "warning": 1}
 
 
-def incident_lines(alerts: Iterable[Alert], windows: Sequence[Window]) -> list[Text]:
-    """A line for each incident: those that stand first, the gravest of them first; then those that are over."""
+def incident_lines(alerts: Iterable[Alert], windows: Sequence[Window], most: int | None = None) -> list[Text]:
+    """A line for each incident: those that stand first, the gravest of them first; then those that are over. Of more
+    than ``most`` a last line says how many there are.
+    """
     every = list(alerts)
     models = {one.model for one in every if one.model is not None}
     standing = sorted((one for one in every if one.standing), key=lambda one: (_GRAVE[one.severity], one.start))
     over = sorted((one for one in every if not one.standing), key=lambda one: (-one.end, one.key))
-    return [incident_line(one, windows, with_model=len(models) > 1) for one in [*standing, *over]]
+    ordered = [*standing, *over]
+    lines = [incident_line(one, windows, with_model=len(models) > 1) for one in ordered[:most]]
+    more = len(ordered) - len(lines)
+    return [*lines, Text(f"  and {more:,} more: churnstream alerts", style="dim")] if more else lines
 
 
 def incident_line(alert: Alert, windows: Sequence[Window], with_model: bool = False) -> Text:

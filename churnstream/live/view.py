@@ -1,6 +1,6 @@
 """How a stream looks on the terminal: verdict, counts and rates, incidents, and a table of windows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -9,7 +9,7 @@ from rich.text import Text
 from churnstream.live.lines import incident_lines
 from churnstream.live.watch import Snapshot
 from churnstream.live.windows import windows_table
-from contract.alerts import ModelVerdict, VerdictState
+from contract.alerts import Alert, ModelVerdict, VerdictState
 from contract.windows import Window
 from dashboard.view.words import named, plain_times
 from monitor.naming import model_title
@@ -18,7 +18,7 @@ __all__ = ["LiveView", "champions", "dashboard", "remarks", "verdict_text", "win
 
 _MOST_ROWS = 40
 _LEAST_ROWS = 2
-_MOST_INCIDENTS = 4
+MOST_INCIDENTS = 4
 _MOST_WHY = 1_000
 _STYLES: dict[VerdictState, str] = {
     "healthy": "bold green",
@@ -42,7 +42,7 @@ class LiveView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         options = options.update(height=None)
-        shown = [*self.top, *self._incidents()]
+        shown = [*self.top, *self.incidents]
         used = sum(len(console.render_lines(part, options)) for part in [*shown, *self.footer])
         # the cursor stands on a line of its own
         left = console.size.height - used - 1
@@ -62,13 +62,6 @@ class LiveView:
                 return table
             rows = max(rows - over, _LEAST_ROWS)
 
-    def _incidents(self) -> list[Text]:
-        lines = list(self.incidents[:_MOST_INCIDENTS])
-        for line in lines:
-            line.no_wrap, line.overflow = True, "ellipsis"
-        more = len(self.incidents) - len(lines)
-        return [*lines, Text(f"  and {more} more: churnstream alerts", style="dim")] if more else lines
-
 
 def dashboard(snapshot: Snapshot, seconds: float, state: str, *footer: Text, own_dates: bool = False) -> LiveView:
     """Counts with their mean rates over ``seconds`` of wall time, verdict, incidents and windows, as one screen.
@@ -80,7 +73,15 @@ def dashboard(snapshot: Snapshot, seconds: float, state: str, *footer: Text, own
     remarked = [Text(line, style="dim") for line in remarks(snapshot, own_dates)]
     what = Text(state, style="bold", no_wrap=True, overflow="ellipsis")
     top = [what, *verdicts, _counts(snapshot, seconds), *remarked]
-    return LiveView(top, incident_lines(snapshot.alerts.values(), windows), windows, footer)
+    return LiveView(top, short_lines(snapshot.alerts.values(), windows), windows, footer)
+
+
+def short_lines(alerts: Iterable[Alert], windows: Sequence[Window]) -> list[Text]:
+    """A line of the screen for each of the gravest incidents."""
+    lines = incident_lines(alerts, windows, MOST_INCIDENTS)
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return lines
 
 
 def champions(snapshot: Snapshot) -> list[ModelVerdict]:

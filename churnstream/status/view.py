@@ -7,9 +7,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from churnstream.live.lines import incident_lines
 from churnstream.live.periods import period
-from churnstream.live.view import Figures, LiveView
+from churnstream.live.view import Figures, LiveView, short_lines
 from churnstream.status.form import Gravity, LettersStatus, Problem, StreamStatus, WindowStatus, WorkerStatus
 from contract.windows import Window
 from dashboard.view.words import (
@@ -54,7 +53,7 @@ def watched_view(status: StreamStatus, windows: Sequence[Window]) -> LiveView:
     if not _is_blind(status):
         top += _figures(status)
     footer = [Text(f"as of {moment(status.at)}; Ctrl-C ends this view", style="dim")]
-    return LiveView(top, incident_lines(status.incidents, windows), windows, footer)
+    return LiveView(top, short_lines(status.incidents, windows), windows, footer)
 
 
 def verdict_line(status: StreamStatus) -> Text:

@@ -84,3 +84,10 @@ def test_many_hostile_names_are_cut() -> None:
     assert told.isprintable()
     assert len(told) < 200
     assert "and 998 more" in told
+
+
+def test_of_more_than_are_wanted_the_number_is_told_and_no_more_are_looked_at() -> None:
+    alerts = [incident(key=f"drift/{number}") for number in range(2_000)]
+    lines = [line.plain for line in incident_lines(alerts, WINDOWS, most=3)]
+    assert lines[3:] == ["  and 1,997 more: churnstream alerts"]
+    assert len(lines[:3]) == 3
