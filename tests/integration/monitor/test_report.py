@@ -212,6 +212,55 @@ def test_a_report_never_contradicts_its_window(
     assert ("**Drifted**" in html) is bool(drifted)
 
 
+def test_a_report_counts_features_as_mlflow_does_and_draws_what_has_an_order(reports: Reports, reference: Path) -> None:
+    frame = older(bank(1_000, seed=23))
+    current = frame.assign(score=frame["score"] * 0.3 + 0.6)
+    each = judged(21, current, reference)
+    assert set(each.drift.drifted_columns) == {"Age", "score"}
+    reports.one(each, sample_of(current), reference)
+    snapshot = snapshot_of(reports, each)
+    said = texts(snapshot)
+    assert f"1 of {len(SCHEMA.names)} features have drifted: {each.drift.share:g} of them." in said
+    (counted,) = [one for one in snapshot["metric_results"].values() if "count" in one and "share" in one]
+    assert (counted["count"]["value"], counted["share"]["value"]) == (1, pytest.approx(each.drift.share))
+    assert f"All columns, the score among them: 2 of {len(COLUMNS)} have drifted" in said
+    shown = table(snapshot)
+    assert {name for name, row in shown.items() if row["column_type"] == "cat"} == {
+        "Geography",
+        "Gender",
+        "HasCrCard",
+        "IsActiveMember",
+    }
+    parts = {part["title"] for row in shown.values() for part in row["details"]["parts"]}
+    assert parts == {"DATA DISTRIBUTION"}, "a sample's rows have no order to be drawn by"
+    colours = dict(re.findall(r'"field": "(reference|current)_distribution".*?"color": "(#\w+)"', said))
+    assert colours["reference"] != colours["current"]
+
+
+def test_the_projects_page_shows_distances_over_time_and_keeps_what_its_owner_has_made_of_it(
+    reports: Reports, reference: Path
+) -> None:
+    from evidently.ui.workspace import Workspace
+
+    from monitor.reports.files import WORKSPACE, project_id
+
+    current = bank(500, seed=24)
+    reports.one(judged(22, current, reference), sample_of(current), reference)
+    workspace = Workspace(str(reports.settings.state_dir / WORKSPACE))
+    project = project_id(reports.settings.experiment)
+    made = workspace.get_dashboard(project)
+    assert [panel.title for panel in made.panels[1:]] == [
+        "Distance to the reference, by column",
+        "Features that drifted",
+    ]
+    assert [tab.panels for tab in made.tabs] == [[panel.id for panel in made.panels]]
+    made.panels[1].title = "changed by its owner"
+    workspace.save_dashboard(project, made)
+    reports.one(judged(23, current, reference), sample_of(current), reference)
+    kept = Workspace(str(reports.settings.state_dir / WORKSPACE)).get_dashboard(project)
+    assert kept.panels[1].title == "changed by its owner"
+
+
 def test_the_monitor_decides_and_not_the_size_of_a_distance(reports: Reports, reference: Path) -> None:
     far_but_not_significant = drift(dict.fromkeys(COLUMNS, 0.9), ("Tenure",)).features
     near_but_drifted = drift(dict.fromkeys(COLUMNS, 0.06), ("Gender", "score")).features
