@@ -8,14 +8,14 @@ HTML, and a crash between the two leaves a local report that MLflow lacks.
 import logging
 import uuid
 from collections import OrderedDict
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from contract.messages import ModelRef, encode
-from contract.windows import Window
+from contract.windows import Drift, Window
 from contract.worker.private import private_folder
 from contract.worker.room import needing_room
 from monitor.files import write_durably
@@ -27,18 +27,43 @@ WORKSPACE = "workspace"
 _MOST_NAMED = 10
 _MOST_REPORTED = 1_000
 """Windows whose report is remembered, so that it follows a verdict that changes: more than can change at once."""
+_FARTHER = 2.0
+"""How many times as far as in the last report columns have to be from the reference, to be news."""
 _NAMESPACE = uuid.UUID("6f1f0c52-95ac-5f0e-8f0b-3f1f8a5f7f0a")
 
 
-def wants_report(window: Window, previous_verdict: Collection[str] | None) -> bool:
-    """Whether a window says something that the report before it did not: another set of drifted columns, or the first
-    judged window of a model (``previous_verdict`` None).
+class ReportedDrift(NamedTuple):
+    """What the reports on one drift have said: the columns that drifted, and the largest distance of any."""
 
-    ``previous_verdict`` are the drifted columns of the last window of the model that had a report. Pure.
+    columns: frozenset[str]
+    distance: float
+
+    @classmethod
+    def of(cls, drift: Drift) -> "ReportedDrift":
+        distances = (feature.distance for feature in drift.features.values() if feature.drifted)
+        return cls(frozenset(drift.drifted_columns), max(distances, default=0.0))
+
+    def and_then(self, later: "ReportedDrift") -> "ReportedDrift":
+        """Both, if the drift has gone on; else the later one alone."""
+        if not self.columns or not later.columns:
+            return later
+        return ReportedDrift(self.columns | later.columns, max(self.distance, later.distance))
+
+
+def wants_report(window: Window, said: ReportedDrift | None) -> bool:
+    """Whether a window says something that the reports before it did not: that there is drift, or none any more; a
+    column that had not drifted; a distance twice as large. Or it is the first judged window of a model (``said`` None).
+
+    A column that comes and goes is no news. Pure.
     """
     if not window.drift.judged:
         return False
-    return previous_verdict is None or set(window.drift.drifted_columns) != set(previous_verdict)
+    if said is None:
+        return True
+    now = ReportedDrift.of(window.drift)
+    if not now.columns or not said.columns:
+        return now.columns != said.columns
+    return not now.columns <= said.columns or now.distance >= _FARTHER * said.distance
 
 
 class ReportChoice:
@@ -51,24 +76,26 @@ class ReportChoice:
 
     def __init__(self) -> None:
         self._newest: dict[ModelRef, int] = {}
-        self._verdicts: dict[ModelRef, list[str]] = {}
+        self._said: dict[ModelRef, ReportedDrift] = {}
         self._reported: OrderedDict[str, list[str]] = OrderedDict()
 
     def wants(self, window: Window) -> bool:
         """Whether a window that comes now gets a report; if so, it is taken to be made."""
         model, newest = window.model, self._newest.get(window.model)
+        columns = window.drift.drifted_columns
         is_newest = newest is None or window.start > newest
         if is_newest:
             self._newest[model] = window.start
-            wanted = wants_report(window, self._verdicts.get(model))
+            wanted = wants_report(window, self._said.get(model))
         else:
-            wanted = window.key in self._reported and wants_report(window, self._reported[window.key])
+            wanted = window.drift.judged and self._reported.get(window.key, columns) != columns
         if wanted:
-            self._reported[window.key] = window.drift.drifted_columns
+            self._reported[window.key] = columns
             if len(self._reported) > _MOST_REPORTED:
                 self._reported.popitem(last=False)
             if is_newest:
-                self._verdicts[model] = window.drift.drifted_columns
+                now = ReportedDrift.of(window.drift)
+                self._said[model] = self._said.get(model, now).and_then(now)
         return wanted
 
 

@@ -24,7 +24,7 @@ def printed_timelines(folder: Path) -> Iterator[str]:
         assert process.stdout is not None
         line = process.stdout.readline().strip()
         assert line.startswith(_FIRST), (line, (folder / "mlflow-server.log").read_text())
-        eventually(lambda: _answers(f"http://127.0.0.1:{port}/health"), timeout=120)
+        eventually(lambda: _answers(f"http://127.0.0.1:{port}/health"), timeout=240)
         yield line.removeprefix(_FIRST)
     finally:
         process.terminate()

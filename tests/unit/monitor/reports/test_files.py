@@ -5,28 +5,53 @@ import pytest
 
 from contract.messages import ModelRef
 from contract.windows import Drift
-from monitor.reports.files import ReportChoice, ReportFolder, report_name, wants_report, workspace_id
+from monitor.reports.files import ReportChoice, ReportedDrift, ReportFolder, report_name, wants_report, workspace_id
 from tests.support.windows import drift, final, window
 
 STABLE = drift({"Age": 0.02})
 AGE = drift({"Age": 0.31}, ("Age",))
 
 
+def aged(distance: float, *others: str) -> Drift:
+    return drift({"Age": distance, **dict.fromkeys(others, 0.1)}, ("Age", *others))
+
+
 @pytest.mark.parametrize(
     ("now", "before", "wanted"),
     [
         (STABLE, None, True),
-        (STABLE, [], False),
+        (STABLE, STABLE, False),
         (AGE, None, True),
-        (AGE, [], True),
-        (AGE, ["Age"], False),
-        (AGE, ["Balance"], True),
-        (STABLE, ["Age"], True),
+        (AGE, STABLE, True),
+        (AGE, AGE, False),
+        (aged(0.31, "Balance"), AGE, True),
+        (AGE, aged(0.31, "Balance"), False),
+        (aged(0.35), aged(0.12), True),
+        (aged(0.2), aged(0.12), False),
+        (STABLE, AGE, True),
         (Drift(judged=False, drifted=False, share=0.0), None, False),
     ],
 )
-def test_the_first_window_of_each_verdict_is_reported(now: Drift, before: list[str] | None, wanted: bool) -> None:
-    assert wants_report(window(drift=now), before) is wanted
+def test_a_window_is_reported_that_says_something_new(now: Drift, before: Drift | None, wanted: bool) -> None:
+    said = None if before is None else ReportedDrift.of(before)
+    assert wants_report(window(drift=now), said) is wanted
+
+
+def test_a_column_that_comes_and_goes_is_reported_once_and_so_is_a_drift_that_grows() -> None:
+    choice = ReportChoice()
+    course = [
+        STABLE,
+        aged(0.12),
+        aged(0.2, "score"),
+        aged(0.22),
+        aged(0.2, "score"),
+        aged(0.4),
+        aged(0.42),
+        STABLE,
+        AGE,
+    ]
+    wanted = [True, True, True, False, False, True, False, True, True]
+    assert [choice.wants(window(day, drift=each)) for day, each in enumerate(course)] == wanted
 
 
 def test_final_windows_of_long_ago_are_no_news_among_provisional_ones_of_now() -> None:

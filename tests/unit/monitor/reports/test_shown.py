@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from contract.schema import Schema, parse_schema
-from monitor.reports.shown import MAX_COLUMNS, MAX_TEXT, MAX_VALUES, as_shown, plain, screen
+from monitor.reports.shown import MAX_COLUMNS, MAX_TEXT, MAX_VALUES, as_shown, flags_of, plain, screen
 from tests.support.windows import drift
 
 EVEN = np.arange(500) % 2 == 0
@@ -29,7 +29,7 @@ def frame(**columns: Any) -> pd.DataFrame:
 
 
 def shown_names(values: list[Any]) -> list[Any]:
-    current, _, _ = as_shown(frame(name=values), frame(name=["a", "b"]), SCHEMA)
+    current, _, _ = as_shown(frame(name=values), frame(name=["a", "b"]), ["name"])
     return list(current["name"])
 
 
@@ -69,7 +69,7 @@ def test_a_report_has_a_bounded_number_of_columns_the_score_and_drifted_ones_fir
 
 def test_rare_values_are_one_value_and_what_that_leaves_out_is_said() -> None:
     values = [f"v{i // 10}" for i in range(500)] + [f"rare{i}" for i in range(4_500)]
-    current, reference, notes = as_shown(frame(name=values), frame(name=["a", "b"] * 100), SCHEMA)
+    current, reference, notes = as_shown(frame(name=values), frame(name=["a", "b"] * 100), ["name"])
     assert current["name"].nunique() <= MAX_VALUES + 1
     assert (current["name"] == "other").sum() == 5_000 - 10 * (MAX_VALUES - 2)
     assert set(reference["name"]) == {"a", "b"}
@@ -78,7 +78,7 @@ def test_rare_values_are_one_value_and_what_that_leaves_out_is_said() -> None:
 
 def test_a_value_called_other_is_not_mixed_up_with_the_rare_ones() -> None:
     current, _, notes = as_shown(
-        frame(name=["other"] * 500 + [f"v{i}" for i in range(500)]), frame(name=["a", "b"]), SCHEMA
+        frame(name=["other"] * 500 + [f"v{i}" for i in range(500)]), frame(name=["a", "b"]), ["name"]
     )
     assert (current["name"] == "other").sum() == 500
     assert "(other)" in notes["name"]
@@ -90,7 +90,7 @@ def test_long_texts_are_cut_and_stay_apart() -> None:
     assert one != other
     assert short == "a"
     assert max(len(one), len(other)) <= MAX_TEXT + 4
-    _, _, notes = as_shown(frame(name=[first, second]), frame(name=["a", "b"]), SCHEMA)
+    _, _, notes = as_shown(frame(name=[first, second]), frame(name=["a", "b"]), ["name"])
     assert notes == {"name": f"texts are cut at {MAX_TEXT} characters"}
 
 
@@ -104,3 +104,11 @@ def test_markup_and_what_cannot_be_printed_is_text() -> None:
 
 def test_markdown_shows_a_name_as_it_stands() -> None:
     assert plain("__a__ [x](javascript:1) <b>") == r"\_\_a\_\_ \[x\]\(javascript:1\) \<b\>"
+
+
+def test_columns_of_zeros_and_ones_alone_are_flags_and_drawn_without_a_fraction() -> None:
+    now = pd.DataFrame({"flag": [0.0, 1.0, np.nan], "count": [0.0, 1.0, 2.0], "late": [1.0, 1.0, 1.0]})
+    then = pd.DataFrame({"flag": [1.0, 1.0, 1.0], "count": [0.0, 1.0, 1.0], "late": [0.0, 0.5, 1.0]})
+    assert flags_of(now, then, list(now)) == ["flag"]
+    current, _, _ = as_shown(now, then, ["flag"])
+    assert current["flag"].tolist()[:2] == ["0", "1"]
