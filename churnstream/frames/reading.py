@@ -7,6 +7,7 @@ from confluent_kafka import KafkaException, Message
 
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
+from contract.kafka.reachability import require_kafka
 from contract.kafka.rereading import NothingCameError, read_whole
 from contract.kafka.stream_identity import is_of_stream, stream_identity
 from contract.settings import Settings
@@ -45,6 +46,7 @@ def read_partitions(settings: Settings, topic: str, take: Callable[[Message], No
 
 
 def _partitions(settings: Settings, name: str) -> int:
+    require_kafka(settings)
     found = admin_client(settings).list_topics(name, timeout=settings.request_timeout_ms / 1_000).topics[name]
     if found.error is not None:
         raise UserError(
