@@ -13,6 +13,7 @@ from contract.errors import UserError
 from contract.tables.cells import Cells
 from contract.tables.dialect import DELIMITERS, find_dialect, is_blank, not_text, not_well_formed
 from contract.tables.encoding import find_encoding
+from contract.tables.header import said_above
 
 
 class TextTable:
@@ -27,7 +28,7 @@ class TextTable:
         try:
             self._encoding = find_encoding(path, encoding, origin)
             self._dialect = find_dialect(path, self._encoding.codec, wanted, origin)
-            self.header = tuple(next(self._filled()))
+            self.header = tuple(next(islice(self._filled(), self._dialect.above, None)))
         except OSError as error:
             raise self._unreadable(error) from None
         self.points_expected = self._dialect.delimiter == ","
@@ -41,15 +42,24 @@ class TextTable:
             found.append(f"it is read as text in {self._encoding.told}, not UTF-8")
         if self._dialect.padded_quotes:
             found.append("blanks around quotes are removed")
+        if self._dialect.quote != '"':
+            found.append("its fields stand in single quotes")
+        if self._dialect.escape:
+            found.append("quotes inside its fields follow a backslash")
+        if self._dialect.wrapped:
+            found.append("its lines stand in quotes as a whole")
+        if self._dialect.excess:
+            found.append("empty fields at the end of its rows, beyond the header, are removed")
+        found.extend(said_above(self._dialect.above))
         return found
 
     def chunks(self, positions: Sequence[int], rows: int) -> Iterator[list[Cells]]:
         """The columns at ``positions``, at most ``rows`` rows at a time, blank rows left out."""
-        filled = self._filled()
-        width, first = len(next(filled)), 0
+        filled = islice(self._filled(), self._dialect.above + 1, None)
+        width, excess, first = len(self.header), self._dialect.excess, 0
         while batch := list(islice(filled, rows)):
             for number, row in enumerate(batch, first + 1):
-                if len(row) != width:
+                if len(row) != width + excess or (excess and not is_blank(row[width:])):
                     raise UserError(
                         f"{self._origin}: data row {number} has {len(row)} fields where the header has {width}; put "
                         f"fields that hold the delimiter in quotes"

@@ -157,7 +157,11 @@ def test_columns_that_are_not_read_may_be_there_twice_or_have_no_name(tmp_path: 
         (f'{",".join(HEADER)}\na1,"{SECRET},1,2,3,1,gold,yes\n', "not a well-formed CSV table"),
         (f"{','.join(HEADER)}\n{','.join(ROW)}\na2,{SECRET},1\n", "data row 2 has 3 fields where the header has 8"),
         (f"{','.join(HEADER)}\n\n{','.join(ROW)},{SECRET}\n", "data row 1 has 9 fields where the header has 8"),
-        (f"{';'.join(HEADER)}\n{';'.join(ROW)};\n", "data row 1 has 9 fields where the header has 8"),
+        (f"{';'.join(HEADER)}\n{';'.join(ROW)};\n{';'.join(ROW)}\n", "data row 1 has 9 fields where the header has 8"),
+        (
+            f"{';'.join(HEADER)}\n{';'.join(ROW)};\n{';'.join(ROW)};x\n",
+            "data row 1 has 9 fields where the header has 8",
+        ),
     ],
 )
 def test_text_that_is_no_table_is_refused(content: str, expected: str, tmp_path: Path) -> None:
