@@ -116,6 +116,9 @@ def replay(
         Path | None,
         typer.Option("--scenario", help="TOML file with these (label_delay = …) and drift; flags win."),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Leave out what the stream is past: go on after Ctrl-C, or with new rows.")
+    ] = False,
     end: Annotated[
         bool, typer.Option("--end/--no-end", help="Say at the end that nothing follows, so that all windows close.")
     ] = True,
@@ -131,7 +134,7 @@ def replay(
     Rows become records on `customers`, spread over simulated time; each one's label follows on `labels` when its delay
     has passed. Where the schema or --time-column names a time, rows come at their own times, and with
     --label-time-column labels at theirs. Private columns are never read. Ctrl-C ends it cleanly; the same command sends
-    the same records again, and the monitor drops them as duplicates.
+    the same records again, and the monitor drops them as duplicates; with --resume it goes on where the stream is.
 
     \b
     Examples:
@@ -171,12 +174,13 @@ def replay(
     from contract.settings import load_settings
     from contract.tables.options import ReadOptions
     from contract.tables.times import TimeOptions
+    from contract.topics import CUSTOMERS
     from contract.worker.clock import SystemClock
     from contract.worker.logs import configure_logging
     from contract.worker.process import stop_on_signals
-    from producer.continuing import NEXT, next_start, replay_name
+    from producer.continuing import NEXT, next_start, passed_before, replay_name, stream_reached
     from producer.display import progress_shown, summary, warnings
-    from producer.history_told import history_warnings, told
+    from producer.history_told import already_past, history_warnings, told
     from producer.opening import open_source
     from producer.replay import replay as run
     from producer.scenario_options import ScenarioOptions, read_scenario
@@ -231,8 +235,12 @@ def replay(
         typer.echo(line, err=True)
     for repair in opened.repairs:
         typer.echo(f"warning: {repair}", err=True)
+    reached = stream_reached(settings) if history or resume else {}
     found = (
-        history_warnings(history.facts, schema, settings, scenario.longest_label_delay, now)
+        (
+            *history_warnings(history.facts, schema, settings, scenario.longest_label_delay, now),
+            *already_past(history.facts, None if resume else reached.get(CUSTOMERS), settings.label_lateness),
+        )
         if history
         else warnings(scenario, len(source), settings.label_lateness, now)
     )
@@ -246,6 +254,7 @@ def replay(
             name or replay_name(opened.name, follows),
             stop=stop_on_signals(),
             end=end,
+            passed=passed_before(reached, settings) if resume else None,
             progress=progress,
         )
     typer.echo(summary(result))

@@ -69,7 +69,10 @@ def summary(result: ReplayResult) -> str:
     else:
         how = "end of the stream not sent"
     reached = f", up to event time {format_time(result.event_time)}" if result.event_time is not None else ""
-    return f"{result.records:,} records and {result.labels:,} labels in {result.seconds:.1f} s{reached}; {how}"
+    left_out = f"; {result.left_out:,} that the stream is past were left out" if result.left_out else ""
+    return (
+        f"{result.records:,} records and {result.labels:,} labels in {result.seconds:.1f} s{reached}{left_out}; {how}"
+    )
 
 
 def _lines(rows: int) -> Callable[[ReplayProgress], None]:

@@ -52,6 +52,20 @@ def history_warnings(
     yield from _joined_never(facts, settings)
 
 
+def already_past(facts: HistoryFacts, reached: int | None, label_lateness: int) -> Iterator[str]:
+    """Records that lie further behind what the stream has ``reached`` than the ``label_lateness``, all in ms."""
+    if reached is None:
+        return
+    oldest = reached - label_lateness
+    count = int((facts.times < oldest).sum())
+    if count:
+        yield (
+            f"the stream is at {format_time(reached)}, and {count:,} records lie more than "
+            f"{format_duration(label_lateness)} (CHURNSTREAM_LABEL_LATENESS) before that: they come too late and "
+            f"will be dead-lettered; --resume leaves them out, --stream NAME replays into a stream of its own"
+        )
+
+
 def _rows_left_out(facts: HistoryFacts) -> Iterator[str]:
     counts = (
         (facts.untimed, "have no time"),

@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -49,7 +49,8 @@ class ReplayResult:
 
     ``event_time`` is the last one sent in ms (None: nothing was). ``complete`` iff all of the source was sent, not
     stopped by the stop flag (``interrupted``) nor by too many failures. ``ended`` iff every partition of both topics
-    has its end of stream. ``first_failure`` is the first failed delivery in words.
+    has its end of stream. ``first_failure`` is the first failed delivery in words. ``left_out`` counts messages that
+    the stream was past.
     """
 
     records: int
@@ -61,6 +62,7 @@ class ReplayResult:
     complete: bool
     ended: bool
     first_failure: str | None
+    left_out: int = 0
 
 
 def replay(
@@ -71,6 +73,7 @@ def replay(
     *,
     stop: threading.Event,
     end: bool = True,
+    passed: Mapping[str, int] | None = None,
     progress: Callable[[ReplayProgress], None] = lambda _: None,
 ) -> ReplayResult:
     """Send all of ``source``, then, where ``end``, the end of the stream; returns once Kafka has answered for all.
@@ -80,6 +83,7 @@ def replay(
     was cut short, for then it has not ended.
 
     Args:
+        passed: by topic, the event time (ms) before which a message is left out, because the stream is past it.
         stop: ends the replay before the next message; what was sent is still waited for.
         progress: called from this thread every thousand messages, and several times a second while it waits.
 
@@ -89,7 +93,7 @@ def replay(
     if not 0 < len(name) <= MAX_NAME or not name.isprintable():
         raise UserError(f"name got {name!r}; give 1 to {MAX_NAME} printable characters")
     ensure_topics(admin_client(settings), settings)
-    return _Replay(settings, source, scenario, name, stop, progress).run(end)
+    return _Replay(settings, source, scenario, name, stop, passed or {}, progress).run(end)
 
 
 class _Replay:
@@ -100,6 +104,7 @@ class _Replay:
         scenario: Scenario,
         name: str,
         stop: threading.Event,
+        passed: Mapping[str, int],
         progress: Callable[[ReplayProgress], None],
     ) -> None:
         self._settings = settings
@@ -107,6 +112,9 @@ class _Replay:
         self._scenario = scenario
         self._name = name
         self._stop = stop
+        self._passed = passed
+        self._left_out = 0
+        self._first_time: int | None = None
         self._progress = progress
         self._sent: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
@@ -131,6 +139,7 @@ class _Replay:
             complete=complete,
             ended=ended,
             first_failure=self._first_failure,
+            left_out=self._left_out,
         )
 
     def _send_all(self, begun: float) -> bool:
@@ -138,8 +147,14 @@ class _Replay:
         pace = self._scenario.pace(len(self._source))
         due = -math.inf if pace else math.inf
         for count, message in enumerate(stream(self._source, self._scenario, self._name), 1):
+            if message.event_time < self._passed.get(message.topic, message.event_time):
+                self._left_out += 1
+                continue
+            if self._first_time is None:
+                self._first_time = message.event_time
+                begun = time.monotonic()
             if pace and message.event_time > due:
-                due = self._wait(message.event_time, begun, pace)
+                due = self._wait(message.event_time, self._first_time, begun, pace)
             if self._stop.is_set() or not self._send(message.topic, message.key, message.value):
                 return False
             self._event_time = message.event_time
@@ -150,14 +165,13 @@ class _Replay:
         self._report()
         return True
 
-    def _wait(self, event_time: int, begun: float, pace: float) -> float:
+    def _wait(self, event_time: int, first: int, begun: float, pace: float) -> float:
         """Wait until ``event_time`` has its turn; returns the event time up to which messages have theirs."""
-        scenario = self._scenario
-        while (ahead := (event_time - scenario.start) / pace - (time.monotonic() - begun)) > 0:
+        while (ahead := (event_time - first) / pace - (time.monotonic() - begun)) > 0:
             if self._stop.wait(min(ahead, _POLL_SECONDS)):
                 break
             self._report()
-        return scenario.start + (time.monotonic() - begun) * pace
+        return first + (time.monotonic() - begun) * pace
 
     def _send(
         self, topic: str, key: bytes | None, value: bytes, partition: int = -1, headers: list[Header] | None = None

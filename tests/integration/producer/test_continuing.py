@@ -3,13 +3,16 @@
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from contract.errors import UserError
 from contract.settings import Settings
-from contract.topics import CUSTOMERS
-from producer.continuing import next_start, stream_end
-from producer.options import parse_time
+from contract.topics import CUSTOMERS, LABELS
+from producer.continuing import next_start, passed_before, stream_end, stream_reached
+from producer.history import HistoryFacts
+from producer.history_told import already_past
+from producer.options import format_time, parse_time
 from producer.replay import replay
 from producer.scenario import Scenario
 from producer.synthetic import SyntheticBank
@@ -35,6 +38,28 @@ def test_a_stream_that_was_not_begun_or_not_ended_has_no_end(settings: Settings)
     assert stream_end(settings) is None
     with pytest.raises(UserError, match=r"start got 'next', and there is no stream on \S+ that has ended; wait"):
         next_start(settings)
+
+
+def test_what_a_stream_has_reached_is_the_time_of_its_last_record(settings: Settings) -> None:
+    assert stream_reached(settings) == {}
+    scenario = Scenario()
+    last = run(settings)
+    found = stream_reached(settings)
+    reached = found[CUSTOMERS]
+    assert scenario.start + 28 * DAY < reached < scenario.start + scenario.period
+    assert reached < found[LABELS] <= last
+    send(settings, CUSTOMERS, [(b"c-1", b"{}"), (b"c-1", b"\xff")], partition=1)
+    assert stream_reached(settings) == found
+    lateness, tolerance = settings.label_lateness, settings.label_tolerance
+    assert passed_before(found, settings) == {
+        CUSTOMERS: reached - lateness,
+        LABELS: found[LABELS] - lateness - tolerance,
+    }
+    facts = HistoryFacts(3, times=np.array([reached - 11 * DAY, reached - 9 * DAY, reached]))
+    assert list(already_past(facts, None, 10 * DAY)) == []
+    (warning,) = already_past(facts, reached, 10 * DAY)
+    assert warning.startswith(f"the stream is at {format_time(reached)}, and 1 records lie more than 10d")
+    assert "--resume leaves them out" in warning
 
 
 def test_the_end_is_the_last_event_time_until_records_follow(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """A table of history through producer, scorer, join and monitor: what comes out against a group-by of the table."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,10 +71,10 @@ class ReplayedHistory:
 
 @pytest.fixture(scope="module")
 def replayed(broker: str, tmp_path_factory: pytest.TempPathFactory) -> ReplayedHistory:
-    """The table's first half, cut short, then the whole of it, under the same name."""
+    """The table's first part, then all that has come since: what the stream is past is left out."""
     folder: Path = tmp_path_factory.mktemp("history")
     settings = stream_settings(
-        broker, f"h{folder.name[-8:]}.", folder, window=7 * DAY, slide=DAY, label_lateness=30 * DAY
+        broker, f"h{folder.name[-8:]}.", folder, window=7 * DAY, slide=DAY, label_lateness=20 * DAY
     )
     frame = history()
     path = folder / "history.csv"
@@ -92,7 +93,7 @@ def replayed(broker: str, tmp_path_factory: pytest.TempPathFactory) -> ReplayedH
 
         worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
         with running(worker), running(JoinWorker(settings, SCHEMA)), following(settings):
-            said = [replay("--until", "2024-03-01", "--no-end"), replay()]
+            said = [replay("--until", "2024-03-05", "--no-end"), replay("--resume")]
             eventually(all_final, timeout=60, message="all windows final")
     outcomes = [msgspec.json.decode(message.value() or b"", type=Outcome) for message in committed(settings, OUTCOMES)]
     frame["time"], frame["known"] = milliseconds(frame["seen_on"]), milliseconds(frame["left_on"])
@@ -125,15 +126,17 @@ def test_label_delays_are_the_tables(replayed: ReplayedHistory) -> None:
 
 def test_what_was_sent_before_is_dropped_and_nothing_is_refused(replayed: ReplayedHistory) -> None:
     first, second = replayed.said
-    half = int((replayed.frame["time"] < pd.Timestamp("2024-03-01", tz=ZONE).value // 10**6).sum())
+    half = int((replayed.frame["time"] < pd.Timestamp("2024-03-05", tz=ZONE).value // 10**6).sum())
     assert 300 < half < 600
     assert f"{half:,} records and" in first.stdout
-    assert f"{ROWS:,} records and" in second.stdout
+    left_out = re.search(r"([0-9,]+) that the stream is past were left out", second.stdout)
+    assert left_out is not None
+    assert int(left_out[1]) > 10
     assert "times in 'seen_on' are read as day.month.year, in Europe/Vienna" in second.stderr
     assert "warning" not in second.stderr
     messages = [message for message in committed(replayed.settings, PREDICTIONS) if not is_control(message)]
     sent = Counter(msgspec.json.decode(message.value() or b"")["record_id"] for message in messages)
     assert len(sent) == ROWS
-    assert sum(times == 2 for times in sent.values()) == half
+    assert 0 < sum(times == 2 for times in sent.values()) <= half
     letters = Counter(headers(letter)["reason"] for letter in committed(replayed.settings, DEAD_LETTERS))
     assert letters == {}
