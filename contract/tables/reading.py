@@ -14,7 +14,7 @@ import pandas as pd
 
 from contract.errors import UserError
 from contract.schema import Feature, Schema
-from contract.tables.cells import NO_LABEL, OTHER_LABEL, Cells, identifiers, label_codes, names, numbers, stripped
+from contract.tables.cells import OTHER_LABEL, Cells, identifiers, label_codes, names, numbers, stripped
 from contract.tables.columns import find_columns
 from contract.tables.content import kind_of
 from contract.tables.decimal_mark import DecimalMark
@@ -103,8 +103,8 @@ class SchemaTable:
     """A table that has been gone through once. ``rows`` counts its rows, blank ones left out.
 
     ``repairs`` says what was mended, one clause each; ``bad_label`` is the first data row (from 1) whose label is
-    neither of the two values, if there is one; ``unlabelled`` counts rows without one. ``times`` reads its columns of
-    time.
+    neither of the two values, if there is one; ``unlabelled`` counts rows without one of these. ``times`` reads its
+    columns of time.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class SchemaTable:
 
     def _look_at_labels(self, cells: Cells) -> None:
         codes = label_codes(stripped(cells), self._schema.label)
-        self.unlabelled += int((codes == NO_LABEL).sum())
+        self.unlabelled += int((codes < 0).sum())
         if self.bad_label is None and (codes == OTHER_LABEL).any():
             self.bad_label = self.rows + int(np.argmax(codes == OTHER_LABEL)) + 1
 
