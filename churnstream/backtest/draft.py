@@ -139,7 +139,7 @@ def _must_decide(path: Path, dialogue: Dialogue) -> str:
         )
         told.append(f"line {below + 1} ({lines[below].removeprefix('# ')}…): {line.removeprefix('# ')}")
     return (
-        f"the draft {path} must be filled in first, without the mark # before these lines: {'; '.join(told)}. Then: "
+        f"the draft {path} must be filled in first, without the mark # before these lines: {'; '.join(told)} Then run: "
         f"{dialogue.again(path)}"
     )
 
