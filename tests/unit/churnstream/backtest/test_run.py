@@ -76,13 +76,8 @@ def test_a_table_is_drafted_planned_and_run_in_a_folder_of_its_own(
 def test_the_end_says_the_answer_and_how_to_repeat_it_without_a_question(
     table: Path, tmp_path: Path, runs: list[LocalRun]
 ) -> None:
-    wishes = Wishes(
-        TimeOptions("snapshot_date"),
-        until="2024-04-01",
-        window="28d",
-        drifts=("visits:shift=3",),
-        options=ReadOptions(),
-    )
+    times = TimeOptions("snapshot_date")
+    wishes = Wishes(times, until="2024-04-01", window="28d", slide="7d", drifts=("visits:shift=3",))
     run_own_table(own(table, tmp_path, wishes=wishes), quiet())
     answer, again, stack = runs[0].plan.concluding(Snapshot())
     assert answer.startswith("Did the model drift? ")
