@@ -33,8 +33,9 @@ _EVERY_SECONDS = 0.5
 _KEPT_EVERY_SECONDS = 2.0
 _HISTORY_LINES = 5_000
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_TELLING = (r"prov", r"drift since", r"worse", r"act 3", r"estimated")
+_TELLING = (r"prov", r"drift since", r"performance worse", r"act 3", r"\d↓")
 """What a screen for the picture should show; the newest of those that show most is taken."""
+_LIVE = re.compile(r"\breplayed [\d,]+(?s:.*)\blag [\d,]+")
 # Rich's own, without the fonts that it would load from another host
 _SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img" \
 aria-label="The demo in a terminal">
@@ -72,7 +73,7 @@ class Screen(NamedTuple):
         return _COLOURS.sub("", self.content)
 
 
-class Terminal:
+class TmuxTerminal:
     """A tmux server of its own with one window, in which a command runs."""
 
     def __init__(self, name: str, columns: int, lines: int, folder: Path) -> None:
@@ -108,10 +109,10 @@ class Terminal:
 
 
 @contextmanager
-def terminal(columns: int, lines: int) -> Iterator[tuple[Terminal, Path]]:
+def terminal(columns: int, lines: int) -> Iterator[tuple[TmuxTerminal, Path]]:
     """A terminal of this size, and a folder that goes with it."""
     with tempfile.TemporaryDirectory(prefix="churnstream-recorded-") as name:
-        opened = Terminal(f"churnstream-{os.getpid()}-{columns}", columns, lines, Path(name))
+        opened = TmuxTerminal(f"churnstream-{os.getpid()}-{columns}", columns, lines, Path(name))
         try:
             yield opened, Path(name)
         finally:
@@ -172,7 +173,9 @@ def kept(screens: Sequence[Screen], columns: int) -> str:
 
 
 def most_telling(screens: Sequence[Screen]) -> Screen:
-    return max(screens[:-1], key=lambda one: (sum(bool(re.search(sign, one.text)) for sign in _TELLING), one.seconds))
+    """Of those that were seen while the stream was replayed and measured."""
+    live = [one for one in screens[:-1] if _LIVE.search(one.text)] or screens
+    return max(live, key=lambda one: (sum(bool(re.search(sign, one.text)) for sign in _TELLING), one.seconds))
 
 
 def picture(screen: Screen, columns: int, title: str) -> str:

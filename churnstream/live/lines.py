@@ -34,7 +34,8 @@ def incident_line(alert: Alert, windows: Sequence[Window], with_model: bool = Fa
         sign, style = SIGNS[severity_tone(alert.severity)], "bold red" if alert.severity == "critical" else "yellow"
     else:
         sign, style = ("↶", "dim") if alert.state == "retracted" else (SIGNS["good"], "green")
-    about = [*alert.features, *alert.segments]
+    # a title names what it is about
+    about = [*alert.features, *alert.segments] if alert.kind == "drift" or not alert.title else []
     number = sum(_shows(window, alert) for window in windows)
     parts = [
         f"{sign} ",

@@ -1,6 +1,6 @@
 """How windows are named in a terminal, and which of them the stream fills in part only. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from contract.durations import DAY
@@ -11,31 +11,30 @@ from dashboard.view.words import EARLIEST, LATEST, NOTHING
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def period(start: int, end: int, with_year: bool = True) -> str:
-    """``21–24 Jan 2025``; ``30 Jan–2 Feb``; with hours where these are not midnight. From ``start`` to before ``end``.
+def period(start: int, end: int, told: int | None = None) -> str:
+    """``21–24 Jan 2025``; ``30 Jan–2 Feb 2025``; with hours where these are not midnight. From ``start`` to before
+    ``end``, times in ms since the epoch, UTC. ``told``: a year that need not be named, because it stands elsewhere.
 
-    Times in ms since the epoch, UTC. A dash alone where they cannot be a window's.
+    A dash alone where the times cannot be a window's.
     """
     if not (EARLIEST <= start <= LATEST and EARLIEST <= end <= LATEST):
         return NOTHING
     first, last = (datetime.fromtimestamp(time / 1_000, UTC) for time in (start, end))
     if start % DAY or end % DAY:
-        until = f"{last:%H:%M}" if first.date() == last.date() else f"{_day(last, with_year)} {last:%H:%M}"
-        return f"{_day(first, with_year)} {first:%H:%M}–{until}"
-    if first.year != last.year and with_year:
-        return f"{_day(first, True)}–{_day(last, True)}"
-    begin = str(first.day) if (first.year, first.month) == (last.year, last.month) else _day(first, False)
-    return f"{begin}–{_day(last, with_year)}"
+        until = f"{last:%H:%M}" if first.date() == last.date() else f"{_day(last, told)} {last:%H:%M}"
+        return f"{_day(first, told)} {first:%H:%M}–{until}"
+    if first.year != last.year:
+        return f"{_day(first, told)}–{_day(last, told)}"
+    begin = str(first.day) if first.month == last.month else _day(first, first.year)
+    return f"{begin}–{_day(last, told)}"
 
 
-def year_of(windows: Iterable[Window]) -> int | None:
-    """The year that all of these windows begin and end in; None where there is none."""
-    years = set()
-    for window in windows:
-        # what ends at midnight of New Year's Day is of the year before
-        for time in (window.start, window.end - 1):
-            years.add(datetime.fromtimestamp(time / 1_000, UTC).year if EARLIEST <= time <= LATEST else 0)
-    return years.pop() if len(years) == 1 else None
+def year_of(windows: Sequence[Window]) -> int | None:
+    """The year that the newest of these windows, which are in order, ends in; None where that cannot be."""
+    if not windows or not EARLIEST <= windows[-1].end <= LATEST:
+        return None
+    # what ends at midnight of New Year's Day is of the year before
+    return datetime.fromtimestamp((windows[-1].end - 1) / 1_000, UTC).year
 
 
 def partial(windows: Sequence[Window]) -> dict[str, tuple[int, int]]:
@@ -62,5 +61,5 @@ def partial(windows: Sequence[Window]) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _day(time: datetime, with_year: bool) -> str:
-    return f"{time.day} {_MONTHS[time.month - 1]}" + (f" {time.year}" if with_year else "")
+def _day(time: datetime, told: int | None) -> str:
+    return f"{time.day} {_MONTHS[time.month - 1]}" + ("" if time.year == told else f" {time.year}")

@@ -94,7 +94,7 @@ class WindowsTable:
 
         def days(window: Window) -> Text:
             mark = PARTIAL if window.key in self._partial else ""
-            return Text(f"{period(window.start, window.end, with_year=year is None)}{mark}")
+            return Text(f"{period(window.start, window.end, year)}{mark}")
 
         return [
             _TableColumn(f"window, {year}" if year is not None else "window", days, left=True, room=None),

@@ -237,7 +237,8 @@ def _of_verdict(verdict: ModelVerdict) -> Problem:
 def _of_incident(alert: Alert) -> Problem:
     title = without_subject(alert, alert.title or alert.message)
     subject = "" if alert.model is None else f"{named(model_title(alert.model))}: "
-    about = several([*alert.features, *alert.segments], _MOST_NAMED)
+    # the titles of others name what they are about
+    about = several(alert.features, _MOST_NAMED) if alert.kind == "drift" else ""
     return Problem(
         kind="incident",
         severity=alert.severity,

@@ -27,6 +27,7 @@ NEEDS: dict[str, set[str]] = {
     "doctor": STREAM
     | {"--dataset", "--partitions", "--replication-factor", "--tracking-uri", "--model-name", "--model-alias"}
     | {"--state-dir", "--alert-rules"},
+    "status": STREAM,
     "reset": STREAM | {"--state-dir"},
     "init": STREAM | {"--dataset", "--partitions", "--tracking-uri", "--model-name", "--model-alias"},
 }

@@ -45,8 +45,8 @@ def incident(state: AlertState = "opened", kind: AlertKind = "drift", **changed:
             "✖ lag since 21 Jan 2025 00:00 UTC by the clock",
         ),
         (
-            incident(kind="segment", segments=["Geography=[red]"], title="churn v3: a segment changed"),
-            "▲ a segment changed: Geography=[red]",
+            incident(kind="segment", segments=["Geography=[red]"], title="churn v3: Geography=[red] changed"),
+            "▲ Geography=[red] changed",
         ),
     ],
 )

@@ -27,10 +27,17 @@ def test_a_window_is_named_by_its_days_or_hours(start: int, end: int, told: str)
 
 
 def test_the_year_is_left_out_where_the_table_names_it() -> None:
-    assert period(START + 20 * DAY, START + 23 * DAY, with_year=False) == "21–24 Jan"
-    assert year_of([final(0), final(1)]) == 2025
-    assert year_of([final(-3), final(1)]) is None
-    assert year_of([final(0), final(0, start=10**18, end=10**18 + 1)]) is None
+    assert period(START + 20 * DAY, START + 23 * DAY, 2025) == "21–24 Jan"
+    assert period(START + 29 * DAY, START + 32 * DAY, 2025) == "30 Jan–2 Feb"
+    assert period(START - 2 * DAY, START + DAY, 2025) == "30 Dec 2024–2 Jan"
+    assert period(START + 20 * DAY, START + 23 * DAY, 2026) == "21–24 Jan 2025"
+    assert period(START + 9 * HOUR, START + 10 * HOUR, 2025) == "1 Jan 09:00–10:00"
+
+
+def test_the_table_names_the_year_of_its_newest_window() -> None:
+    assert year_of([final(-3), final(1)]) == 2025
+    assert year_of([final(0, start=10**18, end=10**18 + 1)]) is None
+    assert year_of([]) is None
     # until midnight of New Year's Day it is the old year
     assert year_of([final(-7)]) == 2024
 
