@@ -27,3 +27,13 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def references_folder(state_dir: Path) -> Path:
+    """Where a monitor keeps the reference samples that it has fetched."""
+    return state_dir / "references"
+
+
+def reference_files(state_dir: Path) -> list[Path]:
+    """The reference samples that have been fetched, whole."""
+    return sorted(references_folder(state_dir).glob("*.parquet"))

@@ -24,13 +24,14 @@ from contract.worker.news import stream_place
 from monitor.alert_sinks.threads import AlertSinks
 from monitor.budget import levels
 from monitor.mlflow_sink.chart_view import chart_link
+from monitor.files import references_folder
 from monitor.mlflow_sink.offsets import WindowsTopic
 from monitor.mlflow_sink.sink import MlflowSink
 from monitor.mlflow_sink.thread import SinkThread
 from monitor.model_facts.registry import Registry
 from monitor.model_facts.thread import FactsThread
 from monitor.reports.process import ReportProcess
-from monitor.reports.reference import ReferenceCache, References, references_folder
+from monitor.reports.reference import ReferenceCache, References
 from monitor.segments.judging import SegmentVerdicts
 from monitor.signals import tell_settings
 from monitor.slot import Slot

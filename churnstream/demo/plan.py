@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from churnstream.live.watch import Snapshot
+if TYPE_CHECKING:
+    # the flags of commands come from here, and are to be instant
+    from churnstream.live.watch import Snapshot
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class RunPlan:
     prepare: Callable[[Path], tuple[list[str], list[str]]]
     variables: Mapping[str, str]
     told: tuple[str, ...] = field(default=())
-    concluding: Callable[[Snapshot], Sequence[str]] = lambda _snapshot: ()
+    concluding: "Callable[[Snapshot], Sequence[str]]" = lambda _snapshot: ()
     training_seconds: float = 300
     own_dates: bool = False
     acts: tuple[Act, ...] = ()

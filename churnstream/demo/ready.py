@@ -5,7 +5,7 @@ from pathlib import Path
 
 from churnstream.processes.children import Child
 from contract.errors import UserError
-from monitor.reports.reference import reference_files
+from monitor.files import reference_files
 
 MOST_SECONDS = 180.0
 _POLL_SECONDS = 0.1

@@ -10,8 +10,9 @@ accuracy and Brier score hold, in the third all of them fall.
 
 from churnstream.demo.plan import Act
 from contract.durations import DAY
-from producer.scenario import DEFAULT_START
 
+START = 1_735_689_600_000
+"""Event time in ms at which a replay begins unless told otherwise: 2025-01-01T00:00:00Z."""
 CUSTOMERS_CHANGE_DAY, RELATION_CHANGES_DAY, LAST_DAY = 14, 28, 42
 PERIOD = f"{LAST_DAY}d"
 DRIFTS = (
@@ -34,22 +35,22 @@ TRAINING_ROWS, TRAINING_SEED = 20_000, SEED + 1
 ACTS = (
     Act(
         "steady",
-        DEFAULT_START,
-        DEFAULT_START + CUSTOMERS_CHANGE_DAY * DAY,
+        START,
+        START + CUSTOMERS_CHANGE_DAY * DAY,
         "the bank is as it was in training",
         "estimates run ahead of the labels, which confirm them",
     ),
     Act(
         "other customers",
-        DEFAULT_START + CUSTOMERS_CHANGE_DAY * DAY,
-        DEFAULT_START + RELATION_CHANGES_DAY * DAY,
+        START + CUSTOMERS_CHANGE_DAY * DAY,
+        START + RELATION_CHANGES_DAY * DAY,
         "customers are four years younger, and half of the active members no longer are",
         "drift is told within days; labels show later that the model holds",
     ),
     Act(
         "another relation",
-        DEFAULT_START + RELATION_CHANGES_DAY * DAY,
-        DEFAULT_START + LAST_DAY * DAY,
+        START + RELATION_CHANGES_DAY * DAY,
+        START + LAST_DAY * DAY,
         "customers are as before, but half of those from 40 to 60 do the opposite of what such customers did",
         "nothing drifts; as labels come, realised figures leave the estimates, and the model is called worse",
     ),

@@ -17,13 +17,15 @@ from churnstream.demo.scenario import (
     WINDOW,
     rate_of,
 )
-from producer.synthetic import write_csv
 
 
 def synthetic_plan(rows: int, seed: int) -> RunPlan:
     """Replay ``rows`` customers of the synthetic bank of this ``seed``, to whom the story happens."""
 
     def prepare(folder: Path) -> tuple[list[str], list[str]]:
+        # takes a second or two, which the first lines need not wait for
+        from producer.synthetic import write_csv
+
         table = folder / "training.csv"
         # customers of the same bank, but not those that are replayed
         write_csv(table, TRAINING_ROWS, seed=seed + 1)

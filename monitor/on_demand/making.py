@@ -15,12 +15,12 @@ from contract.schema import Schema
 from contract.settings import Settings
 from contract.windows import Window
 from contract.worker.private import private_folder
-from monitor.files import write_durably
+from monitor.files import references_folder, write_durably
 from monitor.naming import file_time, file_title, iso_time, model_title, version_title
 from monitor.on_demand.logged import where_logged
 from monitor.on_demand.samples import SamplesGoneError, read_sample
 from monitor.on_demand.window import AskedWindow, find_window
-from monitor.reports.reference import ReferenceCache, references_folder
+from monitor.reports.reference import ReferenceCache
 from monitor.reports.shown import MAX_ROWS
 
 

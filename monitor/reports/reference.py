@@ -43,16 +43,6 @@ _MOST_MODELS = 1_000
 _GONE = "RESOURCE_DOES_NOT_EXIST"
 
 
-def references_folder(state_dir: Path) -> Path:
-    """Where reference samples are kept on disk."""
-    return state_dir / "references"
-
-
-def reference_files(state_dir: Path) -> list[Path]:
-    """The samples that have been fetched, whole."""
-    return sorted(references_folder(state_dir).glob("*.parquet"))
-
-
 class NoReferenceError(UserError):
     """A model version has no sample that can be used, and asking again will give none."""
 

@@ -9,7 +9,7 @@ from churnstream.demo import ready
 from churnstream.demo.ready import WorkersReady
 from churnstream.processes.children import Child
 from contract.errors import UserError
-from monitor.reports.reference import references_folder
+from monitor.files import references_folder
 
 
 class StartedWorker:
