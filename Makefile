@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt overrides.txt
 	$(if $(KAFKA_BOOTSTRAP_SERVERS),,$(BIN)/churnstream kafka fetch)
 	@touch $@
 
-demo: $(STAMP) ## replay, score, join and monitor a simulated month; DATA=table.csv, SCHEMA=its.toml, ARGS="--rows 4000"
+demo: $(STAMP) ## replay, score, join and monitor six simulated weeks; DATA=table.csv, SCHEMA=its.toml, ARGS="--rows 4000"
 	$(BIN)/churnstream demo $(if $(DATA),--data "$(DATA)") $(if $(SCHEMA),--schema "$(SCHEMA)") $(ARGS)
 
 # The tests that look at pages take whichever of these is there. Debian's package is asked for by root alone.

@@ -24,6 +24,7 @@ from contract.models.registry import positive_probabilities
 from contract.panes import SCORE_BINS
 from contract.schema import load_schema
 from contract.settings import load_settings
+from contract.split.held_out import held_out
 from contract.windows import Drift
 from monitor.budget import Levels, levels
 from monitor.inputs.rule import InputReference, InputRule, judge
@@ -35,7 +36,6 @@ from producer.scenario_options import ScenarioOptions
 from producer.synthetic import SyntheticBank
 from training.selection.develop import develop
 from training.table.prepare import outside, read_table
-from training.table.split import held_out
 
 SCHEMA = load_schema("bank_churn")
 DAYS = 3
@@ -63,7 +63,7 @@ class Bank:
         self.seed = seed
         drawn = pd.concat(SyntheticBank(ROWS, seed + 1).chunks(), ignore_index=True)
         rows = read_table(drawn[[SCHEMA.id_column, *SCHEMA.names, SCHEMA.label.column]], SCHEMA, "synthetic")
-        test = held_out(rows.customers, rows.y, 42)
+        test = held_out(rows.customers)
         developed = develop(rows, test, SCHEMA, 42)
         learned, y = outside(rows, test)
         self._classifier = developed.fitted.classifier
