@@ -13,6 +13,7 @@ from contract.models.registry import registry_client
 from contract.settings import Settings
 from contract.topics import VERSIONS
 from contract.versions import ServingVersions, TrainedVersion, VersionMessage, version_message_type
+from monitor.files import reference_files
 from tests.support.kafka.topics import committed, environment
 from tests.support.messages import DAY
 from tests.support.polling import eventually
@@ -31,14 +32,17 @@ def said(settings: Settings) -> list[VersionMessage]:
     ]
 
 
-def trained(settings: Settings) -> list[TrainedVersion]:
-    return [one for one in said(settings) if isinstance(one, TrainedVersion)]
+def trained(settings: Settings, version: int = 1) -> list[TrainedVersion]:
+    return [one for one in said(settings) if isinstance(one, TrainedVersion) and one.version == version]
+
+
+def serving(settings: Settings) -> list[ServingVersions]:
+    return [one for one in said(settings) if isinstance(one, ServingVersions)]
 
 
 def champions(settings: Settings) -> list[int]:
     """Who had the alias, as the newest message says."""
-    serving = [one for one in said(settings) if isinstance(one, ServingVersions)]
-    return [reign.version for reign in serving[-1].champions] if serving else []
+    return [reign.version for one in serving(settings)[-1:] for reign in one.champions]
 
 
 def started(settings: Settings, folder: Path, name: str) -> Child:
@@ -67,13 +71,14 @@ def test_versions_are_told_once_and_again_only_when_they_change(broker: str, tmp
         broker, tmp_path, partitions=1, window=2 * DAY, model_poll_ms=200, session_timeout_ms=6_000
     )
     client = registry_client(settings)
-    # without samples, which would be of another schema than the model's
-    panes = [apart(pane_of(scored(day, 20), numeric_schema(1), model=FIRST))[0] for day in range(4)]
-    publish(settings, [*panes, progress(4)])
-
     monitor = started(settings, tmp_path, "first")
     try:
+        # before its first records: its reference is on hand when they come
         eventually(lambda: trained(settings) and champions(settings) == [1], 60, monitor.explain())
+        assert len(reference_files(settings.state_dir)) == 1
+        # without samples, which would be of another schema than the model's
+        panes = [apart(pane_of(scored(day, 20), numeric_schema(1), model=FIRST))[0] for day in range(4)]
+        publish(settings, [*panes, progress(4)])
         first = trained(settings)[0]
         found = client.get_model_version("churn", "1")
         metrics = client.get_run(found.run_id).data.metrics
@@ -97,10 +102,9 @@ def test_versions_are_told_once_and_again_only_when_they_change(broker: str, tmp
     finally:
         monitor.end(10)
     before = said(settings)
-    serving = before[-1]
-    assert isinstance(serving, ServingVersions)
-    assert serving.champion is not None
-    assert serving.champion.since is not None
+    champion = serving(settings)[-1].champion
+    assert champion is not None
+    assert champion.since is not None
 
     monitor = started(settings, tmp_path, "second")
     try:
