@@ -23,8 +23,8 @@ from contract.worker.logs import NEWS
 from contract.worker.news import stream_place
 from monitor.alert_sinks.threads import AlertSinks
 from monitor.budget import levels
-from monitor.mlflow_sink.chart_view import chart_link
 from monitor.files import references_folder
+from monitor.mlflow_sink.chart_view import chart_link
 from monitor.mlflow_sink.offsets import WindowsTopic
 from monitor.mlflow_sink.sink import MlflowSink
 from monitor.mlflow_sink.thread import SinkThread

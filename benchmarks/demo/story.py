@@ -40,7 +40,6 @@ from training.table.prepare import outside, read_table
 SCHEMA = load_schema("bank_churn")
 DAYS = 3
 MIN_RECORDS = 200
-REFERENCE_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,8 @@ class Bank:
         scores: Floats = np.concatenate([developed.candidate.scores, held.scores])
         labels: Labels = np.concatenate([y, held.y])
         self._stored = CalibrationBins.of(scores, labels)
-        sample = learned.assign(**{SCORE_COLUMN: developed.candidate.scores}).sample(REFERENCE_ROWS, random_state=seed)
-        self._reference = InputReference.of(sample, SCHEMA)
+        # as registered with a version: all rows that it has learned from, with out-of-fold scores
+        self._reference = InputReference.of(learned.assign(**{SCORE_COLUMN: developed.candidate.scores}), SCHEMA)
 
     def windows(self, rows: int) -> list[Measured]:
         """The demo's windows over ``rows`` customers, those that are whole."""

@@ -38,7 +38,17 @@ def report(
 
     def make(out: Path | None) -> None:
         cli.report(
-            start, model, version, role, out, bootstrap_servers, stream, topic_prefix, dataset, state_dir, tracking_uri
+            start,
+            model=model,
+            version=version,
+            role=role,
+            out=out,
+            bootstrap_servers=bootstrap_servers,
+            stream=stream,
+            topic_prefix=topic_prefix,
+            dataset=dataset,
+            state_dir=state_dir,
+            tracking_uri=tracking_uri,
         )
 
     if folder is None:

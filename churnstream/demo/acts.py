@@ -11,13 +11,15 @@ from churnstream.demo.plan import Act
 from contract.windows import Window
 
 
-def announced(acts: Sequence[Act]) -> list[str]:
+def announced(acts: Sequence[Act]) -> Table:
     """What happens in each, and what is to be seen of it."""
-    return [
-        line
-        for act in acts
-        for line in (f"  from {_day(act.start)}, {act.name}: {act.happens};", f"               {act.seen}")
-    ]
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for act in acts:
+        table.add_row(f"from {_day(act.start)}", Text.assemble((act.name, "bold"), f": {act.happens}"))
+        table.add_row("", Text(act.seen, style="dim"))
+    return table
 
 
 def windows_of(act: Act, windows: Iterable[Window]) -> list[Window]:

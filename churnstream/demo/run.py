@@ -74,8 +74,10 @@ def run_demo(demo: LocalRun, console: Console) -> None:
         UserError: a part of it failed; the message says which, and shows the end of its log.
     """
     forget_surroundings(demo.folder)
-    for line in (*demo.plan.told, *announced(demo.plan.acts)):
+    for line in demo.plan.told:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
+    if demo.plan.acts:
+        console.print(announced(demo.plan.acts))
     training_arguments, replay_arguments = demo.plan.prepare(demo.folder)
     kafka = LocalKafka(demo.folder / KAFKA)
     kept = False

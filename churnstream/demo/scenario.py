@@ -16,7 +16,7 @@ START = 1_735_689_600_000
 CUSTOMERS_CHANGE_DAY, RELATION_CHANGES_DAY, LAST_DAY = 14, 28, 42
 PERIOD = f"{LAST_DAY}d"
 DRIFTS = (
-    f"Age:shift=-4,from={CUSTOMERS_CHANGE_DAY}d,until={RELATION_CHANGES_DAY}d",
+    f"Age:shift=-3,from={CUSTOMERS_CHANGE_DAY}d,until={RELATION_CHANGES_DAY}d",
     f"IsActiveMember:mix=0.5,to=0,from={CUSTOMERS_CHANGE_DAY}d,until={RELATION_CHANGES_DAY}d",
     f"flip=0.5,where=Age=40..60,from={RELATION_CHANGES_DAY}d",
 )
@@ -44,7 +44,7 @@ ACTS = (
         "other customers",
         START + CUSTOMERS_CHANGE_DAY * DAY,
         START + RELATION_CHANGES_DAY * DAY,
-        "customers are four years younger, and half of the active members no longer are",
+        "customers are three years younger, and half of the active members no longer are",
         "drift is told within days; labels show later that the model holds",
     ),
     Act(

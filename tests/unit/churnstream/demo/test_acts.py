@@ -3,6 +3,7 @@
 import io
 
 import msgspec
+import pytest
 from rich.console import Console
 
 from churnstream.demo.acts import acts_table, announced, windows_of
@@ -17,12 +18,16 @@ FIRST = Act("steady", START, START + 10 * DAY, "nothing happens", "nothing is se
 SECOND = Act("changed", START + 10 * DAY, START + 20 * DAY, "customers change", "drift")
 
 
-def test_what_will_happen_is_told_with_its_day() -> None:
-    told = announced([FIRST, SECOND])
-    assert told[0].startswith("  from ")
-    assert told[0].endswith(", steady: nothing happens;")
-    assert told[1].strip() == "nothing is seen"
-    assert len(told) == 4
+@pytest.mark.parametrize(("width", "lines"), [(100, 4), (24, 9)])
+def test_what_will_happen_is_told_with_its_day_and_in_whole_words(width: int, lines: int) -> None:
+    out = io.StringIO()
+    Console(file=out, width=width).print(announced([FIRST, SECOND]))
+    told = out.getvalue().splitlines()
+    assert len(told) == lines
+    assert all(len(line) <= width for line in told)
+    assert [line for line in told if line.startswith("from ")] == [told[0], told[(lines + 1) // 2]]
+    words = ["steady:", "nothing", "happens", "nothing", "is", "seen", "changed:", "customers", "change", "drift"]
+    assert [word for word in out.getvalue().split() if word in words] == words
 
 
 def test_a_window_belongs_to_an_act_whole_and_when_it_is_final() -> None:
