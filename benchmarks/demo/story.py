@@ -43,7 +43,7 @@ MIN_RECORDS = 200
 
 
 @dataclass(frozen=True)
-class Measured:
+class StoryWindow:
     """A window, from ``day`` on: its metrics, and what the rules say of it."""
 
     day: int
@@ -55,7 +55,7 @@ class Measured:
     worse: bool
 
 
-class Bank:
+class StoryBank:
     """The champion of a bank, and the stream of the demo's scenario from its other customers."""
 
     def __init__(self, seed: int) -> None:
@@ -74,7 +74,7 @@ class Bank:
         # as registered with a version: all rows that it has learned from, with out-of-fold scores
         self._reference = InputReference.of(learned.assign(**{SCORE_COLUMN: developed.candidate.scores}), SCHEMA)
 
-    def windows(self, rows: int) -> list[Measured]:
+    def windows(self, rows: int) -> list[StoryWindow]:
         """The demo's windows over ``rows`` customers, those that are whole."""
         options = ScenarioOptions(
             period=PERIOD,
@@ -100,7 +100,7 @@ class Bank:
         labels: "np.ndarray[tuple[int], np.dtype[np.int8]]",
         labelled: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
         last: int,
-    ) -> list[Measured]:
+    ) -> list[StoryWindow]:
         of_tests: Levels = levels(0.5, DAY)
         rule = InputRule.of(load_settings(window=f"{DAYS}d", slide="1d"))
         calibration = Calibration.fitted(Labelled.of_bins(self._stored))
@@ -135,7 +135,7 @@ class Bank:
             worsening, told = added_up(worsening, worse.evidence, of_tests.worsening_detector)
             hits = int((predicted & (y == 1)).sum())
             found.append(
-                Measured(
+                StoryWindow(
                     day,
                     2 * hits / (int(predicted.sum()) + int(y.sum())),
                     float((predicted == y).mean()),
@@ -154,7 +154,7 @@ def _histogram(scores: Floats, labels: "np.ndarray[tuple[int], np.dtype[np.int8]
     return np.stack([negatives + positives, negatives, positives]).astype(np.int64)
 
 
-def _line(rows: int, number: int, banks: list[list[Measured]]) -> str:
+def _line(rows: int, number: int, banks: list[list[StoryWindow]]) -> str:
     act = ACTS[number]
     begin, end = (int((moment - ACTS[0].start) // DAY) for moment in (act.start, act.end))
     whole = [[one for one in windows if begin <= one.day and one.day + DAYS <= end] for windows in banks]
@@ -166,11 +166,11 @@ def _line(rows: int, number: int, banks: list[list[Measured]]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _mean(windows: list[Measured], name: str) -> float:
+def _mean(windows: list[StoryWindow], name: str) -> float:
     return fmean(getattr(one, name) for one in windows)
 
 
-def _days(number: int, begin: int, banks: list[list[Measured]]) -> str:
+def _days(number: int, begin: int, banks: list[list[StoryWindow]]) -> str:
     """From the beginning of an act to the end of the first window that shows it, the range over banks."""
     if number == 0:
         return ""
@@ -190,7 +190,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=100)
     parser.add_argument("--rows", type=int, nargs="+", default=[4_000, 20_000])
     asked = parser.parse_args()
-    banks = [Bank(asked.seed + 10 * number) for number in range(asked.banks)]
+    banks = [StoryBank(asked.seed + 10 * number) for number in range(asked.banks)]
     print("| customers | act | F1 | accuracy | Brier | drifted | relation changed | worse | days until it shows |")
     print("|--:|---|--:|--:|--:|--:|--:|--:|--:|")
     for rows in asked.rows:
