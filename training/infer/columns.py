@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from contract.arrays import Floats
+from contract.bounds import LARGEST_NUMBER
 from contract.errors import UserError
 from contract.schema import FeatureKind
 from contract.tables.cells import NULLS, Cells, identifier, is_nothing, numbers, stripped, whole
@@ -178,10 +179,10 @@ def _of_numbers(name: str, found: _DifferentCells, read: "pd.Series[Any]") -> Co
     counts = found.counts
     if read.dtype == np.float64:
         levels: Floats = read.to_numpy(np.float64)
-        strange = np.isinf(levels)
+        strange = np.abs(levels) > LARGEST_NUMBER
     else:
         levels = np.array([cell if isinstance(cell, float) else np.nan for cell in read])
-        strange = np.array([not isinstance(cell, float) or np.isinf(cell) for cell in read])
+        strange = np.array([not isinstance(cell, float) or abs(cell) > LARGEST_NUMBER for cell in read])
     missing = np.array([_is_missing(cell) for cell in found.cells])
     different = None
     if np.any(np.abs(levels) >= LARGEST_EXACT):  # two ids of many digits may be one double

@@ -15,13 +15,16 @@ from contract.arrays import Floats
 from contract.dates.columns import TimeColumn
 from contract.errors import UserError
 from contract.tables.time_forms import NOTHING, OTHER, UNITS, written
-from contract.tables.times import LEAST_TIME, TimeColumnReader
+from contract.tables.times import LEAST_TIME, UNREADABLE, TimeColumnReader
 from training.infer.column import Codes, Dates
 from training.infer.names import names_id, names_moment
 
 _MOST = 0.9
 _PROBED = 300
+_STRAY = 0.01
 _EARLIEST, _LATEST = np.datetime64("2000-01-01", "ms"), np.datetime64("2060-01-01", "ms")
+_SURE = "digits of year, month and day"
+"""Numbers in this form are dates whatever their name, if all of them are days that there are."""
 _NUMBERS = frozenset(unit.name for unit in UNITS)
 
 
@@ -30,9 +33,10 @@ def read_dates(name: str, different: Sequence[Any], codes: Codes) -> Dates | Non
     forms = Counter(written(cell).form for cell in different[:: max(1, len(different) // _PROBED)])
     del forms[NOTHING]
     form, count = forms.most_common(1)[0] if forms else (OTHER, 0)
-    if form == OTHER or count < _MOST * forms.total():
+    written_out = sum(many for each, many in forms.items() if each not in _NUMBERS and each != OTHER)
+    if max(written_out, count if form in _NUMBERS else 0) < _MOST * forms.total() or not forms:
         return None
-    if form in _NUMBERS and (not names_moment(name) or names_id(name)):
+    if form in _NUMBERS and (names_id(name) or not (names_moment(name) or form == _SURE)):
         return None
     reader = TimeColumnReader(TimeColumn(name), "")
     cells = [different[code] for code in codes.tolist()]
@@ -40,9 +44,9 @@ def read_dates(name: str, different: Sequence[Any], codes: Codes) -> Dates | Non
     try:
         times = reader.decide().read(cells).times
     except UserError as error:
-        return Dates(None, str(error).partition(f"column {name!r} ")[2] or str(error).lstrip(": "))
+        return Dates(None, str(error).partition(f"column {name!r}")[2].lstrip(": "))
     known = times >= LEAST_TIME
-    if form in _NUMBERS and not _plausible(times[known]):
+    if form in _NUMBERS and not (_plausible(times[known]) and np.mean(times == UNREADABLE) < _STRAY):
         return None
     moments: Floats = np.where(known, times.astype(np.float64), np.nan)
     return Dates(moments, reader.said.partition(f"{name!r} are ")[2])

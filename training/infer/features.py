@@ -11,7 +11,7 @@ from contract.bounds import LARGEST_NUMBER, LONGEST_NAME
 from contract.schema import RESERVED, Feature, FeatureKind
 from training.infer.column import Column
 from training.infer.draft import DraftFeature
-from training.infer.names import names_label
+from training.infer.names import TimeName, names_code, names_label, names_time
 from training.infer.privacy import kept_though_named
 from training.infer.ranges import range_of
 from training.infer.words import MISSING_LIKE, folded, scale_of
@@ -25,7 +25,7 @@ def feature(column: Column, taken: set[str], known: Mask | None) -> DraftFeature
     name = feature_name(column.name, taken)
     taken.add(name)
     called = None if name == column.name else column.name
-    doubts = [doubt for doubt in (kept_though_named(column), _named_as_a_label(column)) if doubt]
+    doubts = [doubt for doubt in (kept_though_named(column), _named_otherwise(column)) if doubt]
     if column.is_text:
         doubts += _about_categories(column)
         kind = Feature(
@@ -102,13 +102,25 @@ def _about_categories(column: Column) -> list[str]:
     return doubts
 
 
-def _named_as_a_label(column: Column) -> str | None:
-    if not names_label(column.name):
-        return None
-    return (
-        f"{column.name!r} is a feature though its name could be a label's; put it into ignored if it is known only "
-        f"after a customer has left"
-    )
+def _named_otherwise(column: Column) -> str | None:
+    """The doubt about a feature whose name speaks of something else than a property of the customer."""
+    name = column.name
+    if names_label(name):
+        return (
+            f"{name!r} is a feature though its name could be a label's; put it into ignored if it is known only after "
+            f"a customer has left"
+        )
+    if column.is_text and names_time(name) >= TimeName.PLAIN:
+        return (
+            f"{name!r} is named as a time is, and its values are no dates that can be read, so they are categories; "
+            f"put it into ignored if it tells when a row was made"
+        )
+    if not column.is_text and column.different > 2 and names_code(name):
+        return (
+            f"{name!r} is taken for a number, though its name speaks of a code: if its values name groups that have no "
+            f'order, say kind = "categorical", and list them as categories'
+        )
+    return None
 
 
 def _alike(names: Sequence[str]) -> list[tuple[str, str]]:

@@ -17,13 +17,17 @@ _CUSTOMER, _HOLDER, _ID, _OF_SOMETHING = 4, 3, 2, 1
 _UNIQUE = 0.5
 
 
-def guess_id(columns: Sequence[Column], doubts: list[str]) -> Column | None:
+def guess_id(columns: Sequence[Column], private: Sequence[Column], doubts: list[str]) -> Column | None:
     """The id column, and doubts about it; None where the user must say."""
     ranks = {column.name: _rank(column) for column in columns}
     best = max(ranks.values(), default=0)
     candidates = [column for column in columns if ranks[column.name] == best]
     if best <= 0:
-        doubts.append("no column is another for every customer: say which one is the id, or add one to the table")
+        those = [column.name for column in private if column.is_nearly_unique]
+        but = (
+            f" ({', '.join(map(repr, those))} is, but it is private, and an id goes with each message)" if those else ""
+        )
+        doubts.append(f"no column is another for every customer{but}: say which one is the id, or add one to the table")
         return None
     chosen = candidates[0]
     others = [column.name for column in candidates[1:]]

@@ -26,7 +26,7 @@ def infer(table: TableColumns) -> Draft:
     left = [column for column in table.columns if column not in private]
     label = guess_label(left, doubts)
     left = [column for column in left if label is None or column.name != label.column]
-    id_column = guess_id(left, doubts)
+    id_column = guess_id(left, private, doubts)
     left = [column for column in left if column is not id_column]
     y = label_values(table.columns, label)
     times, ignored = guess_times(left, y, id_column, doubts)

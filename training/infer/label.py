@@ -12,7 +12,7 @@ from training.infer.words import is_yes_or_no, says_left, tells_left
 
 _TWO_SHARE = 0.95  # of the rows have one of two values, the others a third by mistake
 _TWO_SHARE_OF_YES_AND_NO = 0.8
-_SHOWN = 8
+_SHOWN, _FEW = 8, 20
 _TOO_MANY = 0.6
 _YES_OR_NO, _TELLING, _THIRD_VALUE = 20, 12, -3
 
@@ -32,13 +32,24 @@ def guess_label(columns: Sequence[Column], doubts: list[str]) -> LabelGuess | No
     doubts.extend(_about_one_value(column) for column in columns if is_label_of_one_value(column))
     like = [column.name for column in columns if names_label(column.name) >= LabelName.WITH_A_FLAG]
     listed = f" ({', '.join(map(repr, like))} is named so, and has other values)" if like else ""
+    said = [column.name for column in columns if _says_left_among_others(column)]
+    told = f"; {', '.join(map(repr, said[:_SHOWN]))} says it beside other things: make two values of it" if said else ""
     two = [column.name for column in columns if column.different == 2 and column.name not in like]
     those = f"; with two values there are {', '.join(map(repr, two[:_SHOWN]))}" if two else ""
     doubts.append(
         f"no column is named as a label is (churn, exited, attrition …) and has two values{listed}: say which one "
-        f"tells who left{those}"
+        f"tells who left{those}{told}"
     )
     return None
+
+
+def _says_left_among_others(column: Column) -> bool:
+    return (
+        column.is_text
+        and 2 < column.different <= _FEW
+        and sum(map(tells_left, column.distinct)) == 1
+        and names_label(column.name) > 0
+    )
 
 
 def _not(others: Sequence[str]) -> str:
@@ -69,7 +80,8 @@ def _quality(values: tuple[str, ...]) -> int:
 
 def is_label_of_one_value(column: Column) -> bool:
     """Whether it is named as a label is, and has one value only."""
-    return column.different == 1 and column.dates is None and names_label(column.name) >= LabelName.WITH_A_FLAG
+    surely = names_churn(column.name) or names_label(column.name) >= LabelName.WITH_A_FLAG
+    return column.different == 1 and column.dates is None and surely
 
 
 def _about_one_value(column: Column) -> str:
@@ -139,7 +151,7 @@ def not_taken(column: Column) -> Unused | None:
     if not name or column.different < 2:
         return None
     candidate = column.different == 2
-    says_so = column.is_text and column.different <= 20 and any(map(tells_left, column.distinct))
+    says_so = column.is_text and column.different <= _FEW and any(map(tells_left, column.distinct))
     if not (candidate or says_so or names_churn(column.name) or name >= LabelName.WITH_A_FLAG):
         return None
     return Unused(

@@ -12,11 +12,11 @@ _PRIVATE = listed(
     "mobile cellphone fax address street ssn passport iban birth birthdate birthday dob creditcard cardnumber taxid "
     "vorname nachname familienname rufname geburtsdatum geburtstag strasse hausnummer adresse anschrift telefon handy "
     "mobilnummer steuernummer nombre nombres apellido apellidos correo telefono direccion calle nacimiento dni "
-    "prenom courriel naissance cognome indirizzo nascita sobrenome telefone endereco voornaam achternaam adres "
-    "telefoon geboortedatum imie nazwisko ulica rue"
+    "prenom courriel naissance cognome indirizzo nascita sobrenome telefone endereco voornaam "
+    "achternaam adres telefoon geboortedatum imie nazwisko ulica rue"
 )
 _PRIVATE_STEMS = ("telefon", "handynummer", "geburtsdat", "kundenname", "mailadress", "birthdate", "phonenumber")
-_BIRTH_YEARS = listed("geburtsjahr birthyear")
+_NEAR_A_PERSON = listed("latitude longitude gps geburtsjahr birthyear")
 _BESIDE_PRIVATE = listed(
     "home work private personal primary secondary main billing mailing permanent current contact date day of the no nr "
     "number num de du la del line customer client user member person full first last middle family given second s e id "
@@ -30,6 +30,7 @@ _PERSONS = listed(
 _POSTCODES = listed("zip zipcode postcode postal plz postleitzahl cp postnummer pincode")
 
 _NUMBERS = listed("id ids identifier number num no nr key ref guid uuid code numero nummer codigo codice cod uid")
+_CODES = listed("id ids identifier code codes key codigo codice cod kennung")
 _CUSTOMERS = listed(
     "customer customers cust client clients clientnum user member subscriber patient passenger employee player "
     "policyholder kunde kunden kd mitglied cliente clientes socio abonne klant lid klient msisdn"
@@ -37,7 +38,8 @@ _CUSTOMERS = listed(
 _HOLDERS = listed("account acct policy contract card subscription konto vertrag vertrags contrato cuenta poliza compte")
 _ID_NAMES = listed(
     "customerid clientid userid clientnum customernumber customerno memberid subscriberid custid kundennummer kundennr "
-    "kundenid mitgliedsnummer idcliente clienteid numclient klantnummer userkey employeenumber employeeid msisdn"
+    "kundenid mitgliedsnummer idcliente clienteid numclient nclient ndeclient numeroclient numerodeclient klantnummer "
+    "userkey employeenumber employeeid msisdn"
 )
 _HOLDER_NAMES = listed("accountid accountno accountnumber contractid policyid kontonummer vertragsnummer policynumber")
 _OTHERS = listed(
@@ -66,7 +68,7 @@ _TIME = listed(
     "snapshot asof observation observed event timestamp recorded reporting report reported cutoff stichtag stand corte "
     "stichdatum datetime logged captured measured scored"
 )
-_PLAIN_TIME = listed("date time datum fecha data month monat mes mois period ts moment day yearmonth yyyymm")
+_PLAIN_TIME = listed("date dates time dt datum fecha data month monat mes mois period ts moment day yearmonth yyyymm")
 _MOMENT = listed("at ms epoch unix seen since on opened joined created updated modified until expiry renewal dob")
 _START = listed(
     "join joined signup opened open start started since registration registered activation activated created creation "
@@ -112,7 +114,7 @@ def names_private(name: str) -> int:
         return 2 if len(found) == 1 or found <= _NAMES | _PERSONS | _BESIDE_PRIVATE else 0
     about = found & _PRIVATE or {"e", "mail"} <= found
     if not about:
-        return int(whole in _BIRTH_YEARS)
+        return int(bool(found & _NEAR_A_PERSON) or whole in _NEAR_A_PERSON)
     return 2 if found <= _PRIVATE | _BESIDE_PRIVATE else 1
 
 
@@ -147,6 +149,11 @@ def names_id(name: str) -> int:
     return 2 if not found & _OTHERS else 1
 
 
+def names_code(name: str) -> bool:
+    """Whether numbers so named stand for something rather than count it."""
+    return bool(words(name) & _CODES)
+
+
 def names_label(name: str) -> LabelName:
     """How surely a column so named tells who left."""
     found, whole = words(name), joined(name)
@@ -179,6 +186,11 @@ def names_time(name: str) -> TimeName:
         if found & named:
             return kind
     return TimeName.PLAIN if found & _PLAIN_TIME or whole in _PLAIN_TIME else TimeName.NOTHING
+
+
+def names_known(name: str) -> bool:
+    """Whether dates so named may be those at which labels were known, of all customers."""
+    return bool(words(name) & (_CHURN | _GONE | _KNOWN))
 
 
 def names_moment(name: str) -> bool:

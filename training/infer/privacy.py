@@ -62,7 +62,12 @@ def kept_though_named(column: Column) -> str | None:
     """The doubt about a feature whose name speaks of a personal datum."""
     if not names_private(column.name) or names_id(column.name) >= 4:
         return None
-    holds = "a flag" if column.different <= 2 else f"{column.different:,} different values, as a count or a group is"
+    if column.different > _SMALL_COUNT:
+        return (
+            f"{column.name!r} is a feature though its name speaks of a personal datum, because it holds numbers that "
+            f"are no such thing by themselves; put it into private if it tells who a customer is"
+        )
+    holds = "a flag" if column.different <= 2 else f"{column.different:,} different values only"
     return (
         f"{column.name!r} is a feature though its name speaks of a personal datum, because it holds {holds}; put it "
         f"into private if it tells who a customer is"

@@ -8,7 +8,7 @@ import numpy as np
 from contract.arrays import Floats
 from training.infer.column import Column, Dates
 from training.infer.draft import TimeGuess, Unused
-from training.infer.names import TimeName, names_label_time, names_time
+from training.infer.names import TimeName, names_known, names_label_time, names_time
 
 _DAY_MS = 86_400_000
 _MOST = 0.95
@@ -36,7 +36,7 @@ def guess_times(
     dated = [
         _DatedColumn(column, column.dates.moments, column.dates.said)
         for column in columns
-        if column.dates is not None and column.dates.moments is not None and column.different > 1
+        if column.dates is not None and column.dates.moments is not None and (column.different > 1 or column.missing)
     ]
     ends = [each for each in dated if _tells_by_gaps(each, y)]
     own = _own_time([each for each in dated if each not in ends], ends, id_column)
@@ -106,9 +106,7 @@ def _label_time(dated: Sequence[_DatedColumn], ends: Sequence[_DatedColumn], own
 
 def _is_known_then(dated: _DatedColumn) -> bool:
     """Whether a column that is filled in every row is named as the time of a label."""
-    from training.infer.names import names_label
-
-    return names_label(dated.column.name) > 0
+    return names_known(dated.column.name)
 
 
 def _horizon(own: _DatedColumn, end: _DatedColumn, y: Floats | None) -> int:
@@ -151,7 +149,7 @@ def _unused(column: Column, taken: set[str], guess: TimeGuess | None) -> Unused:
     if column.different == 1 and not column.missing:
         return Unused(name, "it is the same in every row")
     if dates is not None and dates.moments is None:
-        return Unused(name, "dates that can be read in two ways", f"{name!r} holds dates, and {dates.said}")
+        return Unused(name, "dates that cannot be read", f"{name!r} holds dates: {dates.said}")
     return Unused(
         name,
         "dates",
