@@ -18,8 +18,9 @@ from contract.arrays import Floats
 from contract.bounds import LARGEST_NUMBER
 from contract.errors import UserError
 from contract.schema import FeatureKind
-from contract.tables.cells import NULLS, Cells, identifier, is_nothing, numbers, stripped, whole
+from contract.tables.cells import MISSING_WORDS, NULLS, Cells, identifier, is_nothing, numbers, stripped, whole
 from contract.tables.decimal_mark import DecimalMark
+from contract.tables.dress import looks_numeric
 from contract.tables.forms import LARGEST_EXACT, file_repairs
 from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.reading import CHUNK_ROWS, RawTable, open_raw
@@ -31,7 +32,9 @@ MAX_ROWS = 200_000
 
 _NUMERIC_SHARE = 0.95
 _CODE_SHARE = 0.002
-_NUMBER_LIKE = re.compile(r"[+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?|[+-]?[.,][0-9]+")
+_NOTHING_WORDS = NULLS | MISSING_WORDS
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?(?:[eE][+-]?[0-9]+)?")
+_ADDRESS = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 _ZERO_FIRST = re.compile(r"0[0-9]+")
 _TRUTHS = frozenset(("true", "false"))
 
@@ -128,12 +131,14 @@ def read_columns(path: Path, options: ReadOptions = AS_FOUND) -> TableColumns:
         found = column.different()
         column.drop()
         dates = read_dates(names[position], found.cells, found.codes)
-        if dates is None and share >= _NUMERIC_SHARE:
-            read = numbers(found.cells, FeatureKind.FLAG, mark, raw.parses_text)
-            made.append(_of_numbers(names[position], found, read))
+        name = names[position]
+        trouble = marks.trouble(name)
+        if dates is None and trouble is None and share >= _NUMERIC_SHARE:
+            read = numbers(found.cells, FeatureKind.FLAG, mark, raw.parses_text, marks.dress(name))
+            made.append(_of_numbers(name, found, read))
         else:
-            made.append(_of_texts(names[position], found, share, dates))
-    repairs = [*raw.repairs, *file_repairs(raw.blank_rows, mark)]
+            made.append(_of_texts(name, found, share, dates, trouble))
+    repairs = [*raw.repairs, *file_repairs(raw.blank_rows, mark), *marks.clauses()]
     if rows >= MAX_ROWS:
         repairs.append(f"only the first {MAX_ROWS:,} rows were looked at")
     return TableColumns(tuple(made), rows, tuple(repairs))
@@ -152,7 +157,7 @@ def _read(raw: RawTable, positions: Sequence[int]) -> tuple[list[_ColumnCells], 
 
 
 def _is_missing(cell: Any) -> bool:
-    return is_nothing(cell) or (isinstance(cell, str) and cell in NULLS)
+    return is_nothing(cell) or (isinstance(cell, str) and cell in _NOTHING_WORDS)
 
 
 def _numeric_share(found: _DifferentCells, parse: bool) -> float:
@@ -160,10 +165,10 @@ def _numeric_share(found: _DifferentCells, parse: bool) -> float:
     present = numeric = codes = 0
     for cell, count in zip(found.cells, found.counts.tolist(), strict=True):
         if isinstance(cell, str):
-            if cell in NULLS:
+            if cell in _NOTHING_WORDS:
                 continue
             present += count
-            if parse and (_NUMBER_LIKE.fullmatch(cell) or cell.lower() in _TRUTHS):
+            if parse and (_PLAIN_NUMBER.fullmatch(cell) or cell.lower() in _TRUTHS or _looks_numeric(cell)):
                 numeric += count
                 if cell[0] == "0" and _ZERO_FIRST.fullmatch(cell):
                     codes += count
@@ -173,6 +178,11 @@ def _numeric_share(found: _DifferentCells, parse: bool) -> float:
     if not present or codes > _CODE_SHARE * present:
         return 0.0
     return float(numeric / present)
+
+
+def _looks_numeric(cell: str) -> bool:
+    """Whether a text is a number in some dress, and no network address with three digits in each part."""
+    return looks_numeric(cell) and not _ADDRESS.fullmatch(cell)
 
 
 def _of_numbers(name: str, found: _DifferentCells, read: "pd.Series[Any]") -> Column:
@@ -197,7 +207,7 @@ def _of_numbers(name: str, found: _DifferentCells, read: "pd.Series[Any]") -> Co
     )
 
 
-def _of_texts(name: str, found: _DifferentCells, share: float, dates: Dates | None) -> Column:
+def _of_texts(name: str, found: _DifferentCells, share: float, dates: Dates | None, trouble: str | None) -> Column:
     """NA is nothing among numbers and dates, and a name like any other elsewhere."""
     texts = [None if is_nothing(cell) or cell == "" else _text(cell) for cell in found.cells]
     levels = sorted({text for text in texts if text is not None})
@@ -213,6 +223,7 @@ def _of_texts(name: str, found: _DifferentCells, share: float, dates: Dates | No
         text_codes=codes,
         numbers=round(share * (len(codes) - missing)),
         dates=dates,
+        trouble=trouble,
     )
 
 

@@ -60,7 +60,7 @@ _GONE = listed(
 _WEAK_LABEL = listed("left target label outcome closed status y class result zielvariable objetivo")
 _BESIDE_LABEL = listed(
     "flag label value values target is has yn ind indicator binary bool class y status customer client account user "
-    "the next month months in 30 60 90 12 m d days future will kunde kunden cliente of 0 1 type"
+    "the next month months within a hat ist est in 30 60 90 12 m d days future will kunde kunden cliente of 0 1 type"
 )
 _STAYED_LABEL = listed("retained retention stayed renewed verlangert")
 
@@ -196,7 +196,7 @@ def names_known(name: str) -> bool:
 def names_moment(name: str) -> bool:
     """Whether numbers so named may be moments."""
     found = words(name)
-    return bool(found & (_TIME | _PLAIN_TIME | _MOMENT)) or names_label_time(name)
+    return bool(found & (_TIME | _PLAIN_TIME | _MOMENT)) or {"as", "of"} <= found or names_label_time(name)
 
 
 def names_label_time(name: str) -> bool:

@@ -44,15 +44,19 @@ def _unread_amounts(column: Column) -> Unused | None:
         return Unused(
             name,
             "most cells are numbers, others are not",
-            column.trouble
+            _trouble(column)
             or f"{column.filled - column.numbers:,} cells of {name!r} are no number, among {column.numbers:,} that "
             f"are: empty them in the table if they stand for nothing, and it can be a numeric feature",
         )
     noun = amounts(column)
     if noun is None:
         return None
-    why = column.trouble or f"{name!r} looks like {noun}: write plain numbers into the table to make it a feature"
+    why = _trouble(column) or f"{name!r} looks like {noun}: write plain numbers into the table to make it a feature"
     return Unused(name, f"its cells look like {noun}", why)
+
+
+def _trouble(column: Column) -> str | None:
+    return f"{column.name!r} {column.trouble}" if column.trouble else None
 
 
 def _number_of_something(column: Column) -> Unused | None:

@@ -96,8 +96,10 @@ MONEY = TableShape(
         positive="Yes",
         negative="No",
         ignored=frozenset({"As of"}),
-        features={"Segment": "categorical", "Monthly fees": "numeric"},
-        either=frozenset({"Balance", "Net change", "Limit used", "Credit score"}),
+        features={
+            "Segment": "categorical",
+            **dict.fromkeys(("Balance", "Net change", "Monthly fees", "Limit used", "Credit score"), "numeric"),
+        },
         time="As of",
         doubts=("'As of'",),
     ),

@@ -16,8 +16,7 @@ Writing = Callable[[pd.DataFrame, Path], Path]
 class RightDraft:
     """What a draft must say. ``features`` are kinds by column; ``id``, ``label`` are None where the user must decide.
 
-    ``either`` are columns that may be features or ignored, if only there is a doubt about them. ``doubts`` are columns
-    (or words) that some doubt must name.
+    A kind of ``either`` is any. ``doubts`` are columns (or words) that some doubt must name.
     """
 
     id: str | None
@@ -27,7 +26,6 @@ class RightDraft:
     private: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
     features: Mapping[str, str] = field(default_factory=dict)
-    either: frozenset[str] = frozenset()
     time: str | None = None
     label_time: str | None = None
     doubts: tuple[str, ...] = ()

@@ -44,7 +44,6 @@ def _right(
     ignored: tuple[str, ...] = (),
     private: tuple[str, ...] = (),
     doubts: tuple[str, ...] = (),
-    either: tuple[str, ...] = (),
 ) -> RightDraft:
     return RightDraft(
         id="customer_id",
@@ -52,7 +51,6 @@ def _right(
         private=frozenset(private),
         ignored=frozenset(ignored),
         features=PLAIN_FEATURES | (features or {}),
-        either=frozenset(either),
         doubts=doubts,
     )
 
@@ -326,6 +324,17 @@ VARIANTS = (
             },
             doubts=("differ in case only",),
         ),
+    ),
+    TableShape(
+        "two_currencies",
+        _plain_with(
+            paid=lambda frame, rng: [
+                f"{'$' if us else '€'}{amount:,.2f}"
+                for us, amount in zip(rng.integers(0, 2, len(frame)), rng.gamma(2, 900, len(frame)), strict=True)
+            ],
+            share=lambda frame, rng: [f"{value:.1f}%" for value in rng.uniform(0, 100, len(frame))],
+        ),
+        _right(ignored=("paid",), features={"share": "numeric"}, doubts=("'paid' has numbers with the sign",)),
     ),
     TableShape("label_first", label_first, _right()),
     TableShape(
