@@ -118,6 +118,7 @@ def test_the_demo_tells_its_story_and_ends_without_a_trace(tmp_path: Path, mark:
         ("v1 realised", "performance/f1"),
         ("v1 provisional", "performance/f1"),
         ("v1 estimated", "performance/f1"),
+        ("v1 trained", "performance/f1"),
         ("v1 inputs", "drift/share"),
     ):
         assert len(client.get_metric_history(names[name], metric)) >= 10, name
