@@ -17,6 +17,11 @@ from contract.schema import Feature, FeatureKind, Schema
 from contract.tables.cells import NO_LABEL, OTHER_LABEL
 
 NOTHING = "holds nothing"
+NO_NUMBER = "holds something else than a number"
+MOST_LEFT_OUT = 0.5
+"""Of a table's rows, so many may be bad."""
+MOST_SHOWN = 8
+"""Categories in a message."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +80,31 @@ def find_bad_rows(frame: pd.DataFrame, schema: Schema, origin: str) -> BadRows:
     """Judge a frame as ``contract.tables.reading.SchemaTable.chunks`` gives it, whole.
 
     Raises:
-        UserError: more than half of the rows have another kind of value in a column than the schema says, so that not
-            the rows but the column or the schema is wrong.
+        UserError: more than half of the rows are bad, for one column or for several, so that not the rows but the
+            table or the schema is wrong.
     """
     reasons = [reason for reason in _reasons(frame, schema, origin) if reason.rows.any()]
     rows: Mask = np.zeros(len(frame), dtype=bool)
     for reason in reasons:
         rows |= reason.rows
+    _refuse_most_together([reason for reason in reasons if reason.name != schema.label.column], len(frame), origin)
     return BadRows(rows, tuple(reasons))
+
+
+def _refuse_most_together(reasons: list[BadRowReason], count: int, origin: str) -> None:
+    """Raises:
+    UserError: each column alone has few bad rows, and all together most.
+    """
+    rows: Mask = np.zeros(count, dtype=bool)
+    for reason in reasons:
+        rows |= reason.rows
+    if count and rows.mean() > MOST_LEFT_OUT:
+        worst = sorted(reasons, key=lambda reason: -int(reason.rows.sum()))[:MOST_SHOWN]
+        listed = ", ".join(f"{reason.column!r} {reason.holds} in {int(reason.rows.sum()):,}" for reason in worst)
+        raise UserError(
+            f"{origin}: {int(rows.sum()):,} of {count:,} rows violate the schema, and the scorer would reject such "
+            f"rows too: column {listed}; {worst[0].remedy}"
+        )
 
 
 def _reasons(frame: pd.DataFrame, schema: Schema, origin: str) -> Iterator[BadRowReason]:
@@ -92,10 +114,9 @@ def _reasons(frame: pd.DataFrame, schema: Schema, origin: str) -> Iterator[BadRo
     for feature in schema.features:
         column = feature.table_column
         judge = _categories if feature.is_categorical else _numbers
-        for holds, rows, another_kind in judge(feature, frame[feature.name]):
-            remedy = f"{correct}, or what the schema says of {feature.name}"
-            if another_kind:
-                _refuse_most(rows, f"{origin}: column {column!r} {holds}", f"{remedy}: it may be categorical")
+        for holds, rows in judge(feature, frame[feature.name]):
+            remedy = _remedy(feature, holds)
+            _refuse_most(rows, f"{origin}: column {column!r} {holds}", remedy)
             yield BadRowReason(feature.name, column, holds, remedy, rows)
     label = schema.label
     codes = frame[label.column].to_numpy()
@@ -106,22 +127,42 @@ def _reasons(frame: pd.DataFrame, schema: Schema, origin: str) -> Iterator[BadRo
         yield BadRowReason(label.column, label.column, holds, remedy, rows)
 
 
+def _remedy(feature: Feature, holds: str) -> str:
+    if holds == NOTHING:
+        return f"fill the gaps, or write missing = true under [features.{feature.name}] of the schema"
+    if feature.is_categorical:
+        return f"write the categories as the schema does, or add to the categories of [features.{feature.name}]"
+    if holds == NO_NUMBER:
+        return f"write plain numbers, or describe {feature.name} as categorical in the schema"
+    return f"correct the table, or what the schema says of {feature.name}"
+
+
 def _refuse_most(rows: Mask, what: str, remedy: str) -> None:
-    if rows.mean() > 0.5:
+    if rows.mean() > MOST_LEFT_OUT:
         first = int(np.argmax(rows)) + 1
         raise UserError(f"{what} in data row {first} and in most others ({int(rows.sum()):,} in all); {remedy}")
 
 
-def _categories(feature: Feature, cells: "pd.Series[Any]") -> Iterator[tuple[str, Mask, bool]]:
+def _categories(feature: Feature, cells: "pd.Series[Any]") -> Iterator[tuple[str, Mask]]:
     missing = cells.isna().to_numpy()
     if not feature.missing:
-        yield NOTHING, missing, False
+        yield NOTHING, missing
     if feature.on_violation == "reject":
         known = cells.isin(feature.categories).to_numpy()
-        yield f"holds none of the {len(feature.categories)} categories", ~known & ~missing, False
+        yield f"holds none of the {len(feature.categories)} categories{_absent(feature, cells)}", ~known & ~missing
 
 
-def _numbers(feature: Feature, cells: "pd.Series[Any]") -> Iterator[tuple[str, Mask, bool]]:
+def _absent(feature: Feature, cells: "pd.Series[Any]") -> str:
+    """Which of the schema's categories no row has: another spelling of them may be what is there instead."""
+    absent = [category for category in feature.categories if not (cells == category).any()]
+    if not absent:
+        return ""
+    listed = ", ".join(map(repr, absent[:MOST_SHOWN]))
+    more = f" and {len(absent) - MOST_SHOWN} more" if len(absent) > MOST_SHOWN else ""
+    return f" (no row has {listed}{more})"
+
+
+def _numbers(feature: Feature, cells: "pd.Series[Any]") -> Iterator[tuple[str, Mask]]:
     if cells.dtype == np.float64:
         strange: Mask = np.zeros(len(cells), dtype=bool)
         values: Floats = cells.to_numpy(np.float64)
@@ -130,18 +171,18 @@ def _numbers(feature: Feature, cells: "pd.Series[Any]") -> Iterator[tuple[str, M
         values = np.where(strange, 0.0, cells.to_numpy(object)).astype(np.float64)
     missing = np.isnan(values)
     present = ~missing & ~strange
-    yield "holds something else than a number", strange, True
+    yield NO_NUMBER, strange
     if not feature.missing:
-        yield NOTHING, missing, False
+        yield NOTHING, missing
     huge = np.abs(values) > LARGEST_NUMBER
-    yield "holds infinity, or a number as good as that", huge, False
+    yield "holds infinity, or a number as good as that", huge
     present &= ~huge
     if feature.kind is not FeatureKind.NUMERIC:
         whole = values == np.floor(values)
-        yield "holds a number that is not whole", present & ~whole, False
+        yield "holds a number that is not whole", present & ~whole
         present &= whole
     if feature.on_violation == "reject" and not (feature.minimum is None and feature.maximum is None):
-        yield f"holds a number {_outside(feature)}", present & _beyond(feature, values), False
+        yield f"holds a number {_outside(feature)}", present & _beyond(feature, values)
 
 
 def _beyond(feature: Feature, values: Floats) -> Mask:
