@@ -27,8 +27,10 @@ _TRAINING = "machine_learning"
 """The workflow whose menu MLflow shows beside the page, not that of language models."""
 _NAME = "churnstream: F1, Brier score, drift"
 _FIRST = "first"
-_SECTIONS = ("drift", "performance", "relation", "labels", "stream", "data", "cumulative")
-"""What metrics' names have before their slash, in the order of the sections below the first."""
+_SECTIONS = ("drift", "performance", "labels", "stream")
+"""What names of metrics that there always are have before their slash, in the order of the sections below the first.
+MLflow puts the others behind them; a section without charts would stand there empty.
+"""
 _COLOURS: dict[RunKind, tuple[str, str]] = {
     "realised": ("#1F4E9E", "#4C8BE0"),
     "provisional": ("#6FA8DC", "#9FC5E8"),
