@@ -4,17 +4,22 @@ import io
 import json
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
+from churnstream.backtest.plan import HELD_OUT_SHARE
 from churnstream.demo.scenario import LABEL_SHARE
 from churnstream.local_kafka.broker import free_port
 from churnstream.stack.showcase import Pages, Showcase, replay_again, run_showcase
 from contract.errors import UserError
 from contract.settings import Settings
+from contract.split.held_out import held_out
 from contract.topics import CUSTOMERS
+from producer.synthetic import write_csv
 from tests.support.kafka.topics import committed, stream_settings
 from tests.support.polling import eventually
 
@@ -84,3 +89,13 @@ def test_again_is_behind_the_end_and_of_records_of_its_own(settings: Settings) -
     run(settings, showcase(), "end of the stream sent")
     replay_again(settings, showcase(), threading.Event(), Console(file=io.StringIO()))
     assert len(set(record_ids(settings))) == 2 * ROWS
+
+
+def test_of_a_table_of_ones_own_nothing_is_sent_that_was_learned_from(settings: Settings, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    write_csv(table, ROWS, seed=4)
+    said = run(settings, replace(showcase(), data=table), "end of the stream sent")
+    customers = pd.read_csv(table)["CustomerId"].astype(str)
+    sent = [json.loads(m.value() or b"")["customer_id"] for m in committed(settings, CUSTOMERS) if m.key() is not None]
+    assert sorted(sent) == sorted(customers[held_out(customers.tolist(), share=HELD_OUT_SHARE)])
+    assert "order and dates are SIMULATED" in said

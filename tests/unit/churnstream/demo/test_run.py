@@ -15,7 +15,7 @@ from churnstream.demo import run
 from churnstream.demo.page import DemoPage
 
 
-class _Terminal(io.StringIO):
+class _TerminalText(io.StringIO):
     def isatty(self) -> bool:
         return True
 
@@ -32,7 +32,7 @@ def demos(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[run.LocalRun]]:
 
 @pytest.mark.parametrize(
     ("stdout", "no_wait", "waits"),
-    [(_Terminal(), False, True), (_Terminal(), True, False), (io.StringIO(), False, False)],
+    [(_TerminalText(), False, True), (_TerminalText(), True, False), (io.StringIO(), False, False)],
 )
 def test_it_waits_on_a_terminal_unless_told_otherwise(
     demos: list[run.LocalRun],
