@@ -34,8 +34,8 @@ def conclusion(snapshot: Snapshot) -> str:
     )
     if verdict.state == "healthy" and passed:
         first = passed[0]
-        when = f"from {day(first.start)} to {day(first.end)} ({first.title or first.kind})"
+        told = first.title.removeprefix(f"{subject}: ") or f"{first.kind} from {day(first.start)} to {day(first.end)}"
         many = f"{len(passed)} incidents that went by, the first"
-        over = f", after {'an incident that went by,' if len(passed) == 1 else many} {when}"
+        over = f", after {'an incident that went by' if len(passed) == 1 else many} ({told})"
     reason = verdict.message.removeprefix(f"{subject}: ")
     return f"Did {subject} drift? {_ANSWERS[verdict.state]}{over}. {verdict.title}: {reason}"

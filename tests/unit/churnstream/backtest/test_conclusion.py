@@ -36,7 +36,7 @@ def alert(state: AlertState) -> Alert:
         end=START + 30 * DAY,
         features=["visits"],
         message="visits drifted",
-        title="drift of visits",
+        title="club v1: customers changed in May, over",
     )
 
 
@@ -55,7 +55,7 @@ def test_the_answer_is_that_of_the_verdict(state: VerdictState, answer: str) -> 
 
 def test_what_went_by_is_said_of_a_model_that_is_healthy_again() -> None:
     said = conclusion(snapshot("healthy", alert("closed")))
-    assert "No, it held, after an incident that went by, from 23 May 2023 to 22 Jun 2023 (drift of visits)" in said
+    assert "No, it held, after an incident that went by (customers changed in May, over). TITLE" in said
 
 
 @pytest.mark.parametrize("state", ["retracted", "opened"])
