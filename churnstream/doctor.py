@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from churnstream.checkup import check_senders, count_dead_letters, describe_event_times
+from churnstream.status.looking import look_at
 from contract.alert_rules import load_alert_rules
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
@@ -20,6 +21,7 @@ from contract.schema import load_schema
 from contract.settings import Settings, environment_variables
 from contract.topics import CUSTOMERS
 from monitor.alert_sinks.opening import open_sink
+from monitor.naming import iso_time, model_title
 
 _TIMEOUT = 5.0
 _MIN_FREE_BYTES = 2 * 1024**3
@@ -51,6 +53,7 @@ def examine(settings: Settings, create_topics: bool) -> Iterator[Finding]:
             yield _checked("clock", lambda: _clock(settings, admin))
             yield _checked("senders", lambda: check_senders(settings, _TIMEOUT))
             yield _checked("times", lambda: describe_event_times(settings, _TIMEOUT))
+            yield from _at_work(settings)
             yield _checked("letters", lambda: f"dead letters: {count_dead_letters(settings, _TIMEOUT)}")
     registry = _checked("registry", lambda: _registry(settings))
     yield registry
@@ -111,6 +114,31 @@ def _clock(settings: Settings, admin: AdminClient) -> str:
             f"machines that produce and score (NTP)"
         )
     return "no record is ahead of this machine's clock"
+
+
+def _at_work(settings: Settings) -> Iterator[Finding]:
+    """The consumer groups with what waits for them, and the newest window. Neither is anything that is ill."""
+    with look_at(settings) as look:
+        look.wait(_TIMEOUT)
+        found = look.status()
+    workers = [
+        f"{worker.name} {'not known' if worker.members is None else worker.members or 'none'} at work"
+        + ("" if worker.lag is None else f", {worker.lag:,} waiting")
+        for worker in found.workers
+    ]
+    yield Finding("workers", True, "; ".join(workers) or "nothing is known of them")
+    newest = found.newest_window
+    if newest is None:
+        yield Finding("windows", True, "none yet")
+        return
+    f1 = "" if newest.f1 is None else f", F1 {newest.f1:.3f}"
+    yield Finding(
+        "windows",
+        True,
+        f"{found.windows:,}, {found.provisional_windows:,} of them provisional; the newest is from "
+        f"{iso_time(newest.start)} to {iso_time(newest.end)}, of {model_title(newest.model)}, {newest.status}, with "
+        f"{newest.records:,} records{f1}",
+    )
 
 
 def _registry(settings: Settings) -> str:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -32,6 +32,7 @@ class FeatureKind(StrEnum):
 
 
 OnViolation = Literal["reject", "score"]
+_ALLOWED = {"kind": tuple(FeatureKind), "on_violation": get_args(OnViolation), "absent": ("unknown", "negative")}
 
 RESERVED = ("score", "label")
 """Columns that stand beside the features in reference samples and drift results; no feature can have these names."""
@@ -205,7 +206,8 @@ def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
     try:
         file = msgspec.convert(raw, _SchemaFile)
     except msgspec.ValidationError as error:
-        raise UserError(f"schema {origin}: {error}; see contract/datasets/bank_churn.toml for the form") from None
+        said = _explained(raw, str(error))
+        raise UserError(f"schema {origin}: {said}; see contract/datasets/bank_churn.toml for the form") from None
     features = tuple(_complete(name, feature, file, origin) for name, feature in file.features.items())
     if not features:
         raise UserError(f"schema {origin} has no [features.…] table; name at least one feature")
@@ -237,6 +239,21 @@ def _read(dataset: str) -> tuple[str, str]:
         known = ", ".join(sorted(Path(entry.name).stem for entry in shipped.iterdir() if entry.name.endswith(".toml")))
         raise UserError(f"data set {dataset!r} is not known; take one of {known}, or the path of a TOML file")
     return file.read_text(encoding="utf-8"), dataset
+
+
+def _explained(raw: dict[str, Any], said: str) -> str:
+    """What msgspec has ``said``, with the feature that it is about, and what is allowed there."""
+    features = raw.get("features")
+    for name, feature in features.items() if isinstance(features, dict) else ():
+        try:
+            msgspec.convert(feature, Feature)
+        except msgspec.ValidationError as error:
+            found = str(error)
+            place = f"features.{name}"
+            said = found.replace("`$", f"`{place}") if "`$" in found else f"{found} - at `{place}`"
+            break
+    allowed = next((words for key, words in _ALLOWED.items() if said.endswith(f".{key}`")), None)
+    return f"{said}; give one of {', '.join(allowed)}" if allowed and said.startswith("Invalid enum") else said
 
 
 def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Feature:

@@ -29,6 +29,8 @@ _OTHERS = {
     "kafka_libs",
     "dashboard_published",
 }
+_ELSEWHERE = {"tracking_uri": "MLFLOW_TRACKING_URI", "bootstrap_servers": "KAFKA_BOOTSTRAP_SERVERS"}
+"""Variables of other names, by what those who look for them under ours write."""
 _TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]*")
 _STREAM = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
@@ -324,6 +326,10 @@ def _refuse_mistyped(environment: Iterable[str]) -> None:
     known = Settings.model_fields.keys() | _OTHERS
     for name in environment:
         ending = name.removeprefix(_PREFIX).lower()
+        if name.startswith(_PREFIX) and (
+            other := _ELSEWHERE.get(ending.removeprefix("mlflow_").removeprefix("kafka_"))
+        ):
+            raise UserError(f"variable {name} is not read; write {other}, or unset it")
         if name.startswith(_PREFIX) and ending not in known and (near := meant(ending, Settings.model_fields)):
             raise UserError(f"variable {name} is not known; write {_PREFIX}{near.upper()}, or unset it")
 

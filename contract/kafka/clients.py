@@ -1,6 +1,7 @@
 """Kafka clients with the settings that our guarantees need; every other property passes through from ``KAFKA_…``."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -15,11 +16,14 @@ from contract.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES
 
 DEFAULT_BOOTSTRAP_SERVERS = "127.0.0.1:9092"
 Client = TypeVar("Client")
+_COORDINATOR_COMES = re.compile(r"Failed to acquire .* PID .*(coordinator|Coordinator).*: retrying")
 _log = logging.getLogger("churnstream.kafka")
 # a client whose broker is away says so twenty times a second
 _log.addFilter(LogThrottle(seconds=10))
 # every client is given all of the user's properties, and says which are of no use to it
 _log.addFilter(lambda record: "will be ignored by this" not in record.getMessage())
+# on a new broker the first producer asks before there is a coordinator, and asks again
+_log.addFilter(lambda record: not _COORDINATOR_COMES.search(record.getMessage()))
 
 
 def client_config(settings: Settings) -> dict[str, Any]:

@@ -191,11 +191,24 @@ def out_of_reach(settings: Settings, error: Exception) -> UserError:
     """What a user is told when MLflow does not answer."""
     if isinstance(error, ImportError):
         return missing_package(settings.mlflow_tracking_uri, error)
-    reason = str(error).strip().partition("\n")[0]
+    reason = _cause(error)
     return UserError(
         f"the model registry {settings.mlflow_tracking_uri} cannot be used ({reason}); start MLflow, or check "
         f"--tracking-uri and MLFLOW_TRACKING_URI"
     )
+
+
+def _cause(error: BaseException) -> str:
+    """What the system says of a connection that failed, which is the last of several wrappings; else the first line."""
+    found: BaseException | None = error
+    seen: set[int] = set()
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        if isinstance(found, OSError) and found.strerror:
+            return str(found.strerror)
+        inner = next((one for one in (*found.args, getattr(found, "reason", None)) if isinstance(one, Exception)), None)
+        found = found.__cause__ or inner or found.__context__
+    return str(error).strip().partition("\n")[0]
 
 
 def _check_database(path: Path, create: bool) -> None:

@@ -50,10 +50,10 @@ def kind_of(path: Path, origin: str) -> tuple[Kind, list[str]]:
     """
     suffix = path.suffix.lower()
     named = _SUFFIXES.get(suffix)
-    if named is None:
-        raise UserError(f"{origin} is no table by its name; give one of {_TAKEN}")
     if path.is_dir():
         raise UserError(f"{origin} is a folder; give the path of a file in it")
+    if named is None:
+        raise UserError(f"{origin} is no table by its name; give one of {_TAKEN}")
     if not path.is_file():
         raise UserError(f"{origin} is no file; give the path of one of {_TAKEN}")
     with path.open("rb") as file:

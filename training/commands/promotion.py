@@ -38,7 +38,9 @@ def promote(
     console = Console()
     console.print(verdict.reason, highlight=False, markup=False, soft_wrap=True)
     if not verdict.promoted:
-        console.print("Next: churnstream promote --force, if it shall score anyway", highlight=False, markup=False)
+        console.print(
+            f"Next: churnstream promote {version} --force, if it shall score anyway", highlight=False, markup=False
+        )
         raise typer.Exit(1)
 
 

@@ -26,7 +26,8 @@ def show(result: TrainingResult) -> None:
         soft_wrap=True,
     )
     console.print(result.verdict.reason, highlight=False, markup=False, soft_wrap=True)
-    after = "churnstream score" if result.verdict.promoted else "churnstream train --force, if it shall score anyway"
+    anyway = f"churnstream promote {result.version} --force, if it shall score anyway"
+    after = "churnstream score" if result.verdict.promoted else anyway
     console.print(f"Next: {after}", highlight=False, markup=False)
 
 

@@ -151,8 +151,11 @@ def test_the_fingerprint_changes_with_the_order_of_the_matrix() -> None:
         ({"features": None}, "missing required field `features`"),
         ({"id": 7}, r"Expected `str`, got `int` - at `\$.id`"),
         ({"color": "red"}, "unknown field `color`"),
-        ({"on_violation": "drop"}, "Invalid enum value 'drop'"),
-        ({"features__Age__kind": "date"}, "Invalid enum value 'date'"),
+        ({"on_violation": "drop"}, "Invalid enum value 'drop' - at `\\$.on_violation`; give one of reject, score;"),
+        (
+            {"features__Age__kind": "date"},
+            "'date' - at `features.Age.kind`; give one of numeric, ordinal, categorical, flag; see",
+        ),
         ({"features__Age__unit": "years"}, "unknown field `unit`"),
         ({"features__Age__min": "18"}, "Expected `float"),
         ({"features": {}}, "name at least one feature"),

@@ -75,7 +75,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "churnstream": (
         "checkup failures frames live processes",
-        "doctor status",
+        "status",
+        "doctor",
         "local_kafka",
         "mlflow_server",
         "demo",
