@@ -35,7 +35,7 @@ class WorkerNews:
         """
         now = self._clock()
         if doing is not None and doing != self._doing and now - self._changed >= _CHANGE_SECONDS:
-            _log.info("%s: %s", "ready" if self._doing is None else "now", doing)
+            _log.info("ready: %s" if self._doing is None else "now: %s", doing)
             self._doing, self._changed = doing, now
         totals = self._totals()
         if self._due is None:
