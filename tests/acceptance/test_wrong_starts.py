@@ -77,7 +77,6 @@ NOWHERE = f"127.0.0.1:{free_port()}"
             {"MLFLOW_TRACKING_URI": f"http://me:{SECRET}@{NOWHERE}"},
             f"the model registry http://me:***@{NOWHERE} cannot be used (Connection refused); start MLflow, or check",
         ),
-        ("promote 2", {"MLFLOW_TRACKING_URI": f"mysql+pymysql://me:{SECRET}@{NOWHERE}/x"}, "pymysql"),
         ("promote 2", {}, "there is no model registry at mlflow.db (MLFLOW_TRACKING_URI); register a model with"),
     ],
 )
