@@ -181,6 +181,12 @@ def test_days_as_digits_are_the_rows_time_and_amounts_as_large_are_not(tmp_path:
     assert role(draft, "income") == "numeric"
 
 
+def test_a_spreadsheets_days_are_a_time_where_the_name_says_so(tmp_path: Path) -> None:
+    draft = drafted(tmp_path, As_Of=np.arange(ROWS) % 200 + 45_292)
+    assert draft.time == "As_Of"
+    assert "days as Excel counts them" in said(draft)
+
+
 def test_a_time_at_which_all_labels_were_known_needs_no_horizon(tmp_path: Path) -> None:
     draft = drafted(tmp_path, scored_on=days("2024-01-01"), label_known_at=days("2024-06-01"))
     assert (draft.time, draft.label_time) == ("scored_on", "label_known_at")
