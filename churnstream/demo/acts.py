@@ -29,7 +29,8 @@ def windows_of(act: Act, windows: Iterable[Window]) -> list[Window]:
 
 def acts_table(acts: Sequence[Act], windows: Sequence[Window], seen_first: Mapping[str, Window]) -> Table:
     """A line for each act: means over its windows, of the estimate as it was seen before the labels (``seen_first``, by
-    window key) and of what labels then said; and the columns that drifted in most of its windows.
+    window key; of a window that was never seen so, the one that it still has) and of what labels then said; and the
+    columns that drifted in most of its windows.
     """
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("from", no_wrap=True)
@@ -42,7 +43,7 @@ def acts_table(acts: Sequence[Act], windows: Sequence[Window], seen_first: Mappi
         table.add_row(
             _day(act.start),
             act.name,
-            _mean([seen_first[one.key] for one in found if one.key in seen_first], _estimated_f1),
+            _mean([seen_first.get(one.key, one) for one in found], _estimated_f1),
             _mean(found, lambda one: one.performance.f1),
             _mean(found, lambda one: one.performance.accuracy),
             _mean(found, lambda one: one.performance.brier),

@@ -48,7 +48,7 @@ def test_an_act_is_measured_by_its_windows_and_by_what_was_estimated_before_thei
     out = io.StringIO()
     Console(file=out, width=100).print(acts_table([FIRST, SECOND], windows, {before.key: before}))
     _, first, second = out.getvalue().splitlines()
-    assert first.split()[2:] == ["steady", "–", "0.650", "0.800", "0.150", "none"]
+    assert first.split()[2:] == ["steady", "0.700", "0.650", "0.800", "0.150", "none"]
     # the estimate that was withdrawn when labels came is still the one that was seen
     assert second.split()[3] == "0.700"
     assert second.split()[-1] == "Age"
