@@ -34,8 +34,10 @@ def incident_line(alert: Alert, windows: Sequence[Window], with_model: bool = Fa
         sign, style = SIGNS[severity_tone(alert.severity)], "bold red" if alert.severity == "critical" else "yellow"
     else:
         sign, style = ("↶", "dim") if alert.state == "retracted" else (SIGNS["good"], "green")
-    # a title names what it is about
-    about = [*alert.features, *alert.segments] if alert.kind == "drift" or not alert.title else []
+    # a title says by itself what it is about, and that it is over
+    own_words = alert.kind == "drift" or not alert.title
+    about = [*alert.features, *alert.segments] if own_words else []
+    ended = own_words and alert.state == "closed"
     number = sum(_shows(window, alert) for window in windows)
     parts = [
         f"{sign} ",
@@ -43,7 +45,7 @@ def incident_line(alert: Alert, windows: Sequence[Window], with_model: bool = Fa
         _what(alert),
         f": {several(about, _MOST_NAMED)}" if about else "",
         f" ({count(number, 'window')})" if number else "",
-        "" if alert.standing or alert.state == "retracted" else f", over since {_dated(alert.end, alert.kind)}",
+        f", over since {_dated(alert.end, alert.kind)}" if ended else "",
     ]
     return Text("".join(parts), style=style)
 

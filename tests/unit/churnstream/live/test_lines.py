@@ -48,6 +48,10 @@ def incident(state: AlertState = "opened", kind: AlertKind = "drift", **changed:
             incident(kind="segment", segments=["Geography=[red]"], title="churn v3: Geography=[red] changed"),
             "▲ Geography=[red] changed",
         ),
+        (
+            incident("closed", kind="volume", title="churn v3: number of records changed from 1 to 8 Jan 2025, over"),
+            "✓ number of records changed from 1 to 8 Jan 2025, over",
+        ),
     ],
 )
 def test_it_says_what_since_when_and_in_how_many_windows(alert: Alert, told: str) -> None:
