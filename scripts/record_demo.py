@@ -4,8 +4,8 @@ Usage: python scripts/record_demo.py [--columns 60,80,120,200] [--out FOLDER] [-
 
 Needs tmux. Runs `churnstream demo` once for each size, one after the other, some 75 s each on two quiet cores. FOLDER
 gets for each size each screen that was seen, with its time (`demo-80.txt`), and the whole output of a demo whose output
-goes to a pipe (`demo-piped.txt`). --plain records without colour. The picture is the screen of the widest recording
-that shows most: provisional windows, a drift, and a model that is worse.
+goes to a pipe (`demo-piped.txt`). --plain records without colour. The picture is the screen of the recording of
+--picture-columns that shows most: provisional windows, a drift, and a model that is worse.
 """
 
 import argparse
@@ -33,7 +33,8 @@ _EVERY_SECONDS = 0.5
 _KEPT_EVERY_SECONDS = 2.0
 _HISTORY_LINES = 5_000
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_TELLING = (r"prov", r"drift since", r"performance worse", r"act 3", r"\d↓")
+_TELLING = (r"prov", r"drift since", r"performance worse", r"\d↓")
+_TELLING_ROW = re.compile(r"^\d.*(?:prov|worse|relation|↓).*$", re.MULTILINE)
 """What a screen for the picture should show; the newest of those that show most is taken."""
 _LIVE = re.compile(r"\breplayed [\d,]+(?s:.*)\blag [\d,]+")
 # Rich's own, without the fonts that it would load from another host
@@ -175,7 +176,11 @@ def kept(screens: Sequence[Screen], columns: int) -> str:
 def most_telling(screens: Sequence[Screen]) -> Screen:
     """Of those that were seen while the stream was replayed and measured."""
     live = [one for one in screens[:-1] if _LIVE.search(one.text)] or screens
-    return max(live, key=lambda one: (sum(bool(re.search(sign, one.text)) for sign in _TELLING), one.seconds))
+    return max(live, key=lambda one: (_signs(one), len(_TELLING_ROW.findall(one.text)), one.seconds))
+
+
+def _signs(screen: Screen) -> int:
+    return sum(bool(re.search(sign, screen.text)) for sign in _TELLING)
 
 
 def picture(screen: Screen, columns: int, title: str) -> str:
@@ -191,7 +196,7 @@ def main() -> None:
     told.add_argument("--lines", type=int, default=30)
     told.add_argument("--out", type=Path, default=Path("recorded"))
     told.add_argument("--picture", type=Path)
-    told.add_argument("--picture-columns", type=int, default=120)
+    told.add_argument("--picture-columns", type=int, default=100)
     told.add_argument("--plain", action="store_true")
     told.add_argument("--piped", action="store_true", help="record a pipe as well")
     asked = told.parse_args()
