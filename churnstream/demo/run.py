@@ -75,7 +75,8 @@ def run_demo(demo: LocalRun, console: Console) -> None:
     """
     forget_surroundings(demo.folder)
     for line in demo.plan.told:
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        # a terminal would break them within words
+        console.print(line, soft_wrap=not console.is_terminal, highlight=False, markup=False)
     if demo.plan.acts:
         console.print(announced(demo.plan.acts))
     training_arguments, replay_arguments = demo.plan.prepare(demo.folder)
