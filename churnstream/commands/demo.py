@@ -97,8 +97,8 @@ def doctor(
     """Check broker, topics, clock, registry, model, schema and disk, and say what to do about each failure.
 
     Tells what waits for the workers and which window is the newest, and looks at the newest messages: whether records
-    and labels are where their keys belong, labels dated after their
-    records, and why there are dead letters. Changes nothing but by --create-topics. Exit code 1 if anything is wrong.
+    and labels are where their keys belong, labels dated after their records, and why there are dead letters. Changes
+    nothing but by --create-topics. Exit code 1 if anything is wrong.
     """
     from rich.console import Console
     from rich.markup import escape
