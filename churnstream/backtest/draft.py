@@ -32,6 +32,14 @@ class Dialogue:
     ask: Callable[[str], str] = input
     again: Callable[[Path], str] = field(default=lambda path: f"churnstream backtest TABLE --schema {path}")
 
+    def answer(self, question: str) -> str:
+        """The line that is answered; ``q`` for the end of input, as Ctrl-D gives it."""
+        try:
+            return self.ask(question)
+        except EOFError:
+            self.say("")
+            return "q"
+
     def say(self, line: str) -> None:
         """Print a line as it stands: what comes from a table is no markup."""
         self.console.print(line, soft_wrap=True, highlight=False, markup=False)
@@ -101,7 +109,7 @@ def _ask(path: Path, dialogue: Dialogue) -> None:
         for number, line in open_lines:
             dialogue.say(f"  line {number}: {line.removeprefix('# ')}")
         choices = "[e]dit it, or [q]uit" if open_lines else "[a]ccept it, [e]dit it, or [q]uit"
-        answer = dialogue.ask(f"The draft: {choices}? ").strip().lower()[:1]
+        answer = dialogue.answer(f"The draft: {choices}? ").strip().lower()[:1]
         if answer == "q":
             raise UserError(f"nothing was run; go on with the draft by: {dialogue.again(path)}")
         if answer == "e":
@@ -127,7 +135,7 @@ def _edit(path: Path, dialogue: Dialogue) -> None:
             dialogue.say(f"  editor {editor!r} cannot be started ({error}); edit {path} by another program")
         else:
             return
-    dialogue.ask(f"Edit {path}, then press Enter ")
+    dialogue.answer(f"Edit {path}, then press Enter ")
 
 
 def _must_decide(path: Path, dialogue: Dialogue) -> str:

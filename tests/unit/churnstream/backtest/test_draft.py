@@ -88,6 +88,15 @@ def test_whoever_quits_is_told_how_to_go_on(tmp_path: Path) -> None:
     assert (tmp_path / SCHEMA).is_file()
 
 
+def test_the_end_of_input_quits(tmp_path: Path) -> None:
+    def ask(_question: str) -> str:
+        raise EOFError
+
+    dialogue = Dialogue(Console(file=io.StringIO()), asks=True, ask=ask)
+    with pytest.raises(UserError, match="nothing was run"):
+        draft_schema(doubtful(tmp_path), tmp_path, dialogue)
+
+
 def undecided(folder: Path) -> Path:
     return table(folder, churn=None)
 
