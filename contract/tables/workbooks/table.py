@@ -67,8 +67,9 @@ class WorkbookTable(ABC):
 
     def _choose(self, names: list[str], wanted: str | None) -> int:
         if wanted is None:
-            places = range(len(names))
-            place = only_filled(names, (place for place in places if self._is_filled(place)), self._origin)
+            filled = [place for place in range(len(names)) if self._is_filled(place)]
+            tables = [place for place in filled if self._is_table(place)] if len(filled) > 1 else []
+            place = only_filled(names, tables or filled, self._origin)
         else:
             place = chosen_sheet(names, wanted, self._origin)
             if not self._is_filled(place):
@@ -78,6 +79,11 @@ class WorkbookTable(ABC):
 
     def _is_filled(self, sheet: int) -> bool:
         return any(not is_blank(row) for row in self._bounded(sheet))
+
+    def _is_table(self, sheet: int) -> bool:
+        """Whether more than notes stand in it: two rows, each of two cells."""
+        wide = (row for row in self._bounded(sheet) if sum(not is_blank((cell,)) for cell in row) > 1)
+        return len(list(islice(wide, 2))) > 1
 
     def _filled(self) -> Iterator[Row]:
         self.blank_rows = blank = 0

@@ -184,7 +184,7 @@ def workbook(folder: Path, *sheets: Sequence[Sequence[Any]]) -> Path:
 
 
 def test_a_workbook_with_two_filled_sheets_is_refused_and_one_filled_is_found(tmp_path: Path) -> None:
-    message = refusal(workbook(tmp_path, [HEADER, ROW], [[], ["a note"]]))
+    message = refusal(workbook(tmp_path, [HEADER, ROW], [HEADER, ROW]))
     assert "2 sheets that hold something, 'Sheet', 'Sheet1'" in message
     assert "is empty" in refusal(workbook(tmp_path, [], [[" "]]))
     assert opened(workbook(tmp_path, [], [HEADER, ROW])).rows == 1

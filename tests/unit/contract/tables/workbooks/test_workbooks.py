@@ -85,6 +85,14 @@ def test_the_only_sheet_with_cells_is_read_and_said(write: Writer, tmp_path: Pat
 
 
 @WRITERS
+def test_a_sheet_of_notes_is_no_table(write: Writer, tmp_path: Path) -> None:
+    table = opened(write(tmp_path, {"Read me": [["What this is"], ["by us", "2024"]], "Kunden": ROWS}))
+
+    assert cells(table)[0] == ["a1", "a2"]
+    assert table.repairs == ["of its 2 sheets, 'Kunden' is read"]
+
+
+@WRITERS
 def test_a_sheet_is_named_or_numbered(write: Writer, tmp_path: Path) -> None:
     path = write(tmp_path, {"2": ROWS, "Kunden": [["Id", "x"], ["b1", 1]]})
 
