@@ -18,7 +18,7 @@ SIZE = (1600, 1000)
 _LINES = "chart => chart.data.filter(line => line.y && line.y.length).map(line => [line.name, line.x, line.y])"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(480)
 def test_the_first_chart_is_f1_over_f1_and_what_was_reached_in_training_by_date(
     store: Settings, tmp_path: Path
 ) -> None:
