@@ -18,7 +18,7 @@ import pandas as pd
 from contract.arrays import Integers, Mask, Unsigned
 from contract.dates.columns import zone_of
 from contract.errors import UserError
-from contract.history.known import refuse_undated_labels
+from contract.history.known import plausible, refuse_undated_labels
 from contract.rejection import EARLIEST_EVENT_TIME, LATEST_EVENT_TIME
 from contract.schema import Schema
 from contract.tables import reading
@@ -169,19 +169,19 @@ class HistorySource:
     def _usable(self, moments: Integers, read: int) -> Mask:
         """Which of a chunk's rows have a time that a record may have; the others are counted."""
         facts = self.facts
-        plausible: Mask = _plausible(moments)
-        if not plausible.all() and not facts.first_untimed:
-            facts.first_untimed = read + int(np.argmin(plausible)) + 1
+        usable = plausible(moments)
+        if not usable.all() and not facts.first_untimed:
+            facts.first_untimed = read + int(np.argmin(usable)) + 1
         facts.untimed += int((moments == NO_TIME).sum())
         facts.unreadable += int(((moments != NO_TIME) & (moments < LEAST_TIME)).sum())
-        facts.implausible += int(((moments >= LEAST_TIME) & ~plausible).sum())
-        return plausible
+        facts.implausible += int(((moments >= LEAST_TIME) & ~usable).sum())
+        return usable
 
     def _delays(self, chunk: pd.DataFrame) -> Integers:
         """Times from record to label of the rows that have both; labels are counted."""
         facts, codes = self.facts, self.labels(chunk)
         facts.unlabelled += int((codes < 0).sum())
-        dated = _plausible(chunk[LABEL_TIME].to_numpy()) if LABEL_TIME in chunk else np.zeros(len(chunk), dtype=bool)
+        dated = plausible(chunk[LABEL_TIME].to_numpy()) if LABEL_TIME in chunk else np.zeros(len(chunk), dtype=bool)
         for code in (0, 1):
             facts.labels[code] += int((codes == code).sum())
             if LABEL_TIME in chunk:
@@ -216,11 +216,6 @@ class HistorySource:
             (facts.learned_from, f"{facts.learned_from:,} are of customers that training learns from"),
         )
         return f"of {facts.rows:,} rows {', '.join(text for count, text in counts if count)}"
-
-
-def _plausible(times: Integers) -> Mask:
-    within: Mask = (times >= EARLIEST_EVENT_TIME) & (times <= LATEST_EVENT_TIME)
-    return within
 
 
 def _keys(customers: "np.ndarray[Any, Any]", times: Integers) -> Unsigned:

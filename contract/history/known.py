@@ -4,14 +4,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from contract.arrays import Integers, Labels
+from contract.arrays import Integers, Labels, Mask
 from contract.errors import UserError
+from contract.rejection import EARLIEST_EVENT_TIME, LATEST_EVENT_TIME
 from contract.schema import Schema
 from contract.tables.cells import NO_LABEL
-from contract.tables.times import LEAST_TIME
 
 NEVER_KNOWN = 2**63 - 1
 """Later than any moment."""
+
+
+def plausible(times: Integers) -> Mask:
+    """Which times (``contract.tables.times.Moments``) a message may have; what lies beyond, such as 1900-01-01 or
+    9999-12-31, stands for none."""
+    within: Mask = (times >= EARLIEST_EVENT_TIME) & (times <= LATEST_EVENT_TIME)
+    return within
 
 
 def label_known_at(times: Integers, label_times: Integers | None, codes: Labels, schema: Schema) -> Integers:
@@ -24,13 +31,15 @@ def label_known_at(times: Integers, label_times: Integers | None, codes: Labels,
         times: of the records, ``label_times`` of the labels, both as ``contract.tables.times.Moments`` has them.
         codes: of the labels, as ``contract.tables.cells.label_codes`` gives them.
     """
-    labelled = (codes != NO_LABEL) & (times >= LEAST_TIME)
+    came = plausible(times)
+    labelled = (codes != NO_LABEL) & came
     if label_times is None:
         return np.where(labelled, times, NEVER_KNOWN).astype(np.int64)
-    known = np.where(label_times >= LEAST_TIME, label_times, NEVER_KNOWN)
+    dated = plausible(label_times)
+    known = np.where(dated, label_times, NEVER_KNOWN)
     horizon = schema.label.horizon_ms
     if schema.label.absent == "negative" and horizon is not None:
-        silent = (codes == 0) & (label_times < LEAST_TIME) & (times >= LEAST_TIME)
+        silent = (codes == 0) & ~dated & came
         # without a time there is nothing to add the horizon to, and the sum would leave the range of ms
         known = np.where(silent, np.where(silent, times, 0) + horizon, known)
     return np.where(labelled, known, NEVER_KNOWN).astype(np.int64)

@@ -6,11 +6,13 @@ seconds, milliseconds, microseconds and nanoseconds since 1970, and digits such 
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from contract.arrays import Floats, Integers, Mask
 from contract.durations import DAY
@@ -75,6 +77,10 @@ def written(cell: Any) -> Written:
         return _OTHER
     if is_nothing(cell):
         return _NOTHING
+    if isinstance(cell, pd.Timestamp):
+        # by its nanoseconds, because arithmetic with such a one is slow; after 2262 there are none
+        with suppress(OverflowError):
+            return Written(MOMENT, cell.value // 1_000_000, offset=None if cell.tzinfo is None else 0)
     if isinstance(cell, datetime):
         if cell.tzinfo is not None:
             return Written(MOMENT, (cell - _EPOCH_UTC) // timedelta(milliseconds=1), offset=0)

@@ -6,19 +6,18 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from contract.arrays import Mask
 from contract.dates.columns import zone_of
 from contract.errors import UserError
-from contract.history.known import label_known_at, refuse_undated_labels
+from contract.history.known import label_known_at, plausible, refuse_undated_labels
 from contract.schema import Schema
-from contract.tables.times import EVENT_TIME, LABEL_TIME, LEAST_TIME, parse_moment
+from contract.tables.times import EVENT_TIME, LABEL_TIME, parse_moment
 
 
 @dataclass(frozen=True)
 class Past:
     """The rows before ``until`` (ms since 1970, as ``text`` has it).
 
-    ``later`` rows came at that time or after it, ``untimed`` ones have no time that can be read, and of ``unknown``
+    ``later`` rows came at that time or after it, ``untimed`` ones have no usable time, and of ``unknown``
     ones the label was not known yet.
     """
 
@@ -39,7 +38,7 @@ class Past:
         counts = (
             (self.later, f"rows of {self.text} and later are left out"),
             (self.unknown, f"rows whose label was not known before {self.text} are left out"),
-            (self.untimed, "rows without a time that can be read are left out"),
+            (self.untimed, "rows without a usable time are left out"),
         )
         return tuple(f"{what} ({count:,})" for count, what in counts if count)
 
@@ -61,12 +60,12 @@ def before(frame: pd.DataFrame, schema: Schema, until: str, origin: str) -> tupl
         )
     moment = parse_moment(until, zone_of(schema.time), "--until")
     times = frame[EVENT_TIME].to_numpy()
-    timed: Mask = times >= LEAST_TIME
+    timed = plausible(times)
     earlier = timed & (times < moment)
     label_times = frame[LABEL_TIME].to_numpy() if schema.label_time is not None else None
     codes = frame[schema.label.column].to_numpy().astype(np.int64)
     if label_times is not None:
-        undated = [int(((codes == code) & earlier & (label_times < LEAST_TIME)).sum()) for code in (0, 1)]
+        undated = [int(((codes == code) & earlier & ~plausible(label_times)).sum()) for code in (0, 1)]
         labels = [int(((codes == code) & earlier).sum()) for code in (0, 1)]
         refuse_undated_labels(undated, labels, schema, origin)
     kept = earlier & (label_known_at(times, label_times, codes, schema) < moment)

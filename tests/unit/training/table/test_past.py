@@ -59,9 +59,10 @@ def test_training_sees_what_was_known_at_that_moment_and_no_more() -> None:
     assert rows.rows_read == expected.sum()
 
 
-def test_a_label_of_0_without_a_time_is_known_by_silence_if_the_schema_says_so() -> None:
+@pytest.mark.parametrize("nothing", ["", "9999-12-31 00:00", "1900-01-01 00:00"])
+def test_a_label_of_0_without_a_time_is_known_by_silence_if_the_schema_says_so(nothing: str) -> None:
     frame = table()
-    frame.loc[frame["y"] == 0, "known"] = ""
+    frame.loc[frame["y"] == 0, "known"] = nothing
     with pytest.raises(UserError, match=r'rows with 0 in \'y\' have no time in \'known\'.*absent = "negative"'):
         read_table(frame, schema(), "table", until=MIDDLE)
     rows = read_table(frame, schema(absent="negative", horizon="30d"), "table", until=MIDDLE)
@@ -91,7 +92,7 @@ def test_rows_without_a_time_are_left_out_and_said() -> None:
     frame = table()
     frame.loc[range(5), "day"] = ""
     rows = read_table(frame, schema(), "table", until="2025-01-01")
-    assert "rows without a time that can be read are left out (5)" in rows.repairs
+    assert "rows without a usable time are left out (5)" in rows.repairs
 
 
 @pytest.mark.parametrize(
