@@ -1,7 +1,9 @@
 """``churnstream score``."""
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from contract.worker.flags import (
     BootstrapServers,
@@ -37,6 +39,9 @@ def score(
     instance: Instance = None,
     metrics_port: MetricsPort = None,
     log_format: LogFormatFlag = None,
+    wait_for_model: Annotated[
+        bool, typer.Option("--wait-for-model", help="Wait for a first model, in place of ending where there is none.")
+    ] = False,
     verbose: Verbose = False,
 ) -> None:
     """Apply the registered model to the stream of customers, exactly once.
@@ -69,7 +74,8 @@ def score(
     )
     with metrics_served(settings):
         champion = Champion(settings)
-        champion.load()
+        if not wait_for_model:
+            champion.load()
         run_until_signalled(lambda stop: _work(settings, schema, champion, stop))
 
 
@@ -83,5 +89,9 @@ def _work(settings: "Settings", schema: "Schema", champion: "Champion", stop: th
             raise RuntimeError("the worker began before a model was loaded")
         return [champion.model]
 
+    if champion.model is None:
+        champion.load_when_there(stop)
+    if stop.is_set():
+        return
     with in_background(champion.run):
         ScorerWorker(settings, schema, models).run(stop)

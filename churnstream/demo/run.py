@@ -6,6 +6,7 @@ leaves is one folder: its Kafka, MLflow's store, the reports and the logs. One t
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -98,10 +99,10 @@ def run_demo(demo: LocalRun, console: Console) -> None:
                 ensure_topics(admin_client(settings), settings)
                 page = DemoPage(pages)
                 console.print(_where(page), soft_wrap=True, highlight=False)
-                for name in ("join", "monitor"):
-                    _start_worker(children, name, ready)
+                # the scorer imports what it needs meanwhile, and so is ready soon after the champion
+                for name, *flags in (("join",), ("monitor",), ("score", "--wait-for-model")):
+                    _start_worker(children, name, ready, flags)
                 training.wait(timeout=demo.plan.training_seconds)
-                _start_worker(children, "score", ready)
             with console.status("waiting for scorer, join and monitor"):
                 # or the first windows would be over before anybody judges them
                 ready.wait()
@@ -130,8 +131,8 @@ def run_demo(demo: LocalRun, console: Console) -> None:
     console.print(f"  {demo.reopen}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _start_worker(children: Children, name: str, ready: WorkersReady) -> None:
-    ready.expect(children.start(name, name, "-v", variables=ready.variables(name)))
+def _start_worker(children: Children, name: str, ready: WorkersReady, flags: Sequence[str]) -> None:
+    ready.expect(children.start(name, name, "-v", *flags, variables=ready.variables(name)))
 
 
 def _where(page: DemoPage) -> str:

@@ -35,6 +35,8 @@ def synthetic_plan(rows: int, seed: int) -> RunPlan:
         "CHURNSTREAM_WINDOW": WINDOW,
         "CHURNSTREAM_SLIDE": SLIDE,
         "CHURNSTREAM_LABEL_LATENESS": LABEL_LATENESS,
+        # nobody waits for a single answer, and 150 transactions a second would keep both cores of a laptop busy
+        "CHURNSTREAM_LINGER_MS": "200",
     }
     return RunPlan(prepare, variables, acts=ACTS)
 

@@ -119,6 +119,11 @@ def load_model(settings: Settings, version: int | None = None) -> Model:
     return load_found(ModelRegistry(settings), settings, version)[1]
 
 
+def import_libraries() -> None:
+    """Import what is needed to load a model, before there is one."""
+    import xgboost  # noqa: F401
+
+
 def load_found(source: ModelSource, settings: Settings, version: int | None = None) -> tuple[FoundVersion, Model]:
     """The same from any source, with what the registry says about the version.
 

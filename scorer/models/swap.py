@@ -19,7 +19,7 @@ from contract.models.registry import FoundVersion, model_title, registry_outages
 from contract.settings import Settings
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.outage import Outage
-from scorer.models.loaded import Model, ModelRegistry, ModelSource, load_found
+from scorer.models.loaded import Model, ModelRegistry, ModelSource, import_libraries, load_found
 from scorer.signals import MODEL_REFUSED, MODEL_VERSION, SWAPS
 
 _log = logging.getLogger("churnstream.swap")
@@ -91,6 +91,25 @@ class Champion:
             UserError: the registry does not answer, has no such model or alias, or holds a model that is refused.
         """
         self._hand_over(*load_found(self._source, self._settings))
+
+    def load_when_there(self, stop: threading.Event) -> None:
+        """Load the first one as soon as there is one, and ask every ``settings.model_poll_ms`` until then.
+
+        Why there is none yet is logged, each reason once. Returns without one where ``stop`` is set.
+        """
+        # takes seconds, which nobody has to wait for once there is a model
+        import_libraries()
+        said = ""
+        while not stop.is_set():
+            try:
+                self.load()
+            except UserError as error:
+                if str(error) != said:
+                    _log.warning("waiting for a model to score with: %s", error)
+                said = str(error)
+                stop.wait(self._settings.model_poll_ms / 1_000)
+            else:
+                return
 
     def run(self, stop: threading.Event) -> None:
         """Look at the alias every ``settings.model_poll_ms`` until ``stop`` is set. Raises nothing."""

@@ -335,6 +335,29 @@ def test_nothing_ends_the_thread(
     assert not any(thread.name == "Champion.run" for thread in threading.enumerate())
 
 
+def test_the_first_model_is_waited_for_and_each_reason_told_once(
+    settings: Settings, registry: MemoryRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    champion = Champion(settings.model_copy(update={"model_poll_ms": 1}), source=registry)
+    stop = threading.Event()
+    waiting = threading.Thread(target=champion.load_when_there, args=(stop,))
+    waiting.start()
+    eventually(lambda: "waiting for a model to score with" in caplog.text)
+    assert champion.model is None
+    point(registry, 1)
+    waiting.join(30)
+    assert champion.model is not None
+    assert caplog.text.count("waiting for a model to score with") == 1
+
+
+def test_waiting_for_the_first_model_ends_where_it_is_told_to(settings: Settings, registry: MemoryRegistry) -> None:
+    champion = Champion(settings, source=registry)
+    stop = threading.Event()
+    stop.set()
+    champion.load_when_there(stop)
+    assert champion.model is None
+
+
 def test_a_reader_sees_a_model_with_its_own_time(
     settings: Settings, registry: MemoryRegistry, clock: ManualClock
 ) -> None:

@@ -46,7 +46,8 @@ def test_smote_before_the_split_inflates_f1_and_r2_where_honest_rows_do_not(foun
     assert found.after.metrics["f1"] > found.honest_smote.metrics["f1"] + 0.1
     assert found.after.metrics["r2"] > found.honest.metrics["r2"] + 0.1
     assert found.after.y.mean() == pytest.approx(0.5, abs=0.01)
-    assert found.before.y.mean() == pytest.approx(found.honest.y.mean(), abs=0.02)
+    # held out by a hash alone: as many of each class as chance has it
+    assert found.before.y.mean() == pytest.approx(found.honest.y.mean(), abs=0.05)
 
 
 def test_the_figures_come_from_the_synthetic_rows(found: Reproduction) -> None:
