@@ -1,14 +1,24 @@
 """MLflow's client as we want it: quiet, and an outage shows within seconds; who waits for MLflow decides how."""
 
+import hashlib
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from contract.errors import UserError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+SQLITE = "sqlite:///"
+"""What the address of a file begins with."""
+_OPENING_SECONDS = 120
 _ENVIRONMENT = {
     # MLflow's own retries go on for minutes and cannot be interrupted
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -54,9 +64,31 @@ def mlflow_client(tracking_uri: str) -> "MlflowClient":
     # each attempt of its own is a line; who asks says once that MLflow is away
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     try:
-        return MlflowClient(tracking_uri, registry_uri=tracking_uri)
+        with _one_at_a_time(tracking_uri):
+            return MlflowClient(tracking_uri, registry_uri=tracking_uri)
     except ImportError as error:
         raise missing_package(tracking_uri, error) from error
+
+
+@contextmanager
+def _one_at_a_time(tracking_uri: str) -> Iterator[None]:
+    """Of several processes that open a new SQLite store at once, each would make its tables, and all but one fail."""
+    if not tracking_uri.startswith(SQLITE):
+        yield
+        return
+    path = Path(tracking_uri.removeprefix(SQLITE).partition("?")[0]).absolute()
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    lock = FileLock(Path(gettempdir()) / f"churnstream-{os.getuid()}-{name}.lock", timeout=_OPENING_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(
+            f"another process has been making the store {path} for {_OPENING_SECONDS} s; end it, or try again"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def missing_package(uri: str, error: ImportError) -> UserError:

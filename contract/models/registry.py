@@ -18,7 +18,7 @@ import pandas as pd
 
 from contract.errors import UserError
 from contract.models.bundle import ModelCard, read_card
-from contract.models.mlflow_access import configure_mlflow, missing_package, mlflow_client
+from contract.models.mlflow_access import SQLITE, configure_mlflow, missing_package, mlflow_client
 from contract.records import columns_frame
 from contract.schema import Schema
 from contract.settings import Settings
@@ -50,7 +50,6 @@ TOLERANCE = 1e-6
 """How far a probability on the model's own input example may lie from the one at registration."""
 
 _FORMAT = "skops"
-_SQLITE = "sqlite:///"
 _SQLITE_HEADER = b"SQLite format 3\0"
 
 
@@ -90,8 +89,8 @@ def registry_client(settings: Settings, *, create: bool = False) -> "MlflowClien
             server is not contacted yet.)
     """
     uri = settings.mlflow_tracking_uri
-    if uri.startswith(_SQLITE):
-        _check_database(Path(uri.removeprefix(_SQLITE).partition("?")[0]), create)
+    if uri.startswith(SQLITE):
+        _check_database(Path(uri.removeprefix(SQLITE).partition("?")[0]), create)
     outages = registry_outages()
     try:
         return mlflow_client(uri)
