@@ -25,7 +25,7 @@ POSITIVE_LABEL_DELAY = "lognormal:mean=2d,sigma=0.5,max=7d"
 LABEL_SHARE = 0.9
 LABEL_LATENESS = "8d"
 WINDOW, SLIDE = "3d", "1d"
-REPLAY_SECONDS = 24.0
+REPLAY_SECONDS = 22.0
 """Wall time over which the records are replayed, so that one can watch; the last labels come some 4 s later."""
 ROWS, SEED = 20_000, 42
 TRAINING_ROWS, TRAINING_SEED = 20_000, SEED + 1
