@@ -28,12 +28,14 @@ def tell(followed: Followed, plan: RunPlan, console: Console) -> None:
     if followed.verdicts:
         console.print("\nthe verdict, as windows and labels came:", style="bold")
         console.print(_course(followed.verdicts))
-    console.print(
-        f"\n{len(followed.provisional)} windows were provisional first, {followed.ahead} of them seen with their "
-        f"estimate before half of their labels had come; {followed.final_before} were final while others still were "
-        f"provisional",
-        soft_wrap=True,
-    )
+    console.print()
+    if followed.provisional:
+        console.print(
+            f"{len(followed.provisional)} windows were provisional first, {followed.ahead} of them seen with their "
+            f"estimate before half of their labels had come; {followed.final_before} were final while others still "
+            f"were provisional",
+            soft_wrap=True,
+        )
     for remark in remarks(snapshot, plan.own_dates):
         console.print(remark, soft_wrap=True)
     outcomes = sum(window.labelled for window in snapshot.tiles())

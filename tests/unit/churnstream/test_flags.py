@@ -28,6 +28,7 @@ NEEDS: dict[str, set[str]] = {
     | {"--dataset", "--partitions", "--replication-factor", "--tracking-uri", "--model-name", "--model-alias"}
     | {"--state-dir", "--alert-rules"},
     "status": STREAM,
+    "windows": STREAM | {"--model-name"},
     "reset": STREAM | {"--state-dir"},
     "init": STREAM | {"--dataset", "--partitions", "--tracking-uri", "--model-name", "--model-alias"},
 }
