@@ -28,6 +28,7 @@ from monitor.reports.shown import MAX_COLUMNS
 from monitor.timeline.samples import Sample
 from tests.support.browser import DRAWN_MS, open_browser
 from tests.support.messages import DAY, START
+from tests.support.paths import ROOT
 from tests.support.polling import eventually
 from tests.support.small_disk import fill_disk, small_disk
 from tests.support.windows import drift, window
@@ -544,7 +545,8 @@ def test_the_process_ignores_ctrl_c(reports: Reports, reference: Path) -> None:
 def test_the_parent_never_imports_evidently(reports: Reports, reference: Path) -> None:
     each = window(13, drift=drift(dict.fromkeys(COLUMNS, 0.01)))
     reports.one(each, sample_of(bank(300, seed=38)), reference)
-    assert "evidently" not in sys.modules
+    code = "import sys, monitor.window_sink, monitor.reports.process; sys.exit('evidently' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
 
 
 def test_asking_never_waits_the_oldest_makes_room_and_close_waits_for_the_rest(

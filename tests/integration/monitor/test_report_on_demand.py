@@ -199,7 +199,7 @@ def test_where_samples_are_gone_the_report_in_mlflow_is_named(settings: Settings
     said = "because it is final, and the samples of its customers are no longer on Kafka; "
     assert said + "MLflow has none either" in refusal(settings, GONE, out)
     client = mlflow_client(settings.mlflow_tracking_uri)
-    axis = open_axis(client, settings, window())
+    axis = open_axis(client, settings, window(), 0)
     run = Runs(client, axis.experiment_id).get(MODEL, "inputs", START)
     made = tmp_path / "20250121T000000Z_stable.html"
     made.write_text("made in time")
