@@ -39,14 +39,13 @@ def initialise(settings: Settings, data: Path | None) -> str:
 
 
 def _train(settings: Settings, data: Path | None) -> str:
-    from churnstream.stack.own_table import other_settings, train_on_own
+    from churnstream.stack.own_table import told_of, train_on_own
     from training.train import train
 
     told: tuple[str, ...] = ()
     if data is not None:
         result, plan = train_on_own(settings, data)
-        remedy = other_settings(settings, plan)
-        told = (*plan.told, *([] if remedy is None else [remedy]))
+        told = told_of(settings, plan)
     elif settings.dataset == "bank_churn":
         with tempfile.TemporaryDirectory() as folder:
             table = Path(folder) / "training.csv"

@@ -39,8 +39,7 @@ def open_own(
     """
     schema = load_schema(settings.dataset)
     plan = own_table_plan(data, schema, Wishes())
-    remedy = other_settings(settings, plan)
-    told = (*plan.told, *([] if remedy is None else [remedy]))
+    told = told_of(settings, plan)
     if plan.since is not None:
         opened = open_source(
             plan.table,
@@ -60,6 +59,12 @@ def open_own(
     rate = max(len(opened.source) / seconds, 1.0)
     options = ScenarioOptions(start, plan.period, rate, plan.label_delay)
     return opened, options.build(undated), told
+
+
+def told_of(settings: Settings, plan: OwnPlan) -> tuple[str, ...]:
+    """What is said of a table before it is used: what was taken of it, and which settings would fit it better."""
+    remedy = other_settings(settings, plan)
+    return plan.told if remedy is None else (*plan.told, remedy)
 
 
 def other_settings(settings: Settings, plan: OwnPlan) -> str | None:
