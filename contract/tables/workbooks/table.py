@@ -14,7 +14,7 @@ from contract.errors import UserError
 from contract.tables.cells import Cells
 from contract.tables.header import FIRST_ROWS, header_at, said_above
 from contract.tables.workbooks.sheets import chosen_sheet, only_filled, said, shown
-from contract.tables.workbooks.unpacking import refuse_cells
+from contract.tables.workbooks.unpacking import refuse_more
 
 Row = tuple[Any, ...]
 
@@ -96,9 +96,9 @@ class WorkbookTable(ABC):
 
     def _bounded(self, sheet: int) -> Iterator[Row]:
         cells = 0
-        for row in self._rows_of(sheet):
+        for number, row in enumerate(self._rows_of(sheet), 1):
             cells += max(len(row), 1)
-            refuse_cells(cells, self._origin)
+            refuse_more(number, cells, self._origin)
             yield row
 
 

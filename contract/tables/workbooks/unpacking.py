@@ -17,6 +17,8 @@ MOST_BYTES_KEPT = 250_000_000
 MOST_BYTES_OF_A_ROW = 50_000_000
 MOST_CELLS = 50_000_000
 """Of a sheet, empty ones included."""
+MOST_ROWS = 1_048_576
+"""Of a sheet, as many as a spreadsheet program takes; openpyxl keeps some hundred bytes of each."""
 
 _PIECE = 1 << 20
 _OVERLAP = 64
@@ -45,9 +47,14 @@ def has_formulas(path: Path, origin: str) -> bool:
         return sum(_scan(file, sheet, origin) for sheet in sheets) > 0
 
 
-def refuse_cells(count: int, origin: str) -> None:
-    """Raises UserError if so many cells of a sheet are more than are gone through."""
-    if count > MOST_CELLS:
+def refuse_more(rows: int, cells: int, origin: str) -> None:
+    """Raises UserError if so many rows or cells of a sheet are more than are gone through."""
+    if rows > MOST_ROWS:
+        raise UserError(
+            f"{origin} has a sheet of more than {MOST_ROWS:,} rows, empty ones included; {_REMEDY}, or delete the "
+            f"empty rows"
+        )
+    if cells > MOST_CELLS:
         raise UserError(
             f"{origin} has a sheet of more than {MOST_CELLS:,} cells, empty ones included; {_REMEDY}, or delete the "
             f"empty rows and columns"
