@@ -20,6 +20,7 @@ from contract.bounds import LARGEST_NUMBER
 from contract.models.registry import Classifier, positive_probabilities
 from contract.records import feature_frame, features_type
 from contract.schema import Feature, Schema
+from scorer.models.columns import CheckedColumns
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -34,12 +35,14 @@ class EncodedFeature:
 
     ``position`` is the feature's in the schema. A number is one column as it is. A categorical feature's value has a
     row number in ``codes``, and its columns are that row of ``rows``; any other value's are the last row, all 0.
+    ``by_place`` has the same rows in the order of the schema's categories, and the last for null.
     """
 
     position: int
     start: int
     codes: dict[str, int] | None
     rows: Floats
+    by_place: Floats
 
     @property
     def stop(self) -> int:
@@ -66,6 +69,18 @@ class Encoding:
                 matrix[:, one.start : one.stop] = one.rows[np.fromiter(found, np.intp, len(features))]
         return matrix
 
+    def matrix_of_columns(self, columns: CheckedColumns) -> Floats:
+        """As ``matrix`` of the same records."""
+        matrix = np.empty((len(columns), self.width))
+        for one in self.columns:
+            values = columns.values[one.position]
+            if one.codes is None:
+                matrix[:, one.start] = values
+            else:
+                places = np.where(np.isnan(values), len(one.by_place) - 1, values).astype(np.intp)
+                matrix[:, one.start : one.stop] = one.by_place[places]
+        return matrix
+
 
 @dataclass(frozen=True, eq=False)
 class Direct:
@@ -76,7 +91,14 @@ class Direct:
 
     def probabilities(self, features: Sequence[msgspec.Struct]) -> Floats:
         """Probability of label 1 for each struct, of which there is at least one."""
-        found: Floats = self.rest.predict_proba(self.encoding.matrix(features))[:, 1].astype(np.float64)
+        return self._probabilities(self.encoding.matrix(features))
+
+    def of_columns(self, columns: CheckedColumns) -> Floats:
+        """The same from columns."""
+        return self._probabilities(self.encoding.matrix_of_columns(columns))
+
+    def _probabilities(self, matrix: Floats) -> Floats:
+        found: Floats = self.rest.predict_proba(matrix)[:, 1].astype(np.float64)
         return found
 
 
@@ -173,7 +195,8 @@ def _part(part: Any, names: object, schema: Schema, start: int) -> list[EncodedF
         if any(schema.features[position].is_categorical for position in positions):
             return None
         return [
-            EncodedFeature(position, start + offset, None, np.ones((1, 1))) for offset, position in enumerate(positions)
+            EncodedFeature(position, start + offset, None, np.ones((1, 1)), np.ones((1, 1)))
+            for offset, position in enumerate(positions)
         ]
     if not _is_indicator(part) or not all(schema.features[position].is_categorical for position in positions):
         return None
@@ -183,7 +206,9 @@ def _part(part: Any, names: object, schema: Schema, start: int) -> list[EncodedF
             return None
         count = len(categories)
         codes = {category: code for code, category in enumerate(categories)}
-        made.append(EncodedFeature(position, start, codes, np.eye(count + 1, count)))
+        rows = np.eye(count + 1, count)
+        by_place = rows[[*(codes.get(name, count) for name in schema.features[position].categories), count]]
+        made.append(EncodedFeature(position, start, codes, rows, by_place))
         start += count
     return made
 

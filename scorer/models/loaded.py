@@ -29,6 +29,7 @@ from contract.models.registry import (
 from contract.records import feature_frame
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
+from scorer.models.columns import CheckedColumns
 from scorer.models.direct import Direct, checked_direct
 
 if TYPE_CHECKING:
@@ -60,6 +61,16 @@ class Model:
             probabilities = self.direct.probabilities(features)
         else:
             probabilities = positive_probabilities(self.classifier, feature_frame(self.schema, features))
+        return probabilities, (probabilities >= self.threshold).astype(np.uint8)
+
+    def score_columns(self, columns: CheckedColumns) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """As ``score`` of the same records, from their columns."""
+        if not len(columns):
+            return np.empty(0), np.empty(0, dtype=np.uint8)
+        if self.direct is not None:
+            probabilities = self.direct.of_columns(columns)
+        else:
+            probabilities = positive_probabilities(self.classifier, columns.frame(self.schema))
         return probabilities, (probabilities >= self.threshold).astype(np.uint8)
 
 

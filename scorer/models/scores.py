@@ -1,7 +1,7 @@
 """What batches and requests need of a model, and the check of its answers."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from contract.errors import ChurnstreamError
 from contract.messages import ModelRef
+from scorer.models.columns import CheckedColumns
 
 
 class Scores(Protocol):
@@ -22,6 +23,15 @@ class Scores(Protocol):
 
     def score(self, features: Sequence[msgspec.Struct]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
         """Probabilities of the positive class and decisions (0/1), one per record."""
+        ...
+
+
+@runtime_checkable
+class ScoresColumns(Scores, Protocol):
+    """A model that takes features by column, too, and gives the same bits for them."""
+
+    def score_columns(self, columns: CheckedColumns) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """As ``score`` of the same records."""
         ...
 
 

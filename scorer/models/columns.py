@@ -1,0 +1,44 @@
+"""Checked features by column, as compiled code reads them; a record that this cannot hold is a struct instead."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from contract.arrays import Floats
+from contract.records import columns_frame
+from contract.schema import Feature, Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedColumns:
+    """The features of some records, each checked against the schema.
+
+    ``values`` has shape (features, records), in the schema's order, C order, so that a feature is one run of memory. A
+    number is itself, and NaN where it is null. A category is its place among the schema's categories, and NaN where
+    it is null; a text that is none of these has no column.
+    """
+
+    values: Floats
+
+    def __len__(self) -> int:
+        return int(self.values.shape[1])
+
+    def part(self, start: int, stop: int) -> "CheckedColumns":
+        """Those of the records from ``start`` to ``stop`` (not included)."""
+        return CheckedColumns(np.ascontiguousarray(self.values[:, start:stop]))
+
+    def frame(self, schema: Schema) -> "pd.DataFrame":
+        """As ``contract.records.feature_frame`` of the same records."""
+        return columns_frame(schema, [_column(*pair) for pair in zip(schema.features, self.values, strict=True)])
+
+
+def _column(feature: Feature, values: Floats) -> Sequence[Any] | Floats:
+    if not feature.is_categorical:
+        return values
+    texts = np.array([*feature.categories, None], dtype=object)
+    return texts[np.where(np.isnan(values), len(feature.categories), values).astype(np.intp)]
