@@ -2,8 +2,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/installed
+DEV_STAMP := .venv/installed-dev
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-PACKAGES = -c constraints.txt -e '.[local,dev]'
+PACKAGES = -c constraints.txt -e
+FOR_USE := .[local]
+FOR_WORK := .[local,dev]
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo browser test test-long test-compose env lint constraints clean
@@ -11,16 +14,25 @@ PACKAGES = -c constraints.txt -e '.[local,dev]'
 help: ## what can be made
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-install: $(STAMP) ## the environment: .venv with all packages, and the local Kafka in the user's cache
+install: $(STAMP) ## the environment: .venv with what the product needs, and the local Kafka in the user's cache
 
 # uv takes half a minute where pip takes five; pip does it where uv cannot be had, or cannot use what pip is set up for
+define install_packages
+	@$(PIP) uv && $(BIN)/uv pip install --quiet --python .venv --override overrides.txt $(PACKAGES) '$(1)' || \
+	  { echo 'uv cannot install the packages here, so pip does; it takes some minutes'; $(PIP) $(PACKAGES) '$(1)'; }
+endef
+
 $(STAMP): pyproject.toml constraints.txt overrides.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3' >&2; exit 1; }
 	"$(PYTHON)" -m venv .venv
-	@$(PIP) uv && $(BIN)/uv pip install --quiet --python .venv --override overrides.txt $(PACKAGES) || \
-	  { echo 'uv cannot install the packages here, so pip does; it takes some minutes'; $(PIP) $(PACKAGES); }
+	$(call install_packages,$(FOR_USE))
 	$(if $(KAFKA_BOOTSTRAP_SERVERS),,$(BIN)/churnstream kafka fetch)
+	@touch $@
+
+# a fifth of all packages is for tests, types and style alone
+$(DEV_STAMP): $(STAMP)
+	$(call install_packages,$(FOR_WORK))
 	@touch $@
 
 demo: $(STAMP) ## replay, score, join and monitor six simulated weeks; DATA=table.csv, SCHEMA=its.toml, ARGS="--rows 4000"
@@ -45,7 +57,7 @@ browser: ## Chromium for the tests that look at pages, where none is there (apt,
 # the longest come first.
 PYTEST = BROKER="$(BROKER)" $(BIN)/python -m pytest --dist loadscope --no-loadscope-reorder --ignore tests/compose
 
-test: $(STAMP) ## all tests; ARGS="tests/unit -x", BROKER=docker, KAFKA_BOOTSTRAP_SERVERS=host:port
+test: $(DEV_STAMP) ## all tests; ARGS="tests/unit -x", BROKER=docker, KAFKA_BOOTSTRAP_SERVERS=host:port
 ifeq ($(ARGS),)
 	$(PYTEST) -n 2 tests/unit
 	$(PYTEST) -n 3 --ignore tests/unit
@@ -57,20 +69,20 @@ test-long: export CHURNSTREAM_LONG_TESTS = 1
 test-long: export PYTEST_ADDOPTS = --timeout 3600
 test-long: test test-compose ## all tests, the slow proofs at full size and those of the Docker stack: hours
 
-test-compose: $(STAMP) ## the tests of the Docker stack; builds its image, needs Docker with Compose v2
+test-compose: $(DEV_STAMP) ## the tests of the Docker stack; builds its image, needs Docker with Compose v2
 	$(BIN)/python -m pytest tests/compose $(ARGS)
 
 env: ## random passwords for docker compose, in .env
 	@for name in POSTGRES_PASSWORD GRAFANA_PASSWORD; do grep -qs "^$$name=" .env || { umask 077; \
 	  printf '%s=%s\n' "$$name" "$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')" >> .env; echo "$$name written to .env"; }; done
 
-lint: $(STAMP) ## ruff (lint and format) and mypy --strict
+lint: $(DEV_STAMP) ## ruff (lint and format) and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks scripts
 
-constraints: $(STAMP) ## constraints.txt anew, for maintainers
+constraints: $(DEV_STAMP) ## constraints.txt anew, for maintainers
 	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --no-annotate --no-emit-index-url \
 	  --no-emit-find-links --upgrade --custom-compile-command 'make constraints' -o constraints.txt pyproject.toml
 
