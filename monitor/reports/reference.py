@@ -258,8 +258,13 @@ class References:
         reference = self._reference(model)
         if reference is None:
             return Drift(judged=False, drifted=False, share=0.0)
+        try:
+            frame = sample_frame(self._schema, sample)
+        except UserError as error:
+            _log.warning("drift of a window of %s is not judged: %s", model_title(model), error)
+            return Drift(judged=False, drifted=False, share=0.0)
         return judge(
-            sample_frame(self._schema, sample),
+            frame,
             reference,
             previous,
             rule=self._rule,

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from contract.errors import UserError
 from contract.models.bundle import SCORE_COLUMN
 from contract.records import columns_frame
 from contract.schema import Schema
@@ -10,7 +11,18 @@ from monitor.timeline.samples import Sample, objects
 
 
 def sample_frame(schema: Schema, sample: Sample) -> pd.DataFrame:
-    """A sample as a table, one row per record: the schema's columns as ``feature_frame`` has them, and ``score``."""
+    """A sample as a table, one row per record: the schema's columns as ``feature_frame`` has them, and ``score``.
+
+    Raises:
+        UserError: it is of records of another schema.
+    """
+    if len(sample) and [one.dtype == object for one in sample.columns] != [
+        feature.is_categorical for feature in schema.features
+    ]:
+        raise UserError(
+            f"these predictions have other features ({len(sample.columns)}) than schema {schema.name} "
+            f"({len(schema.features)}); give the schema that they were scored with"
+        )
     columns = sample.columns if len(sample) else (np.empty(0),) * len(schema.features)
     typed = [
         objects(column) if feature.is_categorical else column

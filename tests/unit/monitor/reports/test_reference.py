@@ -196,6 +196,18 @@ def test_a_sample_that_fits_no_schema_is_not_judged(uri: str, tmp_path: Path, ca
     assert "has no column Age" in caplog.text
 
 
+def test_a_window_of_records_of_another_schema_is_not_judged(
+    uri: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    register(uri, reference_frame(), tmp_path)
+    references = references_at(uri, tmp_path)
+    references.prepare(MODEL)
+    whole = sample(30)
+    assert references.judge(MODEL, whole).judged
+    assert not references.judge(MODEL, dataclasses.replace(whole, columns=whole.columns[:-1])).judged
+    assert "other features (9) than schema bank_churn (10)" in caplog.text
+
+
 def test_samples_in_memory_are_bounded_and_read_again_from_their_files(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
