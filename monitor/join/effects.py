@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
+from confluent_kafka import Producer
 
 from contract.arrays import Floats, Integers
+from contract.kafka.dead_letters import Header, produce_dead_letter
 from contract.rejection import Reason, RejectionError
-from contract.topics import LABELS
+from contract.settings import Settings
+from contract.topics import DEAD_LETTERS, LABELS
 from monitor.join.columns.codes import Codes
 from monitor.join.incoming import Incoming
 from monitor.join.rules import KeptLabel, KeptPrediction
@@ -17,13 +20,30 @@ _encoder = msgspec.json.Encoder()
 
 
 class DeadLetter(NamedTuple):
-    """A message that cannot be used: which topic of the partition it is from, where it stands, its bytes, and why."""
+    """A message that cannot be used: which topic of the partition it is from, where it stands, its bytes, and why.
+
+    ``resent`` is what its headers say of being sent again.
+    """
 
     topic: str
     offset: int
     key: bytes | None
     value: bytes | None
     rejection: RejectionError
+    resent: Sequence[Header] = ()
+
+    def produce(self, producer: Producer, settings: Settings, partition: int, time: int) -> None:
+        """Send it; ``time`` is wall time in ms."""
+        produce_dead_letter(
+            producer,
+            settings.topic(DEAD_LETTERS),
+            self.rejection,
+            key=self.key,
+            value=self.value,
+            origin=(settings.topic(self.topic), partition, self.offset),
+            time=time,
+            resent=self.resent,
+        )
 
 
 @dataclass
@@ -85,13 +105,13 @@ def outcomes_of(decided: Decided, codes: Codes, inferred: bool = False) -> list[
 
 def dead_letter(topic: str, message: Incoming, rejection: RejectionError) -> DeadLetter:
     """A message as it came."""
-    return DeadLetter(topic, message.offset, message.key, message.value, rejection)
+    return DeadLetter(topic, message.offset, message.key, message.value, rejection, message.resent)
 
 
 def dead_label(label: KeptLabel, reason: Reason, detail: str, field: str = "record_id") -> DeadLetter:
     """A label that was kept until now."""
     rejection = RejectionError(reason, field, detail)
-    return DeadLetter(LABELS, label.offset, label.key.encode(), label.raw, rejection)
+    return DeadLetter(LABELS, label.offset, label.key.encode(), label.raw, rejection, label.resent)
 
 
 def both_times(prediction: KeptPrediction, label: KeptLabel) -> str:

@@ -6,6 +6,7 @@ import msgspec
 from confluent_kafka import Message
 
 from contract.kafka.control import is_control
+from contract.kafka.dead_letters import Header, resent_headers
 from contract.kafka.timestamps import sent_at
 from contract.messages import Label, Prediction, prediction_type
 from contract.rejection import RejectionError, check_event_time, check_key, decode
@@ -18,12 +19,16 @@ class EndOfStream(NamedTuple):
 
 
 class Incoming(NamedTuple):
-    """One message of a topic: offset, key, value as read, and what it says or why it says nothing."""
+    """One message of a topic: offset, key, value as read, and what it says or why it says nothing.
+
+    ``resent`` is what its headers say of being sent again.
+    """
 
     offset: int
     key: bytes | None
     value: bytes | None
     content: Prediction | Label | EndOfStream | RejectionError
+    resent: tuple[Header, ...] = ()
 
 
 class IncomingReader:
@@ -43,7 +48,13 @@ class IncomingReader:
 
     def label(self, message: Message) -> Incoming:
         """A message of ``labels``."""
-        return _read(message, self._label, sent_at(message), MAX_VALUE_BYTES)
+        return with_resent(message, _read(message, self._label, sent_at(message), MAX_VALUE_BYTES))
+
+
+def with_resent(message: Message, incoming: Incoming) -> Incoming:
+    """What was read of a message, with what its headers say of being sent again."""
+    resent = resent_headers(message.headers())
+    return incoming._replace(resent=resent) if resent else incoming
 
 
 def _read(

@@ -14,7 +14,7 @@ from contract.records import Identifier
 from contract.rejection import EARLIEST_EVENT_TIME, FUTURE_TOLERANCE_MS, LATEST_EVENT_TIME
 from contract.schema import Schema
 from contract.topics import MAX_PREDICTION_BYTES, MAX_VALUE_BYTES
-from monitor.join.incoming import Incoming, IncomingReader
+from monitor.join.incoming import Incoming, IncomingReader, with_resent
 
 _OPEN, _CLOSE = ord("{"), ord("}")
 
@@ -48,7 +48,7 @@ class BatchReader:
         """Messages of ``labels``."""
         found = _together(messages, self._label, MAX_VALUE_BYTES)
         if found is not None and _all_plausible(messages, found):
-            return found
+            return list(map(with_resent, messages, found))
         return list(map(self._single.label, messages))
 
 

@@ -135,8 +135,9 @@ class KeptLabel(msgspec.Struct):
     """A label that may still join a prediction, or has joined one and may join another role's.
 
     ``record`` and ``customer`` are hashes of the ids, ``epoch`` is that of ``labels`` before it. ``raw`` is the
-    message's value and ``key`` its key, unchanged, for the dead letter that it becomes unless it joins a prediction;
-    ``origin`` is where ``labels`` stood before it, or before an earlier one. Of one that has joined, these are empty.
+    message's value and ``key`` its key, unchanged, and ``resent`` its headers if it was sent again, for the dead letter
+    that it becomes unless it joins a prediction; ``origin`` is where ``labels`` stood before it, or before an earlier
+    one. Of one that has joined, these are empty.
     """
 
     record: int
@@ -148,6 +149,7 @@ class KeptLabel(msgspec.Struct):
     key: str = ""
     raw: bytes = b""
     origin: TopicProgress | None = None
+    resent: list[tuple[str, str]] = []
 
 
 class Joined(NamedTuple):

@@ -25,14 +25,13 @@ from confluent_kafka import Message, Producer, TopicPartition
 from contract.errors import UserError
 from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
 from contract.kafka.consuming import BatchConsumer
-from contract.kafka.dead_letters import produce_dead_letter
 from contract.kafka.transactions import Checkpoint, Transactions, no_checkpoint, produce_all
 from contract.messages import encode
 from contract.panes import JoinProgress
 from contract.schema import Schema
 from contract.settings import Settings
 from contract.signals import BATCHES, DEAD_LETTERS_SENT, RECORDS, STAGE
-from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
+from contract.topics import LABELS, OUTCOMES, PANES, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
 from contract.worker.loop import POLL_SECONDS, WorkerLoop
@@ -336,15 +335,7 @@ class JoinWorker:
         for item in items:
             produce_all(producer, self._settings.topic(OUTCOMES), item.effects.outcomes, item.partition)
             for letter in item.effects.dead_letters:
-                produce_dead_letter(
-                    producer,
-                    self._settings.topic(DEAD_LETTERS),
-                    letter.rejection,
-                    key=letter.key,
-                    value=letter.value,
-                    origin=(self._settings.topic(letter.topic), item.partition, letter.offset),
-                    time=self._clock.now(),
-                )
+                letter.produce(producer, self._settings, item.partition, self._clock.now())
             for pane in item.panes:
                 producer.produce(self._panes, key=pane.key, value=pane.value, partition=0)
             if item.progress is not None:

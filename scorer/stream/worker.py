@@ -19,7 +19,7 @@ from confluent_kafka import Message, Producer, TopicPartition
 from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.control import END_OF_STREAM, HEADER, is_control
-from contract.kafka.dead_letters import produce_dead_letter
+from contract.kafka.dead_letters import Header, produce_dead_letter, resent_headers
 from contract.kafka.forgotten import scored_until
 from contract.kafka.log_throttle import LogThrottle
 from contract.kafka.timestamps import sent_at
@@ -62,7 +62,8 @@ class ScorerStats:
 class _Share:
     """One partition's part of a batch, scored. ``controls`` are its control messages, passed on.
 
-    ``offsets`` are those of the records scored, where there are control messages to put among them.
+    ``offsets`` are those of the records scored, where there are control messages to put among them. ``resent`` is what
+    the rejected records say of being sent again, by offset.
     """
 
     partition: int
@@ -70,6 +71,7 @@ class _Share:
     scored: ScoredBatch
     controls: list[Message]
     offsets: list[int]
+    resent: dict[int, tuple[Header, ...]]
 
 
 class ScorerWorker:
@@ -222,7 +224,9 @@ class ScorerWorker:
         scored = self._batch.score(records, partition, models, most_failed=most_failed)
         rejected = {raw.offset for raw, _ in scored.rejected}
         offsets = [raw.offset for raw in records if raw.offset not in rejected] if controls else []
-        return _Share(partition, _offset(messages[-1]) + 1, scored, controls, offsets)
+        refused = [message for message in messages if _offset(message) in rejected] if rejected else []
+        resent = {_offset(message): resent_headers(message.headers()) for message in refused}
+        return _Share(partition, _offset(messages[-1]) + 1, scored, controls, offsets, resent)
 
     def _count_failures(self, shares: Sequence[_Share]) -> None:
         failures = sum(share.scored.failures for share in shares)
@@ -254,6 +258,8 @@ class ScorerWorker:
                     value=raw.value,
                     origin=(self._customers, share.partition, raw.offset),
                     time=now,
+                    sent=raw.sent,
+                    resent=share.resent[raw.offset],
                 )
 
 

@@ -43,6 +43,7 @@ class _Batch:
             content.customer_id,
             message.value or b"",
             origin,
+            [(name, str(value)) for name, value in message.resent],
         )
 
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from confluent_kafka import Message
 
-from contract.kafka.dead_letters import MAX_KEY_BYTES, produce_dead_letter
+from contract.kafka.dead_letters import MAX_KEY_BYTES, Headers, produce_dead_letter, resent_headers
 from contract.messages import Label
 from contract.rejection import Reason, RejectionError, decode
 from contract.testing import MemoryLog
@@ -83,3 +83,46 @@ def test_a_field_that_utf8_cannot_say_is_said_all_the_same() -> None:
     with pytest.raises(RejectionError) as raised:
         decode(msgspec.json.Decoder(Label), b'{"\\ud800": NaN}')
     assert headers(letter(raised.value, b"", b""))["field"] == "?"
+
+
+RESENT = [("redriven", b"2"), ("first-partition", b"3"), ("first-offset", b"7"), ("first-sent", b"11")]
+
+
+def test_the_letter_of_a_message_that_was_sent_again_says_so_and_when_it_was_sent() -> None:
+    log = MemoryLog({"dead-letters": 4})
+    rejection = RejectionError(Reason.NOT_SCORABLE, "", "")
+    resent = resent_headers([*RESENT, ("someone's", b"x" * 1_000)])
+    produce_dead_letter(
+        log.producer(),
+        "dead-letters",
+        rejection,
+        key=b"c",
+        value=b"{}",
+        origin=("customers", 3, 9),
+        time=17,
+        sent=13,
+        resent=resent,
+    )
+    (message,) = log.messages("dead-letters")
+    found = headers(message)
+    assert {name: found[name] for name, _ in RESENT} == {name: value.decode() for name, value in RESENT}
+    assert found["sent"] == "13"
+    assert "someone's" not in found
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        [],
+        [("first-offset", b"7")],
+        [("redriven", b"-1")],
+        [("redriven", b"")],
+        [("redriven", None)],
+        [("redriven", b"\xff")],
+        [("redriven", b"1" * 100_000)],
+        [("redriven", "٣".encode())],
+    ],
+)
+def test_headers_that_say_nothing_of_a_redrive_do_not_travel_on(given: Headers) -> None:
+    assert resent_headers(given) == ()
