@@ -194,7 +194,11 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field("text", description="lines for people, or json for machines")
 
     batch_size: int = Field(10_000, ge=1, le=100_000, description="most records in one transaction")
-    linger_ms: int = Field(5, ge=0, description="wall time that a batch waits for company, once it has a record")
+    linger_ms: int = Field(
+        0,
+        ge=0,
+        description="wall time that a batch waits for company, once it has a record; fewer, larger transactions",
+    )
     session_timeout_ms: int = Field(10_000, ge=1_000, description="wall time after which a silent worker is replaced")
     transaction_timeout_ms: int = Field(
         15_000, ge=1_000, description="wall time after which Kafka aborts a transaction"

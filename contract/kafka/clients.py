@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from contract.kafka.log_throttle import LogThrottle
 from contract.kafka.properties import refuse_reserved, refused
 from contract.settings import Settings
-from contract.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES
+from contract.topics import MAX_DEAD_LETTER_BYTES
 
 DEFAULT_BOOTSTRAP_SERVERS = "127.0.0.1:9092"
 Client = TypeVar("Client")
@@ -80,11 +80,15 @@ def committed_consumer(settings: Settings, group: str, properties: Mapping[str, 
     ``properties`` are the caller's own, in the place of our defaults.
     """
     defaults = {
-        "fetch.max.bytes": 52_428_800,
-        "queued.max.messages.kbytes": 131_072,
+        # What is read ahead is memory: the queue, and over it one answer of the broker, which takes several times as
+        # much once it is unpacked. A message larger than these limits comes all the same (KIP-74).
+        "queued.max.messages.kbytes": 32_768,
+        "fetch.max.bytes": 4_194_304,
+        "fetch.message.max.bytes": 1_048_576,
+        # else librdkafka fetches nothing for a second once the queue is full
+        "fetch.queue.backoff.ms": 5,
         # a position that is set anew (after a rebalance, an aborted batch) takes effect after the fetch under way
         "fetch.wait.max.ms": 100,
-        "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
         "heartbeat.interval.ms": max(settings.session_timeout_ms // 4, 250),
         "max.poll.interval.ms": max(300_000, settings.session_timeout_ms),
     }

@@ -3,10 +3,15 @@
 A batch that a rebalance interrupts is dropped and read again: with it might come messages of partitions that now
 belong to another worker, or of a position that no longer holds. So whatever ``poll`` returns follows, in each
 partition, on the position that ``start`` gave and is owned until the next call of ``poll``: a revoke waits for it.
+
+A batch takes what is there and, unless it is told to linger, waits for nobody: while one is worked on the next one
+gathers, so batches are as large as the load makes them. It ends at a number of messages or of bytes, whichever comes
+first, so a worker's memory does not depend on what waits for it.
 """
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -20,6 +25,11 @@ _log = logging.getLogger("churnstream.consuming")
 
 Positions = Callable[[list[TopicPartition]], list[TopicPartition]]
 
+BATCH_BYTES = 16_000_000
+"""Keys and values of a batch together, unless a single message is larger."""
+_AT_ONCE = 500
+"""Messages that are taken between two looks at the bytes. What is over the limit of them waits for the next batch."""
+
 
 class BatchConsumer:
     """A consumer that returns to ``start`` after each rebalance and each aborted batch."""
@@ -32,11 +42,14 @@ class BatchConsumer:
         batch_size: int,
         linger: float,
         timeout: float,
+        batch_bytes: int = BATCH_BYTES,
         start: Positions | None = None,
         recover: Callable[[TopicPartition], int | None] = lambda _partition: None,
         on_revoke: Callable[[list[TopicPartition]], None] | None = None,
     ) -> None:
         """Seconds for ``linger`` (how long a batch waits for company) and ``timeout`` (of a call to the broker).
+
+        A batch has at most ``batch_size`` messages and ``batch_bytes`` of keys and values, or one larger message.
 
         ``start`` maps assigned partitions to where reading begins; by default that is the committed offset, or, where
         Kafka knows none, the one that ``recover`` finds, or else the beginning.
@@ -44,6 +57,8 @@ class BatchConsumer:
         """
         self.consumer = consumer
         self._batch_size = batch_size
+        self._batch_bytes = batch_bytes
+        self._held: list[Message] = []
         self._linger = linger
         self._timeout = timeout
         self._start = start or self._committed
@@ -67,7 +82,7 @@ class BatchConsumer:
         return sorted(self._partitions)
 
     def poll(self, timeout: float) -> list[Message]:
-        """The next messages, at most ``batch_size``; an empty list if none came within ``timeout`` seconds.
+        """The next batch; an empty list if nothing came within ``timeout`` seconds.
 
         Raises:
             BatchAbortedError: the broker did not say where to go on; call again.
@@ -76,8 +91,7 @@ class BatchConsumer:
         """
         if self._stale and self.consumer.assignment():
             self._rewind()
-        first = self.consumer.poll(timeout)
-        messages = [] if first is None else [first, *self.consumer.consume(self._batch_size - 1, self._linger)]
+        messages = self._gather(timeout)
         if self.at_end:
             self.at_end.difference_update({(message.topic() or "", message.partition() or 0) for message in messages})
         failed = [message for message in messages if message.error() is not None]
@@ -87,17 +101,49 @@ class BatchConsumer:
             messages = [message for message in messages if message.error() is None]
         return [] if self._stale else messages
 
+    def _gather(self, timeout: float) -> list[Message]:
+        messages, self._held = self._held, []
+        # with messages held, too: the group's calls are served here
+        first = self.consumer.poll(0 if messages else timeout)
+        if first is not None:
+            messages.append(first)
+        if not messages:
+            return messages
+        size = _bytes(messages)
+        until = time.monotonic() + self._linger
+        while size <= self._batch_bytes and (room := self._batch_size - len(messages)) > 0:
+            count = min(room, _AT_ONCE)
+            more = self.consumer.consume(count, max(until - time.monotonic(), 0) if self._linger else 0)
+            messages += more
+            size += _bytes(more)
+            if len(more) < count:
+                break
+        if size > self._batch_bytes and len(messages) > 1:
+            fitting = self._fitting(messages)
+            messages, self._held = messages[:fitting], messages[fitting:]
+        return messages
+
+    def _fitting(self, messages: Sequence[Message]) -> int:
+        """How many of ``messages`` are a batch; one at least."""
+        size = 0
+        for place, message in enumerate(messages):
+            size += _bytes([message])
+            if place and size > self._batch_bytes:
+                return place
+        return len(messages)
+
     def measure_lag(self) -> None:
         """Let Prometheus have the lag of each assigned partition, as far as the client has heard of its end. Cheap.
 
         What a batch had that was given up counts as not read: it is read again.
         """
+        held = {(message.topic(), message.partition()): message.offset() or 0 for message in reversed(self._held)}
         with suppress(KafkaException):
             waiting = 0
             for position in self.consumer.position(self.consumer.assignment()):
                 place = position.topic, position.partition
                 if position.offset >= 0 and not self._stale:
-                    self._done[place] = position.offset
+                    self._done[place] = held.get(place, position.offset)
                 first, end = self.consumer.get_watermark_offsets(position, cached=True)
                 # at the end, what is between are ends of transactions, which are no messages
                 lag = 0 if place in self.at_end else end - self._done.get(place, max(first, 0))
@@ -115,6 +161,7 @@ class BatchConsumer:
         self.consumer.close()
 
     def _rewind(self) -> None:
+        self._held.clear()
         self.at_end.clear()
         try:
             for position in self._start(self.consumer.assignment()):
@@ -186,6 +233,7 @@ class BatchConsumer:
                 LAG.remove(gone.topic, str(gone.partition))
             self._done.pop((gone.topic, gone.partition), None)
         self._partitions = None
+        self._held.clear()
         self._stale = True
         if self._on_revoke is not None:
             self._on_revoke(partitions)
@@ -207,6 +255,10 @@ class BatchConsumer:
             raise UserError(f"the consumer group cannot be joined: {error.str()}; {remedy(error)}")
         _log.warning("consumer: %s; going on from the last position", error.str())
         self._stale = True
+
+
+def _bytes(messages: Sequence[Message]) -> int:
+    return sum([len(message) + len(message.key() or b"") for message in messages])
 
 
 def _names(partitions: list[TopicPartition]) -> str:
