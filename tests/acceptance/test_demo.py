@@ -240,7 +240,7 @@ def test_a_killed_demo_takes_its_children_along(
 ) -> None:
     eventually(lambda: list(tmp_path.glob("runs/*/logs/train.log")), timeout=120, message="no training")
     interrupted.kill()
-    eventually(lambda: not marked(mark), timeout=20, message="processes left")
+    eventually(lambda: not marked(mark), timeout=60, message="processes left")
 
 
 def test_a_table_that_is_not_there_is_a_clear_error(tmp_path: Path, mark: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 import msgspec
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 
 from contract.alerts import Alert, ModelVerdict
 from contract.kafka.clients import admin_client, transactional_producer
@@ -18,6 +18,7 @@ from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, PANES, PRED
 from contract.versions import ServingVersions, TrainedVersion
 from contract.windows import Cumulative, Window
 from dashboard.stream.received import Received
+from tests.support.polling import eventually
 
 OWN = Window | Cumulative | Alert | ModelVerdict | TrainedVersion | ServingVersions | JoinProgress
 """What our workers write of a model and of themselves."""
@@ -139,10 +140,16 @@ class StreamEnds:
         self._consumer = Consumer(settings.kafka | {"group.id": "dashboard-test-ends"})
 
     def end(self, topic: str, partition: int) -> int:
-        """The offset behind the last message."""
+        """The offset behind the last message; a topic that has just been made may have no leader yet."""
         place = TopicPartition(self._settings.topic(topic), partition)
-        _, end = self._consumer.get_watermark_offsets(place, TIMEOUT)
-        return int(end)
+
+        def asked() -> tuple[int, int] | None:
+            try:
+                return self._consumer.get_watermark_offsets(place, TIMEOUT)
+            except KafkaException:
+                return None
+
+        return int(eventually(asked, TIMEOUT, f"the ends of {topic}")[1])
 
     def close(self) -> None:
         self._consumer.close()
