@@ -15,6 +15,7 @@ import gc
 import logging
 import multiprocessing
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -103,13 +104,13 @@ def _report(found: dict[str, list[dict[str, float]]], pairs: int) -> None:
 
 def _scorer(base: dict[str, Any], folder: Path, records: int) -> Callable[[], dict[str, float]]:
     # what training needs would count as memory of the join's processes, which import this module
-    import scorer_throughput
+    sys.path.append(str(Path(__file__).parent / "scoring"))
+    from cases import scorer
+    from models import CHAMPION
+    from running import Bench
 
-    settings = load_settings(**base, topic_prefix=f"bench{uuid.uuid4().hex[:8]}.", partitions=1)
-    schema = load_schema(settings.dataset)
-    model = scorer_throughput._model(settings, folder)
-    scorer_throughput._fill(settings, schema, records)
-    return lambda: {"rate": records / scorer_throughput._worker(settings, schema, model, records)}
+    bench = Bench(base["kafka"]["bootstrap.servers"], folder, base["batch_size"], records)
+    return lambda: {"rate": bench.measure([scorer(CHAMPION)], 1)[0].rate}
 
 
 def _stream(base: dict[str, Any], pairs: int, partitions: int, panes: int) -> dict[str, Any]:

@@ -1,0 +1,173 @@
+"""A worker as a process of its own, watched from outside: what a reader of committed messages sees of its output.
+
+Every worker is measured alike, whatever it is made of: its output grows, and its processes take CPU time. The time
+before its first output (imports, model, group) and that output do not count; everything after it does.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from churnstream.processes.logged import start_logged
+from churnstream.processes.orphans import OrphanGuard
+
+ROOT = Path(__file__).resolve().parents[2]
+_LOOK_SECONDS = 0.02
+_START_SECONDS = 120.0
+_STILL_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+_ADMIN_SECONDS = 20.0
+
+
+class NotMeasuredError(Exception):
+    """A worker did not come to its end, or too soon."""
+
+
+class Watched(NamedTuple):
+    """Records a second, CPU time of the processes a record in µs, their largest resident memory in MB together."""
+
+    rate: float
+    cpu: float
+    resident: float
+
+
+class WatchedStream(NamedTuple):
+    """One stream on a broker: its input and its output, of as many partitions, and how many records wait."""
+
+    admin: AdminClient
+    source: str
+    output: str
+    partitions: int
+    records: int
+
+
+class WatchedProcess(NamedTuple):
+    """What is started: a command with its group, and what its environment has beside ours."""
+
+    command: Sequence[str]
+    group: str
+    environment: Mapping[str, str]
+
+
+def watch(
+    stream: WatchedStream, process: WatchedProcess, folder: Path, *, workers: int = 1, outputs: int = 1
+) -> Watched:
+    """Start ``workers`` of the process on the whole input and stop them when the last record's output is there.
+
+    Each record has ``outputs`` messages. With several workers the measurement begins when each has partitions.
+
+    Raises:
+        NotMeasuredError: one has ended, none goes on, or all was done before there was anything to measure.
+    """
+    _rewind(stream, process.group)
+    _empty_output(stream)
+    before = visible(stream)
+    log = folder / f"{process.group}.log"
+    log.unlink(missing_ok=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **process.environment}
+    with OrphanGuard() as guard:
+        started = [start_logged(process.command, log, folder=folder, environment=environment) for _ in range(workers)]
+        for child in started:
+            guard.watch(-child.pid)
+        try:
+            return _follow(stream, process.group, started, before, outputs, log)
+        finally:
+            for child in started:
+                _stop(child)
+
+
+def visible(stream: WatchedStream) -> int:
+    """Offsets of the output up to what a reader of committed messages may see, ends of transactions included."""
+    return sum(each.offset for each in _ends(stream, IsolationLevel.READ_COMMITTED))
+
+
+def _follow(
+    stream: WatchedStream,
+    group: str,
+    children: Sequence["subprocess.Popen[bytes]"],
+    before: int,
+    outputs: int,
+    log: Path,
+) -> Watched:
+    wanted = stream.records * outputs
+    processes = [psutil.Process(child.pid) for child in children]
+    complete = len(children) == 1
+    first: tuple[float, int, float] | None = None
+    seen, changed, resident, looks = 0, time.monotonic(), 0.0, 0
+    deadline = changed + _START_SECONDS
+    while True:
+        now, done, looks = time.perf_counter(), visible(stream) - before, looks + 1
+        if done > seen:
+            if first is None and complete:
+                first = now, done, _cpu(processes)
+            seen, changed = done, time.monotonic()
+            deadline = changed + _STILL_SECONDS
+        if done >= wanted:
+            break
+        if any(child.poll() is not None for child in children) or time.monotonic() > deadline:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise NotMeasuredError(
+                f"{group} came to {done:,} of {wanted:,} and then no further; its log ends with:\n{tail}"
+            )
+        if not complete and looks % 10 == 0:
+            complete = _members(stream.admin, group) == len(children)
+        if looks % 5 == 0:
+            resident = max(resident, sum(process.memory_info().rss for process in processes) / 1e6)
+        time.sleep(max(0.0, _LOOK_SECONDS - (time.perf_counter() - now)))
+    if first is None or done == first[1]:
+        raise NotMeasuredError(f"{group} was through before it could be measured; give more --records")
+    measured = (done - first[1]) / outputs
+    return Watched(measured / (now - first[0]), (_cpu(processes) - first[2]) / measured * 1e6, resident)
+
+
+def _cpu(processes: Sequence[psutil.Process]) -> float:
+    times = [process.cpu_times() for process in processes]
+    return sum(one.user + one.system for one in times)
+
+
+def _members(admin: AdminClient, group: str) -> int:
+    (future,) = admin.describe_consumer_groups([group], request_timeout=_ADMIN_SECONDS).values()
+    members = future.result().members
+    return sum(bool(member.assignment and member.assignment.topic_partitions) for member in members)
+
+
+def _rewind(stream: WatchedStream, group: str) -> None:
+    """A group that goes on from the first record, whatever it has read before."""
+    begin = [TopicPartition(stream.source, each, 0) for each in range(stream.partitions)]
+    (future,) = stream.admin.alter_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group, begin)], request_timeout=_ADMIN_SECONDS
+    ).values()
+    future.result()
+
+
+def _empty_output(stream: WatchedStream) -> None:
+    """What an earlier worker has written takes room on the disk only."""
+    cut = _ends(stream, IsolationLevel.READ_UNCOMMITTED)
+    for removed in stream.admin.delete_records(cut, request_timeout=_ADMIN_SECONDS).values():
+        removed.result()
+
+
+def _ends(stream: WatchedStream, isolation: IsolationLevel) -> list[TopicPartition]:
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    wanted = {TopicPartition(stream.output, each): latest for each in range(stream.partitions)}
+    found = stream.admin.list_offsets(wanted, isolation_level=isolation, request_timeout=_ADMIN_SECONDS)
+    return [TopicPartition(each.topic, each.partition, future.result().offset) for each, future in found.items()]
+
+
+def _stop(child: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+    try:
+        child.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
