@@ -176,7 +176,14 @@ class Settings(BaseSettings):
         description="registered model; a stream with a name has a model of that name",
     )
     model_alias: str = Field("champion", description="alias of the version that scores")
-    model_poll_ms: int = Field(5_000, ge=100, description="wall time between two looks at the model's alias")
+    challenger_budget: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="time that the version with the alias `challenger` may take for a batch, as a share of what the "
+        "champion takes; 0: none scores beside it",
+    )
+    model_poll_ms: int = Field(5_000, ge=100, description="wall time between two looks at a model's alias")
 
     state_dir: Path = Field(default_factory=_state_dir, description="stores, spool and reports of this machine")
     instance: Annotated[str | None, AfterValidator(_instance), BeforeValidator(_nothing_if_empty)] = Field(

@@ -48,7 +48,8 @@ def score(
 
     Reads `customers`, writes `predictions` and `dead-letters`. Start as many as there are partitions; they share them.
     Ctrl-C or SIGTERM finishes the batch at hand. Where the alias moves to another version, that one takes over between
-    two batches; one that fails its checks is refused, and the scorer goes on with the one it has.
+    two batches; one that fails its checks is refused, and the scorer goes on with the one it has. The version with the
+    alias `challenger` scores the same records beside it, within CHURNSTREAM_CHALLENGER_BUDGET.
 
     Kafka is found through KAFKA_BOOTSTRAP_SERVERS; every librdkafka property passes through as KAFKA_…
     (KAFKA_SASL_USERNAME is sasl.username).
@@ -80,18 +81,20 @@ def score(
 
 
 def _work(settings: "Settings", schema: "Schema", champion: "Champion", stop: threading.Event) -> None:
-    """Score with the model that is the champion at each batch."""
+    """Score with the model that is the champion at each batch, and beside it with the challenger."""
     from contract.worker.process import in_background
+    from scorer.models.challenger import Challenger
     from scorer.stream.worker import ScorerWorker
 
-    def models() -> list["Model"]:
+    def model() -> "Model":
         if champion.model is None:
             raise RuntimeError("the worker began before a model was loaded")
-        return [champion.model]
+        return champion.model
 
     if champion.model is None:
         champion.load_when_there(stop)
     if stop.is_set():
         return
-    with in_background(champion.run):
-        ScorerWorker(settings, schema, models).run(stop)
+    challenger = Challenger(settings, lambda: model().ref.version) if settings.challenger_budget else None
+    with in_background(champion.run, *([challenger.run] if challenger else [])):
+        ScorerWorker(settings, schema, model, challenger=challenger).run(stop)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from contract.versions import MOST_CHAMPIONS, Reign
 
+CHALLENGER = "challenger"
+"""Alias of the version that scores beside the champion, or waits to."""
 HISTORY = "churnstream.history."
 """On the registered model, followed by an alias: the versions that had it before, oldest first, with commas."""
 REIGNS = "churnstream.reigns."

@@ -8,11 +8,8 @@ on, so a monitor that starts does not change it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from contract.models.aliases import HISTORY, PROTOCOL, REIGNS, STUDY, read_history, read_reigns
+from contract.models.aliases import CHALLENGER, HISTORY, PROTOCOL, REIGNS, STUDY, read_history, read_reigns
 from contract.versions import MOST_CHAMPIONS, Reign, ServingVersions
-
-CHALLENGER = "challenger"
-"""Alias of a version that waits, whatever its number."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ registry is waited out, an alias that is gone changes nothing. Nothing is kept o
 with the version that has the alias then.
 """
 
-import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -15,10 +14,10 @@ from dataclasses import dataclass
 import msgspec
 
 from contract.errors import UserError
-from contract.models.registry import FoundVersion, model_title, registry_outages
+from contract.models.registry import FoundVersion, model_title
 from contract.settings import Settings
 from contract.worker.clock import Clock, SystemClock
-from contract.worker.outage import Outage
+from scorer.models.following import AliasFollower, set_apart
 from scorer.models.loaded import Model, ModelRegistry, ModelSource, import_libraries, load_found
 from scorer.signals import MODEL_REFUSED, MODEL_VERSION, SWAPS
 
@@ -40,7 +39,7 @@ class Refusal(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Champion:
+class Champion(AliasFollower):
     """The version that has the alias ``settings.model_alias``, or the last good one that had it.
 
     Every attribute may be read from any thread; a reader that needs the model and its time together reads ``current``
@@ -60,17 +59,13 @@ class Champion:
         clock: Clock | None = None,
         on_refusal: Callable[[int, str], None] | None = None,
     ) -> None:
+        super().__init__(settings, settings.model_alias, source or ModelRegistry(settings))
         self.current: Serving | None = None
         self.refused: Refusal | None = None
-        self._settings = settings
-        self._source = source or ModelRegistry(settings)
         self._clock = clock or SystemClock()
         self._on_refusal = on_refusal
         self._at_work: FoundVersion | None = None
-        self._turned_away: FoundVersion | None = None
         self._gone = False
-        self._outage = Outage(_log)
-        self._fault: str | None = None
 
     @property
     def model(self) -> Model | None:
@@ -90,7 +85,9 @@ class Champion:
         Raises:
             UserError: the registry does not answer, has no such model or alias, or holds a model that is refused.
         """
-        self._hand_over(*load_found(self._source, self._settings))
+        found, model = load_found(self._source, self._settings)
+        set_apart()
+        self._hand_over(found, model)
 
     def load_when_there(self, stop: threading.Event) -> None:
         """Load the first one as soon as there is one, and ask every ``settings.model_poll_ms`` until then.
@@ -111,55 +108,16 @@ class Champion:
             else:
                 return
 
-    def run(self, stop: threading.Event) -> None:
-        """Look at the alias every ``settings.model_poll_ms`` until ``stop`` is set. Raises nothing."""
-        while not stop.is_set():
-            self.look()
-            stop.wait(self._settings.model_poll_ms / 1_000)
-
-    def look(self) -> None:
-        """Look at the alias once, and follow it. Raises nothing; what is wrong is logged when it begins."""
-        try:
-            self._look()
-        except Exception as error:
-            fault = repr(error)
-            if fault != self._fault:
-                _log.exception("the alias @%s cannot be followed; %s", self._settings.model_alias, self._meanwhile())
-            self._fault = fault
-        else:
-            self._fault = None
-
-    def _look(self) -> None:
-        try:
-            self._follow(self._source.find())
-        except _registry_troubles() as error:
-            self._outage.begin(
-                "the model registry cannot be used (%s); %s, and it is asked again every %g s",
-                str(error).partition("\n")[0],
-                self._meanwhile(),
-                self._settings.model_poll_ms / 1_000,
-            )
-        else:
-            self._outage.end("the model registry can be used again")
-
-    def _follow(self, found: FoundVersion | None) -> None:
-        if found is None:
-            self._go_without_alias()
-            return
+    def _is_known(self, found: FoundVersion) -> bool:
         was_gone, self._gone = self._gone, False
         if found == self._turned_away:
-            return
-        if found == self._at_work:
-            self._forget_refusal()
-            if was_gone:
-                _log.info("%s has the alias again", model_title(self._settings, found.version))
-            return
-        try:
-            model = self._source.load(found.version)
-        except UserError as error:
-            self._refuse(found, str(error))
-        else:
-            self._hand_over(found, model)
+            return True
+        if found != self._at_work:
+            return False
+        self._forget_refusal()
+        if was_gone:
+            _log.info("%s has the alias again", model_title(self._settings, found.version))
+        return True
 
     def _go_without_alias(self) -> None:
         self._forget_refusal()
@@ -167,14 +125,13 @@ class Champion:
             _log.warning(
                 "no version of model %s has the alias @%s; %s",
                 self._settings.model_name,
-                self._settings.model_alias,
+                self._alias,
                 self._meanwhile(),
             )
         self._gone = True
 
     def _refuse(self, found: FoundVersion, reason: str) -> None:
         self.refused = Refusal(found.version, reason)
-        self._turned_away = found
         MODEL_REFUSED.set(found.version)
         SWAPS.labels("refused").inc()
         _log.warning(
@@ -183,14 +140,13 @@ class Champion:
             reason,
             self._meanwhile(),
             found.version,
-            self._settings.model_alias,
+            self._alias,
         )
         if self._on_refusal:
             self._on_refusal(found.version, reason)
 
     def _hand_over(self, found: FoundVersion, model: Model) -> None:
         before = self._at_work
-        _set_apart()
         self._forget_refusal()
         self._at_work = found
         self.current = Serving(model, self._clock.now())
@@ -204,22 +160,6 @@ class Champion:
         MODEL_REFUSED.set(0)
 
     def _meanwhile(self) -> str:
-        """What goes on while the alias leads nowhere."""
         if self._at_work is None:
             return "there is no model yet"
         return f"{model_title(self._settings, self._at_work.version)} goes on scoring"
-
-
-def _set_apart() -> None:
-    """Keep the garbage collector from all that lives now, modules and model above all, until the next model.
-
-    It would go through it again and again, with a pause of 0.2 s each time.
-    """
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-
-
-def _registry_troubles() -> tuple[type[Exception], ...]:
-    """What is not the model's fault. A ``UserError`` that comes this far tells of a database that cannot be opened."""
-    return (*registry_outages(), UserError)

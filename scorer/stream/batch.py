@@ -1,7 +1,8 @@
 """One batch of customer records in, predictions and dead letters out. No I/O and no clock."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +26,13 @@ from scorer.models.scores import Scores
 MOST_FAILED_IN_A_ROW = 10
 """Records on which a model may fail, one after the other, before it is taken to be broken."""
 
+Sent = tuple[bytes, bytes]
+"""Key and value of a prediction."""
+Beside = Callable[[Scores], Sequence[Sent | None]]
+"""What another model answers to the records that have a prediction, in the same order; None where it fails on one.
+
+Raises ``BrokenModelError`` where it scores nothing, and whatever else it comes to.
+"""
 _OPEN, _CLOSE = ord("{"), ord("}")
 
 
@@ -37,19 +45,24 @@ class Raw(NamedTuple):
     sent: int | None = None
 
 
+def _nothing(_model: Scores) -> Sequence[Sent | None]:
+    return ()
+
+
 @dataclass(slots=True)
 class ScoredBatch:
-    """One partition's share of a batch: (key, prediction value), and what could not be used.
+    """One partition's share of a batch: predictions in order of offset, and what could not be used.
 
-    Predictions stand model by model, each model's in order of offset.
+    ``beside`` scores the same records with another model. It changes nothing here, and may run on another thread.
     """
 
-    predictions: list[tuple[bytes, bytes]] = field(default_factory=list)
+    predictions: list[Sent] = field(default_factory=list)
     rejected: list[tuple[Raw, RejectionError]] = field(default_factory=list)
+    beside: Beside = _nothing
 
     @property
     def failures(self) -> int:
-        """Records that were rejected because a model failed on them."""
+        """Records that were rejected because the model failed on them."""
         return sum(rejection.reason is Reason.NOT_SCORABLE for _, rejection in self.rejected)
 
 
@@ -67,21 +80,21 @@ class BatchScorer:
         self,
         messages: Sequence[Raw],
         partition: int,
-        models: Sequence[Scores],
+        model: Scores,
         *,
         most_failed: int | None = MOST_FAILED_IN_A_ROW,
     ) -> ScoredBatch:
-        """Score ``messages`` with each of ``models``.
+        """Score ``messages``.
 
-        A record on which a model fails is rejected. ``most_failed`` is how many such are taken for the records' own
-        fault where a model scores no other; None: any number, because the models are known to work.
+        A record on which the model fails is rejected. ``most_failed`` is how many such are taken for the records' own
+        fault where the model scores no other; None: any number, because the model is known to work.
 
         Raises:
-            BrokenModelError: a model scores nothing, and more than ``most_failed`` records have failed.
+            BrokenModelError: the model scores nothing, and more than ``most_failed`` records have failed.
         """
         records = self._decode_together(messages)
         if records is not None:
-            return _scored(messages, records, partition, models, most_failed)
+            return _scored(messages, records, partition, model, most_failed)
         good: list[Raw] = []
         records = []
         rejected = []
@@ -91,9 +104,9 @@ class BatchScorer:
                 good.append(message)
             except RejectionError as rejection:
                 rejected.append((message, rejection))
-        scored = _scored(good, records, partition, models, most_failed)
+        scored = _scored(good, records, partition, model, most_failed)
         rejected = sorted(rejected + scored.rejected, key=lambda pair: pair[0].offset)
-        return ScoredBatch(scored.predictions, rejected)
+        return ScoredBatch(scored.predictions, rejected, scored.beside)
 
     def _decode_one(self, message: Raw) -> Record:
         record = decode(self._decoder, message.value)
@@ -134,29 +147,42 @@ def _scored(
     messages: Sequence[Raw],
     records: Sequence[Record],
     partition: int,
-    models: Sequence[Scores],
+    model: Scores,
     most_failed: int | None,
 ) -> ScoredBatch:
     if not records:
         return ScoredBatch()
     features = [record.features for record in records]
-    answers = [(model, score_each(model, features, most_failed)) for model in models]
-    failed = {
-        place: RejectionError(
-            Reason.NOT_SCORABLE, "", f"model {model.ref.name} v{model.ref.version} failed: {type(error).__name__}"
-        )
-        for model, scored in answers
-        for place, error in scored.failures.items()
-    }
+    scored = score_each(model, features, most_failed)
+    predictions = _predictions(messages, scored, partition, model)
+    if not scored.failures:
+        return ScoredBatch(predictions, beside=partial(_beside, messages, features, partition))
+    good = [place for place in range(len(messages)) if place not in scored.failures]
     return ScoredBatch(
-        [pair for model, scored in answers for pair in _model_predictions(messages, scored, partition, model, failed)],
-        [(messages[place], failed[place]) for place in sorted(failed)],
+        predictions,
+        [(messages[place], _failure(model, error)) for place, error in sorted(scored.failures.items())],
+        partial(_beside, [messages[place] for place in good], [features[place] for place in good], partition),
     )
 
 
-def _model_predictions(
-    messages: Sequence[Raw], scored: Scored, partition: int, model: Scores, failed: Container[int]
-) -> list[tuple[bytes, bytes]]:
+def _beside(
+    messages: Sequence[Raw], features: Sequence[msgspec.Struct], partition: int, model: Scores
+) -> Sequence[Sent | None]:
+    scored = score_each(model, features, MOST_FAILED_IN_A_ROW)
+    predictions = _predictions(messages, scored, partition, model)
+    if not scored.failures:
+        return predictions
+    made = iter(predictions)
+    return [None if place in scored.failures else next(made) for place in range(len(messages))]
+
+
+def _failure(model: Scores, error: Exception) -> RejectionError:
+    return RejectionError(
+        Reason.NOT_SCORABLE, "", f"model {model.ref.name} v{model.ref.version} failed: {type(error).__name__}"
+    )
+
+
+def _predictions(messages: Sequence[Raw], scored: Scored, partition: int, model: Scores) -> list[Sent]:
     """A prediction is the record's own JSON object with the answer's fields appended.
 
     Copying bytes that were just validated costs a tenth of encoding the features again.
@@ -168,8 +194,8 @@ def _model_predictions(
     answers: Iterable[tuple[Raw, float, int]] = zip(
         messages, scored.probabilities.tolist(), scored.decisions.tolist(), strict=True
     )
-    if failed:
-        answers = [answer for place, answer in enumerate(answers) if place not in failed]
+    if scored.failures:
+        answers = [answer for place, answer in enumerate(answers) if place not in scored.failures]
     return [
         (
             message.key or b"",

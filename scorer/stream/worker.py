@@ -1,9 +1,10 @@
 """The scorer's worker: reads customer records, applies the model, publishes predictions exactly once.
 
-Guarantees, for every crash, rebalance and lost reply: each record on ``customers`` leads to one prediction per model
-or to one dead letter, as a ``read_committed`` reader sees it; predictions of a partition stand in the order of their
-records. Predictions, dead letters and consumer offsets are one Kafka transaction per batch. There is no state but the
-loaded model. Each record's prediction goes to the partition the record came from.
+Guarantees, for every crash, rebalance and lost reply: each record on ``customers`` leads to one prediction or to one
+dead letter, as a ``read_committed`` reader sees it; predictions of a partition stand in the order of their records.
+Predictions, dead letters and consumer offsets are one Kafka transaction per batch. There is no state but the loaded
+model. Each record's prediction goes to the partition the record came from; behind it stands that of the challenger,
+where there is one and it has answered in time.
 """
 
 import logging
@@ -11,7 +12,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from confluent_kafka import Message, Producer, TopicPartition
@@ -34,15 +35,17 @@ from contract.worker.heartbeat import Heartbeat
 from contract.worker.loop import POLL_SECONDS, WorkerLoop
 from contract.worker.news import stream_place
 from contract.worker.outage import Outage
+from scorer.models.challenger import Challenger
+from scorer.models.challenger_signals import CHALLENGER_PREDICTIONS
 from scorer.models.isolation import BrokenModelError
 from scorer.models.scores import Scores
 from scorer.signals import PREDICTION_LATENCY, PREDICTIONS_SENT
-from scorer.stream.batch import MOST_FAILED_IN_A_ROW, BatchScorer, Raw, ScoredBatch
+from scorer.stream.batch import MOST_FAILED_IN_A_ROW, BatchScorer, Raw, ScoredBatch, Sent
 
 GROUP = "scorer"
 _BROKEN_SECONDS = 1.0
 """Between two tries with a model that scores nothing."""
-_SCORING, _COMMITTING = STAGE.labels("score"), STAGE.labels("commit")
+_SCORING, _CHALLENGING, _COMMITTING = (STAGE.labels(stage) for stage in ("score", "challenge", "commit"))
 _log = logging.getLogger("churnstream.scorer")
 _failures_log = logging.getLogger("churnstream.scorer.failures")
 # a stream may have many records that a model fails on
@@ -62,30 +65,33 @@ class ScorerStats:
 class _Share:
     """One partition's part of a batch, scored. ``controls`` are its control messages, passed on.
 
-    ``offsets`` are those of the records scored, where there are control messages to put among them. ``resent`` is what
-    the rejected records say of being sent again, by offset.
+    ``predictions`` are what is published, and ``offsets`` those of their records, where there are control messages to
+    put among them. ``resent`` is what the rejected records say of being sent again, by offset.
     """
 
     partition: int
     next_offset: int
     scored: ScoredBatch
     controls: list[Message]
-    offsets: list[int]
+    predictions: Sequence[Sent]
+    offsets: Sequence[int]
     resent: dict[int, tuple[Header, ...]]
 
 
 class ScorerWorker:
     """Scores ``customers`` until it is told to stop.
 
-    ``models`` is called once per batch and gives the models that score it, so that a swap falls between two batches.
+    ``champion`` is called once per batch and gives the model that scores it, so that a swap falls between two batches.
+    ``challenger`` scores the same records beside it, as far as its budget goes.
     """
 
     def __init__(
         self,
         settings: Settings,
         schema: Schema,
-        models: Callable[[], Sequence[Scores]],
+        champion: Callable[[], Scores],
         *,
+        challenger: Challenger | None = None,
         group: str = GROUP,
         clock: Clock | None = None,
         checkpoint: Checkpoint = no_checkpoint,
@@ -93,7 +99,8 @@ class ScorerWorker:
         timeout = settings.request_timeout_ms / 1_000
         producer_id = transactional_id(settings, group)
         self.stats = ScorerStats()
-        self._models = models
+        self._champion = champion
+        self._challenger = challenger
         self._clock = clock or SystemClock()
         self._checkpoint = checkpoint
         self._settings = settings
@@ -140,9 +147,12 @@ class ScorerWorker:
             self._loop.close()
 
     def _doing(self) -> str:
-        """What it does, and with which models."""
-        models = ", ".join(f"{model.ref.name} v{model.ref.version}" for model in self._models())
-        return f"scores {self._customers} with {models} into {self._predictions}, {stream_place(self._settings)}"
+        """What it does, and with which model."""
+        ref = self._champion().ref
+        version = None if self._challenger is None else self._challenger.version
+        beside = "" if version is None else f" and, as challenger, v{version}"
+        where = f"into {self._predictions}, {stream_place(self._settings)}"
+        return f"scores {self._customers} with {ref.name} v{ref.version}{beside} {where}"
 
     def _process(self, stop: threading.Event) -> None:
         messages = self._reader.poll(POLL_SECONDS)
@@ -151,9 +161,9 @@ class ScorerWorker:
         began = time.perf_counter()
         self._checkpoint("after-poll")
         now = self._clock.now()
-        models = self._models()
+        model = self._champion()
         try:
-            shares = self._score(_by_partition(messages), models)
+            shares = self._score(_by_partition(messages), model)
         except BrokenModelError as error:
             self._broken.begin(
                 "%s. The model is taken to be broken, so no record becomes a dead letter for it: the scorer waits, and "
@@ -165,6 +175,8 @@ class ScorerWorker:
             stop.wait(_BROKEN_SECONDS)
             raise BatchAbortedError(str(error)) from error
         scored = time.perf_counter()
+        shares = self._challenge(shares, model, scored - began)
+        challenged = time.perf_counter()
         self._checkpoint("after-scoring")
         offsets = [TopicPartition(self._customers, share.partition, share.next_offset) for share in shares]
         self._transactions.run(lambda producer: self._publish(producer, shares, now), offsets, self._reader.consumer)
@@ -173,12 +185,13 @@ class ScorerWorker:
             self.stats.predictions += len(share.scored.predictions)
             self.stats.dead_letters += len(share.scored.rejected)
         _SCORING.observe(scored - began)
-        _COMMITTING.observe(time.perf_counter() - scored)
-        self._count(messages, shares, models)
+        _CHALLENGING.observe(challenged - scored)
+        _COMMITTING.observe(time.perf_counter() - challenged)
+        self._count(messages, shares, model)
         self._broken.end("the model scores again")
         self._count_failures(shares)
 
-    def _count(self, messages: Sequence[Message], shares: Sequence[_Share], models: Sequence[Scores]) -> None:
+    def _count(self, messages: Sequence[Message], shares: Sequence[_Share], model: Scores) -> None:
         """For Prometheus: what was committed, and how long the first and the last record of the batch took."""
         BATCHES.inc()
         RECORDS.labels(self._customers).inc(len(messages))
@@ -188,14 +201,26 @@ class ScorerWorker:
             if sent is not None:
                 PREDICTION_LATENCY.observe(max(committed - sent, 0) / 1_000)
         predictions = sum(len(share.scored.predictions) for share in shares)
-        for model in models:
-            # a record that one model fails on has no prediction of any
-            PREDICTIONS_SENT.labels(str(model.ref.version)).inc(predictions / len(models))
+        PREDICTIONS_SENT.labels(str(model.ref.version)).inc(predictions)
+        CHALLENGER_PREDICTIONS.inc(sum(len(share.predictions) for share in shares) - predictions)
         for share in shares:
             for _, rejection in share.scored.rejected:
                 DEAD_LETTERS_SENT.labels(rejection.reason.value).inc()
 
-    def _score(self, parts: Mapping[int, Sequence[Message]], models: Sequence[Scores]) -> list[_Share]:
+    def _challenge(self, shares: list[_Share], champion: Scores, seconds: float) -> list[_Share]:
+        """``seconds``: what the champion has taken."""
+        if self._challenger is None:
+            return shares
+        answers = self._challenger.answer([share.scored.beside for share in shares], champion, seconds)
+        if answers is None:
+            return shares
+        return [
+            replace(share, predictions=predictions, offsets=offsets)
+            for share, beside in zip(shares, answers, strict=True)
+            for predictions, offsets in [interleaved(share.predictions, beside, share.offsets)]
+        ]
+
+    def _score(self, parts: Mapping[int, Sequence[Message]], model: Scores) -> list[_Share]:
         """Raises:
         BrokenModelError: no record of any partition can be scored, and these are too many to be at fault themselves.
         """
@@ -204,29 +229,27 @@ class ScorerWorker:
         broken: BrokenModelError | None = None
         for partition, messages in parts.items():
             try:
-                shares[partition] = self._share(partition, messages, models, allowed)
+                shares[partition] = self._share(partition, messages, model, allowed)
             except BrokenModelError as error:
                 broken = error
         if not any(share.scored.predictions for share in shares.values()):
             failures = sum(share.scored.failures for share in shares.values())
             if broken is not None or failures > allowed:
-                raise broken or BrokenModelError(f"the models have scored none of the last {failures:,} records")
+                raise broken or BrokenModelError(f"the model has scored none of the last {failures:,} records")
         # a model that scores some records works, whatever it makes of the others
         return [
-            shares.get(partition) or self._share(partition, messages, models, None)
+            shares.get(partition) or self._share(partition, messages, model, None)
             for partition, messages in parts.items()
         ]
 
-    def _share(
-        self, partition: int, messages: Sequence[Message], models: Sequence[Scores], most_failed: int | None
-    ) -> _Share:
+    def _share(self, partition: int, messages: Sequence[Message], model: Scores, most_failed: int | None) -> _Share:
         records, controls = split_controls(messages)
-        scored = self._batch.score(records, partition, models, most_failed=most_failed)
+        scored = self._batch.score(records, partition, model, most_failed=most_failed)
         rejected = {raw.offset for raw, _ in scored.rejected}
         offsets = [raw.offset for raw in records if raw.offset not in rejected] if controls else []
         refused = [message for message in messages if _offset(message) in rejected] if rejected else []
         resent = {_offset(message): resent_headers(message.headers()) for message in refused}
-        return _Share(partition, _offset(messages[-1]) + 1, scored, controls, offsets, resent)
+        return _Share(partition, _offset(messages[-1]) + 1, scored, controls, scored.predictions, offsets, resent)
 
     def _count_failures(self, shares: Sequence[_Share]) -> None:
         failures = sum(share.scored.failures for share in shares)
@@ -235,11 +258,11 @@ class ScorerWorker:
         else:
             self._failed_in_a_row += failures
         if failures:
-            _log.warning("a model failed on %d records, which are dead letters (%s) now", failures, Reason.NOT_SCORABLE)
+            _log.warning("the model failed on %d records, now dead letters (%s)", failures, Reason.NOT_SCORABLE)
 
     def _publish(self, producer: Producer, shares: Sequence[_Share], now: int) -> None:
         for share in shares:
-            for predictions, control in in_order(share.scored.predictions, share.offsets, share.controls):
+            for predictions, control in in_order(share.predictions, share.offsets, share.controls):
                 batch = [{"key": key, "value": value} for key, value in predictions]
                 produce_all(producer, self._predictions, batch, share.partition)
                 if control is not None:
@@ -274,9 +297,21 @@ def split_controls(messages: Sequence[Message]) -> tuple[list[Raw], list[Message
     return records, controls
 
 
+def interleaved(
+    predictions: Sequence[Sent], beside: Sequence[Sent | None], offsets: Sequence[int]
+) -> tuple[list[Sent], list[int]]:
+    """Each prediction, and behind it the challenger's of the same record; the records' offsets likewise, if given.
+
+    So the challenger's are no further behind the newest event time than the champion's.
+    """
+    both = [sent for pair in zip(predictions, beside, strict=True) for sent in pair if sent is not None]
+    twice = [offset for offset, sent in zip(offsets, beside, strict=False) for _ in range(1 if sent is None else 2)]
+    return both, twice
+
+
 def in_order(
-    predictions: Sequence[tuple[bytes, bytes]], offsets: Sequence[int], controls: Sequence[Message]
-) -> Iterator[tuple[Sequence[tuple[bytes, bytes]], Message | None]]:
+    predictions: Sequence[Sent], offsets: Sequence[int], controls: Sequence[Message]
+) -> Iterator[tuple[Sequence[Sent], Message | None]]:
     """Predictions, each time with the control message that follows them, in the order of ``offsets``.
 
     A record that came after an end of the stream opens it again, so its prediction must not stand before that end.
@@ -284,12 +319,10 @@ def in_order(
     if not controls:
         yield predictions, None
         return
-    records = len(offsets)
-    firsts = range(0, len(predictions), records or 1)  # of each model
     start = 0
     for control in [*controls, None]:
-        end = records if control is None else bisect_left(offsets, _offset(control), start)
-        yield [pair for first in firsts for pair in predictions[first + start : first + end]], control
+        end = len(offsets) if control is None else bisect_left(offsets, _offset(control), start)
+        yield predictions[start:end], control
         start = end
 
 

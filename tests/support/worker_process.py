@@ -186,8 +186,8 @@ def _main() -> None:
             from scorer.stream.worker import ScorerWorker
             from scorer.testing import LogisticModel
 
-            models = [LogisticModel()]
-            ScorerWorker(settings, schema, lambda: models, clock=clock, checkpoint=checkpoint).run(stop)
+            model = LogisticModel()
+            ScorerWorker(settings, schema, lambda: model, clock=clock, checkpoint=checkpoint).run(stop)
         elif arguments.kind == "alerts":
             from contract.alert_rules import load_alert_rules
             from contract.kafka.stream_identity import stream_identity

@@ -211,7 +211,7 @@ def check_scored_once(settings: Settings, sent: int) -> None:
     for partition in range(settings.partitions):
         here = {topic: [m for m in messages if m.partition() == partition] for topic, messages in found.items()}
         records, _ = split_controls(here[CUSTOMERS])
-        expected = BatchScorer(SCHEMA).score(records, partition, [LogisticModel()])
+        expected = BatchScorer(SCHEMA).score(records, partition, LogisticModel())
         assert [(message.key(), message.value()) for message in here[PREDICTIONS]] == expected.predictions
         letters = [
             (int(headers(m)["origin-offset"]), m.key(), m.value(), headers(m)["reason"]) for m in here[DEAD_LETTERS]

@@ -33,8 +33,8 @@ def settings(broker: str, topic_prefix: str, tmp_path: Path) -> Settings:
 
 
 def score(settings: Settings) -> None:
-    models = [LogisticModel()]
-    with running(ScorerWorker(settings, SCHEMA, lambda: models, clock=ManualClock(NOW))):
+    model = LogisticModel()
+    with running(ScorerWorker(settings, SCHEMA, lambda: model, clock=ManualClock(NOW))):
         eventually(lambda: group_lag(settings, "scorer", [CUSTOMERS]) == 0, 60, "all is scored")
 
 
@@ -109,8 +109,8 @@ def test_messages_that_are_gone_before_they_were_read_are_counted_and_named(
     def told() -> list[str]:
         return [record.getMessage() for record in caplog.records if "are gone" in record.getMessage()]
 
-    models = [LogisticModel()]
-    with running(ScorerWorker(settings, SCHEMA, lambda: models, clock=ManualClock(NOW))):
+    model = LogisticModel()
+    with running(ScorerWorker(settings, SCHEMA, lambda: model, clock=ManualClock(NOW))):
         eventually(lambda: len(told()) == settings.partitions, 60, "what is gone is told")
     assert sum(int(line.split(" messages")[0].rsplit(" ", 1)[1]) for line in told()) >= 30
     assert len(committed(settings, PREDICTIONS)) == 10

@@ -91,7 +91,7 @@ def replayed(broker: str, tmp_path_factory: pytest.TempPathFactory) -> ReplayedH
             windows = newest_windows(settings).values()
             return len(windows) >= 70 and all(window.status == "final" for window in windows)
 
-        worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+        worker = ScorerWorker(settings, SCHEMA, LogisticModel)
         with running(worker), running(JoinWorker(settings, SCHEMA)), following(settings):
             said = [replay("--until", "2024-03-05", "--no-end"), replay("--resume")]
             eventually(all_final, timeout=60, message="all windows final")

@@ -52,7 +52,7 @@ def test_scorer_and_join_count_what_they_commit(broker: str, topic_prefix: str, 
     before = {name: value(name) for name in (latencies, "churnstream_batches_total", "churnstream_outcomes_total")}
     no_json = value("churnstream_dead_letters_total", reason="not-json")
 
-    with running(ScorerWorker(settings, SCHEMA, lambda: [model], clock=ManualClock(START))):
+    with running(ScorerWorker(settings, SCHEMA, lambda: model, clock=ManualClock(START))):
         eventually(
             lambda: value("churnstream_predictions_total", version="71") == RECORDS, message="not all are scored"
         )
@@ -79,7 +79,7 @@ def test_the_lag_of_what_is_read_is_known(broker: str, topic_prefix: str, tmp_pa
     settings = stream_settings(broker, topic_prefix, tmp_path)
     send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(RECORDS)])
 
-    with running(ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()], clock=ManualClock(START))):
+    with running(ScorerWorker(settings, SCHEMA, LogisticModel, clock=ManualClock(START))):
         eventually(
             lambda: lags(settings) == {str(partition): 0.0 for partition in range(settings.partitions)},
             message="the lag is 0",
@@ -97,8 +97,8 @@ def test_a_worker_that_only_gives_batches_up_shows_how_far_it_falls_behind(
         if step == "after-scoring":
             raise BatchAbortedError("the test gives it up")
 
-    models = [LogisticModel()]
-    with running(ScorerWorker(settings, SCHEMA, lambda: models, clock=ManualClock(START), checkpoint=give_up)):
+    model = LogisticModel()
+    with running(ScorerWorker(settings, SCHEMA, lambda: model, clock=ManualClock(START), checkpoint=give_up)):
         eventually(lambda: sum(lags(settings).values()) == RECORDS, message="nothing counts as read")
         send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(RECORDS, 2 * RECORDS)])
         eventually(lambda: sum(lags(settings).values()) == 2 * RECORDS, message="the lag has grown")

@@ -43,7 +43,7 @@ def test_bad_input_goes_to_dead_letters_and_the_stream_goes_on(broker: str, topi
     for i, bad in enumerate(BAD_RECORDS):
         sent += [(key(customer(i)), encode(customer(i))), (bad.key, bad.value)]
     send(settings, CUSTOMERS, sent)
-    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()], clock=ManualClock(NOW))
+    worker = ScorerWorker(settings, SCHEMA, LogisticModel, clock=ManualClock(NOW))
     with running(worker):
         eventually(
             lambda: worker.stats.predictions + worker.stats.dead_letters == len(sent), message="not all are through"
@@ -82,7 +82,7 @@ def test_with_the_clock_set_back_or_forward_the_scorer_gives_the_same_answers(
     times = [now - 400 * DAY, now, now + DAY - HOUR, now + DAY + HOUR, now + 300 * DAY]
     records = [customer(i, event_time=time) for i, time in enumerate(times)]
     send(settings, CUSTOMERS, [(key(record), encode(record)) for record in records])
-    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()], clock=ManualClock(now + wrong))
+    worker = ScorerWorker(settings, SCHEMA, LogisticModel, clock=ManualClock(now + wrong))
     with running(worker):
         eventually(lambda: worker.stats.predictions + worker.stats.dead_letters == len(times))
     found = [json.loads(message.value() or b"")["event_time"] for message in committed(settings, PREDICTIONS)]
@@ -116,7 +116,7 @@ def test_end_of_stream_is_passed_on_behind_the_last_prediction(broker: str, topi
     settings = stream_settings(broker, topic_prefix, tmp_path)
     send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(50)])
     end_stream(settings, START)
-    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    worker = ScorerWorker(settings, SCHEMA, LogisticModel)
     with running(worker):
         eventually(lambda: len(committed(settings, PREDICTIONS)) == 52)
     for partition in range(settings.partitions):
@@ -136,7 +136,7 @@ def test_garbage_that_looks_like_the_end_of_the_stream_stops_neither_scorer_nor_
         send(settings, topic, [(None, value)], headers=[("churnstream-control", b"pause")])
     send(settings, CUSTOMERS, [(key(customer(1)), encode(customer(1)))])
     send(settings, LABELS, [(key(label(1)), encode(label(1)))])
-    scorer = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    scorer = ScorerWorker(settings, SCHEMA, LogisticModel)
     with running(scorer):
         eventually(lambda: (scorer.stats.predictions, scorer.stats.dead_letters) == (1, len(refused) + 1))
     found = committed(settings, PREDICTIONS)
@@ -156,7 +156,7 @@ def test_a_record_behind_the_end_of_the_stream_is_predicted_behind_it(
     for i in range(3):
         send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i)))])
         end_stream(settings, START, [CUSTOMERS])
-    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    worker = ScorerWorker(settings, SCHEMA, LogisticModel)
     with running(worker):
         eventually(lambda: len(committed(settings, PREDICTIONS)) == 6)
     assert [m.key() for m in committed(settings, PREDICTIONS)] == [b"1000", None, b"1001", None, b"1002", None]
@@ -167,7 +167,7 @@ def test_predictions_stay_in_the_partition_and_order_of_their_records(
 ) -> None:
     settings = stream_settings(broker, topic_prefix, tmp_path, partitions=3, batch_size=100)
     send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(1_000)])
-    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    worker = ScorerWorker(settings, SCHEMA, LogisticModel)
     with running(worker):
         eventually(lambda: worker.stats.predictions == 1_000)
     assert worker.stats.batches > 3
@@ -180,17 +180,17 @@ def test_predictions_stay_in_the_partition_and_order_of_their_records(
     assert predictions == records
 
 
-def test_the_models_are_asked_for_once_a_batch(broker: str, topic_prefix: str, tmp_path: Path) -> None:
+def test_the_champion_is_asked_for_once_a_batch(broker: str, topic_prefix: str, tmp_path: Path) -> None:
     settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1, batch_size=10)
     send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(100)])
     versions = iter(range(1, 1_000))
 
-    def models() -> list[LogisticModel]:
+    def champion() -> LogisticModel:
         model = LogisticModel()
         model.ref = type(model.ref)("churn", next(versions))
-        return [model]
+        return model
 
-    worker = ScorerWorker(settings, SCHEMA, models)
+    worker = ScorerWorker(settings, SCHEMA, champion)
     with running(worker):
         eventually(lambda: worker.stats.predictions == 100)
     used = [json.loads(m.value() or b"")["model"]["version"] for m in committed(settings, PREDICTIONS)]
@@ -205,7 +205,7 @@ def test_the_largest_value_that_the_topic_takes_does_not_stop_the_scorer(
     # random, so that compression cannot make room; 200 bytes are the batch's own
     largest = os.urandom(MAX_MESSAGE_BYTES - 200)
     send(settings, CUSTOMERS, [(key(customer(1)), largest), (key(customer(2)), encode(customer(2)))])
-    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    worker = ScorerWorker(settings, SCHEMA, LogisticModel)
     with running(worker):
         eventually(lambda: (worker.stats.predictions, worker.stats.dead_letters) == (1, 1), timeout=30)
     (letter,) = committed(settings, DEAD_LETTERS)
@@ -228,7 +228,7 @@ def test_what_is_accepted_at_the_bound_can_be_read_where_it_is_published(
     assert [len(record) for record in records] == [MAX_VALUE_BYTES, MAX_VALUE_BYTES + 1]
     send(settings, CUSTOMERS, [(key(customer(i)), record) for i, record in enumerate(records, start=1)])
     model = LogisticModel(ref=ModelRef("\x01" * 256, 2**31 - 1))  # its name takes six bytes a letter
-    worker = ScorerWorker(settings, SCHEMA, lambda: [model], clock=ManualClock(NOW))
+    worker = ScorerWorker(settings, SCHEMA, lambda: model, clock=ManualClock(NOW))
     with running(worker):
         eventually(lambda: (worker.stats.predictions, worker.stats.dead_letters) == (1, 1))
     (prediction,) = committed(settings, PREDICTIONS)
@@ -248,7 +248,7 @@ def test_a_message_too_large_for_our_topics_is_cut_in_its_dead_letter(
     allow_messages_of(settings, CUSTOMERS, 20_000_000)
     large = os.urandom(key_bytes), os.urandom(value_bytes)
     send(settings, CUSTOMERS, [large, (key(customer(2)), encode(customer(2)))], max_bytes=20_000_000)
-    worker = ScorerWorker(settings, SCHEMA, lambda: [LogisticModel()])
+    worker = ScorerWorker(settings, SCHEMA, LogisticModel)
     with running(worker):
         eventually(lambda: (worker.stats.predictions, worker.stats.dead_letters) == (1, 1), timeout=30)
     (letter,) = committed(settings, DEAD_LETTERS)
@@ -266,7 +266,7 @@ def test_a_record_that_the_model_cannot_score_is_a_dead_letter_and_the_stream_go
     settings = stream_settings(broker, topic_prefix, tmp_path)
     send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(100)])
     model = FaultyModel(fails=lambda row: row.EstimatedSalary == 10_057)  # type: ignore[attr-defined]
-    worker = ScorerWorker(settings, SCHEMA, lambda: [model])
+    worker = ScorerWorker(settings, SCHEMA, lambda: model)
     with running(worker):
         eventually(lambda: (worker.stats.predictions, worker.stats.dead_letters) == (99, 1))
         send(settings, CUSTOMERS, [(key(customer(100)), encode(customer(100)))])
@@ -283,7 +283,7 @@ def test_a_broken_model_turns_no_record_into_a_dead_letter_and_the_next_one_scor
     settings = stream_settings(broker, topic_prefix, tmp_path)
     send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i))) for i in range(30)])
     models: list[LogisticModel] = [FaultyModel()]
-    worker = ScorerWorker(settings, SCHEMA, lambda: models)
+    worker = ScorerWorker(settings, SCHEMA, lambda: models[0])
     with running(worker):
         eventually(lambda: "taken to be broken" in caplog.text)
         assert not committed(settings, PREDICTIONS)
@@ -300,7 +300,7 @@ def test_records_that_come_one_by_one_are_dead_letters_until_the_model_has_faile
 ) -> None:
     settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1)
     model = FaultyModel(fails=lambda row: row.EstimatedSalary < 10_050)  # type: ignore[attr-defined]
-    worker = ScorerWorker(settings, SCHEMA, lambda: [model])
+    worker = ScorerWorker(settings, SCHEMA, lambda: model)
     with running(worker):
         for i in range(MOST_FAILED_IN_A_ROW):
             send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i)))])

@@ -214,11 +214,11 @@ def test_no_record_is_lost_and_each_has_one_good_version_while_the_alias_moves(
     champion = Champion(settings)
     champion.load()
 
-    def models() -> list[Model]:
+    def model() -> Model:
         assert champion.model is not None
-        return [champion.model]
+        return champion.model
 
-    worker = ScorerWorker(settings, SCHEMA, models)
+    worker = ScorerWorker(settings, SCHEMA, model)
     with in_background(champion.run), running(worker):
         stream = RecordStream(settings, worker)
         stream.flow(lambda: True)

@@ -146,14 +146,14 @@ def _event_time(i: int) -> int:
 
 
 def _predictions() -> Iterator[Pair]:
-    scorer, models = BatchScorer(SCHEMA), [LogisticModel()]
+    scorer, model = BatchScorer(SCHEMA), LogisticModel()
     for i in range(RECORDS):
         record = customer(i, event_time=_event_time(i))
         special = i % _EVERY
         if special == _SPOILED:
             yield key(record), b"no prediction"
         if special != _UNSCORED:
-            made = scorer.score([Raw(i, key(record), encode(record))], 0, models).predictions
+            made = scorer.score([Raw(i, key(record), encode(record))], 0, model).predictions
             yield from made * (2 if special == _SCORED_TWICE else 1)
 
 

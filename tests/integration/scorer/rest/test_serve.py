@@ -120,7 +120,7 @@ def test_the_same_record_has_the_same_probability_over_http_and_on_the_stream(
     own = stream_settings(broker, topic_prefix, tmp_path, mlflow_tracking_uri=stream.mlflow_tracking_uri)
     send(own, CUSTOMERS, [(key(record), encode(record)) for record in records])
     model = load_model(own)
-    with running(ScorerWorker(own, SCHEMA, lambda: [model])):
+    with running(ScorerWorker(own, SCHEMA, lambda: model)):
         eventually(lambda: len(committed(own, PREDICTIONS)) == len(records), 60, "all are scored")
     streamed = {
         value["record_id"]: value["probability"]

@@ -34,7 +34,7 @@ def written(message: dict[str, Any], floats: bool) -> bytes:
 def flow(folder: Path, floats: bool) -> tuple[list[Outcome], list[bytes], list[Window]]:
     """Outcomes, panes with their samples, and windows of a small stream that ends."""
     records = [Raw(i, key(customer(i)), written(customer(i), floats)) for i in range(RECORDS)]
-    scored = BatchScorer(SCHEMA).score(records, 0, [LogisticModel()])
+    scored = BatchScorer(SCHEMA).score(records, 0, LogisticModel())
     assert not scored.rejected
     reader = IncomingReader(SCHEMA)
     predictions = [reader.prediction(sent(*pair, offset=i)) for i, pair in enumerate(scored.predictions)]

@@ -321,7 +321,7 @@ def test_nothing_ends_the_thread(
     champion.load()
     said()
     with in_background(champion.run):
-        assert any(thread.name == "Champion.run" for thread in threading.enumerate())
+        assert any(thread.name == "AliasFollower.run" for thread in threading.enumerate())
         registry.find_failure = ZeroDivisionError("of all things")
         eventually(lambda: any(level == "ERROR" for level, _ in said()))
         registry.find_failure, registry.load_failure = None, AttributeError("in a library")
@@ -333,7 +333,7 @@ def test_nothing_ends_the_thread(
         eventually(lambda: champion.refused and champion.refused.version == 2)
         point(registry, 4)
         eventually(lambda: version(champion) == 4)
-    assert not any(thread.name == "Champion.run" for thread in threading.enumerate())
+    assert not any(thread.name == "AliasFollower.run" for thread in threading.enumerate())
 
 
 def test_the_first_model_is_waited_for_and_each_reason_told_once(

@@ -27,7 +27,7 @@ def raw(i: int, **changed: Any) -> Raw:
 
 
 def test_prediction_is_the_record_with_the_answer() -> None:
-    scored = BatchScorer(SCHEMA).score([raw(7)], 3, [MODEL])
+    scored = BatchScorer(SCHEMA).score([raw(7)], 3, MODEL)
     ((sent_key, value),) = scored.predictions
     assert sent_key == key(customer(7))
     expected, _ = MODEL.score([msgspec.convert(customer(7), record_type(SCHEMA)).features])
@@ -42,16 +42,38 @@ def test_prediction_is_the_record_with_the_answer() -> None:
     msgspec.json.decode(value, type=prediction_type(SCHEMA))
 
 
-def test_each_model_answers_for_each_record() -> None:
-    challenger = LogisticModel(centre=30, ref=ModelRef("churn", 2, "challenger"))
-    scored = BatchScorer(SCHEMA).score([raw(1), raw(2)], 0, [MODEL, challenger])
-    answers = [json.loads(value) for _, value in scored.predictions]
-    assert [(a["record_id"], a["model"]["role"]) for a in answers] == [
-        ("test-1", "champion"),
-        ("test-2", "champion"),
-        ("test-1", "challenger"),
-        ("test-2", "challenger"),
-    ]
+CHALLENGER = ModelRef("churn", 2, "challenger")
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["all valid", "beside a bad one"])
+def test_another_model_answers_for_the_same_records_and_changes_nothing(together: bool) -> None:
+    messages = [raw(1), *([] if together else [Raw(2, b"x", b"{")]), raw(3)]
+    scored = BatchScorer(SCHEMA).score(messages, 5, MODEL)
+    before = list(scored.predictions)
+    model = LogisticModel(centre=30, ref=CHALLENGER)
+    beside = scored.beside(model)
+    assert scored.predictions == before
+    # what it would say if it were the champion
+    assert list(beside) == BatchScorer(SCHEMA).score([raw(1), raw(3)], 5, model).predictions
+    assert [json.loads(value)["model"]["role"] for _, value in beside] == ["challenger"] * 2
+
+
+def test_another_model_answers_only_for_records_that_have_a_prediction() -> None:
+    model = FaultyModel(fails=lambda row: row.Age == 22)  # type: ignore[attr-defined]
+    other = FaultyModel(fails=lambda row: row.Age == 23, ref=CHALLENGER)  # type: ignore[attr-defined]
+    scored = BatchScorer(SCHEMA).score([raw(i) for i in range(1, 6)], 0, model)
+    assert [message.offset for message, _ in scored.rejected] == [2]
+    beside = scored.beside(other)
+    found = [None if sent is None else json.loads(sent[1])["source"]["offset"] for sent in beside]
+    assert found == [1, None, 4, 5]
+    assert [json.loads(value)["source"]["offset"] for _, value in scored.predictions] == [1, 3, 4, 5]
+
+
+def test_another_model_that_scores_nothing_says_so() -> None:
+    scored = BatchScorer(SCHEMA).score([raw(i) for i in range(20)], 0, MODEL)
+    with pytest.raises(BrokenModelError, match="churn v2"):
+        scored.beside(FaultyModel(ref=CHALLENGER))
+    assert not BatchScorer(SCHEMA).score([Raw(2, b"x", b"{")], 0, MODEL).beside(FaultyModel(ref=CHALLENGER))
 
 
 def as_floats(record: dict[str, Any]) -> bytes:
@@ -66,8 +88,8 @@ def test_whole_numbers_written_as_floats_are_scored_as_the_same_record(together:
     assert b'"HasCrCard": 1.0' in value
     assert b'"event_time": 1735690020000.0' in value
     others = [] if together else [Raw(8, b"x", b"{")]
-    scored = BatchScorer(SCHEMA).score([Raw(7, key(customer(7)), value), *others], 0, [MODEL])
-    plain = BatchScorer(SCHEMA).score([raw(7)], 0, [MODEL])
+    scored = BatchScorer(SCHEMA).score([Raw(7, key(customer(7)), value), *others], 0, MODEL)
+    plain = BatchScorer(SCHEMA).score([raw(7)], 0, MODEL)
     assert json.loads(scored.predictions[0][1]) == json.loads(plain.predictions[0][1])
     # what follows reads the very bytes
     decoder = msgspec.json.Decoder(prediction_type(SCHEMA))
@@ -79,7 +101,7 @@ def test_whole_numbers_written_as_floats_are_scored_as_the_same_record(together:
 @pytest.mark.parametrize("bad", BAD_RECORDS, ids=str)
 def test_bad_record_is_rejected_and_its_neighbours_are_scored(bad: Bad) -> None:
     messages = [raw(10), Raw(11, bad.key, bad.value, NOW), raw(12)]
-    scored = BatchScorer(SCHEMA).score(messages, 0, [MODEL])
+    scored = BatchScorer(SCHEMA).score(messages, 0, MODEL)
     ((message, rejection),) = scored.rejected
     assert message is messages[1]
     assert (rejection.reason, rejection.field) == (bad.reason, bad.field)
@@ -88,7 +110,7 @@ def test_bad_record_is_rejected_and_its_neighbours_are_scored(bad: Bad) -> None:
 
 
 def test_rejection_never_shows_a_value_of_a_feature() -> None:
-    scored = BatchScorer(SCHEMA).score([raw(1, Geography="Atlantis"), raw(2, Surname="Xylander")], 0, [MODEL])
+    scored = BatchScorer(SCHEMA).score([raw(1, Geography="Atlantis"), raw(2, Surname="Xylander")], 0, MODEL)
     assert len(scored.rejected) == 2
     for _, rejection in scored.rejected:
         assert "Atlantis" not in str(rejection)
@@ -105,7 +127,7 @@ def test_rejection_never_shows_a_value_of_a_feature() -> None:
 )
 def test_values_cannot_hide_in_their_neighbours(values: list[bytes]) -> None:
     messages = [Raw(i, key(customer(1)), value) for i, value in enumerate(values)]
-    scored = BatchScorer(SCHEMA).score(messages, 0, [MODEL])
+    scored = BatchScorer(SCHEMA).score(messages, 0, MODEL)
     assert [message.offset for message, _ in scored.rejected] == list(range(len(values)))
     assert not scored.predictions
 
@@ -113,7 +135,7 @@ def test_values_cannot_hide_in_their_neighbours(values: list[bytes]) -> None:
 def test_white_space_around_the_record_is_no_fault() -> None:
     record = customer(5)
     value = b" \n" + json.dumps(record, indent=2).encode() + b" \r\n"
-    scored = BatchScorer(SCHEMA).score([Raw(0, key(record), value)], 0, [MODEL])
+    scored = BatchScorer(SCHEMA).score([Raw(0, key(record), value)], 0, MODEL)
     assert json.loads(scored.predictions[0][1])["record_id"] == "test-5"
 
 
@@ -122,7 +144,7 @@ def test_violations_are_scored_where_the_schema_says_so() -> None:
     age = msgspec.structs.replace(SCHEMA.feature("Age"), on_violation="score")
     features = tuple({"Geography": lenient, "Age": age}.get(f.name, f) for f in SCHEMA.features)
     scored = BatchScorer(replace(SCHEMA, features=features)).score(
-        [raw(1, Geography="Italy", Age=200), raw(2, CreditScore=5_000)], 0, [MODEL]
+        [raw(1, Geography="Italy", Age=200), raw(2, CreditScore=5_000)], 0, MODEL
     )
     assert len(scored.predictions) == 1
     assert [rejection.reason for _, rejection in scored.rejected] == [Reason.OUT_OF_RANGE]
@@ -135,9 +157,9 @@ def test_a_record_that_the_model_cannot_score_is_rejected_and_its_neighbours_are
 ) -> None:
     model = FaultyModel(fails=lambda row: row.EstimatedSalary == 10_057, fault=fault)  # type: ignore[attr-defined]
     messages = [raw(i) for i in range(100)]
-    expected = BatchScorer(SCHEMA).score(messages, 0, [MODEL]).predictions
+    expected = BatchScorer(SCHEMA).score(messages, 0, MODEL).predictions
     others = [] if together else [Raw(100, b"x", b"{")]
-    scored = BatchScorer(SCHEMA).score([*messages, *others], 0, [model])
+    scored = BatchScorer(SCHEMA).score([*messages, *others], 0, model)
     assert scored.predictions == expected[:57] + expected[58:]
     message, rejection = scored.rejected[0]
     assert message is messages[57]
@@ -147,17 +169,9 @@ def test_a_record_that_the_model_cannot_score_is_rejected_and_its_neighbours_are
     assert [message.offset for message, _ in scored.rejected[1:]] == [other.offset for other in others]
 
 
-def test_a_record_that_one_of_two_models_cannot_score_has_no_prediction() -> None:
-    other = FaultyModel(fails=lambda row: row.Age == 22, ref=ModelRef("churn", 2, "challenger"))  # type: ignore[attr-defined]
-    scored = BatchScorer(SCHEMA).score([raw(1), raw(2), raw(3)], 0, [MODEL, other])
-    offsets = [json.loads(value)["source"]["offset"] for _, value in scored.predictions]
-    assert offsets == [1, 3, 1, 3]
-    assert [message.offset for message, _ in scored.rejected] == [2]
-
-
 def test_a_model_that_scores_nothing_is_broken_and_no_record_is_rejected_for_it() -> None:
     with pytest.raises(BrokenModelError, match="churn v1"):
-        BatchScorer(SCHEMA).score([raw(i) for i in range(20)], 0, [LogisticModel(centre=float("nan"))])
+        BatchScorer(SCHEMA).score([raw(i) for i in range(20)], 0, LogisticModel(centre=float("nan")))
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["all valid", "beside a bad one"])
@@ -165,11 +179,11 @@ def test_an_event_time_is_judged_by_when_its_own_message_was_sent(together: bool
     # a stream of few messages: a batch of a backlog spans days, and each is judged by its own
     others = [] if together else [Raw(100, b"x", b"{")]
     days = [raw(i, event_time=START + i * DAY)._replace(sent=START + (i - 1) * DAY) for i in range(10)]
-    scored = BatchScorer(SCHEMA).score([*days, *others], 0, [MODEL])
+    scored = BatchScorer(SCHEMA).score([*days, *others], 0, MODEL)
     assert len(scored.predictions) == 10
     ahead = days[4]._replace(sent=START + 3 * DAY - 1)
-    scored = BatchScorer(SCHEMA).score([*days[:4], ahead, *days[5:], *others], 0, [MODEL])
+    scored = BatchScorer(SCHEMA).score([*days[:4], ahead, *days[5:], *others], 0, MODEL)
     assert (len(scored.predictions), scored.rejected[0][0]) == (9, ahead)
     assert scored.rejected[0][1].reason is Reason.IMPLAUSIBLE_EVENT_TIME
     # where the broker gives no time there is nothing that could be the future
-    assert not BatchScorer(SCHEMA).score([ahead._replace(sent=None)], 0, [MODEL]).rejected
+    assert not BatchScorer(SCHEMA).score([ahead._replace(sent=None)], 0, MODEL).rejected

@@ -76,7 +76,7 @@ def fitted(kind: str, schema: Schema) -> Model:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_model_scores_the_largest_numbers_and_the_longest_texts(kind: str) -> None:
     records = extreme_records()
-    scored = BatchScorer(SCHEMA).score(records, 0, [fitted(kind, SCHEMA)])
+    scored = BatchScorer(SCHEMA).score(records, 0, fitted(kind, SCHEMA))
     assert [str(rejection) for _, rejection in scored.rejected] == []
     decoder = msgspec.json.Decoder(prediction_type(SCHEMA))
     for key, value in scored.predictions:
@@ -97,7 +97,7 @@ def test_the_widest_record_is_scored_and_read_again() -> None:
     features = dict.fromkeys(schema.names, LARGEST_NUMBER)
     record = {"record_id": "r", "customer_id": "c", "event_time": START, "features": features}
     model = LogisticModel(feature=schema.names[0])
-    scored = BatchScorer(schema).score([Raw(0, b"c", msgspec.json.encode(record))], 0, [model])
+    scored = BatchScorer(schema).score([Raw(0, b"c", msgspec.json.encode(record))], 0, model)
     ((_, value),) = scored.predictions
     read = decode(msgspec.json.Decoder(prediction_type(schema)), value, MAX_PREDICTION_BYTES)
     assert msgspec.structs.astuple(read.features) == (LARGEST_NUMBER,) * MOST_FEATURES

@@ -115,7 +115,7 @@ def test_each_message_ends_as_a_prediction_or_as_a_dead_letter_with_a_fitting_re
         messages = [sent(m.key, m.value, m.headers, offset=seen + index, time=NOW) for index, m in enumerate(batch)]
         records, controls = split_controls(messages)
         assert all(control.key() is None for control in controls)
-        scored = scorer.score(records, 0, [MODEL])
+        scored = scorer.score(records, 0, MODEL)
         _check_complete(records, scored)
         if random.random() < 0.1:
             _check_each_alone(records, scored, alone)
@@ -146,7 +146,7 @@ def test_a_schema_that_scores_whatever_comes_is_no_worse() -> None:
     scorer, decoder = BatchScorer(lenient), msgspec.json.Decoder(prediction_type(lenient))
     reasons: Counter[str] = Counter()
     for message in islice(fuzzed_customers(SEEDS), MESSAGES):
-        scored = scorer.score([Raw(0, message.key, message.value, NOW)], 0, [MODEL])
+        scored = scorer.score([Raw(0, message.key, message.value, NOW)], 0, MODEL)
         assert len(scored.predictions) + len(scored.rejected) == 1
         for _, value in scored.predictions:
             decode(decoder, value, MAX_PREDICTION_BYTES)
@@ -197,6 +197,6 @@ def _check_complete(records: list[Raw], scored: ScoredBatch) -> None:
 
 def _check_each_alone(records: list[Raw], scored: ScoredBatch, alone: BatchScorer) -> None:
     """All records at once and one by one lead to the same bytes and the same reasons."""
-    found = [alone.score([raw], 0, [MODEL]) for raw in records]
+    found = [alone.score([raw], 0, MODEL) for raw in records]
     assert [pair for each in found for pair in each.predictions] == scored.predictions
     assert [pair for each in found for pair in each.rejected] == scored.rejected

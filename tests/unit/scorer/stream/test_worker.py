@@ -3,7 +3,7 @@
 import pytest
 
 from contract.kafka.control import end_of_stream_message
-from scorer.stream.worker import in_order, split_controls
+from scorer.stream.worker import in_order, interleaved, split_controls
 from tests.support.kafka.sent import sent
 
 VALUE, HEADERS = end_of_stream_message(1)
@@ -28,22 +28,25 @@ def test_a_control_with_a_key_or_another_word_is_a_record() -> None:
     assert not controls
 
 
-@pytest.mark.parametrize("models", [1, 2])
+@pytest.mark.parametrize("answered", [None, (), (1, 2, 6, 7, 8), (2, 8)], ids=str)
 @pytest.mark.parametrize("ends", [(), (0,), (3,), (9,), (4, 5), (0, 4, 9)])
 def test_an_end_of_the_stream_stands_between_the_records_that_it_stood_between(
-    models: int, ends: tuple[int, ...]
+    answered: tuple[int, ...] | None, ends: tuple[int, ...]
 ) -> None:
-    scored_at = [1, 2, 6, 7, 8]  # the others were rejected, or are ends
-    predictions = [(b"", f"{model} {offset}".encode()) for model in range(models) for offset in scored_at]
+    offsets = scored_at = [1, 2, 6, 7, 8]  # the others were rejected, or are ends
+    predictions = [(b"", f"{offset} champion".encode()) for offset in scored_at]
+    if answered is not None:
+        beside = [(b"", f"{offset} challenger".encode()) if offset in answered else None for offset in scored_at]
+        predictions, offsets = interleaved(predictions, beside, scored_at if ends else [])
     controls = [sent(None, VALUE, HEADERS, offset=offset) for offset in ends]
-    found = list(in_order(predictions, scored_at, controls))
-    order = [
-        offset
-        for pairs, control in found
-        for offset in [*sorted(int(value.split()[1]) for _, value in pairs), *([control.offset()] if control else [])]
-    ]
-    assert order == sorted([*scored_at * models, *ends])
-    assert sorted(pair for pairs, _ in found for pair in pairs) == sorted(predictions)
+    order: list[str] = []
+    for pairs, control in in_order(predictions, offsets, controls):
+        order += [value.decode() for _, value in pairs]
+        order += [f"{control.offset()} end"] if control else []
+    challengers = [f"{offset} challenger" for offset in answered or ()]
+    expected = [*(f"{offset} champion" for offset in scored_at), *challengers, *(f"{offset} end" for offset in ends)]
+    ranks = ["champion", "challenger", "end"]
+    assert order == sorted(expected, key=lambda one: (int(one.split()[0]), ranks.index(one.split()[1])))
 
 
 def test_ends_without_a_record_are_passed_on() -> None:
