@@ -10,6 +10,7 @@ import contract.signals
 import dashboard.signals
 import monitor.join.signals
 import monitor.signals
+import scorer.models.challenger_signals
 import scorer.signals
 from scorer.rest.instruments import Instruments
 
@@ -18,6 +19,7 @@ BEGIN, END = "<!-- metrics, by scripts/metrics_table.py -->\n", "<!-- end of met
 _MODULES = {
     "all": contract.signals,
     "score, serve": scorer.signals,
+    "score": scorer.models.challenger_signals,
     "join": monitor.join.signals,
     "monitor": monitor.signals,
     "dashboard": dashboard.signals,
