@@ -12,7 +12,7 @@ _LONG = 25
 
 
 @dataclass(frozen=True)
-class Case:
+class ScorerCase:
     """One worker, or several alike, over one stream.
 
     ``job`` is ``copy``, ``score``, ``quix`` or ``faust``, ``how`` what it is told beside (a copy's kind, a model, a
@@ -31,22 +31,22 @@ class Case:
     numba: bool = True
 
 
-def copies(**stream: object) -> list[Case]:
+def copies(**stream: object) -> list[ScorerCase]:
     return [_case(PLAIN, "copy", "plain", stream), _case(TRANSACTIONAL, "copy", "transactional", stream)]
 
 
-def scorer(model: str, **stream: object) -> Case:
+def scorer(model: str, **stream: object) -> ScorerCase:
     name = f"scorer, {_MODELS[model]}"
     name += "" if stream.get("numba", True) else ", without numba"
     name += ", with a challenger" if stream.get("challenger") else ""
     return _case(name, "score", model, stream)
 
 
-def _ratio(_records: int) -> list[Case]:
+def _ratio(_records: int) -> list[ScorerCase]:
     return [copies()[1], scorer(LARGE)]
 
 
-def _models(_records: int) -> list[Case]:
+def _models(_records: int) -> list[ScorerCase]:
     return [
         *copies(),
         scorer(CHAMPION),
@@ -57,7 +57,7 @@ def _models(_records: int) -> list[Case]:
     ]
 
 
-def _partitions(_records: int) -> list[Case]:
+def _partitions(_records: int) -> list[ScorerCase]:
     return [
         case
         for count in (1, 4, 32)
@@ -65,7 +65,7 @@ def _partitions(_records: int) -> list[Case]:
     ]
 
 
-def _workers(_records: int) -> list[Case]:
+def _workers(_records: int) -> list[ScorerCase]:
     # while the second one starts, the first one works already
     return [
         case
@@ -78,7 +78,7 @@ def _workers(_records: int) -> list[Case]:
     ]
 
 
-def _lengths(_records: int) -> list[Case]:
+def _lengths(_records: int) -> list[ScorerCase]:
     return [
         case
         for length, share in (("277 B", 1.0), ("4 KB", 0.25))
@@ -91,7 +91,7 @@ def _lengths(_records: int) -> list[Case]:
     ]
 
 
-def _streams(records: int) -> list[Case]:
+def _streams(records: int) -> list[ScorerCase]:
     return [
         case
         for count in (_TINY, records, _LONG * records)
@@ -99,28 +99,28 @@ def _streams(records: int) -> list[Case]:
     ]
 
 
-def _peers(_records: int) -> list[Case]:
+def _peers(_records: int) -> list[ScorerCase]:
     return [
         copies()[1],
         scorer(LARGE),
         *quix(),
         *(
-            Case(f"Faust, {title}, {guarantee}", "faust", f"{job} {guarantee.replace(' ', '_')}", share=share)
+            ScorerCase(f"Faust, {title}, {guarantee}", "faust", f"{job} {guarantee.replace(' ', '_')}", share=share)
             for guarantee in ("at least once", "exactly once")
             for job, title, share in (("copy", "copy", 0.1), ("score", "300 × 5 trees, batches", 0.1))
         ),
     ]
 
 
-def quix() -> list[Case]:
+def quix() -> list[ScorerCase]:
     return [
-        Case("Quix Streams, copy, exactly once", "quix", "copy", share=0.25),
-        Case("Quix Streams, 300 × 5 trees, exactly once", "quix", "score", share=0.1),
-        Case("Quix Streams, 300 × 5 trees, batching sink, at least once", "quix", "sink", share=0.25),
+        ScorerCase("Quix Streams, copy, exactly once", "quix", "copy", share=0.25),
+        ScorerCase("Quix Streams, 300 × 5 trees, exactly once", "quix", "score", share=0.1),
+        ScorerCase("Quix Streams, 300 × 5 trees, batching sink, at least once", "quix", "sink", share=0.25),
     ]
 
 
-def quick_cases() -> list[Case]:
+def quick_cases() -> list[ScorerCase]:
     """What the ratios that are promised are made of."""
     return [
         copies()[1],
@@ -133,7 +133,7 @@ def quick_cases() -> list[Case]:
     ]
 
 
-SECTIONS: dict[str, Callable[[int], list[Case]]] = {
+SECTIONS: dict[str, Callable[[int], list[ScorerCase]]] = {
     "ratio": _ratio,
     "models": _models,
     "partitions": _partitions,
@@ -144,5 +144,5 @@ SECTIONS: dict[str, Callable[[int], list[Case]]] = {
 }
 
 
-def _case(name: str, job: str, how: str, stream: dict[str, object]) -> Case:
-    return Case(name, job, how, **stream)  # type: ignore[arg-type]
+def _case(name: str, job: str, how: str, stream: dict[str, object]) -> ScorerCase:
+    return ScorerCase(name, job, how, **stream)  # type: ignore[arg-type]

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cases import TRANSACTIONAL
-from running import Measured
+from running import MeasuredCase
 
 _COPY_OF_QUIX = "Quix Streams, copy, exactly once"
 
 
-def tables(sections: dict[str, list[Measured]], batch: int) -> str:
+def tables(sections: dict[str, list[MeasuredCase]], batch: int) -> str:
     """A table a section; a ratio is to the transactional copy of the same stream, or to Quix Streams' copy."""
     lines = []
     for name, found in sections.items():
@@ -30,14 +30,14 @@ def tables(sections: dict[str, list[Measured]], batch: int) -> str:
     return "\n".join(lines)
 
 
-def base_of(one: Measured, found: Sequence[Measured]) -> Measured | None:
+def base_of(one: MeasuredCase, found: Sequence[MeasuredCase]) -> MeasuredCase | None:
     """The transactional copy of the same stream; of another number of partitions or workers where there is no such."""
     copies = [each for each in found if each.case.name == TRANSACTIONAL]
     same = [each for each in copies if _stream(each) == _stream(one)]
     return next(iter(same or copies), None)
 
 
-def plot(sections: dict[str, list[Measured]], path: Path) -> None:
+def plot(sections: dict[str, list[MeasuredCase]], path: Path) -> None:
     """Bars of records a second, a panel a section, with the slowest and the fastest run."""
     import matplotlib
 
@@ -63,7 +63,7 @@ def plot(sections: dict[str, list[Measured]], path: Path) -> None:
     pyplot.close(figure)
 
 
-def _title(one: Measured) -> str:
+def _title(one: MeasuredCase) -> str:
     case = one.case
     more = [f"{case.partitions} partitions"] if case.partitions > 1 else []
     more += [f"{case.workers} workers"] if case.workers > 1 else []
@@ -72,14 +72,14 @@ def _title(one: Measured) -> str:
     return ", ".join([case.name, *more])
 
 
-def _stream(one: Measured) -> tuple[int, int, str, int | None]:
+def _stream(one: MeasuredCase) -> tuple[int, int, str, int | None]:
     case = one.case
     return case.partitions, case.workers, case.length, case.records
 
 
-def _named(found: Sequence[Measured], name: str) -> Measured | None:
+def _named(found: Sequence[MeasuredCase], name: str) -> MeasuredCase | None:
     return next((one for one in found if one.case.name == name), None)
 
 
-def _ratio(one: Measured, base: Measured | None) -> str:
+def _ratio(one: MeasuredCase, base: MeasuredCase | None) -> str:
     return "" if base is None else f"{one.rate / base.rate:.2f}"

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cases import Case
+from cases import ScorerCase
 from models import CHAMPION, LARGE, export, register, register_challenger, withdraw_challenger
 from peers import interpreter
 from records import TRAINING_ROWS, RecordShape, fill, shapes, table
-from watch import NotMeasuredError, Watched, WatchedProcess, WatchedStream, watch
+from watch import NotMeasuredError, WatchedRun, WatchedProcess, BenchStream, watch
 
 from contract.kafka.clients import admin_client
 from contract.settings import Settings, load_settings
@@ -29,10 +29,10 @@ _SCORE_WITHOUT_NUMBA = (
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredCase:
     """A case's median run, its slowest and fastest rate, and the mean length of a record."""
 
-    case: Case
+    case: ScorerCase
     records: int
     length: float
     rate: float
@@ -67,9 +67,9 @@ class Bench:
         self._trained: set[tuple[str, str]] = set()
         self._challenged: set[str] = set()
 
-    def measure(self, cases: list[Case], repeats: int) -> list[Measured]:
+    def measure(self, cases: list[ScorerCase], repeats: int) -> list[MeasuredCase]:
         """Each case so many times, in turns; one whose environment cannot be made is left out."""
-        runs: dict[Case, list[Watched]] = {case: [] for case in cases}
+        runs: dict[ScorerCase, list[WatchedRun]] = {case: [] for case in cases}
         for turn in range(repeats):
             for case in cases:
                 print(f"{turn + 1}/{repeats} {case.name}, {case.partitions} partitions", file=sys.stderr, flush=True)
@@ -78,11 +78,11 @@ class Bench:
                     runs[case].append(found)
         return [self._measured(case, found) for case, found in runs.items() if found]
 
-    def _measured(self, case: Case, runs: list[Watched]) -> Measured:
+    def _measured(self, case: ScorerCase, runs: list[WatchedRun]) -> MeasuredCase:
         stream = self._stream(case)
         middle = sorted(runs)[len(runs) // 2]
         rates = [run.rate for run in runs]
-        return Measured(
+        return MeasuredCase(
             case,
             self._count(case),
             stream.length,
@@ -93,7 +93,7 @@ class Bench:
             max(run.resident for run in runs),
         )
 
-    def _run(self, case: Case) -> Watched | None:
+    def _run(self, case: ScorerCase) -> WatchedRun | None:
         python = Path(sys.executable) if case.job in ("copy", "score") else interpreter(case.job)
         if python is None:
             return None
@@ -102,7 +102,7 @@ class Bench:
         if case.job == "score":
             self._choose_models(case)
             outputs = 1 + case.challenger
-        watched = WatchedStream(
+        watched = BenchStream(
             admin_client(stream.settings),
             stream.settings.topic(CUSTOMERS),
             stream.settings.topic(PREDICTIONS),
@@ -116,7 +116,7 @@ class Bench:
             print(f"{case.name} is left out: {error}", file=sys.stderr, flush=True)
             return None
 
-    def _process(self, case: Case, settings: Settings, python: str) -> WatchedProcess:
+    def _process(self, case: ScorerCase, settings: Settings, python: str) -> WatchedProcess:
         environment = self._environment(settings, case.how)
         if case.job == "copy":
             return WatchedProcess((python, str(_HERE / "copying.py"), case.how), settings.topic("copy"), environment)
@@ -137,7 +137,7 @@ class Bench:
             register(self._settings(shape), table(shape, TRAINING_ROWS, 1), model)
             self._trained.add((shape.name, model))
 
-    def _choose_models(self, case: Case) -> None:
+    def _choose_models(self, case: ScorerCase) -> None:
         shape = self._shapes[case.length]
         settings = self._settings(shape)
         self._train(shape, case.how)
@@ -148,7 +148,7 @@ class Bench:
             withdraw_challenger(settings)
             self._challenged.remove(shape.name)
 
-    def _stream(self, case: Case) -> FilledStream:
+    def _stream(self, case: ScorerCase) -> FilledStream:
         count = self._count(case)
         # a case that needs a part of the records reads from a stream of that many
         place = case.length, case.partitions, count
@@ -159,7 +159,7 @@ class Bench:
             self._streams[place] = FilledStream(settings, count, fill(settings, shape, count))
         return self._streams[place]
 
-    def _count(self, case: Case) -> int:
+    def _count(self, case: ScorerCase) -> int:
         return case.records or max(int(self._records * case.share), 5 * self._batch)
 
     def _settings(self, shape: RecordShape, prefix: str = "bench.", partitions: int = 1) -> Settings:

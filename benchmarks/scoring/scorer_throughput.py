@@ -22,9 +22,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from cases import SECTIONS, Case, quick_cases
+from cases import SECTIONS, ScorerCase, quick_cases
 from report import plot, tables
-from running import Bench, Measured
+from running import Bench, MeasuredCase
 
 from tests.support.kafka.brokers import session_broker
 
@@ -32,13 +32,13 @@ from tests.support.kafka.brokers import session_broker
 def main() -> None:
     given = _arguments()
     logging.disable(logging.WARNING)
-    sections: dict[str, list[Case]] = (
+    sections: dict[str, list[ScorerCase]] = (
         {"quick": quick_cases()} if given.quick else {name: SECTIONS[name](given.records) for name in given.only}
     )
     out = given.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
-    found: dict[str, list[Measured]] = {}
+    found: dict[str, list[MeasuredCase]] = {}
     with tempfile.TemporaryDirectory() as folder, session_broker(Path(folder) / "kafka") as servers:
         os.chdir(folder)
         bench = Bench(servers, Path(folder), given.batch, given.records)

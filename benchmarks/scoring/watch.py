@@ -32,7 +32,7 @@ class NotMeasuredError(Exception):
     """A worker did not come to its end, or too soon."""
 
 
-class Watched(NamedTuple):
+class WatchedRun(NamedTuple):
     """Records a second, CPU time of the processes a record in µs, their largest resident memory in MB together."""
 
     rate: float
@@ -40,7 +40,7 @@ class Watched(NamedTuple):
     resident: float
 
 
-class WatchedStream(NamedTuple):
+class BenchStream(NamedTuple):
     """One stream on a broker: its input and its output, of as many partitions, and how many records wait."""
 
     admin: AdminClient
@@ -59,8 +59,8 @@ class WatchedProcess(NamedTuple):
 
 
 def watch(
-    stream: WatchedStream, process: WatchedProcess, folder: Path, *, workers: int = 1, outputs: int = 1
-) -> Watched:
+    stream: BenchStream, process: WatchedProcess, folder: Path, *, workers: int = 1, outputs: int = 1
+) -> WatchedRun:
     """Start ``workers`` of the process on the whole input and stop them when the last record's output is there.
 
     Each record has ``outputs`` messages. With several workers the measurement begins when each has partitions.
@@ -85,19 +85,19 @@ def watch(
                 _stop(child)
 
 
-def visible(stream: WatchedStream) -> int:
+def visible(stream: BenchStream) -> int:
     """Offsets of the output up to what a reader of committed messages may see, ends of transactions included."""
     return sum(each.offset for each in _ends(stream, IsolationLevel.READ_COMMITTED))
 
 
 def _follow(
-    stream: WatchedStream,
+    stream: BenchStream,
     group: str,
     children: Sequence["subprocess.Popen[bytes]"],
     before: int,
     outputs: int,
     log: Path,
-) -> Watched:
+) -> WatchedRun:
     wanted = stream.records * outputs
     processes = [psutil.Process(child.pid) for child in children]
     complete = len(children) == 1
@@ -126,7 +126,7 @@ def _follow(
     if first is None or done == first[1]:
         raise NotMeasuredError(f"{group} was through before it could be measured; give more --records")
     measured = (done - first[1]) / outputs
-    return Watched(measured / (now - first[0]), (_cpu(processes) - first[2]) / measured * 1e6, resident)
+    return WatchedRun(measured / (now - first[0]), (_cpu(processes) - first[2]) / measured * 1e6, resident)
 
 
 def _cpu(processes: Sequence[psutil.Process]) -> float:
@@ -140,7 +140,7 @@ def _members(admin: AdminClient, group: str) -> int:
     return sum(bool(member.assignment and member.assignment.topic_partitions) for member in members)
 
 
-def _rewind(stream: WatchedStream, group: str) -> None:
+def _rewind(stream: BenchStream, group: str) -> None:
     """A group that goes on from the first record, whatever it has read before."""
     begin = [TopicPartition(stream.source, each, 0) for each in range(stream.partitions)]
     (future,) = stream.admin.alter_consumer_group_offsets(
@@ -149,14 +149,14 @@ def _rewind(stream: WatchedStream, group: str) -> None:
     future.result()
 
 
-def _empty_output(stream: WatchedStream) -> None:
+def _empty_output(stream: BenchStream) -> None:
     """What an earlier worker has written takes room on the disk only."""
     cut = _ends(stream, IsolationLevel.READ_UNCOMMITTED)
     for removed in stream.admin.delete_records(cut, request_timeout=_ADMIN_SECONDS).values():
         removed.result()
 
 
-def _ends(stream: WatchedStream, isolation: IsolationLevel) -> list[TopicPartition]:
+def _ends(stream: BenchStream, isolation: IsolationLevel) -> list[TopicPartition]:
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     wanted = {TopicPartition(stream.output, each): latest for each in range(stream.partitions)}
     found = stream.admin.list_offsets(wanted, isolation_level=isolation, request_timeout=_ADMIN_SECONDS)

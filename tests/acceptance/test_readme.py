@@ -212,7 +212,7 @@ def _window(value: bytes | None) -> Window:
     return msgspec.json.decode(value or b"", type=Window)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_the_benchmark_prints_a_table_with_ratios(broker: str, tmp_path: Path) -> None:
     size = ["--only", "ratio", "--records", "25000", "--batch", "5000", "--repeats", "1", "--out", str(tmp_path)]
     shown = subprocess.run(
