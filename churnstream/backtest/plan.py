@@ -134,7 +134,7 @@ class OwnPlan:
             {"CHURNSTREAM_DATASET": str(schema_file), **self.variables},
             self.told,
             training_seconds=max(300.0, self.learned / _TRAINED_A_SECOND),
-            own_dates=self.by_date,
+            own_dates=True,
         )
 
     @property

@@ -30,8 +30,8 @@ class RunPlan:
     settings, such as ``CHURNSTREAM_WINDOW`` and ``CHURNSTREAM_DATASET``; where the stream lies is not among them.
     ``told`` are lines shown first: what is simulated, and what was guessed; ``concluding`` gives those for the end,
     when all has been measured. ``training_seconds`` is the longest wall time of the training. ``own_dates``: event
-    times are those of a table, whose gaps are nobody's wrong clock. ``acts`` are those of a simulation, in their order:
-    told first, and measured one by one at the end.
+    times follow from a table, large gaps with them, and no gap is a wrong clock. ``acts`` are those of a simulation, in
+    their order: told first, and measured one by one at the end.
     """
 
     prepare: Callable[[Path], tuple[list[str], list[str]]]

@@ -96,7 +96,7 @@ def champions(snapshot: Snapshot) -> list[ModelVerdict]:
 def remarks(snapshot: Snapshot, own_dates: bool = False) -> list[str]:
     """What is to be known of a stream beside its counts.
 
-    ``own_dates``: its records come by dates of their own, such as one a month; then a leap says nothing of a clock.
+    ``own_dates``: its records come by the dates of a table, such as one a month; then a leap says nothing of a clock.
     """
     found = []
     if snapshot.ahead and not own_dates:
