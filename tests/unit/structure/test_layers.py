@@ -46,6 +46,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "scorer": (
         "signals",
+        "kernels",
         "models",
         "serving stream",
         "rest testing",
