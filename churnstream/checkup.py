@@ -8,7 +8,7 @@ from confluent_kafka import Message
 
 from contract.errors import UserError
 from contract.kafka.control import is_end_of_stream
-from contract.kafka.dead_letters import REASON
+from contract.kafka.dead_letters import REASON, is_mark
 from contract.kafka.forgotten import join_progress
 from contract.kafka.partitioner import belongs_to
 from contract.kafka.peeking import peeking
@@ -67,7 +67,8 @@ def count_dead_letters(settings: Settings, timeout: float) -> str:
     Raises:
         UserError: the broker does not answer within ``timeout`` seconds.
     """
-    letters = _newest(settings, DEAD_LETTERS, timeout, keyed=False)
+    newest = _newest(settings, DEAD_LETTERS, timeout, keyed=False)
+    letters = [message for message in newest if not is_mark(message.headers())]
     reasons = Counter(_reason(letter) for letter in letters)
     told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
     return f"{told} among the newest {len(letters):,}" if told else "none"

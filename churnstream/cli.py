@@ -14,6 +14,7 @@ from churnstream.commands import backtest as backtest_cli
 from churnstream.commands import dashboard as dashboard_cli
 from churnstream.commands import demo as demo_cli
 from churnstream.commands import kafka as kafka_cli
+from churnstream.commands import letters as letters_cli
 from churnstream.commands import report as report_cli
 from churnstream.commands import reset as reset_cli
 from churnstream.commands import schema as schema_cli
@@ -58,6 +59,8 @@ app.command()(report_cli.report)
 app.command()(dashboard_cli.dashboard)
 app.command()(alerts_cli.alerts)
 app.command()(status_cli.status)
+app.command()(letters_cli.dead_letters)
+app.command()(letters_cli.redrive)
 app.command()(schema_cli.schema)
 app.command()(windows_cli.windows)
 app.command()(demo_cli.demo)

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from contract.alerts import Alert, ModelVerdict, alert_message_type
 from contract.kafka.clients import client_config
-from contract.kafka.dead_letters import ORIGIN_TOPIC
+from contract.kafka.dead_letters import ORIGIN_TOPIC, is_mark
 from contract.messages import ModelRef
 from contract.settings import Settings
 from contract.topics import ALERTS, CUSTOMERS, DEAD_LETTERS, LABELS, PANES, WINDOWS
@@ -250,5 +250,5 @@ class StreamWatch:
             self._snapshot_reader.take(name, message.key() or b"", message.value())
         elif (ORIGIN_TOPIC, self._settings.topic(CUSTOMERS).encode()) in (message.headers() or ()):
             self.snapshot.dead_records += 1
-        else:
+        elif not is_mark(message.headers()):
             self.snapshot.dead_labels += 1

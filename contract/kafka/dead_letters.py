@@ -102,6 +102,12 @@ def resent_headers(headers: Headers) -> tuple[Header, ...]:
     return tuple((name, str(number)) for name, number in found.items() if number is not None)
 
 
+def is_mark(headers: Headers) -> bool:
+    """Whether a message on ``dead-letters`` with these headers is a mark, and no letter."""
+    names = {name for name, _ in _pairs(headers)}
+    return MARK in names and REASON not in names
+
+
 def header_number(value: str | bytes | None) -> int | None:
     """A header's value as a number that is not negative; None where it is none."""
     text = value.decode(errors="replace") if isinstance(value, bytes) else value or ""

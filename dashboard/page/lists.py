@@ -6,6 +6,11 @@ from dashboard.view.model import IncidentLine, LetterReason, Page
 
 _STATES = (("standing", "Standing"), ("closed", "Resolved"), ("retracted", "Taken back"))
 
+_LETTERS_COMMANDS = (
+    "`churnstream dead-letters` lists all that stand; once what was wrong is mended, `churnstream redrive` sends them "
+    "again."
+)
+
 
 def lists(page: Page) -> Node:
     """Alerts beside dead letters."""
@@ -57,6 +62,7 @@ def _letters(page: Page) -> Node:
     ]
     if page.letters:
         parts.append(node("ul", [_reason(reason) for reason in page.letters], class_="incidents"))
+        parts.append(node("p", _LETTERS_COMMANDS, class_="quiet", key="commands"))
     else:
         parts.append(node("p", "No dead letter so far.", class_="quiet"))
     return node("section", parts, class_="card", key="letters", aria_labelledby="letters")

@@ -91,12 +91,11 @@ def letter_of(message: Received) -> SeenLetter | None:
     partition, offset = _number(headers, ORIGIN_PARTITION), _number(headers, ORIGIN_OFFSET)
     if not _REASON.fullmatch(reason) or not _is_topic(origin_topic) or partition is None or offset is None:
         return None
-    field = _text(headers, FIELD)
     return SeenLetter(
         partition=message.partition,
         offset=message.offset,
         reason=reason,
-        field=field if len(field) <= _LONGEST_FIELD and _FIELD.fullmatch(field) else "",
+        field=shown_field(_text(headers, FIELD)),
         detail=shown_detail(_text(headers, DETAIL)),
         origin_topic=origin_topic,
         origin_partition=partition,
@@ -104,6 +103,11 @@ def letter_of(message: Received) -> SeenLetter | None:
         event_time=_number(headers, EVENT_TIME),
         at=message.at,
     )
+
+
+def shown_field(field: str) -> str:
+    """A field's name, or nothing where it is none that a schema could have: a sender may have chosen it."""
+    return field if len(field) <= _LONGEST_FIELD and _FIELD.fullmatch(field) else ""
 
 
 def shown_detail(detail: str) -> str:

@@ -1,8 +1,8 @@
 """A real worker in a process of its own, which can be told to die or to stop at a step of the commit protocol.
 
-Run as a module it is that process: the scorer (with a model that needs no registry), the join, the alert sinks, or the
-timeline (with held-out rows that need none either), on the settings of its environment. Imported it is the test's side:
-start, signal, wait, and read what the process logged.
+Run as a module it is that process: the scorer (with a model that needs no registry), the join, the alert sinks, the
+timeline (with held-out rows that need none either), or a redrive of all dead letters, on the settings of its
+environment. Imported it is the test's side: start, signal, wait, and read what the process logged.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from tests.support.paths import ROOT
 from tests.support.polling import eventually
 from tests.support.service.bad_input import NOW
 
-Kind = Literal["score", "join", "alerts", "timeline"]
+Kind = Literal["score", "join", "alerts", "timeline", "redrive"]
 _LOG_TAIL = 4_000
 
 
@@ -171,7 +171,7 @@ def _main() -> None:
     from contract.worker.process import run_until_signalled
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=["score", "join", "alerts", "timeline"])
+    parser.add_argument("kind", choices=["score", "join", "alerts", "timeline", "redrive"])
     parser.add_argument("--fault", type=InjectedFault.parse)
     arguments = parser.parse_args()
     configure_logging(verbose=True)
@@ -205,6 +205,11 @@ def _main() -> None:
             with following(settings, complete=verdicts(settings), checkpoint=checkpoint) as timeline:
                 while not stop.wait(0.2) and not timeline.ended:
                     pass
+        elif arguments.kind == "redrive":
+            from churnstream.redrive.chosen import ChosenLetters
+            from churnstream.redrive.sending import Redrive
+
+            Redrive(settings, schema, ChosenLetters(), checkpoint=checkpoint).run(stop)
         else:
             from monitor.join.worker import JoinWorker
 

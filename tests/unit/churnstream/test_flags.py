@@ -29,6 +29,8 @@ NEEDS: dict[str, set[str]] = {
     | {"--state-dir", "--alert-rules"},
     "status": STREAM,
     "windows": STREAM | {"--model-name"},
+    "dead-letters": STREAM | {"--dataset"},
+    "redrive": STREAM | {"--dataset"},
     "reset": STREAM | {"--state-dir"},
     "init": STREAM | {"--dataset", "--partitions", "--tracking-uri", "--model-name", "--model-alias"},
 }

@@ -76,7 +76,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "churnstream": (
         "checkup failures frames live processes",
-        "status",
+        "redrive status",
         "doctor",
         "local_kafka",
         "mlflow_server",

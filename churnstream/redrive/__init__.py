@@ -1,0 +1,1 @@
+"""Dead letters listed, and sent back to the topic that they came from, each once."""
