@@ -24,6 +24,8 @@ COMMANDS = [
     "doctor",
     "data",
     "reset",
+    "dead-letters",
+    "redrive",
     "init",
     "showcase",
 ]
