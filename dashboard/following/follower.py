@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 import msgspec
 from confluent_kafka import KafkaException
 
+from contract.kafka.dead_letters import is_mark
 from contract.settings import Settings
 from contract.signals import LAG, RECORDS
 from contract.topics import DEAD_LETTERS, PANES, PREDICTIONS, WINDOWS
@@ -114,7 +115,9 @@ class StreamFollower:
         messages = self._reader.read(_READ_SECONDS)
         for topic, count in Counter(one.topic for one in messages).items():
             RECORDS.labels(self._settings.topic(topic)).inc(count)
-        self._letters_read.update(one.partition for one in messages if one.topic == DEAD_LETTERS)
+        self._letters_read.update(
+            one.partition for one in messages if one.topic == DEAD_LETTERS and not is_mark(one.headers)
+        )
         progress = self._looker.take_progress()
         messages = self._backlog.sift(messages, self._reader.has_read(WINDOWS))
         for some in (messages[at : at + _AT_ONCE] for at in range(0, len(messages), _AT_ONCE)):
