@@ -112,6 +112,11 @@ def transactional_id(settings: Settings, group: str) -> str:
     return settings.topic(f"{group}-{settings.instance or uuid4().hex}")
 
 
+def second_id(transactional_id: str) -> str:
+    """The id of a worker's second producer. No worker's name has a colon, so it is never another worker's id."""
+    return f"{transactional_id}:2"
+
+
 def _producer_config(settings: Settings, guarantees: dict[str, Any]) -> dict[str, Any]:
     defaults = {
         "linger.ms": 5,

@@ -46,6 +46,7 @@ class BatchConsumer:
         start: Positions | None = None,
         recover: Callable[[TopicPartition], int | None] = lambda _partition: None,
         on_revoke: Callable[[list[TopicPartition]], None] | None = None,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         """Seconds for ``linger`` (how long a batch waits for company) and ``timeout`` (of a call to the broker).
 
@@ -54,6 +55,8 @@ class BatchConsumer:
         ``start`` maps assigned partitions to where reading begins; by default that is the committed offset, or, where
         Kafka knows none, the one that ``recover`` finds, or else the beginning.
         ``on_revoke`` is told of partitions that are about to go, never while a batch is being worked on.
+        ``settle`` is called before positions are set anew; it waits for the end of transactions under way, and raises
+        ``BatchAbortedError`` where one failed.
         """
         self.consumer = consumer
         self._batch_size = batch_size
@@ -64,6 +67,13 @@ class BatchConsumer:
         self._start = start or self._committed
         self._recover = recover
         self._on_revoke = on_revoke
+        self._settle = settle
+        self.membership: object = None
+        """The group's generation under which messages are read, as ``send_offsets_to_transaction`` takes it.
+
+        It is taken when partitions are assigned: once a session is lost, the client would name a generation of -1,
+        which the broker does not check.
+        """
         self._stale = True
         self._told: set[tuple[str, int]] = set()
         self._partitions: set[int] | None = None
@@ -161,6 +171,7 @@ class BatchConsumer:
         self.consumer.close()
 
     def _rewind(self) -> None:
+        self._settle()
         self._held.clear()
         self.at_end.clear()
         try:
@@ -219,8 +230,9 @@ class BatchConsumer:
             )
         self._told.add((position.topic, position.partition))
 
-    def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._told.clear()
+        self.membership = consumer.consumer_group_metadata()
         _log.info("assigned %s", _names(partitions))
         REBALANCES.inc()
         self._partitions = {assigned.partition for assigned in partitions}

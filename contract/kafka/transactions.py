@@ -126,10 +126,13 @@ class Transactions:
         fill: Callable[[Producer], None],
         offsets: Sequence[TopicPartition] = (),
         consumer: Consumer | None = None,
+        *,
+        group: object = None,
     ) -> None:
         """Publish what ``fill`` produces together with ``offsets`` (the next to read, with metadata if any).
 
-        Without a ``consumer`` there are no offsets to publish.
+        ``group`` is the membership under which the batch was read; ``consumer`` is asked for it where it is not given.
+        With neither there are no offsets to publish.
 
         Raises:
             BatchAbortedError: nothing was published, or it is unknown whether; see the operating rules.
@@ -143,7 +146,9 @@ class Transactions:
             fill(producer)
             self._checkpoint("after-producing")
             if consumer is not None:
-                self._send_offsets(producer, list(offsets), consumer.consumer_group_metadata())
+                group = group or consumer.consumer_group_metadata()
+            if group is not None:
+                self._send_offsets(producer, list(offsets), group)
             self._checkpoint("after-offsets")
         except KafkaException as error:
             self._abandon(error)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from contract.kafka.consuming import BatchConsumer
+from contract.kafka.pipeline import TransactionPipeline
 from contract.kafka.transactions import BatchAbortedError, Transactions
 from contract.signals import BATCHES_ABORTED
 from contract.worker.heartbeat import Heartbeat
@@ -27,7 +28,7 @@ class WorkerLoop:
 
     def __init__(
         self,
-        transactions: Transactions,
+        transactions: Transactions | TransactionPipeline,
         reader: BatchConsumer,
         heartbeat: Heartbeat,
         log: logging.Logger,

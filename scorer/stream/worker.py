@@ -5,6 +5,8 @@ dead letter, as a ``read_committed`` reader sees it; predictions of a partition 
 Predictions, dead letters and consumer offsets are one Kafka transaction per batch. There is no state but the loaded
 model. Each record's prediction goes to the partition the record came from; behind it stands that of the challenger,
 where there is one and it has answered in time.
+
+A batch is committed on a thread of its own while the next one is read and scored (``contract.kafka.pipeline``).
 """
 
 import logging
@@ -13,22 +15,24 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 from confluent_kafka import Message, Producer, TopicPartition
 
-from contract.kafka.clients import committed_consumer, transactional_id, transactional_producer
+from contract.kafka.clients import committed_consumer, second_id, transactional_id, transactional_producer
 from contract.kafka.consuming import BatchConsumer
 from contract.kafka.control import END_OF_STREAM, HEADER, is_control
 from contract.kafka.dead_letters import Header, produce_dead_letter, resent_headers
 from contract.kafka.forgotten import scored_until
 from contract.kafka.log_throttle import LogThrottle
+from contract.kafka.pipeline import Submitted, TransactionPipeline
 from contract.kafka.timestamps import sent_at
 from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint, produce_all
 from contract.rejection import Reason
 from contract.schema import Schema
 from contract.settings import Settings
-from contract.signals import BATCHES, DEAD_LETTERS_SENT, RECORDS, STAGE
+from contract.signals import BATCHES, BATCHES_ABORTED, DEAD_LETTERS_SENT, RECORDS, STAGE
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from contract.worker.clock import Clock, SystemClock
 from contract.worker.heartbeat import Heartbeat
@@ -97,7 +101,7 @@ class ScorerWorker:
         checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
         timeout = settings.request_timeout_ms / 1_000
-        producer_id = transactional_id(settings, group)
+        first = transactional_id(settings, group)
         self.stats = ScorerStats()
         self._champion = champion
         self._challenger = challenger
@@ -106,15 +110,20 @@ class ScorerWorker:
         self._settings = settings
         self._batch = BatchScorer(schema)
         self._broken = Outage(_log)
-        self._failed_in_a_row = 0
+        self._failed_in_a_row = self._failed_as_committed = 0
         self._customers = settings.topic(CUSTOMERS)
         self._predictions = settings.topic(PREDICTIONS)
         self._dead_letters = settings.topic(DEAD_LETTERS)
-        self._transactions = Transactions(
-            lambda on_failure: transactional_producer(settings, producer_id, on_failure),
-            timeout,
-            named=settings.instance is not None,
-            checkpoint=checkpoint,
+        self._transactions = TransactionPipeline(
+            [
+                Transactions(
+                    partial(transactional_producer, settings, producer_id),
+                    timeout,
+                    named=settings.instance is not None,
+                    checkpoint=checkpoint,
+                )
+                for producer_id in (first, second_id(first))
+            ]
         )
         self._reader = BatchConsumer(
             committed_consumer(settings, group),
@@ -123,6 +132,8 @@ class ScorerWorker:
             linger=settings.linger_ms / 1_000,
             timeout=timeout,
             recover=lambda found: scored_until(settings, found.partition, timeout),
+            on_revoke=lambda _: self._transactions.wait(),
+            settle=self._transactions.settle,
         )
         self._loop = WorkerLoop(
             self._transactions,
@@ -131,10 +142,11 @@ class ScorerWorker:
             _log,
             self._doing,
             lambda: {"records scored": self.stats.predictions, "dead letters": self.stats.dead_letters},
+            self._forget_failures,
         )
 
     def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set; the batch at hand is finished first.
+        """Work until ``stop`` is set; what was read is finished first.
 
         Raises:
             FencedError: another worker took over under this one's name.
@@ -143,8 +155,18 @@ class ScorerWorker:
         try:
             while not stop.is_set():
                 self._loop.turn(lambda: self._process(stop), stop)
+            self._finish()
         finally:
+            # the partitions are given back by then, so nothing of them may be under way
+            self._transactions.wait()
             self._loop.close()
+
+    def _finish(self) -> None:
+        try:
+            self._transactions.settle()
+        except BatchAbortedError as error:
+            _log.info("batch aborted: %s", error)
+            BATCHES_ABORTED.inc()
 
     def _doing(self) -> str:
         """What it does, and with which model."""
@@ -175,29 +197,42 @@ class ScorerWorker:
             stop.wait(_BROKEN_SECONDS)
             raise BatchAbortedError(str(error)) from error
         scored = time.perf_counter()
+        _SCORING.observe(scored - began)
         shares = self._challenge(shares, model, scored - began)
-        challenged = time.perf_counter()
+        _CHALLENGING.observe(time.perf_counter() - scored)
         self._checkpoint("after-scoring")
+        self._broken.end("the model scores again")
+        self._failed_in_a_row = failed_in_a_row = self._failures_until(shares)
+        handed_over = time.perf_counter()
+        # the messages themselves are let go of while the batch is committed
+        read, ends = len(messages), [sent_at(messages[0]), sent_at(messages[-1])]
+
+        def fill(producer: Producer) -> None:
+            nonlocal handed_over
+            handed_over = time.perf_counter()
+            self._publish(producer, shares, now)
+
+        def committed() -> None:
+            _COMMITTING.observe(time.perf_counter() - handed_over)
+            self._failed_as_committed = failed_in_a_row
+            self._count(read, ends, shares, model)
+
         offsets = [TopicPartition(self._customers, share.partition, share.next_offset) for share in shares]
-        self._transactions.run(lambda producer: self._publish(producer, shares, now), offsets, self._reader.consumer)
+        self._transactions.submit(Submitted(fill, offsets, self._reader.membership, committed))
+
+    def _count(self, read: int, ends: Sequence[int | None], shares: Sequence[_Share], model: Scores) -> None:
+        """What was committed; it runs beside scoring. ``ends``: when the first and the last record were sent."""
         self.stats.batches += 1
         for share in shares:
             self.stats.predictions += len(share.scored.predictions)
             self.stats.dead_letters += len(share.scored.rejected)
-        _SCORING.observe(scored - began)
-        _CHALLENGING.observe(challenged - scored)
-        _COMMITTING.observe(time.perf_counter() - challenged)
-        self._count(messages, shares, model)
-        self._broken.end("the model scores again")
-        self._count_failures(shares)
-
-    def _count(self, messages: Sequence[Message], shares: Sequence[_Share], model: Scores) -> None:
-        """For Prometheus: what was committed, and how long the first and the last record of the batch took."""
+        failures = sum(share.scored.failures for share in shares)
+        if failures:
+            _log.warning("the model failed on %d records, now dead letters (%s)", failures, Reason.NOT_SCORABLE)
         BATCHES.inc()
-        RECORDS.labels(self._customers).inc(len(messages))
+        RECORDS.labels(self._customers).inc(read)
         committed = self._clock.now()
-        for message in (messages[0], messages[-1]):
-            sent = sent_at(message)
+        for sent in ends:
             if sent is not None:
                 PREDICTION_LATENCY.observe(max(committed - sent, 0) / 1_000)
         predictions = sum(len(share.scored.predictions) for share in shares)
@@ -251,14 +286,16 @@ class ScorerWorker:
         resent = {_offset(message): resent_headers(message.headers()) for message in refused}
         return _Share(partition, _offset(messages[-1]) + 1, scored, controls, scored.predictions, offsets, resent)
 
-    def _count_failures(self, shares: Sequence[_Share]) -> None:
-        failures = sum(share.scored.failures for share in shares)
+    def _failures_until(self, shares: Sequence[_Share]) -> int:
+        """On how many records the models have failed in a row at the end of this batch."""
         if any(share.scored.predictions for share in shares):
-            self._failed_in_a_row = 0
-        else:
-            self._failed_in_a_row += failures
-        if failures:
-            _log.warning("the model failed on %d records, now dead letters (%s)", failures, Reason.NOT_SCORABLE)
+            return 0
+        return self._failed_in_a_row + sum(share.scored.failures for share in shares)
+
+    def _forget_failures(self) -> None:
+        """The batches after the last commit are read again, and so are the records in them that a model fails on."""
+        self._transactions.wait()
+        self._failed_in_a_row = self._failed_as_committed
 
     def _publish(self, producer: Producer, shares: Sequence[_Share], now: int) -> None:
         for share in shares:

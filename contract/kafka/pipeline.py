@@ -1,0 +1,124 @@
+"""Transactions on a thread of their own, so that the next batch is read and worked on while the last one is committed.
+
+Operating rules
+
+- Transactions are strictly one after another: one begins when the one before is known to be committed. So nothing of
+  batch n + 1 is produced before all of batch n has been acknowledged, the order in a partition stays, and the offsets
+  of batch n + 1 cannot be committed where those of batch n are not.
+- A transaction that failed takes the batch after it back: that one is handed over in vain, and ``settle`` or ``submit``
+  raises what became of the first. Then both are read again, from the committed offsets.
+- Producers take turns, because the coordinator is still writing a transaction's markers when its commit is
+  acknowledged, and asks the same producer to come again later. A failed transaction is tried again by the same one.
+- A process that was killed may have left a transaction of any of its producers open. So positions are read only after
+  all of them are prepared.
+- Positions do not move while a transaction is open: a revoke waits for it (``wait``), a rewind too (``settle``).
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from confluent_kafka import Producer, TopicPartition
+
+from contract.kafka.transactions import Transactions
+
+
+def nothing_to_tell() -> None:
+    """What is called after a commit of which nobody wants to hear."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """One batch: what to produce, its offsets (the next to read), and the membership under which it was read."""
+
+    fill: Callable[[Producer], None]
+    offsets: Sequence[TopicPartition]
+    membership: object
+    committed: Callable[[], None] = nothing_to_tell
+    """Called on the thread of the transactions, once it is known that the batch was committed."""
+
+
+class TransactionPipeline:
+    """Runs transactions one after another, each by the next of several producers, while its caller goes on.
+
+    At most one is under way. All methods but ``wait`` are for one thread. ``wait`` may be called from a rebalance.
+    """
+
+    def __init__(self, turns: Sequence[Transactions]) -> None:
+        """``turns`` have a ``transactional.id`` each; the first is that of a worker with one producer."""
+        self._turns = turns
+        self._turn = 0
+        self._jobs: SimpleQueue[Submitted | None] = SimpleQueue()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._failure: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    def prepare(self) -> None:
+        """Have all producers, and no transaction of an earlier process open; does nothing while one of ours is.
+
+        Raises:
+            BatchAbortedError: the last transaction failed, or the broker did not answer in time; try again.
+            FencedError: another worker has this one's name.
+            UserError: the broker refuses, and will again.
+        """
+        if not self._idle.is_set():
+            return
+        self.settle()
+        for transactions in self._turns:
+            transactions.prepare()
+
+    def submit(self, batch: Submitted) -> None:
+        """Hand ``batch`` over to be committed, once the one before is.
+
+        Raises:
+            BatchAbortedError: the one before failed, and nothing of this one was produced.
+            FencedError: another worker has this one's name.
+            UserError: the broker refused the one before, and will again.
+        """
+        self.settle()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="transactions", daemon=True)
+            self._thread.start()
+        self._idle.clear()
+        self._jobs.put(batch)
+
+    def settle(self) -> None:
+        """Wait until no transaction is under way.
+
+        Raises:
+            BatchAbortedError: the last one failed, as far as is known.
+            FencedError: another worker has this one's name.
+            UserError: the broker refused it, and will again.
+        """
+        self.wait()
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def wait(self) -> None:
+        """Wait until no transaction is under way; one that failed is told of by what is called next."""
+        self._idle.wait()
+
+    def close(self) -> None:
+        """Wait for what is under way, and let go of the producers."""
+        self.wait()
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
+        for transactions in self._turns:
+            transactions.close()
+
+    def _work(self) -> None:
+        while (batch := self._jobs.get()) is not None:
+            try:
+                self._turns[self._turn].run(batch.fill, batch.offsets, group=batch.membership)
+                batch.committed()
+                self._turn = (self._turn + 1) % len(self._turns)
+            except BaseException as error:
+                self._failure = error
+            finally:
+                del batch  # it would stay in memory until the next one comes
+                self._idle.set()
