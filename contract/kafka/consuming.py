@@ -69,10 +69,9 @@ class BatchConsumer:
         self._on_revoke = on_revoke
         self._settle = settle
         self.membership: object = None
-        """The group's generation under which messages are read, as ``send_offsets_to_transaction`` takes it.
+        """The generation of the group under which messages are read, as ``send_offsets_to_transaction`` takes it.
 
-        It is taken when partitions are assigned: once a session is lost, the client would name a generation of -1,
-        which the broker does not check.
+        A batch goes out under the one that it was read under, whatever has become of the group since.
         """
         self._stale = True
         self._told: set[tuple[str, int]] = set()

@@ -114,7 +114,7 @@ class TransactionPipeline:
     def _work(self) -> None:
         while (batch := self._jobs.get()) is not None:
             try:
-                self._turns[self._turn].run(batch.fill, batch.offsets, group=batch.membership)
+                self._turns[self._turn].run(batch.fill, batch.offsets, batch.membership)
                 batch.committed()
                 self._turn = (self._turn + 1) % len(self._turns)
             except BaseException as error:

@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from contract.errors import ChurnstreamError, UserError
 from contract.kafka.lasting_errors import RefusedError, is_gone, remedy
@@ -125,14 +125,12 @@ class Transactions:
         self,
         fill: Callable[[Producer], None],
         offsets: Sequence[TopicPartition] = (),
-        consumer: Consumer | None = None,
-        *,
-        group: object = None,
+        membership: object = None,
     ) -> None:
         """Publish what ``fill`` produces together with ``offsets`` (the next to read, with metadata if any).
 
-        ``group`` is the membership under which the batch was read; ``consumer`` is asked for it where it is not given.
-        With neither there are no offsets to publish.
+        ``membership`` is the consumer's in its group, under which the batch was read (``BatchConsumer.membership``).
+        Without one there are no offsets to publish.
 
         Raises:
             BatchAbortedError: nothing was published, or it is unknown whether; see the operating rules.
@@ -145,10 +143,8 @@ class Transactions:
             producer.begin_transaction()
             fill(producer)
             self._checkpoint("after-producing")
-            if consumer is not None:
-                group = group or consumer.consumer_group_metadata()
-            if group is not None:
-                self._send_offsets(producer, list(offsets), group)
+            if membership is not None:
+                self._send_offsets(producer, list(offsets), membership)
             self._checkpoint("after-offsets")
         except KafkaException as error:
             self._abandon(error)
@@ -187,10 +183,10 @@ class Transactions:
             self._producer = producer
         return self._producer
 
-    def _send_offsets(self, producer: Producer, offsets: list[TopicPartition], group: object) -> None:
+    def _send_offsets(self, producer: Producer, offsets: list[TopicPartition], membership: object) -> None:
         def send() -> None:
             try:
-                producer.send_offsets_to_transaction(offsets, group, self._timeout)
+                producer.send_offsets_to_transaction(offsets, membership, self._timeout)
             except BaseException as error:
                 failures.append(error)
 

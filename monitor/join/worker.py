@@ -291,7 +291,7 @@ class JoinWorker:
     def _publish(self, items: Sequence[_Item], touched: dict[int, Effects]) -> None:
         offsets = [position for partition in touched for position in self._committable(partition)]
         with _COMMITTING.time():
-            self._transactions.run(lambda producer: self._produce(producer, items), offsets, self._reader.consumer)
+            self._transactions.run(lambda producer: self._produce(producer, items), offsets, self._reader.membership)
         for item in items:
             part = self._parts[item.partition]
             part.unsaved = True

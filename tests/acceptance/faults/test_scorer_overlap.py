@@ -26,7 +26,7 @@ FAILS = 3
 TIMEOUT = 60
 
 
-class Steps:
+class ScorerSteps:
     """The steps of the worker's two threads, in the order in which they came."""
 
     def __init__(self, at: str = "", do: Callable[[], None] = lambda: None) -> None:
@@ -55,7 +55,7 @@ class Steps:
         return self._seen[begun[FAILS - 1] + 1 : begun[FAILS]]
 
 
-def score_all(settings: Settings, steps: Steps) -> None:
+def score_all(settings: Settings, steps: ScorerSteps) -> None:
     worker = ScorerWorker(settings, SCHEMA, LogisticModel, clock=RunningClock(NOW), checkpoint=steps)
     with running(worker):
         eventually(lambda: group_lag(settings, GROUP, [CUSTOMERS]) == 0, TIMEOUT)
@@ -71,7 +71,7 @@ def test_a_transaction_that_fails_takes_the_scored_batch_after_it_back(
         steps.wait_until_next_is_scored()
         raise BatchAbortedError("the test gives it up")
 
-    steps = Steps("after-offsets", fail)
+    steps = ScorerSteps("after-offsets", fail)
     score_all(settings, steps)
     assert "after-scoring" in steps.during_the_failure()
     check_scored_once(settings, RECORDS)
@@ -84,7 +84,7 @@ def test_a_commit_of_unknown_outcome_takes_the_scored_batch_after_it_back(
     with lossy_network(broker, tmp_path, END_TXN, loss, at=FAILS) as proxy:
         settings = stream_settings(proxy.bootstrap_servers, topic_prefix, tmp_path, **SMALL)
         send_customers(settings, 0, RECORDS)
-        steps = Steps()
+        steps = ScorerSteps()
         score_all(settings, steps)
         assert proxy.lost
         assert "after-scoring" in steps.during_the_failure()
@@ -106,5 +106,5 @@ def test_a_transaction_that_a_killed_scorer_left_open_is_ended_by_the_next_of_it
     for partition in range(settings.partitions):
         killed.produce(settings.topic(PREDICTIONS), b"never committed", partition=partition)
     killed.flush(TIMEOUT)
-    score_all(settings, Steps())
+    score_all(settings, ScorerSteps())
     check_scored_once(settings, RECORDS)

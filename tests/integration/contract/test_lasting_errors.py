@@ -51,7 +51,7 @@ def try_until_it_ends(settings: Settings, topic: str, size: int = 5_000) -> int:
     try:
         for attempts in range(10):
             try:
-                transactions.run(fill, [], consumer)
+                transactions.run(fill, [], consumer.consumer_group_metadata())
             except BatchAbortedError:
                 continue
             return attempts

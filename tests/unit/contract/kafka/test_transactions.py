@@ -25,7 +25,7 @@ def publish(log: MemoryLog, subject: Transactions) -> None:
     def fill(producer: Producer) -> None:
         producer.produce("predictions", key=b"c7", value=b"{}")
 
-    subject.run(fill, OFFSETS, log.consumer("scorer"))
+    subject.run(fill, OFFSETS, log.consumer("scorer").consumer_group_metadata())
 
 
 def published(log: MemoryLog) -> tuple[int, int]:
@@ -111,7 +111,7 @@ def test_a_batch_that_is_given_up_while_it_is_filled_says_why(log: MemoryLog) ->
         raise BatchAbortedError("the producer's queue is full")
 
     with pytest.raises(BatchAbortedError, match="the producer's queue is full"):
-        worker(log).run(fill, OFFSETS, log.consumer("scorer"))
+        worker(log).run(fill, OFFSETS, log.consumer("scorer").consumer_group_metadata())
 
 
 def test_a_fatal_error_that_the_producer_raises_at_each_call_is_dealt_with_as_ever(
