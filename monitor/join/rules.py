@@ -14,7 +14,8 @@ and a topic's watermark what several of its messages have reached (``TopicProgre
 - a label that is dated before its record, by more than the tolerance, can never join it and is told at once, unless its
   time was up before the record's prediction came;
 - a prediction more than ``lateness`` behind its topic's watermark is refused, and so is a label (that by ``tolerance``
-  more);
+  more); a challenger's is refused with its record's, which has its dead letter from the champion's, and moves no
+  watermark;
 - a label's time is up when the predictions' watermark has passed it by ``lateness`` and ``tolerance``, or the stream
   has ended: no prediction accepted after that could join it;
 - a label of a key that Kafka's own partitioner sends elsewhere is told at once where all predictions of its partition

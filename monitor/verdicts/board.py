@@ -94,6 +94,9 @@ class AlertBoard:
             del published[key]
 
     def _said(self, model: ModelRef) -> list[Alert]:
+        # nothing is decided by a challenger's answers, and its customers are the champion's; its verdict tells of it
+        if model.role == "challenger":
+            return []
         published = self._published.setdefault(model, {})
         due = due_alerts(model, self._histories[model], published.values(), self._rules)
         published.update((alert.key, alert) for alert in due)

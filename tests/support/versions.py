@@ -72,9 +72,11 @@ def _train_versions(settings: Settings, folder: Path, kinds: Sequence[VersionKin
             _alter(folder, result.run_id)
 
 
-def move_alias(settings: Settings, version: int) -> None:
-    """Make ``version`` the champion, whatever it is like."""
-    registry_client(settings).set_registered_model_alias(settings.model_name, settings.model_alias, str(version))
+def move_alias(settings: Settings, version: int, alias: str | None = None) -> None:
+    """Make ``version`` the champion, or give it another alias, whatever it is like."""
+    registry_client(settings).set_registered_model_alias(
+        settings.model_name, alias or settings.model_alias, str(version)
+    )
 
 
 def probabilities(settings: Settings, version: int, features: Sequence[dict[str, Any]]) -> npt.NDArray[np.float64]:

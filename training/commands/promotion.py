@@ -1,4 +1,4 @@
-"""``churnstream promote`` and ``churnstream rollback``."""
+"""``churnstream promote``, ``churnstream rollback`` and ``churnstream challenge``."""
 
 from typing import Annotated
 
@@ -78,3 +78,43 @@ def rollback(
         markup=False,
         soft_wrap=True,
     )
+
+
+def challenge(
+    version: Annotated[
+        str, typer.Argument(help="A version's number, such as 3 or churn/3, or an alias.", show_default=False)
+    ] = "",
+    end: Annotated[bool, typer.Option("--end", help="Take the alias away: the champion scores alone.")] = False,
+    stream: StreamName = None,
+    dataset: Dataset = None,
+    model_name: ModelName = None,
+    model_alias: ModelAlias = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Let a registered version score beside the champion, so that live traffic judges it.
+
+    It gets the alias `challenger`. Each scorer loads it within CHURNSTREAM_MODEL_POLL_MS, and publishes its answers to
+    the same records under the role `challenger`; they are joined and measured apart, and nothing is decided by them. It
+    has CHURNSTREAM_CHALLENGER_BUDGET, a share of the champion's time, and is dropped where that is not enough.
+
+    \b
+    Examples:
+      churnstream challenge 3
+      churnstream challenge --end
+    """
+    from rich.console import Console
+
+    from contract.errors import UserError
+    from contract.settings import load_settings
+
+    if end == bool(version):
+        raise UserError("give a version, such as `churnstream challenge 3`, or --end")
+    settings = load_settings(
+        stream=stream, dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
+    )
+    with Console(stderr=True).status("looking at the registry"):
+        from training.registered.challenge import challenge as run
+        from training.registered.challenge import end_challenge
+
+        said = end_challenge(settings) if end else run(settings, version)
+    Console().print(said, highlight=False, markup=False, soft_wrap=True)

@@ -192,7 +192,7 @@ def promote(settings: Settings, text: str, *, force: bool = False) -> Verdict:
     try:
         version = find(client, settings, text)
         settings = version.settings
-        loaded = _promotable(version, schema)
+        loaded = promotable(version, schema)
         champion = find_version(client, settings)
         if champion == version.number:
             return Verdict(True, f"{version.title} has @{settings.model_alias} already")
@@ -249,7 +249,7 @@ def rollback(settings: Settings) -> RolledBack:
     )
 
 
-def _promotable(version: Version, schema: Schema) -> Registered:
+def promotable(version: Version, schema: Schema) -> Registered:
     """The version, loaded as the scorer loads it; raises ``UserError`` if it must not be champion."""
     if version.tags.get(tags.PROTOCOL) == tags.STUDY:
         raise UserError(
@@ -264,7 +264,7 @@ def _refused(client: "MlflowClient", settings: Settings, schema: Schema, number:
     if find_version(client, settings, number) is None:
         return f"{model_title(settings, number)} is gone"
     try:
-        _promotable(describe(client, settings, number), schema)
+        promotable(describe(client, settings, number), schema)
     except UserError as error:
         return str(error)
     return None

@@ -51,7 +51,7 @@ class PredictionTaker:
         path = follow(progress, messages, rules)
         late = too_late(path.times, path.latest, rules.lateness, rules)
         self._refuse(path, late, effects)
-        ahead = (path.latest != NEVER) & (path.times > path.latest + ahead_by(rules))
+        ahead = (path.latest != NEVER) & (path.times > path.latest + ahead_by(rules)) & ~path.challengers
         self._state.counters.ahead += int(np.count_nonzero(ahead))
         learnt = self._see_keys(path)
         wanted = ~late
@@ -63,7 +63,9 @@ class PredictionTaker:
 
     def _refuse(self, path: Trajectory, late: Mask, effects: Effects) -> None:
         letters: list[DeadLetter] = [dead_letter(PREDICTIONS, message, why) for message, why in path.refused]
-        letters += [dead_letter(PREDICTIONS, path.readable[place], late_record()) for place in np.flatnonzero(late)]
+        # the record has its dead letter from the champion's prediction
+        told = np.flatnonzero(late & ~path.challengers)
+        letters += [dead_letter(PREDICTIONS, path.readable[place], late_record()) for place in told]
         effects.dead_letters += sorted(letters, key=lambda letter: letter.offset)
 
     def _see_keys(self, path: Trajectory) -> bool:

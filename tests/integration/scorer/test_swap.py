@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +16,6 @@ import mlflow
 import numpy as np
 import psutil
 import pytest
-from confluent_kafka import Producer
 
 from churnstream.local_kafka.broker import free_port
 from contract.models.registry import registry_client
@@ -28,6 +26,7 @@ from contract.worker.process import in_background
 from scorer.models.loaded import Model, load_model
 from scorer.models.swap import Champion
 from scorer.stream.worker import ScorerWorker
+from tests.support.kafka.record_stream import RecordStream
 from tests.support.kafka.topics import committed, environment, send, stream_settings
 from tests.support.messages import customer, encode, features, key
 from tests.support.mlflow.server import mlflow_server
@@ -175,34 +174,6 @@ def test_an_outage_of_a_real_server_is_waited_out(
             # now: as soon as the server has gone, it is an outage again
             assert said("registry cannot be used") == 1
     assert champion.refused is None
-
-
-class RecordStream:
-    """Customers sent as long as somebody wants, never far ahead of the worker."""
-
-    def __init__(self, settings: Settings, worker: ScorerWorker) -> None:
-        self.sent = 0
-        self._settings = settings
-        self._worker = worker
-        self._producer = Producer({**settings.kafka, "partitioner": "murmur2_random"})
-
-    def flow(self, condition: Callable[[], bool]) -> None:
-        """Until ``condition`` holds, and for 120 records more."""
-
-        def met() -> bool:
-            self._send_some()
-            return condition()
-
-        eventually(met, interval=0.0, timeout=60)
-        for _ in range(3):
-            self._send_some()
-
-    def _send_some(self) -> None:
-        for record in map(customer, range(self.sent, self.sent + 40)):
-            self._producer.produce(self._settings.topic(CUSTOMERS), key=key(record), value=encode(record))
-        assert self._producer.flush(30) == 0
-        self.sent += 40
-        eventually(lambda: self._worker.stats.predictions > self.sent - 100, interval=0.005, timeout=30)
 
 
 def test_no_record_is_lost_and_each_has_one_good_version_while_the_alias_moves(

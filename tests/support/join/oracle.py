@@ -56,6 +56,7 @@ def truth(partition: PartitionLog) -> Truth:
     """The truth of a partition whose stream has ended."""
     found = Truth()
     in_time, late = _accept(partition.predictions)
+    late = [message for message in late if not _is_challengers(message)]
     found.dead_letters += [("predictions", m.offset, _reason(m, Reason.RECORD_TOO_LATE)) for m in late]
     labels, late = _accept(partition.labels)
     found.dead_letters += [("labels", m.offset, _reason(m, Reason.LABEL_TOO_LATE)) for m in late]
@@ -205,8 +206,13 @@ def _accept(topic: Topic) -> tuple[list[Accepted], list[Incoming]]:
             accepted.append(Accepted(message.offset, epoch, max(times, default=0), content))
         else:
             refused.append(message)
-        times.append(content.event_time)
+        if not _is_challengers(message):
+            times.append(content.event_time)
     return accepted, refused
+
+
+def _is_challengers(message: Incoming) -> bool:
+    return isinstance(message.content, Prediction) and message.content.model.role == "challenger"
 
 
 def _reason(message: Incoming, late: Reason) -> Reason:

@@ -16,6 +16,7 @@ NEEDS: dict[str, set[str]] = {
     "compare": {"--stream", "--dataset", "--tracking-uri", "--model-name"},
     "promote": {"--stream", "--dataset", "--tracking-uri", "--model-name", "--model-alias"},
     "rollback": {"--stream", "--dataset", "--tracking-uri", "--model-name", "--model-alias"},
+    "challenge": {"--stream", "--dataset", "--tracking-uri", "--model-name", "--model-alias"},
     "replay": STREAM | {"--dataset", "--partitions"},
     "score": STREAM | {"--dataset", "--partitions", "--tracking-uri", "--model-name", "--model-alias"},
     "serve": STREAM | {"--dataset", "--partitions", "--tracking-uri", "--model-name", "--model-alias"},

@@ -226,6 +226,23 @@ def test_a_record_far_behind_its_topic_is_refused_and_in_no_pane(partition: Part
     assert sum(pane.summary.records for pane in partition.panes.values()) == 2
 
 
+def test_a_challenger_moves_no_watermark_and_makes_no_dead_letter(
+    partition: PartitionLog, worker: LoggedWorker
+) -> None:
+    partition.predictions.append(predicted(2, 5))
+    partition.predictions.append(predicted(2, 17, model=CHALLENGER))
+    partition.predictions.append(predicted(1, 4))
+    partition.predictions.append(predicted(3, 17))
+    late = partition.predictions.append(predicted(4, 4))
+    partition.predictions.append(predicted(4, 4, model=CHALLENGER))
+    worker.drain()
+    assert reasons(partition) == [("predictions", late.offset, Reason.RECORD_TOO_LATE)]
+    counts = dict.fromkeys(("champion", "challenger"), 0)
+    for pane in partition.panes.values():
+        counts[pane.model.role] += pane.summary.records
+    assert counts == {"champion": 3, "challenger": 1}
+
+
 def test_a_second_prediction_of_a_record_and_role_is_counted_and_dropped(
     partition: PartitionLog, worker: LoggedWorker
 ) -> None:

@@ -4,25 +4,32 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.messages import Label, Prediction
 from contract.rejection import Reason, RejectionError
 from monitor.join.incoming import EndOfStream, Incoming
 from monitor.join.rules import NEVER, JoinRules, TopicProgress
 from monitor.join.trajectory import follow
-from tests.support.join.log import label
+from tests.support.join.log import CHALLENGER, label, prediction
 
 BAD = RejectionError(Reason.NOT_JSON, "", "")
-_messages = st.lists(st.one_of(st.integers(0, 40), st.sampled_from(["bad", "end"])), max_size=40)
+_times = st.integers(0, 40)
+_messages = st.lists(
+    st.one_of(_times, st.sampled_from(["bad", "end"]), st.tuples(st.just("challenger"), _times)), max_size=40
+)
+
+
+def content(one: int | str | tuple[str, int]) -> Prediction | Label | EndOfStream | RejectionError:
+    if isinstance(one, tuple):
+        return prediction(1, float(one[1]), model=CHALLENGER)
+    return BAD if one == "bad" else EndOfStream() if one == "end" else label(1, float(one))
 
 
 @given(_messages, st.lists(st.integers(1, 7), min_size=1, max_size=8), st.integers(1, 6))
 def test_progress_after_batches_is_that_after_single_messages(
-    given_messages: list[int | str], cuts: list[int], confirmations: int
+    given_messages: list[int | str | tuple[str, int]], cuts: list[int], confirmations: int
 ) -> None:
     rules = JoinRules(slide=1, out_of_orderness=1, lateness=1, confirmations=confirmations)
-    contents = [
-        BAD if one == "bad" else EndOfStream() if one == "end" else label(1, float(one)) for one in given_messages
-    ]
-    messages = [Incoming(2 * at, None, None, content) for at, content in enumerate(contents)]
+    messages = [Incoming(2 * at, None, None, content(one)) for at, one in enumerate(given_messages)]
     single, batched = TopicProgress(), TopicProgress()
     latest, epochs = [], []
     for message in messages:
@@ -33,7 +40,8 @@ def test_progress_after_batches_is_that_after_single_messages(
         else:
             latest.append(NEVER if single.latest is None else single.latest)
             epochs.append(single.epoch)
-            single.advance(message.offset, message.content.event_time, rules)
+            is_challengers = isinstance(message.content, Prediction)
+            single.advance(message.offset, None if is_challengers else message.content.event_time, rules)
     found_latest: list[int] = []
     found_epochs: list[int] = []
     while messages:

@@ -31,6 +31,15 @@ def test_each_model_has_incidents_of_its_own() -> None:
     assert found.after(final(1, drift=AGE)) == []
 
 
+def test_a_challenger_has_a_verdict_and_no_alerts() -> None:
+    challenger = ModelRef("churn", 4, "challenger")
+    found = board([final(day, drift=AGE, model=challenger) for day in range(3)], [])
+    assert found.unsaid() == []
+    assert found.after(final(3, drift=AGE, model=challenger)) == []
+    [verdict] = found.verdicts_due(challenger)
+    assert (verdict.model, verdict.state) == (challenger, "customers_changed")
+
+
 def test_a_monitor_that_takes_over_says_what_is_unsaid_and_nothing_else() -> None:
     windows = [final(day, drift=AGE if day < 3 else STABLE) for day in range(25)]
     first = board([], [])
