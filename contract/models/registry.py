@@ -74,11 +74,12 @@ class FoundVersion:
 
 @dataclass(frozen=True)
 class Registered:
-    """A registered version, loaded and checked."""
+    """A registered version, loaded and checked; ``example`` has some rows that it has answered as it should."""
 
     version: int
     card: ModelCard
     classifier: Classifier
+    example: pd.DataFrame
 
 
 def registry_client(settings: Settings, *, create: bool = False) -> "MlflowClient":
@@ -165,8 +166,9 @@ def load_registered(settings: Settings, version: int, schema: Schema) -> Registe
         _check_signature(model, schema, named)
         tags = client.get_model_version(settings.model_name, str(version)).tags
         _check_hash(local / MODEL_FILE, tags.get(MODEL_HASH_TAG), named)
-        registered = Registered(version, card, _read_classifier(local / MODEL_FILE, named))
-        _check_answer(registered, _input_example(model, local, schema, named), named)
+        classifier = _read_classifier(local / MODEL_FILE, named)
+        registered = Registered(version, card, classifier, _input_example(model, local, schema, named))
+        _check_answer(registered, named)
     return registered
 
 
@@ -297,7 +299,8 @@ def _input_example(model: "Model", folder: Path, schema: Schema, named: str) -> 
         raise UserError(f"model {named} has no readable input example; train it again") from None
 
 
-def _check_answer(registered: Registered, example: pd.DataFrame, named: str) -> None:
+def _check_answer(registered: Registered, named: str) -> None:
+    example = registered.example
     expected = np.array(registered.card.expected)
     if len(expected) == 0 or len(expected) != len(example):
         raise UserError(f"model {named} has no expected answer for its input example; train it again")

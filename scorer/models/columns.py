@@ -37,6 +37,19 @@ class CheckedColumns:
         return columns_frame(schema, [_column(*pair) for pair in zip(schema.features, self.values, strict=True)])
 
 
+def columns_of_frame(frame: "pd.DataFrame", schema: Schema) -> CheckedColumns:
+    """The columns of a frame as ``contract.records.columns_frame`` makes it; a text outside the schema's is null."""
+    values = np.empty((len(schema.features), len(frame)))
+    for row, feature in zip(values, schema.features, strict=True):
+        cells = frame[feature.name]
+        if feature.is_categorical:
+            places = {category: place for place, category in enumerate(feature.categories)}
+            row[:] = [places.get(cell, np.nan) for cell in cells]
+        else:
+            row[:] = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+    return CheckedColumns(values)
+
+
 def _column(feature: Feature, values: Floats) -> Sequence[Any] | Floats:
     if not feature.is_categorical:
         return values

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import numpy as np
@@ -82,19 +82,35 @@ class Encoding:
         return matrix
 
 
+class Compiled(Protocol):
+    """What gives the same probabilities without the matrix."""
+
+    def probabilities(self, features: Sequence[msgspec.Struct]) -> Floats: ...
+
+    def of_columns(self, columns: CheckedColumns) -> Floats: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Direct:
-    """A classifier that is applied to the matrix of its first step, and what makes this matrix."""
+    """A classifier that is applied to the matrix of its first step, and what makes this matrix.
+
+    Where it is ``compiled`` there is no matrix.
+    """
 
     encoding: Encoding
     rest: Any
+    compiled: Compiled | None = None
 
     def probabilities(self, features: Sequence[msgspec.Struct]) -> Floats:
         """Probability of label 1 for each struct, of which there is at least one."""
+        if self.compiled is not None:
+            return self.compiled.probabilities(features)
         return self._probabilities(self.encoding.matrix(features))
 
     def of_columns(self, columns: CheckedColumns) -> Floats:
         """The same from columns."""
+        if self.compiled is not None:
+            return self.compiled.of_columns(columns)
         return self._probabilities(self.encoding.matrix_of_columns(columns))
 
     def _probabilities(self, matrix: Floats) -> Floats:
@@ -236,16 +252,7 @@ def _is_indicator(part: Any) -> bool:
     )
 
 
-def _agrees(found: Direct, classifier: Any, schema: Schema) -> bool:
-    features = _probes(schema)
-    frame = feature_frame(schema, features)
-    pipeline = classifier if is_pipeline(classifier) else classifier.calibrated_classifiers_[0].estimator
-    first: ColumnTransformer = pipeline.steps[0][1]
-    same_matrix = np.array_equal(first.transform(frame), found.encoding.matrix(features), equal_nan=True)
-    return same_matrix and np.array_equal(positive_probabilities(classifier, frame), found.probabilities(features))
-
-
-def _probes(schema: Schema) -> list[msgspec.Struct]:
+def probes(schema: Schema) -> list[msgspec.Struct]:
     """Records in which each value of ``_values`` stands at least once."""
     values = [_values(feature) for feature in schema.features]
     make = features_type(schema)
@@ -253,6 +260,15 @@ def _probes(schema: Schema) -> list[msgspec.Struct]:
         make(**{name: each[row % len(each)] for name, each in zip(schema.names, values, strict=True)})
         for row in range(max(map(len, values)))
     ]
+
+
+def _agrees(found: Direct, classifier: Any, schema: Schema) -> bool:
+    features = probes(schema)
+    frame = feature_frame(schema, features)
+    pipeline = classifier if is_pipeline(classifier) else classifier.calibrated_classifiers_[0].estimator
+    first: ColumnTransformer = pipeline.steps[0][1]
+    same_matrix = np.array_equal(first.transform(frame), found.encoding.matrix(features), equal_nan=True)
+    return same_matrix and np.array_equal(positive_probabilities(classifier, frame), found.probabilities(features))
 
 
 def _values(feature: Feature) -> list[str | float | None]:

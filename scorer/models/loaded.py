@@ -29,6 +29,7 @@ from contract.models.registry import (
 from contract.records import feature_frame
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
+from scorer.models.boosted_check import with_compiled_trees
 from scorer.models.columns import CheckedColumns
 from scorer.models.direct import Direct, checked_direct
 
@@ -117,6 +118,8 @@ class ModelRegistry:
         ref = ModelRef(self._settings.model_name, registered.version)
         named = model_title(self._settings, version)
         direct = checked_direct(registered.classifier, self._schema, named)
+        if direct is not None:
+            direct = with_compiled_trees(direct, self._schema, named, registered.example)
         card = registered.card
         return Model(ref, card.threshold, self._schema, registered.classifier, direct=direct, card=card)
 
