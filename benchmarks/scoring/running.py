@@ -12,7 +12,7 @@ from cases import ScorerCase
 from models import CHAMPION, LARGE, export, register, register_challenger, withdraw_challenger
 from peers import interpreter
 from records import TRAINING_ROWS, RecordShape, fill, shapes, table
-from watch import NotMeasuredError, WatchedRun, WatchedProcess, BenchStream, watch
+from watch import BenchStream, NotMeasuredError, WatchedProcess, WatchedRun, watch
 
 from contract.kafka.clients import admin_client
 from contract.settings import Settings, load_settings
