@@ -4,7 +4,7 @@ import os
 import statistics
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from cases import ScorerCase
 from models import CHAMPION, LARGE, export, register, register_challenger, withdraw_challenger
 from peers import interpreter
 from records import TRAINING_ROWS, RecordShape, fill, shapes, table
-from watch import BenchStream, NotMeasuredError, WatchedProcess, WatchedRun, watch
+from watch import ROOT, BenchStream, NotMeasuredError, WatchedProcess, WatchedRun, watch
 
 from contract.kafka.clients import admin_client
 from contract.settings import Settings, load_settings
@@ -20,12 +20,6 @@ from contract.topics import CUSTOMERS, PREDICTIONS
 
 _HERE = Path(__file__).parent
 _SCORE = ("-m", "churnstream", "score")
-# as where numba cannot be imported
-_SCORE_WITHOUT_NUMBA = (
-    "-c",
-    "import sys; sys.modules['numba'] = None; sys.argv = ['churnstream', 'score']; "
-    "from churnstream.start import main; main()",
-)
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,9 @@ class FilledStream:
 class Bench:
     """Everything that runs need, made when it is first needed."""
 
-    def __init__(self, servers: str, folder: Path, batch: int, records: int) -> None:
+    def __init__(self, servers: str, folder: Path, batch: int, records: int, command: Sequence[str] = _SCORE) -> None:
+        """``command`` is what scores, given to Python."""
+        self._command = command
         self._servers = servers
         self._folder = folder
         self._batch = batch
@@ -121,8 +117,9 @@ class Bench:
         if case.job == "copy":
             return WatchedProcess((python, str(_HERE / "copying.py"), case.how), settings.topic("copy"), environment)
         if case.job == "score":
-            command = (python, *(_SCORE if case.numba else _SCORE_WITHOUT_NUMBA))
-            return WatchedProcess(command, settings.topic("scorer"), environment)
+            if not case.numba:
+                environment |= {"PYTHONPATH": os.pathsep.join([str(self._without_numba()), str(ROOT)])}
+            return WatchedProcess((python, *self._command), settings.topic("scorer"), environment)
         self._train(self._shapes[case.length], LARGE)
         group = f"{settings.topic(case.job)}-{uuid.uuid4().hex[:8]}"
         model = export(self._settings(self._shapes[case.length]), self._folder / "peers" / case.length)
@@ -136,6 +133,13 @@ class Bench:
         if (shape.name, model) not in self._trained:
             register(self._settings(shape), table(shape, TRAINING_ROWS, 1), model)
             self._trained.add((shape.name, model))
+
+    def _without_numba(self) -> Path:
+        """A folder that, first on the path, makes a Python that has no numba."""
+        package = self._folder / "without" / "numba"
+        package.mkdir(parents=True, exist_ok=True)
+        (package / "__init__.py").write_text("raise ImportError('no numba, for a benchmark')\n", encoding="utf-8")
+        return package.parent
 
     def _choose_models(self, case: ScorerCase) -> None:
         shape = self._shapes[case.length]
@@ -173,7 +177,7 @@ class Bench:
             state_dir=str(self._folder),
         )
 
-    def _environment(self, settings: Settings, model: str) -> Mapping[str, str]:
+    def _environment(self, settings: Settings, model: str) -> dict[str, str]:
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self._servers,
             "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
