@@ -53,7 +53,7 @@ def _models(_records: int) -> list[ScorerCase]:
         scorer(LARGE),
         scorer(CHAMPION, numba=False),
         scorer(LARGE, numba=False),
-        scorer(CHAMPION, challenger=True),
+        scorer(CHAMPION, challenger=True, share=3.0),  # which is loaded while the champion scores already
     ]
 
 

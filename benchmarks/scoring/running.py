@@ -117,6 +117,9 @@ class Bench:
         if case.job == "copy":
             return WatchedProcess((python, str(_HERE / "copying.py"), case.how), settings.topic("copy"), environment)
         if case.job == "score":
+            if case.challenger:
+                # none that is dropped because it takes its time
+                environment |= {"CHURNSTREAM_CHALLENGER_BUDGET": "100"}
             if not case.numba:
                 environment |= {"PYTHONPATH": os.pathsep.join([str(self._without_numba()), str(ROOT)])}
             return WatchedProcess((python, *self._command), settings.topic("scorer"), environment)

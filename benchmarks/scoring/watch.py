@@ -22,8 +22,9 @@ from churnstream.processes.orphans import OrphanGuard
 
 ROOT = Path(__file__).resolve().parents[2]
 _LOOK_SECONDS = 0.02
-_START_SECONDS = 120.0
-_STILL_SECONDS = 60.0
+_START_SECONDS = 240.0
+_STILL_SECONDS = 120.0
+_STEPS = 5
 _STOP_SECONDS = 30.0
 _ADMIN_SECONDS = 20.0
 
@@ -63,7 +64,8 @@ def watch(
 ) -> WatchedRun:
     """Start ``workers`` of the process on the whole input and stop them when the last record's output is there.
 
-    Each record has ``outputs`` messages. With several workers the measurement begins when each has partitions.
+    Each record has ``outputs`` messages; with more than one the measurement begins when all of them come. With several
+    workers it begins when each has partitions.
 
     Raises:
         NotMeasuredError: one has ended, none goes on, or all was done before there was anything to measure.
@@ -98,26 +100,24 @@ def _follow(
     outputs: int,
     log: Path,
 ) -> WatchedRun:
-    wanted = stream.records * outputs
     processes = [psutil.Process(child.pid) for child in children]
-    complete = len(children) == 1
-    first: tuple[float, int, float] | None = None
-    seen, changed, resident, looks = 0, time.monotonic(), 0.0, 0
-    deadline = changed + _START_SECONDS
+    complete, first = len(children) == 1, None
+    steps, resident, looks = [(0, 0)], 0.0, 0
+    deadline = time.monotonic() + _START_SECONDS
     while True:
-        now, done, looks = time.perf_counter(), visible(stream) - before, looks + 1
-        if done > seen:
-            if first is None and complete:
+        now, looks = time.perf_counter(), looks + 1
+        shown = visible(stream) - before
+        done = shown if outputs == 1 else _committed(stream, group)
+        if done > steps[-1][0]:
+            steps.append((done, shown))
+            deadline = time.monotonic() + _STILL_SECONDS
+            if first is None and complete and _all_answer(steps, outputs):
                 first = now, done, _cpu(processes)
-            seen, changed = done, time.monotonic()
-            deadline = changed + _STILL_SECONDS
-        if done >= wanted:
+        if done >= stream.records:
             break
         if any(child.poll() is not None for child in children) or time.monotonic() > deadline:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise NotMeasuredError(
-                f"{group} came to {done:,} of {wanted:,} and then no further; its log ends with:\n{tail}"
-            )
+            raise NotMeasuredError(f"{group} came to {done:,} of {stream.records:,}; its log ends with:\n{tail}")
         if not complete and looks % 10 == 0:
             complete = _members(stream.admin, group) == len(children)
         if looks % 5 == 0:
@@ -125,8 +125,24 @@ def _follow(
         time.sleep(max(0.0, _LOOK_SECONDS - (time.perf_counter() - now)))
     if first is None or done == first[1]:
         raise NotMeasuredError(f"{group} was through before it could be measured; give more --records")
-    measured = (done - first[1]) / outputs
+    measured = done - first[1]
     return WatchedRun(measured / (now - first[0]), (_cpu(processes) - first[2]) / measured * 1e6, resident)
+
+
+def _all_answer(steps: Sequence[tuple[int, int]], outputs: int) -> bool:
+    """Whether the last records, as far as one sees, had all their outputs: a second model may begin later."""
+    if outputs == 1:
+        return True
+    if len(steps) <= _STEPS:
+        return False
+    (done, shown), (before, shown_before) = steps[-1], steps[-1 - _STEPS]
+    return shown - shown_before > (outputs - 0.3) * (done - before)
+
+
+def _committed(stream: BenchStream, group: str) -> int:
+    wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(stream.source, p) for p in range(stream.partitions)])
+    (future,) = stream.admin.list_consumer_group_offsets([wanted], request_timeout=_ADMIN_SECONDS).values()
+    return sum(max(place.offset, 0) for place in future.result().topic_partitions)
 
 
 def _cpu(processes: Sequence[psutil.Process]) -> float:
