@@ -45,8 +45,20 @@ def export(settings: Settings, folder: Path) -> Path:
     wanted = settings.model_copy(update={"model_name": LARGE})
     registered = load_registered(wanted, 1, schema)
     pipeline: Any = registered.classifier
+    calibration: dict[str, object] = {"method": "none"}
     if not hasattr(pipeline, "steps"):
-        raise SystemExit("the model is calibrated, which the other programs here cannot apply; train on another table")
+        (inner,) = pipeline.calibrated_classifiers_
+        (calibrator,) = inner.calibrators
+        pipeline = inner.estimator
+        calibration = (
+            {"method": "sigmoid", "a": float(calibrator.a_), "b": float(calibrator.b_)}
+            if inner.method == "sigmoid"
+            else {
+                "method": "isotonic",
+                "x": calibrator.X_thresholds_.tolist(),
+                "y": calibrator.y_thresholds_.tolist(),
+            }
+        )
     columns: list[dict[str, object]] = []
     for _, part, names in pipeline.steps[0][1].transformers_:
         categories = getattr(part, "categories_", None)
@@ -56,7 +68,8 @@ def export(settings: Settings, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     pipeline.steps[-1][1].get_booster().save_model(folder / "booster.ubj")
     (folder / "model.json").write_text(
-        json.dumps({"columns": columns, "threshold": registered.card.threshold}), encoding="utf-8"
+        json.dumps({"columns": columns, "threshold": registered.card.threshold, "calibration": calibration}),
+        encoding="utf-8",
     )
     return folder
 

@@ -21,6 +21,7 @@ class PeerModel:
         self._columns: list[tuple[str, list[str] | None]] = [
             (column["feature"], column["categories"]) for column in about["columns"]
         ]
+        self._calibration: dict[str, Any] = about["calibration"]
         self._booster = xgboost.Booster(model_file=str(folder / "booster.ubj"))
         self._booster.set_param({"nthread": 1})
 
@@ -35,11 +36,17 @@ class PeerModel:
                 codes = {name: place for place, name in enumerate(categories)}
                 rows = np.eye(len(categories) + 1, len(categories), dtype=np.float32)
                 parts.append(rows[[codes.get(value, len(categories)) for value in values]])
-        found = self._booster.inplace_predict(np.concatenate(parts, axis=1)).astype(np.float64)
+        found = self._calibrated(self._booster.inplace_predict(np.concatenate(parts, axis=1)).astype(np.float64))
         for record, probability in zip(records, found.tolist(), strict=True):
             record["probability"] = probability
             record["predicted"] = int(probability >= self._threshold)
         return [orjson.dumps(record) for record in records]
+
+    def _calibrated(self, given: Any) -> Any:
+        told = self._calibration
+        if told["method"] == "sigmoid":
+            return 1 / (1 + np.exp(told["a"] * given + told["b"]))
+        return given if told["method"] == "none" else np.interp(given, told["x"], told["y"])
 
     def answer(self, value: bytes) -> bytes:
         """The same of one record's bytes."""

@@ -71,6 +71,7 @@ class Bench:
                 print(f"{turn + 1}/{repeats} {case.name}, {case.partitions} partitions", file=sys.stderr, flush=True)
                 found = self._run(case)
                 if found is not None:
+                    print(f"    {found.rate:,.0f} records/s, {found.cpu:.1f} µs CPU a record", file=sys.stderr)
                     runs[case].append(found)
         return [self._measured(case, found) for case, found in runs.items() if found]
 
