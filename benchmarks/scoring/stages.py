@@ -31,12 +31,14 @@ from tests.support.kafka.brokers import session_broker
 STAGES = {
     "fetch": ("contract.kafka.consuming:BatchConsumer.poll",),
     "messages to bytes": ("scorer.stream.worker:split_controls",),
-    "decoding, checks, splicing": ("scorer.stream.batch:BatchScorer.score",),
+    "parse and checks": ("scorer.stream.batch:BatchScorer._decode_together", "scorer.kernels.kernel:Kernel.take"),
     "model": ("scorer.models.loaded:Model.score", "scorer.models.loaded:Model.score_columns"),
+    "splice": ("scorer.stream.batch:_predictions", "scorer.kernels.kernel:predictions"),
+    "rest of the scoring": ("scorer.stream.worker:ScorerWorker._score",),
     "publish": ("scorer.stream.worker:ScorerWorker._publish",),
     "commit": ("contract.kafka.transactions:Transactions.run",),
 }
-"""What counts for each stage: functions that are there, named as ``module:qualified name``."""
+"""The functions of each stage, on the fast way and on the slow one, named as ``module:qualified name``."""
 
 _REST = "librdkafka's threads and the rest"
 
