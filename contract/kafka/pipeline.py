@@ -15,6 +15,7 @@ Operating rules
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -23,9 +24,22 @@ from confluent_kafka import Producer, TopicPartition
 
 from contract.kafka.transactions import Transactions
 
+_FULL_FROM = 4
+"""A batch of a fourth of the most that it may have: more is waiting than what one commit lets gather."""
+
 
 def nothing_to_tell() -> None:
     """What is called after a commit of which nobody wants to hear."""
+
+
+def is_worth_overlapping(read: int, batch_size: int, working: float, committing: float) -> bool:
+    """Whether to read a batch while the last one is committed, after one of ``read`` messages.
+
+    While little comes, it is not: what came during a commit would go into two batches, the first of them read too
+    early, and the second would wait for the commits of both. ``working`` and ``committing`` are the seconds that the
+    last batch took before its transaction and in it.
+    """
+    return read * _FULL_FROM >= batch_size or working * 2 >= committing
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,8 @@ class TransactionPipeline:
         self._idle = threading.Event()
         self._idle.set()
         self._failure: BaseException | None = None
+        self.seconds = 0.0
+        """How long the last transaction took."""
         self._thread: threading.Thread | None = None
 
     def prepare(self) -> None:
@@ -113,6 +129,7 @@ class TransactionPipeline:
 
     def _work(self) -> None:
         while (batch := self._jobs.get()) is not None:
+            began = time.perf_counter()
             try:
                 self._turns[self._turn].run(batch.fill, batch.offsets, batch.membership)
                 batch.committed()
@@ -120,5 +137,6 @@ class TransactionPipeline:
             except BaseException as error:
                 self._failure = error
             finally:
+                self.seconds = time.perf_counter() - began
                 del batch  # it would stay in memory until the next one comes
                 self._idle.set()

@@ -26,7 +26,7 @@ from contract.kafka.control import END_OF_STREAM, HEADER, is_control
 from contract.kafka.dead_letters import Header, produce_dead_letter, resent_headers
 from contract.kafka.forgotten import scored_until
 from contract.kafka.log_throttle import LogThrottle
-from contract.kafka.pipeline import Submitted, TransactionPipeline
+from contract.kafka.pipeline import Submitted, TransactionPipeline, is_worth_overlapping
 from contract.kafka.timestamps import sent_at
 from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint, produce_all
 from contract.rejection import Reason
@@ -109,6 +109,7 @@ class ScorerWorker:
         self._checkpoint = checkpoint
         self._settings = settings
         self._batch = BatchScorer(schema)
+        self._overlaps = False
         self._broken = Outage(_log)
         self._failed_in_a_row = self._failed_as_committed = 0
         self._customers = settings.topic(CUSTOMERS)
@@ -177,6 +178,8 @@ class ScorerWorker:
         return f"scores {self._customers} with {ref.name} v{ref.version}{beside} {where}"
 
     def _process(self, stop: threading.Event) -> None:
+        if not self._overlaps:
+            self._transactions.settle()
         messages = self._reader.poll(POLL_SECONDS)
         if not messages:
             return
@@ -218,7 +221,10 @@ class ScorerWorker:
             self._count(read, ends, shares, model)
 
         offsets = [TopicPartition(self._customers, share.partition, share.next_offset) for share in shares]
+        working = time.perf_counter() - began
         self._transactions.submit(Submitted(fill, offsets, self._reader.membership, committed))
+        committing = self._transactions.seconds
+        self._overlaps = is_worth_overlapping(read, self._settings.batch_size, working, committing)
 
     def _count(self, read: int, ends: Sequence[int | None], shares: Sequence[_Share], model: Scores) -> None:
         """What was committed; it runs beside scoring. ``ends``: when the first and the last record were sent."""

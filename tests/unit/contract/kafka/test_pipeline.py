@@ -1,13 +1,14 @@
 """Transactions beside the work on the next batch. (A real broker's part is tested on one.)"""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import KafkaError, Producer, TopicPartition
 
 from contract.kafka.clients import second_id
-from contract.kafka.pipeline import Submitted, TransactionPipeline
+from contract.kafka.pipeline import Submitted, TransactionPipeline, is_worth_overlapping
 from contract.kafka.transactions import BatchAbortedError, FencedError, Transactions
 from contract.testing import MemoryLog
 from tests.support.polling import eventually
@@ -173,6 +174,27 @@ def test_a_worker_with_a_name_stops_whichever_producer_was_fenced(taken: str, lo
         subject.settle()
     assert published(log)[0] == list(range(IDS.index(taken)))
     subject.close()
+
+
+@pytest.mark.parametrize(
+    ("read", "working", "committing", "worth_it"),
+    [(10, 0.001, 0.007, False), (10, 0.004, 0.007, True), (10_000, 0.001, 0.1, True), (2_499, 0.01, 0.1, False)],
+    ids=["trickle", "slow model", "backlog", "little"],
+)
+def test_a_batch_is_read_beside_a_commit_where_that_gains(
+    read: int, working: float, committing: float, worth_it: bool
+) -> None:
+    assert is_worth_overlapping(read, 10_000, working, committing) is worth_it
+
+
+def test_it_is_known_how_long_the_last_transaction_took(log: MemoryLog, pipeline: TransactionPipeline) -> None:
+    goes_on = log.hang("commit_transaction")
+    pipeline.submit(batch(0))
+    began = time.perf_counter()
+    eventually(lambda: time.perf_counter() - began > 0.05)
+    goes_on.set()
+    pipeline.settle()
+    assert pipeline.seconds > 0.05
 
 
 def test_to_close_waits_for_what_is_under_way(log: MemoryLog) -> None:
