@@ -15,6 +15,17 @@ from contract.settings import Settings
 from contract.topics import MAX_DEAD_LETTER_BYTES
 
 DEFAULT_BOOTSTRAP_SERVERS = "127.0.0.1:9092"
+READ_AHEAD: dict[str, Any] = {
+    # memory: the queue, and over it one answer of the broker
+    "queued.max.messages.kbytes": 32_768,
+    # An answer is packed, and unpacked as a whole: of repeated text comes a hundred times as much. A message
+    # that is larger comes all the same (KIP-74).
+    "fetch.max.bytes": 1_048_576,
+    "fetch.message.max.bytes": 524_288,
+    # else librdkafka fetches nothing for a second once the queue is full
+    "fetch.queue.backoff.ms": 5,
+}
+"""How much a consumer of ours reads ahead of what is asked of it."""
 Client = TypeVar("Client")
 _COORDINATOR_COMES = re.compile(r"Failed to acquire .* PID .*(coordinator|Coordinator).*: retrying")
 _log = logging.getLogger("churnstream.kafka")
@@ -80,13 +91,7 @@ def committed_consumer(settings: Settings, group: str, properties: Mapping[str, 
     ``properties`` are the caller's own, in the place of our defaults.
     """
     defaults = {
-        # What is read ahead is memory: the queue, and over it one answer of the broker, which takes several times as
-        # much once it is unpacked. A message larger than these limits comes all the same (KIP-74).
-        "queued.max.messages.kbytes": 32_768,
-        "fetch.max.bytes": 4_194_304,
-        "fetch.message.max.bytes": 1_048_576,
-        # else librdkafka fetches nothing for a second once the queue is full
-        "fetch.queue.backoff.ms": 5,
+        **READ_AHEAD,
         # a position that is set anew (after a rebalance, an aborted batch) takes effect after the fetch under way
         "fetch.wait.max.ms": 100,
         "heartbeat.interval.ms": max(settings.session_timeout_ms // 4, 250),

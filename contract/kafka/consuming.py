@@ -268,6 +268,15 @@ class BatchConsumer:
         self._stale = True
 
 
+def arrived(consumer: Consumer, most: int, timeout: float) -> list[Message]:
+    """Up to ``most`` messages that are there, or that come with the first within ``timeout`` seconds.
+
+    ``Consumer.consume`` would go on waiting, and fill memory, until it has as many as it is asked for.
+    """
+    first = consumer.poll(timeout)
+    return [] if first is None else [first, *consumer.consume(most - 1, 0)]
+
+
 def _bytes(messages: Sequence[Message]) -> int:
     return sum([len(message) + len(message.key() or b"") for message in messages])
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contract.errors import UserError
-from contract.kafka.clients import build_client, client_config
+from contract.kafka.clients import READ_AHEAD, build_client, client_config
 from contract.settings import Settings
 
 _POLL_SECONDS = 0.1
@@ -191,7 +191,8 @@ def peeking(settings: Settings, timeout: float) -> Iterator[Peek]:
         "enable.partition.eof": True,
     }
     # a position that is set anew takes effect after the fetch under way
-    consumer = build_client(Consumer, {"fetch.wait.max.ms": 100} | client_config(settings) | guarantees)
+    defaults = READ_AHEAD | {"fetch.wait.max.ms": 100}
+    consumer = build_client(Consumer, defaults | client_config(settings) | guarantees)
     try:
         yield Peek(consumer, timeout)
     finally:

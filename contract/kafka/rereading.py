@@ -7,9 +7,9 @@ from types import MappingProxyType
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from contract.errors import ChurnstreamError, UserError
-from contract.kafka.clients import build_client, client_config
+from contract.kafka.clients import READ_AHEAD, build_client, client_config
+from contract.kafka.consuming import arrived
 from contract.settings import Settings
-from contract.topics import MAX_MESSAGE_BYTES
 
 _POLL_SECONDS = 0.2
 _BATCH = 500
@@ -45,11 +45,8 @@ def read_whole(
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "auto.offset.reset": "earliest",
-        "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
     }
-    # messages of the largest size wait in the queue while the one before is taken
-    defaults = {"fetch.max.bytes": 2 * MAX_MESSAGE_BYTES, "queued.max.messages.kbytes": 32_768}
-    consumer = build_client(Consumer, defaults | client_config(settings) | guarantees)
+    consumer = build_client(Consumer, READ_AHEAD | client_config(settings) | guarantees)
     try:
         consumer.assign([TopicPartition(topic, partition, begin.get(topic, OFFSET_BEGINNING)) for topic in topics])
         return _read(consumer, topics, take, timeout)
@@ -61,7 +58,7 @@ def _read(consumer: Consumer, topics: Sequence[str], take: Callable[[Message], N
     ends: dict[str, int] = {}
     deadline = time.monotonic() + timeout
     while len(ends) < len(topics):
-        messages = consumer.consume(_BATCH, _POLL_SECONDS)
+        messages = arrived(consumer, _BATCH, _POLL_SECONDS)
         for message in messages:
             topic = message.topic() or ""
             error = message.error()

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from contract.kafka.clients import build_client, client_config
+from contract.kafka.clients import READ_AHEAD, build_client, client_config
 from contract.settings import Settings
-from contract.topics import MAX_DEAD_LETTER_BYTES
 from dashboard.stream.received import Received
 
 PATIENT = {"reconnect.backoff.ms": 500, "reconnect.backoff.max.ms": 2_000}
@@ -53,8 +52,7 @@ class TopicReader:
         self._failed = failed
         self._without_value = without_value
         defaults = {
-            # a value of ten megabytes is the largest; what is read ahead is memory
-            "fetch.max.bytes": 2 * MAX_DEAD_LETTER_BYTES,
+            **READ_AHEAD,
             "queued.max.messages.kbytes": _QUEUE_KILOBYTES,
             # the broker answers as soon as something is there; until then one question a second
             "fetch.wait.max.ms": 1_000,

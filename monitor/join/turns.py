@@ -6,7 +6,7 @@ for silent. So the topic that is ahead is held here until the other one has come
 has come is told by several of its messages (``TopicProgress.latest``): no wrong clock holds anything.
 
 The order decides nothing that lasts (``monitor.join.rules``); it saves work. Bound: what was held when a topic was
-found to be full and one batch more; a topic that is full is not read until there is room.
+found to be full, by number or by bytes, and one batch more; a topic that is full is not read until there is room.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,8 @@ from monitor.join.incoming import EndOfStream, Incoming
 from monitor.join.rules import NEVER, JoinRules, TopicProgress
 from monitor.join.trajectory import follow
 
+HELD_BYTES = 64_000_000
+"""Of the values that are held in all topics and partitions of a worker; decoded they take about twice as much."""
 _EVERYTHING = 2**62
 
 
@@ -29,6 +31,7 @@ class _Held:
         self._rules = rules
         self._progress = TopicProgress()
         self.messages: list[Incoming] = []
+        self.bytes = 0
         self.reached: Integers = np.zeros(0, np.int64)
         self.at_end = False
 
@@ -48,6 +51,7 @@ class _Held:
             readable = [not isinstance(message.content, (EndOfStream, RejectionError)) for message in messages]
             reached = steps[np.cumsum(readable)]
         self.messages.extend(messages)
+        self.bytes += _bytes(messages)
         self.reached = np.concatenate((self.reached, reached))
 
     def next_reaches(self) -> int:
@@ -59,18 +63,24 @@ class _Held:
     def take(self, until: int, most: int) -> list[Incoming]:
         count = min(int(np.searchsorted(self.reached, until, side="right")), most)
         taken, self.messages = self.messages[:count], self.messages[count:]
+        self.bytes -= _bytes(taken)
         self.reached = self.reached[count:]
         return taken
+
+
+def _bytes(messages: Sequence[Incoming]) -> int:
+    return sum([len(message.value or b"") for message in messages])
 
 
 class Turns:
     """The messages of one partition, on their way from the consumer to the join."""
 
-    def __init__(self, rules: JoinRules, most: int) -> None:
+    def __init__(self, rules: JoinRules, most: int, most_bytes: int = HELD_BYTES) -> None:
         """``most`` messages of each topic are taken at once, and what one has not the other may; twice as many make it
-        full.
+        full, and so do ``most_bytes``.
         """
         self._most = most
+        self._most_bytes = most_bytes
         # rows that wait for labels cost little, so that predictions may lead
         self._lead = rules.slide
         self.predictions = _Held(rules)
@@ -83,7 +93,9 @@ class Turns:
 
     def is_full(self, held: _Held, paused: bool) -> bool:
         """Whether a topic that is ``paused``, or not, should be (once more)."""
-        return len(held.messages) > (self._most // 2 if paused else 2 * self._most)
+        if paused:
+            return len(held.messages) > self._most // 2 or held.bytes > self._most_bytes // 4
+        return len(held.messages) > 2 * self._most or held.bytes > self._most_bytes
 
     def take(self) -> tuple[list[Incoming], list[Incoming]]:
         """Predictions and labels whose turn it is."""

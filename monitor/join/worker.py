@@ -44,7 +44,7 @@ from monitor.join.pane_limits import PaneLimits
 from monitor.join.partition import PartitionJoin
 from monitor.join.reading import BatchReader
 from monitor.join.signals import KEPT, OUTCOMES_SENT, PANES_SENT, forget_partition, tell_progress
-from monitor.join.turns import Turns
+from monitor.join.turns import HELD_BYTES, Turns
 from monitor.slot import Slot
 
 _PANE_BYTES_AT_ONCE = 100_000_000
@@ -56,9 +56,6 @@ _CONSUMER = {
     "enable.partition.eof": True,
     # what is fetched ahead counts as memory of a worker that may hold millions of predictions
     "queued.max.messages.kbytes": 16_384,
-    "fetch.message.max.bytes": 4_000_000,
-    # else librdkafka fetches nothing for a second once that much is there
-    "fetch.queue.backoff.ms": 5,
 }
 _JOINING, _COMMITTING, _SAVING = (STAGE.labels(stage) for stage in ("join", "commit", "save"))
 _log = logging.getLogger("churnstream.join")
@@ -370,7 +367,7 @@ class JoinWorker:
             self._close_parts([partition])
             opened = self._opener.open(partition, *pair, panes_topic)
             now = self._clock.monotonic()
-            turns = Turns(self._rules, self._settings.batch_size)
+            turns = Turns(self._rules, self._settings.batch_size, HELD_BYTES // len(assigned))
             self._parts[partition] = _Part(
                 opened.join, opened.catch_up, turns, now, now, uncommitted=opened.uncommitted
             )

@@ -117,6 +117,9 @@ def create_app(settings: Settings) -> faust.App:
         consumer_max_fetch_size=MAX_MESSAGE_BYTES,
         producer_max_request_size=MAX_MESSAGE_BYTES,
         producer_compression_type="lz4",
+        # while the agent computes, messages wait, and each may be as large as MAX_MESSAGE_BYTES
+        stream_buffer_maxsize=64,
+        broker_max_poll_records=64,
         topic_partitions=1,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -13,12 +13,13 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, 
 from confluent_kafka.admin import OffsetSpec
 
 from contract.durations import HOUR
-from contract.kafka.clients import admin_client, build_client, client_config
+from contract.kafka.clients import READ_AHEAD, admin_client, build_client, client_config
+from contract.kafka.consuming import arrived
 from contract.kafka.control import is_control
 from contract.kafka.dead_letters import EVENT_TIME, FIELD, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC, REASON
 from contract.kafka.peeking import peeking
 from contract.settings import Settings
-from contract.topics import CUSTOMERS, DEAD_LETTERS, LABELS, MAX_DEAD_LETTER_BYTES, PREDICTIONS
+from contract.topics import CUSTOMERS, DEAD_LETTERS, LABELS, PREDICTIONS
 from monitor.watch.behind import Place, ReadUntil
 from monitor.watch.letters import Letter, LetterNames
 
@@ -161,9 +162,8 @@ class _LetterFollower:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
-            "fetch.message.max.bytes": MAX_DEAD_LETTER_BYTES,
         }
-        defaults = {"fetch.max.bytes": 2 * MAX_DEAD_LETTER_BYTES, "queued.max.messages.kbytes": 16_384}
+        defaults = READ_AHEAD | {"queued.max.messages.kbytes": 16_384}
         self._consumer = build_client(Consumer, defaults | client_config(settings) | guarantees)
         self._old_end = dict(ends)
         self._positions = {number: max(firsts[number], end - MOST_BACK) for number, end in ends.items()}
@@ -190,7 +190,7 @@ class _LetterFollower:
         old: list[Letter] = []
         until = time.monotonic() + _READ_SECONDS
         while time.monotonic() < until:
-            messages = self._consumer.consume(_BATCH, _POLL_SECONDS)
+            messages = arrived(self._consumer, _BATCH, _POLL_SECONDS)
             for message in messages:
                 self._take(message, new, old)
             if not messages:

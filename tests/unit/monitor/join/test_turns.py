@@ -56,6 +56,22 @@ def test_what_is_held_is_bounded_because_a_full_topic_is_not_read() -> None:
     assert len(turns.labels.messages) <= 10
 
 
+def test_a_topic_is_full_of_few_large_messages_as_it_is_of_many() -> None:
+    turns = Turns(RULES, 1_000, 100_000)
+    log = PartitionLog()
+    padding = b" " * 30_000
+    large = [log.labels.append(label(number, number)) for number in range(4)]
+    turns.labels.add([message._replace(value=(message.value or b"") + padding) for message in large[:3]])
+    assert not turns.is_full(turns.labels, paused=False)
+    turns.labels.add([large[3]._replace(value=padding)])
+    assert turns.is_full(turns.labels, paused=False)
+    assert turns.is_full(turns.labels, paused=True)
+    turns.predictions.at_end = True
+    assert len(turns.take()[1]) == 4
+    assert not turns.is_full(turns.labels, paused=True)
+    assert turns.labels.bytes == 0
+
+
 _messages = st.lists(st.tuples(st.booleans(), st.one_of(st.none(), st.integers(0, 30))), max_size=60)
 
 

@@ -1,0 +1,231 @@
+"""How long a record takes to its prediction, exactly once, at several rates, on real Kafka.
+
+``churnstream score`` runs in a process of its own, the generator in another, and the reader of committed predictions in
+this one. Each rate has a row with p50, p99 and p99.9 in ms of the whole way (from the call that sends the record to the
+reader that has its prediction), and of its two parts: until the broker has acknowledged the record, which is the
+generator's and the broker's share, and from there on, which is the scorer's. ``late`` is how far the generator was
+behind its own schedule; where that is much, the machine is too small for the rate, and the row says nothing.
+
+    python benchmarks/scoring/scorer_latency.py [--quick] [--rates N …] [--seconds N] [--to FOLDER]
+
+Writes scorer_latency.json and scorer_latency.png. Takes the broker at KAFKA_BOOTSTRAP_SERVERS, or else starts a local
+Kafka. Wall times on a machine that is busy with something else say nothing.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import load
+import numpy as np
+import psutil
+from confluent_kafka import Consumer, TopicPartition
+from models import CHAMPION, LARGE, register
+from records import TRAINING_ROWS, shapes, table
+
+from churnstream.processes.logged import start_logged
+from churnstream.processes.orphans import OrphanGuard
+from contract.arrays import Floats
+from contract.kafka.clients import admin_client
+from contract.kafka.provision import ensure_topics
+from contract.settings import Settings, load_settings
+from contract.topics import PREDICTIONS
+from tests.support.kafka.brokers import session_broker
+from tests.support.kafka.topics import environment
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PERCENTILES = (50.0, 99.0, 99.9)
+_CURVE = (0.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.8, 99.9)
+_WARM_SECONDS = 1.0
+_START_SECONDS = 120.0
+_STILL_SECONDS = 30.0
+
+
+class Latency(NamedTuple):
+    """One rate. Times in ms, of each record that was sent after the first second."""
+
+    rate: int
+    whole: Floats
+    until_acknowledged: Floats
+    afterwards: Floats
+    late: Floats
+    records_a_transaction: float
+    cpu: float
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--rates", type=int, nargs="+", default=[100, 1_000, 5_000], help="records a second")
+    arguments.add_argument("--seconds", type=float, default=30.0, help="at each rate")
+    arguments.add_argument("--partitions", type=int, default=4)
+    arguments.add_argument("--large", action="store_true", help="300 × 5 trees instead of the champion's 200 × 4")
+    arguments.add_argument("--quick", action="store_true", help="8 seconds at each rate")
+    arguments.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="of the worker's environment")
+    arguments.add_argument("--to", type=Path, default=Path(), help="folder of what is written")
+    given = arguments.parse_args()
+    seconds = 8.0 if given.quick else given.seconds
+    with tempfile.TemporaryDirectory() as name, session_broker(Path(name) / "kafka") as servers:
+        folder = Path(name)
+        settings = load_settings(
+            kafka={"bootstrap.servers": servers},
+            topic_prefix=f"bench{uuid.uuid4().hex[:8]}.",
+            partitions=given.partitions,
+            mlflow_tracking_uri=f"sqlite:///{folder}/mlflow.db",
+            state_dir=folder,
+            model_name=LARGE if given.large else CHAMPION,
+        )
+        ensure_topics(admin_client(settings), settings)
+        register(settings, table(shapes(folder)[0], TRAINING_ROWS, 1), settings.model_name)
+        changed = dict(pair.split("=", 1) for pair in given.set)
+        with _scorer(settings, folder, changed) as process:
+            # imports, model and group; then what a first batch of each size still has to warm up
+            _measure(settings, folder, process, 200, 400, _START_SECONDS)
+            found = [
+                _measure(settings, folder, process, rate, int(rate * seconds), _STILL_SECONDS) for rate in given.rates
+            ]
+    print(_table(found, given.partitions, settings.model_name))
+    (given.to / "scorer_latency.json").write_text(json.dumps(_facts(found, given.partitions), indent=1) + "\n")
+    _plot(found, given.to / "scorer_latency.png")
+
+
+@contextmanager
+def _scorer(settings: Settings, folder: Path, changed: Mapping[str, str]) -> Iterator[psutil.Process]:
+    log = folder / "scorer.log"
+    given = {**environment(settings), "PYTHONPATH": str(_ROOT), **changed}
+    with OrphanGuard() as guard:
+        child = start_logged((sys.executable, "-m", "churnstream", "score"), log, folder=folder, environment=given)
+        guard.watch(-child.pid)
+        try:
+            yield psutil.Process(child.pid)
+        except BaseException:
+            print(log.read_text(errors="replace")[-3_000:], file=sys.stderr)
+            raise
+        finally:
+            child.terminate()
+            child.wait()
+
+
+def _measure(
+    settings: Settings, folder: Path, process: psutil.Process, rate: int, count: int, patience: float
+) -> Latency:
+    topic = settings.topic(PREDICTIONS)
+    reader = Consumer(
+        settings.kafka | {"group.id": "reader", "isolation.level": "read_committed", "fetch.wait.max.ms": 100}
+    )
+    places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
+    before = [reader.get_watermark_offsets(place, 30.0)[1] for place in places]
+    reader.assign([TopicPartition(topic, place.partition, end) for place, end in zip(places, before, strict=True)])
+    generator = load.start(settings.kafka["bootstrap.servers"], settings.topic_prefix, rate, count, folder)
+    began, cpu = time.monotonic(), sum(process.cpu_times()[:2])
+    values, arrived = _read(reader, count, patience)
+    if generator.wait() or len(values) < count:
+        raise SystemExit(f"{len(values):,} of {count:,} predictions came at {rate:,} records/s")
+    cpu = (sum(process.cpu_times()[:2]) - cpu) / (time.monotonic() - began)
+    ends = sum(reader.get_watermark_offsets(place, 30.0)[1] for place in places) - sum(before) - count
+    reader.close()
+    due, sent, acknowledged = load.times(folder)
+    seen = np.zeros(count, np.int64)
+    for value, moment in zip(values, arrived, strict=True):
+        seen[_number(value)] = moment
+    kept = due >= due[0] + int(min(_WARM_SECONDS, count / rate / 2) * 1e9)
+    whole, first, late = ((one[kept] / 1e6) for one in (seen - sent, acknowledged - sent, sent - due))
+    # each partition of a transaction has one end
+    transactions = max(ends / min(settings.partitions, max(count / max(ends, 1), 1)), 1)
+    return Latency(rate, whole, first, (seen - acknowledged)[kept] / 1e6, late, count / transactions, cpu)
+
+
+def _read(reader: Consumer, count: int, patience: float) -> tuple[list[bytes], list[int]]:
+    """Values as they come, and when, until ``count`` are there or none has come for ``patience`` seconds."""
+    values: list[bytes] = []
+    arrived: list[int] = []
+    while len(values) < count:
+        first = reader.poll(patience)
+        if first is None:
+            break
+        messages = [first, *reader.consume(10_000, 0)]
+        now = time.monotonic_ns()
+        found = [message.value() or b"" for message in messages if message.error() is None]
+        values += found
+        arrived += [now] * len(found)
+    return values, arrived
+
+
+def _number(value: bytes) -> int:
+    return int(value[: value.index(b'","')].rpartition(b"-")[2])
+
+
+def _table(found: Sequence[Latency], partitions: int, model: str) -> str:
+    lines = [
+        f"model {model}, {partitions} partitions, {os.cpu_count()} cores with the broker; ms, p50 / p99 / p99.9",
+        "",
+        "| records/s | record to prediction | until acknowledged | acknowledged to prediction | late, p99 "
+        "| records a transaction | scorer's CPU |",
+        "|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for one in found:
+        whole, first, rest = (
+            " / ".join(f"{value:.1f}" for value in np.percentile(each, _PERCENTILES))
+            for each in (one.whole, one.until_acknowledged, one.afterwards)
+        )
+        lines.append(
+            f"| {one.rate:,} | {whole} | {first} | {rest} | {np.percentile(one.late, 99):.1f} "
+            f"| {one.records_a_transaction:.1f} | {one.cpu:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _facts(found: Sequence[Latency], partitions: int) -> dict[str, object]:
+    def percentiles(values: Floats) -> dict[str, float]:
+        return {f"p{each:g}": round(float(np.percentile(values, each)), 2) for each in _PERCENTILES}
+
+    return {
+        "partitions": partitions,
+        "cores": os.cpu_count(),
+        "unit": "ms",
+        "rates": [
+            {
+                "records_per_second": one.rate,
+                "record_to_prediction": percentiles(one.whole),
+                "until_acknowledged": percentiles(one.until_acknowledged),
+                "acknowledged_to_prediction": percentiles(one.afterwards),
+                "late": percentiles(one.late),
+                "records_a_transaction": round(one.records_a_transaction, 1),
+                "scorer_cpu": round(one.cpu, 3),
+            }
+            for one in found
+        ],
+    }
+
+
+def _plot(found: Sequence[Latency], path: Path) -> None:
+    """A curve a rate: the time within which so many of 1,000 records have their prediction."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
+    places = [1 / (1 - each / 100) for each in _CURVE]
+    for one in found:
+        axes.plot(places, np.percentile(one.whole, _CURVE), marker="o", markersize=3, label=f"{one.rate:,} records/s")
+    axes.axhline(25, color="tab:grey", linewidth=0.8, linestyle="--")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks([1 / (1 - each / 100) for each in (50, 90, 99, 99.9)], ["p50", "p90", "p99", "p99.9"])
+    axes.set_ylabel("ms from record to prediction")
+    axes.grid(color="#E3E3E3", linewidth=0.8)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    main()
