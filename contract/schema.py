@@ -34,6 +34,8 @@ class FeatureKind(StrEnum):
 OnViolation = Literal["reject", "score"]
 _ALLOWED = {"kind": tuple(FeatureKind), "on_violation": get_args(OnViolation), "absent": ("unknown", "negative")}
 
+ROW_NUMBER = "(row number)"
+"""The ``id`` of a schema of a table in which no column names customers: each row, numbered from 1, is one."""
 RESERVED = ("score", "label")
 """Columns that stand beside the features in reference samples and drift results; no feature can have these names."""
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from churnstream.demo.kept import SCHEMA
 from contract.errors import UserError
-from contract.schema import load_schema, schema_text
+from contract.schema import ROW_NUMBER, load_schema, schema_text
 from contract.tables.options import AS_FOUND, ReadOptions
 from training.infer.columns import read_columns
 from training.infer.draft import Draft
@@ -82,8 +82,7 @@ def undecided(path: Path) -> list[tuple[int, str]]:
 
 def _show(draft: Draft, table: Path, path: Path, dialogue: Dialogue) -> None:
     dialogue.say(f"no schema is given, so one has been drafted from {table.name}: {path}")
-    if draft.id_column is not None:
-        dialogue.say(f"  id: {draft.id_column!r}")
+    dialogue.say("  id: the number of each row" if draft.id_column == ROW_NUMBER else f"  id: {draft.id_column!r}")
     if draft.label is not None:
         label = draft.label
         dialogue.say(f"  label: {label.column!r}, where {label.positive!r} means that a customer left")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from contract.errors import UserError
-from contract.schema import Feature, Schema
+from contract.schema import ROW_NUMBER, Feature, Schema
 from contract.tables.cells import OTHER_LABEL, Cells, identifiers, label_codes, names, numbers, stripped
 from contract.tables.columns import find_columns
 from contract.tables.content import kind_of
@@ -93,10 +93,30 @@ def open_table(
             numbers, ids or times that can be read in more than one way.
     """
     readers = TimeReaders(schema, origin) if times else None
-    if isinstance(table, pd.DataFrame):
-        return SchemaTable(FrameTable(table), schema, origin, chunk_rows, readers)
     wanted = [schema.id_column, *(feature.table_column for feature in schema.features), schema.label.column]
-    return SchemaTable(open_raw(table, wanted, origin, options), schema, origin, chunk_rows, readers)
+    named = [column for column in wanted if column != ROW_NUMBER]
+    raw = FrameTable(table) if isinstance(table, pd.DataFrame) else open_raw(table, named, origin, options)
+    return SchemaTable(_NumberedRows(raw) if named != wanted else raw, schema, origin, chunk_rows, readers)
+
+
+class _NumberedRows:
+    """A ``RawTable`` with one column more, before the others: the number of each row."""
+
+    def __init__(self, raw: RawTable) -> None:
+        self._raw = raw
+        self.header = (ROW_NUMBER, *raw.header)
+        self.parses_text, self.points_expected, self.repairs = raw.parses_text, raw.points_expected, raw.repairs
+        self.blank_rows = 0
+
+    def chunks(self, positions: Sequence[int], rows: int) -> Iterator[list[Cells]]:
+        """As its own; the column in front is text."""
+        first = 1
+        for chunk in self._raw.chunks([position - 1 for position in positions if position], rows):
+            cells = iter(chunk)
+            numbered = [str(number) for number in range(first, first + len(chunk[0]))]
+            first += len(numbered)
+            yield [next(cells) if position else numbered for position in positions]
+        self.blank_rows = self._raw.blank_rows
 
 
 class SchemaTable:

@@ -46,12 +46,12 @@ class TimeGuess:
 
 @dataclass(frozen=True)
 class Draft:
-    """A guessed schema. ``id_column`` or ``label`` is None where the user must decide.
+    """A guessed schema. ``label`` is None where the user must decide; ``id_column`` may be ``ROW_NUMBER``.
 
     ``doubts`` are those that are not about one feature.
     """
 
-    id_column: str | None
+    id_column: str
     label: LabelGuess | None
     private: tuple[str, ...]
     ignored: tuple[Unused, ...]
@@ -67,9 +67,8 @@ class Draft:
 
     @property
     def open(self) -> tuple[str, ...]:
-        """What must be decided before the draft is a schema: ``id``, ``[label]``, or features."""
-        found = ["id"] if self.id_column is None else []
-        found += ["[label]"] if self.label is None else []
+        """What must be decided before the draft is a schema: ``[label]``, or features."""
+        found = ["[label]"] if self.label is None else []
         return (*found, *(() if self.features else ("[features]",)))
 
     @property

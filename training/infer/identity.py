@@ -18,7 +18,7 @@ _UNIQUE = 0.5
 
 
 def guess_id(columns: Sequence[Column], private: Sequence[Column], doubts: list[str]) -> Column | None:
-    """The id column, and doubts about it; None where the user must say."""
+    """The id column, and doubts about it; None where no column names customers, so that rows are numbered."""
     ranks = {column.name: _rank(column) for column in columns}
     best = max(ranks.values(), default=0)
     candidates = [column for column in columns if ranks[column.name] == best]
@@ -27,7 +27,10 @@ def guess_id(columns: Sequence[Column], private: Sequence[Column], doubts: list[
         but = (
             f" ({', '.join(map(repr, those))} is, but it is private, and an id goes with each message)" if those else ""
         )
-        doubts.append(f"no column is another for every customer{but}: say which one is the id, or add one to the table")
+        doubts.append(
+            f"no column is another for every customer{but}, so each row is taken to be a customer of its own, by its "
+            f"number; name the column that tells customers apart, or add one to the table"
+        )
         return None
     chosen = candidates[0]
     others = [column.name for column in candidates[1:]]

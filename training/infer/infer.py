@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from contract.bounds import MOST_COLUMNS, MOST_FEATURES
+from contract.schema import ROW_NUMBER
 from training.infer.column import Column
 from training.infer.columns import TableColumns
 from training.infer.draft import Draft, DraftFeature, Unused
@@ -50,7 +51,7 @@ def infer(table: TableColumns) -> Draft:
     features, too_many = _narrowed(features)
     ignored = _in_order([*ignored, *too_many], table.columns)
     return Draft(
-        id_column=id_column.name if id_column else None,
+        id_column=id_column.name if id_column else ROW_NUMBER,
         label=label,
         private=tuple(column.name for column in private),
         ignored=tuple(ignored),

@@ -34,7 +34,7 @@ def draft_toml(draft: Draft, name: str, origin: str) -> str:
         "",
         f"name = {_text(name)}",
         "version = 1",
-        "# DECIDE: which column is the id?\n# id = " if draft.id_column is None else f"id = {_text(draft.id_column)}",
+        f"id = {_text(draft.id_column)}",
         *_columns("private", [(column, "") for column in draft.private], "personal data: never leaves the source"),
         *_columns("ignored", [(unused.column, unused.reason) for unused in draft.ignored], "no features"),
         'on_violation = "reject"',

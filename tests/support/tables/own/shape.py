@@ -19,7 +19,7 @@ class RightDraft:
     A kind of ``either`` is any. ``doubts`` are columns (or words) that some doubt must name.
     """
 
-    id: str | None
+    id: str
     label: str | None
     positive: int | str = 1
     negative: int | str = 0

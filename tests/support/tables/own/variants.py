@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from contract.schema import ROW_NUMBER
 from tests.support.tables.own.shape import RightDraft, Rng, TableShape, as_csv, as_parquet, churned, days
 
 PLAIN_FEATURES = {"region": "categorical", "age": "numeric", "spend": "numeric", "visits": "numeric", "active": "flag"}
@@ -360,7 +361,7 @@ VARIANTS = (
         ),
     ),
     TableShape("no_label", no_label, RightDraft(id="customer_id", label=None, features=PLAIN_FEATURES)),
-    TableShape("no_id", no_id, RightDraft(id=None, label="churn", features=PLAIN_FEATURES)),
+    TableShape("no_id", no_id, RightDraft(id=ROW_NUMBER, label="churn", features=PLAIN_FEATURES)),
     TableShape(
         "moments",
         moments,

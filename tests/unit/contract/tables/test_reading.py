@@ -5,6 +5,7 @@ import io
 import re
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from contract.errors import UserError
-from contract.schema import Feature, FeatureKind, LabelColumn, Schema, parse_schema
+from contract.schema import ROW_NUMBER, Feature, FeatureKind, LabelColumn, Schema, parse_schema
 from contract.tables.cells import NO_LABEL, OTHER_LABEL, label_codes, names, numbers
 from contract.tables.reading import SchemaTable, open_table
 
@@ -380,3 +381,15 @@ def test_a_table_in_any_dialect_is_read_exactly_or_refused(
     for name in ("Amount", "Spent", "Months", "Active"):
         expected = np.array([np.nan if record[name] is None else float(record[name]) for record in records])
         np.testing.assert_array_equal(read[name].to_numpy(np.float64), expected)
+
+
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_rows_are_numbered_where_no_column_names_customers(tmp_path: Path, as_frame: bool) -> None:
+    schema = replace(SCHEMA, id_column=ROW_NUMBER)
+    path = written(tmp_path, [row(Amount=str(number)) for number in range(8)])
+    table = opened(pd.read_csv(path, dtype=str) if as_frame else path, schema)
+    for _ in range(2):
+        rows = pd.concat(table.chunks())
+        assert rows[ROW_NUMBER].tolist() == [str(number) for number in range(1, 9)]
+        assert rows["Amount"].tolist() == list(range(8))
+    assert (table.rows, SECRET in rows.to_string()) == (8, False)

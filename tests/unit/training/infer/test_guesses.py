@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from contract.schema import ROW_NUMBER
 from tests.support.tables.own.variants import plain
 from training.infer.columns import read_columns
 from training.infer.draft import Draft
@@ -119,7 +120,7 @@ def test_ids_are_known_by_their_names_and_may_repeat(
 
 def test_what_is_private_is_no_id(tmp_path: Path) -> None:
     draft = drafted(tmp_path, "customer_id", email=[f"a{number}@example.org" for number in range(ROWS)])
-    assert draft.id_column is None
+    assert draft.id_column == ROW_NUMBER
     assert "'email' is, but it is private" in said(draft)
 
 

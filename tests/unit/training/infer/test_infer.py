@@ -134,10 +134,10 @@ def test_what_cannot_be_guessed_must_be_decided(tmp_path: Path) -> None:
     toml = drafted(written(table.assign(Exited=table["Exited"] + table["Age"] % 2), tmp_path))
 
     assert [line for line in toml.splitlines() if line.startswith("# DECIDE")] == [
-        "# DECIDE: which column is the id?",
         "# DECIDE: which column tells who left, and by which of its values?",
     ]
-    assert "# DOUBT: no column is another for every customer" in toml
+    assert "# DOUBT: no column is another for every customer, so each row is taken to be a customer of its own" in toml
+    assert 'id = "(row number)"' in toml
     assert "# DOUBT: no column is named as a label is" in toml
     with pytest.raises(UserError, match="missing required field"):
         schema_of(toml)
@@ -329,7 +329,6 @@ def test_the_command_says_what_is_to_be_decided(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["data", "infer", str(path)], catch_exceptions=False)
 
     assert done.exit_code == 0
-    assert "decide: the draft has no id" in done.stderr
     assert "decide: the draft has no [label]" in done.stderr
 
 

@@ -20,7 +20,7 @@ from training.kinds.kinds import KINDS, build
 from training.table.prepare import read_table
 from training.table.split import folds
 
-DECIDED = [shape for shape in SHAPES if shape.right.id and shape.right.label]
+DECIDED = [shape for shape in SHAPES if shape.right.label]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 every_decided_shape = pytest.mark.parametrize("shape", DECIDED, ids=lambda shape: shape.name)
 
@@ -40,7 +40,7 @@ def test_roles_are_guessed_rightly(shape: TableShape) -> None:
     assert (draft.id_column, label) == (right.id, right.label and (right.label, right.positive, right.negative))
     assert set(draft.private) == right.private
     assert (draft.time, draft.label_time) == (right.time, right.label_time)
-    assert draft.open == (*(("id",) if not right.id else ()), *(("[label]",) if not right.label else ()))
+    assert draft.open == (() if right.label else ("[label]",))
 
 
 @every_shape
