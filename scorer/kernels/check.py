@@ -78,7 +78,7 @@ def difference(schema: Schema, messages: Sequence[Probe], taken: Taken) -> str |
     """How what a kernel has taken of ``messages`` differs from the definition; None where it does not."""
     definition = Definition(schema)
     for record, place in enumerate(taken.places.tolist()):
-        expected = definition.features(*messages[place])
+        expected = definition.column(*messages[place])
         if expected is None:
             return f"it takes record {place}, which is to be declined"
         # bits, so that -0.0 is not 0.0

@@ -4,9 +4,11 @@ Compiling takes seconds, so the code is kept on disk: below ``NUMBA_CACHE_DIR``,
 Where that cannot be written to (a container) its content is taken along to a temporary directory.
 """
 
+import atexit
 import hashlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,10 +22,14 @@ _log = logging.getLogger("churnstream.kernels")
 
 Loop = TypeVar("Loop", bound=Callable[..., object])
 
-_SCORER = Path(__file__).resolve().parent.parent
-_ROOMS = ("kernels", "models")
-"""Rooms of the scorer that have compiled loops."""
+_ROOM = Path(__file__).resolve().parent
+_ROOT = _ROOM.parent.parent
+_DECORATED = re.compile(rb"^@(compiled|inlined)$", re.MULTILINE)
+_CONSTANTS = ("scorer/kernels/tables.py", "contract/bounds.py", "contract/rejection.py", "contract/topics.py")
+"""Modules whose constants become part of the code of loops."""
 _TOLD_AFTER_SECONDS = 1.0
+_TOLD_OF_OTHER_PROCESSOR_AFTER_SECONDS = 5.0
+"""There is code on disk, and reading it takes a second or two. It does not fit where it is of another processor."""
 
 
 @cache
@@ -69,17 +75,19 @@ def _compiled(loop: Loop, *, forceinline: bool) -> Loop:
 
     # no array is made in a loop, and counting the references to those it is given takes longer than its work
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": forceinline, "_nrt": False}
-    made = numba.njit(loop, cache=_keep_on_disk(), **options)
+    made = numba.njit(loop, cache=cache_place() is not None, **options)
     return cast(Loop, made)
 
 
 @contextmanager
 def told_if_long(what: str) -> Iterator[None]:
     """Says in the log what takes so long, where the code of ``what`` is not on disk yet."""
+    place = cache_place()
+    where = f"the code is kept in {place}" if place else "there is no place to keep the code in"
+    said = "compiling %s, which takes 10 to 30 s, once for this version and processor; %s"
+    kept = place is not None and any(place.rglob("*.nbi"))
     timer = Timer(
-        _TOLD_AFTER_SECONDS,
-        _log.info,
-        ("compiling %s, which takes 10 to 30 s, once for this version and processor; %s", what, _where()),
+        _TOLD_OF_OTHER_PROCESSOR_AFTER_SECONDS if kept else _TOLD_AFTER_SECONDS, _log.info, (said, what, where)
     )
     timer.daemon = True
     timer.start()
@@ -91,37 +99,26 @@ def told_if_long(what: str) -> Iterator[None]:
 
 def sources_digest() -> str:
     """16 hex digits that change with any line of the loops; numba itself does not see a change in another module."""
-    found = hashlib.sha256()
-    for room in _ROOMS:
-        for file in sorted((_SCORER / room).glob("*.py")):
-            found.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    import numba
+
+    found = hashlib.sha256(numba.__version__.encode())
+    kernels = {file for file in _ROOM.glob("*.py") if _DECORATED.search(file.read_bytes())}
+    for file in sorted(kernels | {_ROOT / name for name in _CONSTANTS}):
+        found.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return found.hexdigest()[:16]
 
 
 @cache
-def _keep_on_disk() -> bool:
-    """Tell numba where to keep code; False where there is no place."""
+def cache_place() -> Path | None:
+    """Where code is kept, which numba is told; None where there is no place."""
     from numba.core import config
 
     given: str = vars(config)["CACHE_DIR"]
     wanted = (Path(given) if given else _user_cache() / "churnstream" / "kernels") / sources_digest()
     place = wanted if _is_writable(wanted) else _copied(wanted)
-    if place is None:
-        return False
-    vars(config)["CACHE_DIR"] = str(place)
-    return True
-
-
-def _where() -> str:
-    if not available():
-        return ""
-    from numba.core import config
-
-    return (
-        f"the code is kept in {vars(config)['CACHE_DIR']}"
-        if _keep_on_disk()
-        else "there is no place to keep the code in"
-    )
+    if place is not None:
+        vars(config)["CACHE_DIR"] = str(place)
+    return place
 
 
 def _user_cache() -> Path:
@@ -141,9 +138,13 @@ def _is_writable(directory: Path) -> bool:
 def _copied(directory: Path) -> Path | None:
     """A temporary directory of this process with the content of ``directory``."""
     try:
-        place = Path(tempfile.mkdtemp(prefix="churnstream-kernels-"))
+        own = Path(tempfile.mkdtemp(prefix="churnstream-kernels-"))
+        atexit.register(shutil.rmtree, own, ignore_errors=True)
+        place = own / directory.name
         if directory.is_dir():
-            shutil.copytree(directory, place, dirs_exist_ok=True)
+            shutil.copytree(directory, place)
+        else:
+            place.mkdir()
     except OSError:
         return None
     return place

@@ -78,7 +78,7 @@ def predictions(
         taken.closes,
         text,
         spans,
-        decisions.astype(np.int64),
+        decisions,
         between,
         offsets,
         np.empty(MOST_OFFSET_DIGITS, np.uint8),

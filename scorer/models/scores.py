@@ -48,10 +48,27 @@ def checked_scores(
         ModelAnswerError: it has not.
         Exception: what the model itself raises.
     """
-    probabilities, decisions = model.score(features)
+    return _checked(model, len(features), *model.score(features))
+
+
+def checked_column_scores(
+    model: ScoresColumns, columns: CheckedColumns
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+    """The same by column.
+
+    Raises:
+        ModelAnswerError: it has not.
+        Exception: what the model itself raises.
+    """
+    return _checked(model, len(columns), *model.score_columns(columns))
+
+
+def _checked(
+    model: Scores, records: int, probabilities: npt.NDArray[np.float64], decisions: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
     named = f"model {model.ref.name} v{model.ref.version}"
-    if probabilities.shape != (len(features),) or decisions.shape != probabilities.shape:
-        raise ModelAnswerError(f"{named} answered {len(features)} records with shape {probabilities.shape}")
+    if probabilities.shape != (records,) or decisions.shape != probabilities.shape:
+        raise ModelAnswerError(f"{named} answered {records} records with shape {probabilities.shape}")
     # a NaN is neither
     if not ((probabilities >= 0.0) & (probabilities <= 1.0)).all():
         finite = np.isfinite(probabilities).all()

@@ -1,27 +1,25 @@
 """One batch of customer records in, predictions and dead letters out. No I/O and no clock."""
 
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import TypeVar
 
 import msgspec
+import numpy as np
 
-from contract.records import Record, record_type
-from contract.rejection import (
-    EARLIEST_EVENT_TIME,
-    FUTURE_TOLERANCE_MS,
-    LATEST_EVENT_TIME,
-    Reason,
-    RejectionError,
-    check_event_time,
-    check_key,
-    decode,
-)
+from contract.records import Record
+from contract.rejection import Reason, RejectionError
 from contract.schema import Schema
-from contract.topics import MAX_VALUE_BYTES
+from scorer.kernels.check import checked_kernel
+from scorer.kernels.definition import Definition
+from scorer.kernels.definition import predictions as predictions_of_records
+from scorer.kernels.kernel import Taken, predictions
+from scorer.models.columns import CheckedColumns
 from scorer.models.isolation import Scored, score_each
-from scorer.models.scores import Scores
+from scorer.models.scores import Scores, ScoresColumns, checked_column_scores
+from scorer.stream.reading import Raw, Raws
 
 MOST_FAILED_IN_A_ROW = 10
 """Records on which a model may fail, one after the other, before it is taken to be broken."""
@@ -33,16 +31,8 @@ Beside = Callable[[Scores], Sequence[Sent | None]]
 
 Raises ``BrokenModelError`` where it scores nothing, and whatever else it comes to.
 """
-_OPEN, _CLOSE = ord("{"), ord("}")
-
-
-class Raw(NamedTuple):
-    """One message as it was read: where it stands in its partition, its bytes, and when it was sent (ms), if known."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    sent: int | None = None
+_Answer = TypeVar("_Answer")
+_log = logging.getLogger("churnstream.scorer")
 
 
 def _nothing(_model: Scores) -> Sequence[Sent | None]:
@@ -66,15 +56,39 @@ class ScoredBatch:
         return sum(rejection.reason is Reason.NOT_SCORABLE for _, rejection in self.rejected)
 
 
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """Records that can be scored, as structs."""
+
+    messages: Raws
+    records: list[Record]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def at(self, places: Sequence[int]) -> "_Good":
+        return _Good(self.messages.at(places), [self.records[place] for place in places])
+
+    @property
+    def features(self) -> list[msgspec.Struct]:
+        return [record.features for record in self.records]
+
+
 class BatchScorer:
     """Decodes, checks and scores the records of one partition.
 
-    Valid records take the fast way, all decoded in one call. If any is not valid, all are decoded one by one: the bad
-    ones are rejected, each with its own reason, and the rest is scored.
+    Records that a kernel takes become columns, and go to the model as such; what it declines, or the model does not
+    score by column, is decoded to structs. Both ways give the same bytes.
+
+    Structs are decoded in one call. If any record is not valid, all of these are decoded one by one: the bad ones are
+    rejected, each with its own reason, and the rest is scored.
     """
 
-    def __init__(self, schema: Schema) -> None:
-        self._decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(record_type(schema))
+    def __init__(self, schema: Schema, *, kernels: bool = True) -> None:
+        """Without ``kernels``, all goes by structs."""
+        self._definition = Definition(schema)
+        self._kernel = checked_kernel(schema) if kernels else None
+        self._told: str | None = None
 
     def score(
         self,
@@ -92,115 +106,146 @@ class BatchScorer:
         Raises:
             BrokenModelError: the model scores nothing, and more than ``most_failed`` records have failed.
         """
-        records = self._decode_together(messages)
-        if records is not None:
-            return _scored(messages, records, partition, model, most_failed)
-        good: list[Raw] = []
-        records = []
-        rejected = []
-        for message in messages:
+        read = Raws.of(messages)
+        if self._kernel is None or not len(read) or not isinstance(model, ScoresColumns):
+            return self._by_structs(read, partition, model, most_failed)
+        taken = self._kernel.take(read.values, read.keys, read.sent)
+        if not len(taken):
+            return self._by_structs(read, partition, model, most_failed)
+        try:
+            by_column = _column_predictions(read, taken, partition, model)
+        except Exception as error:
+            # structs tell which records it fails on
+            scored = self._by_structs(read, partition, model, most_failed)
+            if not scored.failures:
+                self._tell(model, error)
+            return scored
+        declined = _declined(read, taken)
+        rest = self._by_structs(declined, partition, model, None) if len(declined) else ScoredBatch()
+        merged = _merged(read, taken, by_column, rest.predictions, declined, rest.rejected)
+        return ScoredBatch(merged, rest.rejected, partial(self._beside, read, taken, declined, rest, partition))
+
+    def _beside(
+        self, read: Raws, taken: Taken, declined: Raws, rest: ScoredBatch, partition: int, model: Scores
+    ) -> Sequence[Sent | None]:
+        by_column: Sequence[Sent | None] | None = None
+        if isinstance(model, ScoresColumns):
             try:
-                records.append(self._decode_one(message))
-                good.append(message)
+                by_column = _column_predictions(read, taken, partition, model)
+            except Exception as error:
+                self._tell(model, error)
+        if by_column is None:
+            good, _ = self._good(read.at(taken.places.tolist()))
+            by_column = _struct_predictions(good, partition, model)
+        return _merged(read, taken, by_column, rest.beside(model), declined, rest.rejected)
+
+    def _by_structs(self, messages: Raws, partition: int, model: Scores, most_failed: int | None) -> ScoredBatch:
+        good, rejected = self._good(messages)
+        if not len(good):
+            return ScoredBatch(rejected=rejected)
+        scored = score_each(model, good.features, most_failed)
+        sent = [each for each in _sent(good.messages, scored, partition, model) if each is not None]
+        if scored.failures:
+            failed = [(good.messages[place], _failure(model, error)) for place, error in scored.failures.items()]
+            rejected = sorted(rejected + failed, key=lambda pair: pair[0].offset)
+            good = good.at([place for place in range(len(good)) if place not in scored.failures])
+        return ScoredBatch(sent, rejected, partial(_struct_predictions, good, partition))
+
+    def _good(self, messages: Raws) -> tuple[_Good, list[tuple[Raw, RejectionError]]]:
+        records = self._definition.all_records(messages.values, messages.keys, messages.sent)
+        if records is not None:
+            return _Good(messages, records), []
+        records, places, rejected = [], [], []
+        for place, message in enumerate(messages):
+            try:
+                records.append(self._definition.record(message.value, message.key, message.sent))
+                places.append(place)
             except RejectionError as rejection:
                 rejected.append((message, rejection))
-        scored = _scored(good, records, partition, model, most_failed)
-        rejected = sorted(rejected + scored.rejected, key=lambda pair: pair[0].offset)
-        return ScoredBatch(scored.predictions, rejected, scored.beside)
+        return _Good(messages.at(places), records), rejected
 
-    def _decode_one(self, message: Raw) -> Record:
-        record = decode(self._decoder, message.value)
-        check_key(message.key, record.customer_id)
-        check_event_time(record.event_time, message.sent)
-        return record
-
-    def _decode_together(self, messages: Sequence[Raw]) -> list[Record] | None:
-        """All records of ``messages``, or None if any of them may be invalid.
-
-        The values are decoded as lines. No value can hide in another's line: each opens and closes with a brace, a
-        raw newline inside a string is no JSON and inside an object the next line's brace is none, so lines and
-        values coincide as soon as their numbers agree.
-        """
-        values = [message.value for message in messages]
-        if not all(
-            value and value[0] == _OPEN and value[-1] == _CLOSE and len(value) <= MAX_VALUE_BYTES for value in values
-        ):
-            return None
-        try:
-            records = self._decoder.decode_lines(b"\n".join(values))  # type: ignore[arg-type]
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
-        if len(records) != len(messages):
-            return None
-        for (_, key, _, sent), record in zip(messages, records, strict=True):
-            event_time = record.event_time
-            if (
-                key != record.customer_id.encode()
-                or not EARLIEST_EVENT_TIME <= event_time <= LATEST_EVENT_TIME
-                or (sent is not None and event_time - sent > FUTURE_TOLERANCE_MS)
-            ):
-                return None
-        return records
+    def _tell(self, model: Scores, error: Exception) -> None:
+        named = f"model {model.ref.name} v{model.ref.version}"
+        if self._told != named:
+            _log.warning(
+                "%s fails on columns (%s: %s) and not on the records themselves, so it is scored the slower way",
+                named,
+                type(error).__name__,
+                error,
+            )
+        self._told = named
 
 
-def _scored(
-    messages: Sequence[Raw],
-    records: Sequence[Record],
-    partition: int,
-    model: Scores,
-    most_failed: int | None,
-) -> ScoredBatch:
-    if not records:
-        return ScoredBatch()
-    features = [record.features for record in records]
-    scored = score_each(model, features, most_failed)
-    predictions = _predictions(messages, scored, partition, model)
-    if not scored.failures:
-        return ScoredBatch(predictions, beside=partial(_beside, messages, features, partition))
-    good = [place for place in range(len(messages)) if place not in scored.failures]
-    return ScoredBatch(
-        predictions,
-        [(messages[place], _failure(model, error)) for place, error in sorted(scored.failures.items())],
-        partial(_beside, [messages[place] for place in good], [features[place] for place in good], partition),
+def _declined(read: Raws, taken: Taken) -> Raws:
+    """What the kernel has not taken."""
+    if len(taken) == len(read):
+        return Raws((), (), (), ())
+    declined = np.ones(len(read), np.bool_)
+    declined[taken.places] = False
+    return read.at(np.flatnonzero(declined).tolist())
+
+
+def _merged(
+    read: Raws,
+    taken: Taken,
+    by_column: Sequence[_Answer],
+    by_struct: Sequence[_Answer],
+    declined: Raws,
+    rejected: Sequence[tuple[Raw, RejectionError]],
+) -> list[_Answer]:
+    """The answers to ``taken`` and to what is good in ``declined``, in order of offset."""
+    if not by_struct:
+        return list(by_column)
+    bad = {raw.offset for raw, _ in rejected}
+    good = [offset for offset in declined.offsets if offset not in bad]
+    offsets = [*(read.offsets[place] for place in taken.places.tolist()), *good]
+    answers = [*by_column, *by_struct]
+    return [answers[place] for place in sorted(range(len(answers)), key=offsets.__getitem__)]
+
+
+def _column_predictions(read: Raws, taken: Taken, partition: int, model: ScoresColumns) -> list[Sent]:
+    """Predictions of the records in ``taken``, in one call of the model.
+
+    Raises:
+        ModelAnswerError: the model has not answered each with a probability.
+        Exception: what the model itself raises.
+    """
+    probabilities, decisions = checked_column_scores(model, CheckedColumns(taken.columns))
+    offsets = np.array(read.offsets, np.int64)[taken.places]
+    made = predictions(taken, probabilities, decisions.astype(np.int64), _constant(model, partition).encode(), offsets)
+    keys = read.keys if len(taken) == len(read) else [read.keys[place] for place in taken.places.tolist()]
+    return list(zip(keys, made, strict=True))  # type: ignore[arg-type]
+
+
+def _struct_predictions(good: _Good, partition: int, model: Scores) -> Sequence[Sent | None]:
+    if not len(good):
+        return ()
+    return _sent(good.messages, score_each(model, good.features, MOST_FAILED_IN_A_ROW), partition, model)
+
+
+def _sent(messages: Raws, scored: Scored, partition: int, model: Scores) -> Sequence[Sent | None]:
+    made = predictions_of_records(
+        messages.values,
+        scored.probabilities,
+        scored.decisions.tolist(),
+        _constant(model, partition),
+        messages.offsets,
     )
-
-
-def _beside(
-    messages: Sequence[Raw], features: Sequence[msgspec.Struct], partition: int, model: Scores
-) -> Sequence[Sent | None]:
-    scored = score_each(model, features, MOST_FAILED_IN_A_ROW)
-    predictions = _predictions(messages, scored, partition, model)
+    sent = [(key or b"", value) for key, value in zip(messages.keys, made, strict=True)]
     if not scored.failures:
-        return predictions
-    made = iter(predictions)
-    return [None if place in scored.failures else next(made) for place in range(len(messages))]
+        return sent
+    return [None if place in scored.failures else each for place, each in enumerate(sent)]
+
+
+def _constant(model: Scores, partition: int) -> str:
+    """What stands in a prediction between decision and offset."""
+    return (
+        f'"threshold":{model.threshold!r},"model":{msgspec.json.encode(model.ref).decode()},'
+        f'"source":{{"partition":{partition},"offset":'
+    )
 
 
 def _failure(model: Scores, error: Exception) -> RejectionError:
     return RejectionError(
         Reason.NOT_SCORABLE, "", f"model {model.ref.name} v{model.ref.version} failed: {type(error).__name__}"
     )
-
-
-def _predictions(messages: Sequence[Raw], scored: Scored, partition: int, model: Scores) -> list[Sent]:
-    """A prediction is the record's own JSON object with the answer's fields appended.
-
-    Copying bytes that were just validated costs a tenth of encoding the features again.
-    """
-    constant = (
-        f'"threshold":{model.threshold!r},"model":{msgspec.json.encode(model.ref).decode()},'
-        f'"source":{{"partition":{partition},"offset":'
-    )
-    answers: Iterable[tuple[Raw, float, int]] = zip(
-        messages, scored.probabilities.tolist(), scored.decisions.tolist(), strict=True
-    )
-    if scored.failures:
-        answers = [answer for place, answer in enumerate(answers) if place not in scored.failures]
-    return [
-        (
-            message.key or b"",
-            (message.value or b"").rstrip()[:-1]
-            + f',"probability":{probability!r},"predicted":{decision},{constant}{message.offset}}}}}'.encode(),
-        )
-        for message, probability, decision in answers
-    ]

@@ -22,7 +22,7 @@ from confluent_kafka import Message, Producer, TopicPartition
 
 from contract.kafka.clients import committed_consumer, second_id, transactional_id, transactional_producer
 from contract.kafka.consuming import BatchConsumer
-from contract.kafka.control import END_OF_STREAM, HEADER, is_control
+from contract.kafka.control import END_OF_STREAM, HEADER
 from contract.kafka.dead_letters import Header, produce_dead_letter, resent_headers
 from contract.kafka.forgotten import scored_until
 from contract.kafka.log_throttle import LogThrottle
@@ -44,7 +44,8 @@ from scorer.models.challenger_signals import CHALLENGER_PREDICTIONS
 from scorer.models.isolation import BrokenModelError
 from scorer.models.scores import Scores
 from scorer.signals import PREDICTION_LATENCY, PREDICTIONS_SENT
-from scorer.stream.batch import MOST_FAILED_IN_A_ROW, BatchScorer, Raw, ScoredBatch, Sent
+from scorer.stream.batch import MOST_FAILED_IN_A_ROW, BatchScorer, ScoredBatch, Sent
+from scorer.stream.reading import by_partition, split_controls
 
 GROUP = "scorer"
 _BROKEN_SECONDS = 1.0
@@ -188,7 +189,7 @@ class ScorerWorker:
         now = self._clock.now()
         model = self._champion()
         try:
-            shares = self._score(_by_partition(messages), model)
+            shares = self._score(by_partition(messages), model)
         except BrokenModelError as error:
             self._broken.begin(
                 "%s. The model is taken to be broken, so no record becomes a dead letter for it: the scorer waits, and "
@@ -287,7 +288,7 @@ class ScorerWorker:
         records, controls = split_controls(messages)
         scored = self._batch.score(records, partition, model, most_failed=most_failed)
         rejected = {raw.offset for raw, _ in scored.rejected}
-        offsets = [raw.offset for raw in records if raw.offset not in rejected] if controls else []
+        offsets = [offset for offset in records.offsets if offset not in rejected] if controls else []
         refused = [message for message in messages if _offset(message) in rejected] if rejected else []
         resent = {_offset(message): resent_headers(message.headers()) for message in refused}
         return _Share(partition, _offset(messages[-1]) + 1, scored, controls, scored.predictions, offsets, resent)
@@ -329,17 +330,6 @@ class ScorerWorker:
                 )
 
 
-def split_controls(messages: Sequence[Message]) -> tuple[list[Raw], list[Message]]:
-    """The records among ``messages``, and the control messages, in one pass."""
-    records, controls = [], []
-    for message in messages:
-        if is_control(message):
-            controls.append(message)
-        else:
-            records.append(Raw(_offset(message), message.key(), message.value(), sent_at(message)))
-    return records, controls
-
-
 def interleaved(
     predictions: Sequence[Sent], beside: Sequence[Sent | None], offsets: Sequence[int]
 ) -> tuple[list[Sent], list[int]]:
@@ -367,13 +357,6 @@ def in_order(
         end = len(offsets) if control is None else bisect_left(offsets, _offset(control), start)
         yield predictions[start:end], control
         start = end
-
-
-def _by_partition(messages: Sequence[Message]) -> dict[int, list[Message]]:
-    parts: dict[int, list[Message]] = {}
-    for message in messages:
-        parts.setdefault(message.partition() or 0, []).append(message)
-    return parts
 
 
 def _offset(message: Message) -> int:

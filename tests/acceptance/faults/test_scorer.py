@@ -16,7 +16,7 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
 from scorer.stream.batch import BatchScorer
-from scorer.stream.worker import split_controls
+from scorer.stream.reading import split_controls
 from scorer.testing import LogisticModel
 from tests.support.kafka.proxy import END_TXN, Loss, lossy_network
 from tests.support.kafka.topics import committed, group_lag, headers, send, shortest_session_timeout, stream_settings

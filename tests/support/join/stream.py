@@ -21,7 +21,8 @@ from contract.topics import DEAD_LETTERS, LABELS, OUTCOMES, PANES, PREDICTIONS
 from contract.windows import Drift, Window
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import WindowBook
-from scorer.stream.batch import BatchScorer, Raw
+from scorer.stream.batch import BatchScorer
+from scorer.stream.reading import Raw
 from scorer.testing import LogisticModel
 from tests.support.kafka.topics import committed, headers, send, stream_settings
 from tests.support.messages import DAY, START, customer, encode, key, label

@@ -17,7 +17,8 @@ from monitor.join.rules import JoinRules
 from monitor.join.store import JoinStore
 from monitor.timeline.spec import WindowSpec
 from monitor.timeline.windows import WindowBook
-from scorer.stream.batch import BatchScorer, Raw
+from scorer.stream.batch import BatchScorer
+from scorer.stream.reading import Raw
 from scorer.testing import LogisticModel
 from tests.support.kafka.sent import sent
 from tests.support.messages import DAY, START, customer, key, label

@@ -90,7 +90,7 @@ def test_the_probes_are_read_alike_and_many_of_them_are_taken(schema: Schema) ->
     taken = take(schema, given)
     assert difference(schema, given, taken) is None
     definition = Definition(schema)
-    valid = sum(definition.features(*each) is not None for each in given)
+    valid = sum(definition.column(*each) is not None for each in given)
     assert valid * 0.75 < len(taken) <= valid < len(given)
 
 
@@ -120,7 +120,7 @@ def test_doubtful_numbers_are_declined(text: str) -> None:
 def test_bad_records_are_declined() -> None:
     for bad in BAD_RECORDS:
         definition = Definition(SCHEMA)
-        assert definition.features(bad.value, bad.key, NOW) is None
+        assert definition.column(bad.value, bad.key, NOW) is None
         assert len(Kernel(SCHEMA).take([bad.value], [bad.key], [NOW])) == 0, bad
 
 

@@ -12,7 +12,8 @@ from contract.records import record_type
 from contract.rejection import Reason
 from contract.schema import load_schema
 from scorer.models.isolation import BrokenModelError
-from scorer.stream.batch import BatchScorer, Raw
+from scorer.stream.batch import BatchScorer
+from scorer.stream.reading import Raw
 from scorer.testing import FaultyModel, LogisticModel
 from tests.support.messages import DAY, START, customer, encode, key
 from tests.support.service.bad_input import BAD_RECORDS, NOW, Bad
@@ -103,7 +104,7 @@ def test_bad_record_is_rejected_and_its_neighbours_are_scored(bad: Bad) -> None:
     messages = [raw(10), Raw(11, bad.key, bad.value, NOW), raw(12)]
     scored = BatchScorer(SCHEMA).score(messages, 0, MODEL)
     ((message, rejection),) = scored.rejected
-    assert message is messages[1]
+    assert message == messages[1]
     assert (rejection.reason, rejection.field) == (bad.reason, bad.field)
     assert rejection.detail
     assert [json.loads(value)["source"]["offset"] for _, value in scored.predictions] == [10, 12]
@@ -162,7 +163,7 @@ def test_a_record_that_the_model_cannot_score_is_rejected_and_its_neighbours_are
     scored = BatchScorer(SCHEMA).score([*messages, *others], 0, model)
     assert scored.predictions == expected[:57] + expected[58:]
     message, rejection = scored.rejected[0]
-    assert message is messages[57]
+    assert message == messages[57]
     assert (rejection.reason, rejection.field) == (Reason.NOT_SCORABLE, "")
     assert rejection.detail.startswith("model churn v1 failed: ")
     assert scored.failures == 1

@@ -13,7 +13,8 @@ from contract.schema import Schema, parse_schema
 from contract.topics import MAX_PREDICTION_BYTES
 from scorer.models.direct import checked_direct
 from scorer.models.loaded import Model
-from scorer.stream.batch import BatchScorer, Raw
+from scorer.stream.batch import BatchScorer
+from scorer.stream.reading import Raw
 from scorer.testing import LogisticModel
 from tests.support.messages import START
 from tests.support.models import small_pipeline

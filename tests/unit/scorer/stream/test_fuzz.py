@@ -21,8 +21,8 @@ from contract.rejection import Reason, RejectionError, decode
 from contract.schema import load_schema
 from contract.testing import MemoryLog
 from contract.topics import MAX_PREDICTION_BYTES, MAX_VALUE_BYTES
-from scorer.stream.batch import BatchScorer, Raw, ScoredBatch
-from scorer.stream.worker import split_controls
+from scorer.stream.batch import BatchScorer, ScoredBatch
+from scorer.stream.reading import Raw, split_controls
 from scorer.testing import LogisticModel
 from tests.support.fuzz.mutations import FuzzedMessage, fuzzed_customers
 from tests.support.kafka.sent import sent

@@ -3,7 +3,8 @@
 import pytest
 
 from contract.kafka.control import end_of_stream_message
-from scorer.stream.worker import in_order, interleaved, split_controls
+from scorer.stream.reading import split_controls
+from scorer.stream.worker import in_order, interleaved
 from tests.support.kafka.sent import sent
 
 VALUE, HEADERS = end_of_stream_message(1)
