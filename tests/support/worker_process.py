@@ -7,7 +7,6 @@ environment. Imported it is the test's side: start, signal, wait, and read what 
 
 import argparse
 import contextlib
-import os
 import signal
 import sys
 import threading
@@ -158,7 +157,8 @@ class _Checkpoint:
     def __call__(self, step: str) -> None:
         self._seen += step == self._fault.step
         if step == self._fault.step and self._seen == self._fault.at:
-            os.kill(os.getpid(), self._fault.signal)
+            # it goes to this thread, which would take another step before the process stops
+            signal.pthread_kill(threading.get_ident(), self._fault.signal)
 
 
 def _main() -> None:
