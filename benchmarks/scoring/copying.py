@@ -13,6 +13,7 @@ import uuid
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from contract.kafka.clients import committed_consumer, idempotent_producer, transactional_producer
+from contract.kafka.transactions import produce_all
 from contract.settings import Settings, load_settings
 from contract.topics import CUSTOMERS, PREDICTIONS
 from contract.worker.process import stop_on_signals
@@ -57,9 +58,7 @@ def _copy(settings: Settings, producer: Producer, messages: list[Message]) -> li
     for message in messages:
         parts.setdefault(message.partition() or 0, []).append(message)
     for partition, part in parts.items():
-        batch = [{"key": message.key(), "value": message.value()} for message in part]
-        if producer.produce_batch(settings.topic(PREDICTIONS), batch, partition=partition) != len(batch):
-            raise SystemExit("the producer's queue is full; give a smaller --batch")
+        produce_all(producer, settings.topic(PREDICTIONS), ((m.key(), m.value() or b"") for m in part), partition)
     return [
         TopicPartition(settings.topic(CUSTOMERS), partition, (part[-1].offset() or 0) + 1)
         for partition, part in parts.items()

@@ -21,9 +21,9 @@ Operating rules
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
@@ -62,20 +62,22 @@ def no_checkpoint(step: str) -> None:
     """The checkpoint of normal operation: does nothing."""
 
 
-def produce_all(producer: Producer, topic: str, messages: list[dict[str, bytes]], partition: int) -> None:
+def produce_all(producer: Producer, topic: str, messages: Iterable[tuple[bytes | None, bytes]], partition: int) -> None:
     """Produce messages (key and value) to a partition, in order.
 
     Raises:
         RefusedError: one is larger than the producer takes.
         BatchAbortedError: the producer's queue is full.
     """
-    if producer.produce_batch(topic, messages, partition=partition) == len(messages):
-        return
-    errors: list[Any] = [message["_error"] for message in messages if "_error" in message]
-    refused = next((error for error in errors if error.code() != KafkaError._QUEUE_FULL), None)
-    if refused is not None:
-        raise RefusedError(refused, topic)
-    raise BatchAbortedError("the producer's queue is full")
+    # one by one takes less than ``produce_batch`` and the dicts that it wants, and other threads get their turn
+    produce = producer.produce
+    try:
+        for key, value in messages:
+            produce(topic, value, key, partition)
+    except BufferError as error:
+        raise BatchAbortedError("the producer's queue is full") from error
+    except KafkaException as error:
+        raise RefusedError(error.args[0], topic) from error
 
 
 class Transactions:

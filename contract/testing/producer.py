@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
@@ -100,12 +100,6 @@ class MemoryProducer:
                 self._open()
             self._queue.append(_Unsent(topic, partition, key, value, headers, timestamp, on_delivery))
             self._send()
-
-    def produce_batch(self, topic: str, messages: Sequence[dict[str, Any]], partition: int = -1) -> int:
-        """Returns how many were taken."""
-        for message in messages:
-            self.produce(topic, partition=partition, **message)
-        return len(messages)
 
     def poll(self, timeout: float = 0) -> int:  # noqa: ARG002
         self._send()

@@ -50,7 +50,7 @@ class DeadLetter(NamedTuple):
 class Effects:
     """What a batch leads to. Outcomes are messages as they are sent: key and value."""
 
-    outcomes: list[dict[str, bytes]] = field(default_factory=list)
+    outcomes: list[tuple[bytes, bytes]] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
 
@@ -68,7 +68,7 @@ class Decided(NamedTuple):
     codes: Integers
 
 
-def outcomes_of(decided: Decided, codes: Codes, inferred: bool = False) -> list[dict[str, bytes]]:
+def outcomes_of(decided: Decided, codes: Codes, inferred: bool = False) -> list[tuple[bytes, bytes]]:
     """Messages on ``outcomes``, as encoding each ``contract.messages.Outcome`` gives them."""
     # an id may hold any character; JSON has no raw newline in it
     records = _encoder.encode_lines(decided.record_ids).split(b"\n")
@@ -77,9 +77,9 @@ def outcomes_of(decided: Decided, codes: Codes, inferred: bool = False) -> list[
     tails = [tail + end for tail in codes.tails]
     revision = decided.revision
     return [
-        {
-            "key": key,
-            "value": b'{"record_id":%b,"customer_id":%b%b'
+        (
+            key,
+            b'{"record_id":%b,"customer_id":%b%b'
             % (
                 record,
                 customer,
@@ -88,7 +88,7 @@ def outcomes_of(decided: Decided, codes: Codes, inferred: bool = False) -> list[
                     f'"probability":{probability!r}{tails[code]}'
                 ).encode(),
             ),
-        }
+        )
         for key, record, customer, time, label_time, label, probability, code in zip(
             decided.keys,
             records,

@@ -307,8 +307,7 @@ class ScorerWorker:
     def _publish(self, producer: Producer, shares: Sequence[_Share], now: int) -> None:
         for share in shares:
             for predictions, control in in_order(share.predictions, share.offsets, share.controls):
-                batch = [{"key": key, "value": value} for key, value in predictions]
-                produce_all(producer, self._predictions, batch, share.partition)
+                produce_all(producer, self._predictions, predictions, share.partition)
                 if control is not None:
                     producer.produce(
                         self._predictions,

@@ -46,7 +46,7 @@ def try_until_it_ends(settings: Settings, topic: str, size: int = 5_000) -> int:
     consumer = committed_consumer(settings, "test")
 
     def fill(producer: Producer) -> None:
-        produce_all(producer, settings.topic(topic), [{"key": b"k", "value": randbytes(size)}], 0)
+        produce_all(producer, settings.topic(topic), [(b"k", randbytes(size))], 0)
 
     try:
         for attempts in range(10):

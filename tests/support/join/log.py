@@ -128,9 +128,9 @@ class PartitionLog:
         progress: JoinProgress | None,
         offsets: tuple[Committed, Committed] | None,
     ) -> None:
-        for sent in effects.outcomes:
-            outcome = msgspec.json.decode(sent["value"], type=Outcome)
-            assert sent["key"] == outcome.customer_id.encode()
+        for key, value in effects.outcomes:
+            outcome = msgspec.json.decode(value, type=Outcome)
+            assert key == outcome.customer_id.encode()
             self.outcomes.append(outcome)
         self.dead_letters += effects.dead_letters
         for publication in panes:

@@ -58,7 +58,7 @@ def test_each_message_is_an_outcome_state_or_a_dead_letter_with_its_reason(tmp_p
         # two messages that were spoiled to the same id meet as well as others
         revisions.update(
             (outcome.record_id, outcome.revision)
-            for outcome in (msgspec.json.decode(one["value"], type=Outcome) for one in effects.outcomes)
+            for outcome in (msgspec.json.decode(value, type=Outcome) for _, value in effects.outcomes)
         )
         for letter in effects.dead_letters:
             assert letter.offset not in reasons[letter.topic], "one message became two dead letters"

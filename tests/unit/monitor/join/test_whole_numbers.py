@@ -62,7 +62,7 @@ def flow(folder: Path, floats: bool) -> tuple[list[Outcome], list[bytes], list[W
             book.update(pane)
     book.update(JoinProgress(partition=0, watermark=NOW, label_watermark=NOW, ended=True))
     windows = [due.window for due in book.due()]
-    outcomes = [msgspec.json.decode(one["value"], type=Outcome) for one in effects.outcomes]
+    outcomes = [msgspec.json.decode(value, type=Outcome) for _, value in effects.outcomes]
     return outcomes, published, windows
 
 
