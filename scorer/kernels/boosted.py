@@ -74,7 +74,6 @@ class Scratch(NamedTuple):
     ``bytes_of`` (planes, block) has the planes; ``marks`` (nodes, block) the leaves below each of some nodes.
     """
 
-    singles: Singles
     ranks: npt.NDArray[np.int32]
     bytes_of: Bytes
     marks: Bytes
@@ -85,7 +84,6 @@ def scratch(planes: Planes, trees: Trees, records: int) -> Scratch:
     block = min(_BLOCK, (records + _WIDTH - 1) // _WIDTH * _WIDTH)
     rows = 2 << (int(trees.depth.max()) - 2)
     return Scratch(
-        np.empty(block, np.float32),
         np.empty(block, np.int32),
         np.empty((len(planes.base), block), np.uint8),
         np.empty((rows, block), np.uint8),
@@ -134,26 +132,21 @@ def _fill(column: Floats, planes: Planes, source: int, memory: Scratch, count: i
             for record in range(count):
                 out[record] = planes.table[base + ranks[record]]
         return
-    _rank(column, planes.cuts, planes.cuts_at[source], steps, memory, count)
+    _rank(column, planes.cuts, planes.cuts_at[source], steps, ranks, count)
     for plane in range(first, last):
         _clip(ranks, np.int32(planes.base[plane]), planes.missing[plane], memory.bytes_of[plane], count)
 
 
 @compiled
-def _rank(column: Floats, cuts: Singles, at: int, steps: int, memory: Scratch, count: int) -> None:
-    """Binary search without a jump, one step for all records at a time; -1 for NaN."""
-    ranks, singles = memory.ranks, memory.singles
+def _rank(column: Floats, cuts: Singles, at: int, steps: int, ranks: npt.NDArray[np.int32], count: int) -> None:
+    """Binary search without a jump; -1 for NaN."""
     for record in range(count):
-        singles[record] = np.float32(column[record])
-        ranks[record] = 0
-    for step in range(steps - 1, -1, -1):
-        half = np.int32(1 << step)
-        for record in range(count):
-            rank = ranks[record]
-            reached = cuts[at + rank + half - 1] <= singles[record]
-            ranks[record] = rank + half if reached else rank
-    for record in range(count):
-        ranks[record] = np.int32(-1) if np.isnan(singles[record]) else ranks[record]
+        value = np.float32(column[record])
+        rank = np.int64(0)
+        for step in range(steps - 1, -1, -1):
+            half = 1 << step
+            rank += half * np.int64(cuts[at + rank + half - 1] <= value)
+        ranks[record] = np.int32(-1) if np.isnan(value) else np.int32(rank)
 
 
 @compiled
