@@ -25,6 +25,8 @@ ALWAYS_RIGHT = 255
 """In a plane: to the right at each node. As a node's mark: to the left, whatever the plane has."""
 
 _BLOCK = 1_024
+_BLOCK_BYTES = 256 * 1_024
+"""Of planes, for a block of a model that has many: they stay in the processor's cache."""
 _FEW = 8
 """So many records walk."""
 _WIDTH = 64
@@ -81,7 +83,8 @@ class Scratch(NamedTuple):
 
 def scratch(planes: Planes, trees: Trees, records: int) -> Scratch:
     """Memory for one call of ``margins``."""
-    block = min(_BLOCK, (records + _WIDTH - 1) // _WIDTH * _WIDTH)
+    fits = max(_BLOCK_BYTES // len(planes.base), _WIDTH)
+    block = (min(_BLOCK, fits, records + _WIDTH - 1)) // _WIDTH * _WIDTH
     rows = 2 << (int(trees.depth.max()) - 2)
     return Scratch(
         np.empty(block, np.int32),

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from scipy.special import expit
 
 from contract.arrays import Floats
 from contract.schema import Schema
@@ -21,6 +22,8 @@ from scorer.models.direct import Encoding
 from scorer.models.planes import PlaneMaker
 from scorer.models.xgboost_trees import Fork, Leaf, Node, depth_of, forks_of, read_trees
 
+MOST_LEAVES = 1 << 20
+"""Of all padded trees: 13 MB. XGBoost models of more are left to XGBoost."""
 _LOWEST_MARGIN = np.float32(-88.7)
 """XGBoost's sigmoid takes a margin below it for this one, so that its exponential stays finite."""
 _OVER_ONE = 1e-5
@@ -31,10 +34,12 @@ _OVER_ONE = 1e-5
 class Boosted:
     """The trees of a classifier, its margin before any of them, and what calibrates its probabilities, if anything.
 
-    ``places`` has, for each feature of the schema, the places of its categories; None for a number.
+    ``used`` has the positions in the schema of the features that the trees look at, each with the places of its
+    categories, or None if it is a number; ``features`` is how many the schema has.
     """
 
-    places: tuple[dict[str, int] | None, ...]
+    used: dict[int, dict[str, int] | None]
+    features: int
     planes: Planes
     trees: Trees
     start: np.float32
@@ -43,9 +48,8 @@ class Boosted:
     def probabilities(self, features: Sequence[msgspec.Struct]) -> Floats:
         """Probability of label 1 for each struct, of which there is at least one."""
         values = list(zip(*map(msgspec.structs.astuple, features), strict=True))
-        columns = np.zeros((len(self.places), len(features)))
-        for position in set(self.planes.feature.tolist()):
-            places = self.places[position]
+        columns = np.zeros((self.features, len(features)))
+        for position, places in self.used.items():
             if places is None:
                 columns[position] = np.array(values[position], dtype=np.float64)
             else:
@@ -67,8 +71,6 @@ class Boosted:
 
     def of_columns(self, columns: CheckedColumns) -> Floats:
         """The same from columns."""
-        from scipy.special import expit
-
         sums = np.empty(len(columns), np.float32)
         # for other strides, or memory that cannot be written to, the loops would be compiled anew
         values = np.require(columns.values, np.float64, ["C", "W"])
@@ -83,19 +85,24 @@ class Boosted:
 
 def boosted(classifier: Any, encoding: Encoding, schema: Schema) -> Boosted | None:
     """The trees of ``classifier``, which takes the matrix of ``encoding``; None where they may not give the same."""
-    trees, calibrator = _parts(classifier)
-    read = None if trees is None else read_trees(trees, encoding.width)
+    xgboost, calibrator = _parts(classifier)
+    read = None if xgboost is None else read_trees(xgboost, encoding.width)
     if read is None or not all(_is_known(one.position, one.codes, schema) for one in encoding.columns):
         return None
-    maker = PlaneMaker([fork for root in read.roots for fork in forks_of(root)], encoding)
     depths = [max(LEAST_DEPTH, depth_of(root)) for root in read.roots]
-    if max(depths) > MOST_DEPTH or not len(maker.planes.base):
+    if max(depths) > MOST_DEPTH or sum(1 << depth for depth in depths) > MOST_LEAVES:
         return None
-    places = tuple(
-        {category: place for place, category in enumerate(one.categories)} if one.is_categorical else None
-        for one in schema.features
-    )
-    return Boosted(places, maker.planes, _complete(read.roots, depths, maker.plane_of), read.start, calibrator)
+    maker = PlaneMaker([fork for root in read.roots for fork in forks_of(root)], encoding)
+    # trees of one leaf each look at nothing
+    if not len(maker.planes.base):
+        return None
+    used = {}
+    for position in maker.planes.feature.tolist():
+        one = schema.features[position]
+        places = {category: place for place, category in enumerate(one.categories)}
+        used[position] = places if one.is_categorical else None
+    trees = _complete(read.roots, depths, maker.plane_of)
+    return Boosted(used, len(schema.features), maker.planes, trees, read.start, calibrator)
 
 
 def _parts(classifier: Any) -> tuple[Any, Any]:

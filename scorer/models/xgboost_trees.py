@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from xgboost import XGBClassifier
 
 _NO_CHILD = -1
+_LARGEST = 32_000_000
+"""Bytes of a saved model, about 700,000 nodes. Its JSON takes ten times as much memory while it is read."""
 
 
 class Leaf(NamedTuple):
@@ -42,10 +44,13 @@ class BoostedTrees(NamedTuple):
 def read_trees(classifier: "XGBClassifier", width: int) -> BoostedTrees | None:
     """The trees of a classifier that has been fitted to ``width`` columns.
 
-    None where its margin may be another than the sum of leaves, or its probability another than the sigmoid of it.
+    None where its margin may be another than the sum of leaves, or its probability another than the sigmoid of it,
+    and of a model that is very large.
     """
     booster = classifier.get_booster()
-    if classifier.get_xgb_params().get("missing", math.nan) is None or not math.isnan(classifier.missing):
+    if not math.isnan(classifier.missing):
+        return None
+    if len(booster.save_raw()) > _LARGEST:
         return None
     saved = json.loads(booster.save_raw("json"))
     learner = saved["learner"]

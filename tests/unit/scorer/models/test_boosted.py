@@ -32,6 +32,7 @@ from scorer.models.boosted_check import with_compiled_trees
 from scorer.models.columns import CheckedColumns
 from scorer.models.direct import Direct, direct
 from scorer.models.loaded import Model
+from tests.support.sizes import size
 from training.kinds.encoding import trees as encoded
 
 SCHEMA = parse_schema(
@@ -97,10 +98,10 @@ def same(classifier: Any) -> Boosted:
     columns, _ = table()
     expected = positive_probabilities(classifier, columns.frame(SCHEMA))
     assert 0 < expected.min() < expected.max() < 1
-    for size in SIZES:
-        got = compiled.of_columns(columns.part(0, size))
+    for count in SIZES:
+        got = compiled.of_columns(columns.part(0, count))
         assert got.dtype == np.float64
-        assert got.tolist() == expected[:size].tolist(), size
+        assert got.tolist() == expected[:count].tolist(), count
     return compiled
 
 
@@ -164,6 +165,56 @@ def test_training_that_was_stopped_early_predicts_with_its_best_rounds() -> None
     assert found.of_columns(columns).tolist() == classifier.predict_proba(matrix)[:, 1].astype(np.float64).tolist()
 
 
+@pytest.mark.parametrize("parameters", [{"n_estimators": 200}, {"n_estimators": 300, "max_depth": 5}])
+def test_records_at_random_and_at_the_cuts(parameters: dict[str, Any]) -> None:
+    slow, compiled = ways(fitted(**parameters))
+    assert compiled is not None
+    rng = np.random.default_rng(1)
+    for _ in range(size(ci=1, full=340)):
+        values = np.array(
+            [
+                rng.choice(compiled.cuts_of(0), ROWS) + rng.choice([0, 0, 1e-6, -1e-6, 1e3, 1e30], ROWS),
+                rng.integers(0, 3, ROWS),
+                rng.normal(2, 3, ROWS).round(),
+                rng.integers(0, 2, ROWS),
+                rng.integers(-1, 3, ROWS),
+                rng.choice(compiled.cuts_of(5), ROWS) * rng.choice([1, 1, 1 + 1e-8, 1 - 1e-8, 2], ROWS),
+            ]
+        )
+        values[rng.random(values.shape) < rng.choice([0.01, 0.3])] = np.nan
+        columns = CheckedColumns(values)
+        expected = slow.of_columns(columns)
+        assert compiled.of_columns(columns).tobytes() == expected.tobytes()
+        few = int(rng.integers(1, 200))
+        assert compiled.of_columns(columns.part(0, few)).tobytes() == expected[:few].tobytes()
+
+
+def test_a_model_that_looks_at_many_columns_takes_smaller_blocks() -> None:
+    names = [f"n{number}" for number in range(400)]
+    wide = parse_schema(
+        {
+            "name": "wide",
+            "id": "id",
+            "on_violation": "score",
+            "label": {"column": "left"},
+            "features": {name: {"kind": "numeric", "missing": True} for name in names},
+        }
+    )
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=(400, 1_100))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    columns = CheckedColumns(values)
+    labels = (np.nan_to_num(values).sum(axis=0) > 0).astype(int)
+    given = {"n_estimators": 40, "max_depth": 4, "colsample_bytree": 0.2, "n_jobs": 1, "random_state": 0}
+    pipeline = Pipeline([*encoded(wide), ("classify", XGBClassifier(**given))]).fit(columns.frame(wide), labels)
+    slow = direct(pipeline, wide)
+    assert slow is not None
+    compiled = boosted(slow.rest, slow.encoding, wide)
+    assert compiled is not None
+    assert len(loops.scratch(compiled.planes, compiled.trees, 1_100).ranks) < 1_024
+    assert compiled.of_columns(columns).tolist() == slow.of_columns(columns).tolist()
+
+
 def _values(feature: Feature) -> st.SearchStrategy[Any]:
     if feature.is_categorical:
         value: st.SearchStrategy[Any] = st.sampled_from([*feature.categories, "", "Flat", "elsewhere"])
@@ -200,6 +251,16 @@ def test_structs_give_the_same_as_the_matrix(records: list[msgspec.Struct]) -> N
 )
 def test_what_is_left_to_xgboost(parameters: dict[str, Any]) -> None:
     assert ways(fitted(**parameters))[1] is None
+
+
+def test_a_very_large_model_is_left_to_xgboost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scorer.models.xgboost_trees._LARGEST", 10_000)
+    assert ways(fitted())[1] is None
+    monkeypatch.undo()
+    monkeypatch.setattr("scorer.models.boosted.MOST_LEAVES", 12 * 16 - 1)
+    assert ways(fitted())[1] is None
+    monkeypatch.undo()
+    assert ways(fitted())[1] is not None
 
 
 def test_a_category_that_is_not_the_schema_s_is_left_to_xgboost() -> None:
