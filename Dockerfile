@@ -36,6 +36,12 @@ LABEL org.opencontainers.image.title="churnstream" \
 RUN useradd --uid 10001 --user-group --create-home --home-dir /home/churnstream --shell /usr/sbin/nologin churnstream \
  && install -d -o churnstream -g churnstream /var/lib/churnstream /var/lib/churnstream/workspace /var/lib/mlflow
 COPY --from=build /install /usr/local
+# The scorer's loops, compiled for any processor of this architecture: nothing is compiled in a container, whose files
+# are read-only.
+ENV NUMBA_CACHE_DIR=/usr/local/share/churnstream/kernels \
+    NUMBA_CPU_NAME=generic
+RUN PYTHONDONTWRITEBYTECODE=1 python -m scorer.kernels.warm \
+ && chmod -R a+rX "$NUMBA_CACHE_DIR"
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     DO_NOT_TRACK=1 \

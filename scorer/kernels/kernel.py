@@ -99,8 +99,9 @@ def _written(probabilities: Floats) -> tuple[Bytes, Integers]:
     small = np.flatnonzero((probabilities < _SMALLEST_PLAIN) & (probabilities > 0))
     if len(small):
         others = [repr(value).encode() for value in probabilities[small].tolist()]
-        more, more_ends = packed(others)
-        spans[small, 1] = len(written) + more_ends
-        spans[small, 0] = spans[small, 1] - np.fromiter(map(len, others), np.int64, len(others))
-        written = np.concatenate([written, more])
+        lengths = np.fromiter(map(len, others), np.int64, len(others))
+        spans[small, 1] = len(text) + lengths.cumsum()
+        spans[small, 0] = spans[small, 1] - lengths
+        # of the same type as without, because each type of array is compiled apart
+        written = np.frombuffer(text + b"".join(others), np.uint8)
     return written, spans

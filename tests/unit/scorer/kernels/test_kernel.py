@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from contract.schema import Feature, FeatureKind, Schema, load_schema
-from scorer.kernels import check, kernel, numbers, parse
+from scorer.kernels import check, kernel, numbers, parse, splice
 from scorer.kernels.check import Probe, checked_kernel, difference
 from scorer.kernels.definition import Definition
 from scorer.kernels.definition import predictions as defined_predictions
@@ -164,6 +164,17 @@ def _check_predictions(batch: Sequence[tuple[bytes | None, bytes | None, int]], 
 def _probability(random: Random) -> float:
     kinds = (random.random(), float(np.float32(random.random())), 10 ** -random.uniform(0, 30), 0.0, 1.0, 0.5)
     return random.choice(kinds)
+
+
+def test_what_is_compiled_for_the_check_at_load_is_what_batches_call() -> None:
+    loops = [numbers.number, parse.parse, splice.splice]
+    if not hasattr(parse.parse, "signatures"):
+        pytest.skip("nothing is compiled here")
+    for probability in (0.5, 1e-9):
+        taken = take(SCHEMA, [message(customer(1))])
+        predictions(taken, np.array([probability]), np.array([1], np.int64), CONSTANT.encode(), np.array([7]))
+        take(SCHEMA, [(None, None, NOW)])
+    assert {len(loop.signatures) for loop in loops} <= {0, 1}  # type: ignore[attr-defined]
 
 
 FAULTS = [
