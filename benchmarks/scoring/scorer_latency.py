@@ -49,7 +49,7 @@ _START_SECONDS = 120.0
 _STILL_SECONDS = 30.0
 
 
-class Latency(NamedTuple):
+class LatencyAtRate(NamedTuple):
     """One rate. Times in ms, of each record that was sent after the first second."""
 
     rate: int
@@ -115,7 +115,7 @@ def _scorer(settings: Settings, folder: Path, changed: Mapping[str, str]) -> Ite
 
 def _measure(
     settings: Settings, folder: Path, process: psutil.Process, rate: int, count: int, patience: float
-) -> Latency:
+) -> LatencyAtRate:
     topic = settings.topic(PREDICTIONS)
     reader = Consumer(
         settings.kafka | {"group.id": "reader", "isolation.level": "read_committed", "fetch.wait.max.ms": 100}
@@ -139,7 +139,7 @@ def _measure(
     whole, first, late = ((one[kept] / 1e6) for one in (seen - sent, acknowledged - sent, sent - due))
     # each partition of a transaction has one end
     transactions = max(ends / min(settings.partitions, max(count / max(ends, 1), 1)), 1)
-    return Latency(rate, whole, first, (seen - acknowledged)[kept] / 1e6, late, count / transactions, cpu)
+    return LatencyAtRate(rate, whole, first, (seen - acknowledged)[kept] / 1e6, late, count / transactions, cpu)
 
 
 def _read(reader: Consumer, count: int, patience: float) -> tuple[list[bytes], list[int]]:
@@ -162,7 +162,7 @@ def _number(value: bytes) -> int:
     return int(value[: value.index(b'","')].rpartition(b"-")[2])
 
 
-def _table(found: Sequence[Latency], partitions: int, model: str) -> str:
+def _table(found: Sequence[LatencyAtRate], partitions: int, model: str) -> str:
     lines = [
         f"model {model}, {partitions} partitions, {os.cpu_count()} cores with the broker; ms, p50 / p99 / p99.9",
         "",
@@ -182,7 +182,7 @@ def _table(found: Sequence[Latency], partitions: int, model: str) -> str:
     return "\n".join(lines)
 
 
-def _facts(found: Sequence[Latency], partitions: int) -> dict[str, object]:
+def _facts(found: Sequence[LatencyAtRate], partitions: int) -> dict[str, object]:
     def percentiles(values: Floats) -> dict[str, float]:
         return {f"p{each:g}": round(float(np.percentile(values, each)), 2) for each in _PERCENTILES}
 
@@ -205,7 +205,7 @@ def _facts(found: Sequence[Latency], partitions: int) -> dict[str, object]:
     }
 
 
-def _plot(found: Sequence[Latency], path: Path) -> None:
+def _plot(found: Sequence[LatencyAtRate], path: Path) -> None:
     """A curve a rate: the time within which so many of 1,000 records have their prediction."""
     import matplotlib
 

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -79,9 +80,11 @@ def transactional_producer(
     }
     if on_failure is not None:
         guarantees |= {"delivery.report.only.error": True, "on_delivery": on_failure}
-    # the coordinator is still writing the last transaction's markers when the next one begins, and asks for a retry;
-    # librdkafka's 100 ms would be most of a batch's time
-    return build_client(Producer, {"retry.backoff.ms": 20} | _producer_config(settings, guarantees))
+    # The coordinator is still writing the last transaction's markers when the next one begins, and asks for a retry;
+    # librdkafka's 100 ms would be most of a batch's time. Messages gather while the transaction is told of their
+    # partitions; a longer linger would only delay them behind the offsets.
+    defaults = {"retry.backoff.ms": 20, "linger.ms": 1}
+    return build_client(Producer, _producer_config(settings, guarantees, defaults))
 
 
 def committed_consumer(settings: Settings, group: str, properties: Mapping[str, Any] | None = None) -> Consumer:
@@ -122,7 +125,9 @@ def second_id(transactional_id: str) -> str:
     return f"{transactional_id}:2"
 
 
-def _producer_config(settings: Settings, guarantees: dict[str, Any]) -> dict[str, Any]:
+def _producer_config(
+    settings: Settings, guarantees: dict[str, Any], own: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     defaults = {
         "linger.ms": 5,
         "compression.type": "lz4",
@@ -135,7 +140,7 @@ def _producer_config(settings: Settings, guarantees: dict[str, Any]) -> dict[str
         "partitioner": "murmur2_random",
         "message.max.bytes": MAX_DEAD_LETTER_BYTES,
     }
-    return defaults | client_config(settings) | shared | guarantees
+    return defaults | dict(own) | client_config(settings) | shared | guarantees
 
 
 def build_client(make: Callable[[dict[str, Any]], Client], config: dict[str, Any]) -> Client:

@@ -95,6 +95,14 @@ def test_every_other_property_reaches_the_client(name: str, value: str, monkeypa
     assert [config[name] for config in configs] == [value] * len(CLIENTS)
 
 
+def test_messages_of_a_transaction_do_not_linger_longer_than_it_takes_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    configs: list[dict[str, Any]] = []
+    monkeypatch.setattr(clients, "build_client", lambda _make, config: configs.append(config))
+    transactional_producer(settings_of({}), "t")
+    idempotent_producer(settings_of({}))
+    assert [config["linger.ms"] for config in configs] == [1, 5]
+
+
 def test_the_variable_of_a_property_gives_the_property() -> None:
     assert kafka_properties({variable_of(name): "x" for name in RESERVED}) == dict.fromkeys(RESERVED, "x")
 
