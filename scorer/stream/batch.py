@@ -55,6 +55,10 @@ class ScoredBatch:
         """Records that were rejected because the model failed on them."""
         return sum(rejection.reason is Reason.NOT_SCORABLE for _, rejection in self.rejected)
 
+    def let_go(self) -> None:
+        """Nothing more is asked of ``beside``, so the records need no longer be kept."""
+        self.beside = _nothing
+
 
 @dataclass(frozen=True, slots=True)
 class _Good:

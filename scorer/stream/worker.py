@@ -251,9 +251,11 @@ class ScorerWorker:
 
     def _challenge(self, shares: list[_Share], champion: Scores, seconds: float) -> list[_Share]:
         """``seconds``: what the champion has taken."""
-        if self._challenger is None:
-            return shares
-        answers = self._challenger.answer([share.scored.beside for share in shares], champion, seconds)
+        answers = None
+        if self._challenger is not None:
+            answers = self._challenger.answer([share.scored.beside for share in shares], champion, seconds)
+        for share in shares:
+            share.scored.let_go()
         if answers is None:
             return shares
         return [
