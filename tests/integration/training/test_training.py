@@ -83,6 +83,8 @@ def test_a_trained_model_is_registered_with_all_that_serving_and_monitoring_need
 
     model = load_model(settings)
     assert (model.ref.name, model.ref.version, model.threshold) == ("churn", 1, result.threshold)
+    assert model.direct is not None
+    assert model.direct.compiled is not None, "trees that training registers are applied by compiled loops"
     sample = reference(settings, result, tmp_path)
     assert list(sample.columns) == [*SCHEMA.names, SCORE_COLUMN, LABEL_COLUMN]
     test = held_out_rows(table)
