@@ -4,25 +4,25 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from churnstream.redrive.letters import OffsetSet, marked_letters
 from contract.errors import UserError
 from contract.kafka.clients import admin_client, build_client, client_config
 from contract.settings import Settings
-from contract.topics import DEAD_LETTERS, MAX_DEAD_LETTER_BYTES
+from contract.topics import DEAD_LETTERS
 from dashboard.following.reader import received
 from dashboard.stream.received import Received
 
-_BATCH, _POLL_SECONDS = 100, 0.2
+_BATCH, _POLL_SECONDS, _FETCH_BYTES = 100, 0.2, 200_000
 _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
 
 
 class LetterTopic:
     """Reads ``dead-letters`` of a stream, as often as it is asked to, from ``since`` on (Kafka's time in ms).
 
-    Some 32 MB of messages are in memory at once. Raises, from every method:
+    Some 20 MB of messages are in memory at once, and more only of what compresses very well. Raises, from every method:
         UserError: the broker does not answer, or the topic is gone or may not be read.
     """
 
@@ -41,10 +41,31 @@ class LetterTopic:
         return self._offsets(OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
     def messages(self, ends: Mapping[int, int]) -> Iterator[Received]:
-        """What is committed before ``ends``, each partition in its order.
+        """What is committed before ``ends``, each partition in its order, and behind open transactions."""
+        for message in self._messages(ends):
+            yield received(message, DEAD_LETTERS)
 
-        What stands behind a transaction that is open is waited for.
-        """
+    def redriven(self, ends: Mapping[int, int]) -> dict[int, OffsetSet]:
+        """By partition, the letters that have been sent again by marks before ``ends``."""
+        found = {partition: OffsetSet(begin) for partition, begin in self._begin.items()}
+        for message in self._messages(ends):
+            # what has a key is no mark, and is most of the topic
+            if message.key() is None:
+                mark = received(message, DEAD_LETTERS)
+                for offset in marked_letters(mark):
+                    found[mark.partition].add(offset)
+        return found
+
+    def counts(self, topics: Sequence[str]) -> dict[str, int]:
+        """How many partitions topics (full names) have; one that is not there is left out."""
+        try:
+            known = self._admin.list_topics(timeout=self._timeout).topics
+        except KafkaException as error:
+            raise self._unreadable(error.args[0].str()) from None
+        return {name: len(known[name].partitions) for name in topics if name in known}
+
+    def _messages(self, ends: Mapping[int, int]) -> Iterator[Message]:
+        """What stands behind a transaction that is open is waited for."""
         waiting = {partition for partition, end in ends.items() if self._begin[partition] < end}
         if not waiting:
             return
@@ -66,7 +87,7 @@ class LetterTopic:
                         continue
                     read = True
                     if offset < ends[partition]:
-                        yield received(message, DEAD_LETTERS)
+                        yield message
                     if offset + 1 >= ends[partition]:
                         waiting.discard(partition)
                 if read:
@@ -78,22 +99,6 @@ class LetterTopic:
                     )
         finally:
             self._consumer.unassign()
-
-    def redriven(self, ends: Mapping[int, int]) -> dict[int, OffsetSet]:
-        """By partition, the letters that have been sent again by marks before ``ends``."""
-        found = {partition: OffsetSet(begin) for partition, begin in self._begin.items()}
-        for message in self.messages(ends):
-            for offset in marked_letters(message):
-                found[message.partition].add(offset)
-        return found
-
-    def counts(self, topics: Sequence[str]) -> dict[str, int]:
-        """How many partitions topics (full names) have; one that is not there is left out."""
-        try:
-            known = self._admin.list_topics(timeout=self._timeout).topics
-        except KafkaException as error:
-            raise self._unreadable(error.args[0].str()) from None
-        return {name: len(known[name].partitions) for name in topics if name in known}
 
     def _count(self) -> range:
         found = self.counts([self._name]).get(self._name)
@@ -141,10 +146,11 @@ def letter_topic(settings: Settings, since: int | None = None) -> Iterator[Lette
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
         "auto.offset.reset": "earliest",
-        "fetch.message.max.bytes": MAX_DEAD_LETTER_BYTES,
     }
     defaults = {
-        "fetch.max.bytes": 2 * MAX_DEAD_LETTER_BYTES,
+        # a larger letter comes all the same, alone
+        "fetch.message.max.bytes": _FETCH_BYTES,
+        "fetch.max.bytes": 5 * _FETCH_BYTES,
         "queued.max.messages.kbytes": 16_384,
         # or a partition whose fetch is full waits a second
         "fetch.queue.backoff.ms": 5,
