@@ -15,7 +15,7 @@ from contract.topics import DEAD_LETTERS
 from dashboard.following.reader import received
 from dashboard.stream.received import Received
 
-_BATCH, _POLL_SECONDS, _FETCH_BYTES = 100, 0.2, 200_000
+_BATCH, _POLL_SECONDS, _FETCH_BYTES = 100, 0.2, 1_000_000
 _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
 
 
@@ -150,7 +150,7 @@ def letter_topic(settings: Settings, since: int | None = None) -> Iterator[Lette
     defaults = {
         # a larger letter comes all the same, alone
         "fetch.message.max.bytes": _FETCH_BYTES,
-        "fetch.max.bytes": 5 * _FETCH_BYTES,
+        "fetch.max.bytes": 4 * _FETCH_BYTES,
         "queued.max.messages.kbytes": 16_384,
         # or a partition whose fetch is full waits a second
         "fetch.queue.backoff.ms": 5,

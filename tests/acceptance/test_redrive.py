@@ -90,7 +90,7 @@ def changed(i: int) -> dict[str, object]:
 
 def score(settings: Settings, schema: Schema, model: Scores, records: int) -> None:
     """Let a scorer do its work on what is there."""
-    worker = ScorerWorker(settings, schema, lambda: [model])
+    worker = ScorerWorker(settings, schema, lambda: model)
     with running(worker):
         eventually(lambda: worker.stats.predictions + worker.stats.dead_letters == records, timeout=30)
 
