@@ -30,10 +30,10 @@ from tests.support.kafka.brokers import session_broker
 
 STAGES = {
     "fetch": ("contract.kafka.consuming:BatchConsumer.poll",),
-    "messages to bytes": ("scorer.stream.worker:split_controls",),
-    "parse and checks": ("scorer.stream.batch:BatchScorer._decode_together", "scorer.kernels.kernel:Kernel.take"),
+    "messages to bytes": ("scorer.stream.worker:by_partition", "scorer.stream.worker:split_controls"),
+    "parse and checks": ("scorer.kernels.kernel:Kernel.take", "scorer.kernels.definition:Definition.all_records"),
     "model": ("scorer.models.loaded:Model.score", "scorer.models.loaded:Model.score_columns"),
-    "splice": ("scorer.stream.batch:_predictions", "scorer.kernels.kernel:predictions"),
+    "splice": ("scorer.stream.batch:predictions", "scorer.stream.batch:predictions_of_records"),
     "rest of the scoring": ("scorer.stream.worker:ScorerWorker._score",),
     "publish": ("scorer.stream.worker:ScorerWorker._publish",),
     "commit": ("contract.kafka.transactions:Transactions.run",),
