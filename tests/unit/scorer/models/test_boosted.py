@@ -283,6 +283,18 @@ def test_a_model_scores_with_its_compiled_trees() -> None:
         assert one.tolist() == other.tolist()
 
 
+def test_one_compilation_serves_all_models() -> None:
+    loops.warm()
+    _, compiled = ways(fitted())
+    assert compiled is not None
+    columns, _ = table()
+    frozen = columns.values.copy()
+    frozen.flags.writeable = False
+    for values in (columns.values, columns.values[:, :10], np.asfortranarray(columns.values), frozen):
+        compiled.of_columns(CheckedColumns(values))
+    assert len(loops.margins.signatures) == 1  # type: ignore[attr-defined]
+
+
 def test_threads_do_not_disturb_each_other() -> None:
     _, compiled = ways(fitted(n_estimators=50))
     assert compiled is not None
