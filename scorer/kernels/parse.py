@@ -293,8 +293,10 @@ def _after_colon(text: Bytes, at: int, end: int) -> int:
 def _same_start(text: Bytes, at: int, end: int, literal: Bytes, start: int, stop: int) -> bool:
     if end - at < stop - start:
         return False
-    for offset in range(stop - start):  # noqa: SIM110 (a generator is not compiled)
-        if text[at + offset] != literal[start + offset]:
+    # a signed index would be asked whether it counts from the end
+    here, first = np.uint64(at), np.uint64(start)
+    for offset in range(np.uint64(stop) - first):  # noqa: SIM110 (a generator is not compiled)
+        if text[here + offset] != literal[first + offset]:
             return False
     return True
 

@@ -59,6 +59,8 @@ def splice(
 
 @inlined
 def _copy(source: Bytes, start: int, stop: int, target: Bytes, at: int) -> int:
-    for offset in range(stop - start):
-        target[at + offset] = source[start + offset]
+    # a signed index would be asked whether it counts from the end, byte by byte, and no vector instruction used
+    first, to = np.uint64(start), np.uint64(at)
+    for offset in range(np.uint64(stop) - first):
+        target[to + offset] = source[first + offset]
     return at + stop - start

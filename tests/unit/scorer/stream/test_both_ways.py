@@ -14,7 +14,7 @@ from contract.messages import ModelRef
 from contract.schema import Schema, load_schema
 from scorer.kernels import check
 from scorer.models.columns import CheckedColumns
-from scorer.stream.batch import BatchScorer, ScoredBatch
+from scorer.stream.batch import FEW, BatchScorer, ScoredBatch
 from scorer.stream.reading import Raw
 from scorer.testing import LogisticModel
 from tests.support.fuzz.mutations import fuzzed_customers
@@ -69,7 +69,7 @@ def test_both_ways_give_the_same(seed: int, bad_ages: tuple[float, ...]) -> None
     stream = fuzzed_customers(seed, valid=0.7)
     seen = predictions = 0
     while seen < MESSAGES:
-        batch = islice(stream, random.choice((1, 2, 10, 100, 1_000)))
+        batch = islice(stream, random.choice((1, 10, 20, 100, 1_000)))
         messages = [Raw(seen + place, one.key, one.value, NOW) for place, one in enumerate(batch)]
         seen += len(messages)
         expected = slow.score(messages, 3, model, most_failed=None)
@@ -101,17 +101,18 @@ def test_a_model_that_fails_on_columns_alone_is_scored_by_structs_and_that_is_sa
 ) -> None:
     scorer = BatchScorer(SCHEMA)
     model = ColumnModel(bad_columns=True)
-    messages = [raw(i) for i in range(10)]
+    messages = [raw(i) for i in range(FEW)]
     for _ in range(3):
         assert scorer.score(messages, 0, model).predictions == scorer.score(messages, 0, ColumnModel()).predictions
     assert caplog.text.count("model churn v1 fails on columns (ValueError") == 1
 
 
 def test_without_numba_the_result_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = BatchScorer(SCHEMA).score([raw(1)], 0, ColumnModel()).predictions
+    messages = [raw(i) for i in range(FEW)]
+    expected = BatchScorer(SCHEMA).score(messages, 0, ColumnModel()).predictions
     monkeypatch.setattr(check, "available", lambda: False)
     model = ColumnModel()
-    assert BatchScorer(SCHEMA).score([raw(1)], 0, model).predictions == expected
+    assert BatchScorer(SCHEMA).score(messages, 0, model).predictions == expected
     assert model.calls == 0
 
 
