@@ -45,7 +45,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PERCENTILES = (50.0, 99.0, 99.9)
 _CURVE = (0.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.8, 99.9)
 _WARM_SECONDS = 1.0
-_START_SECONDS = 120.0
+_START_SECONDS = 300.0
 _STILL_SECONDS = 30.0
 
 
