@@ -95,7 +95,7 @@ class BatchScorer:
         """Without ``kernels``, all goes by structs."""
         self._definition = Definition(schema)
         self._kernel = checked_kernel(schema) if kernels else None
-        self._told: str | None = None
+        self._told: set[str] = set()
 
     def score(
         self,
@@ -130,10 +130,18 @@ class BatchScorer:
         declined = _declined(read, taken)
         rest = self._by_structs(declined, partition, model, None) if len(declined) else ScoredBatch()
         merged = _merged(read, taken, by_column, rest.predictions, declined, rest.rejected)
-        return ScoredBatch(merged, rest.rejected, partial(self._beside, read, taken, declined, rest, partition))
+        return ScoredBatch(
+            merged, rest.rejected, partial(self._beside, read, taken, declined, rest.rejected, partition)
+        )
 
     def _beside(
-        self, read: Raws, taken: Taken, declined: Raws, rest: ScoredBatch, partition: int, model: Scores
+        self,
+        read: Raws,
+        taken: Taken,
+        declined: Raws,
+        rejected: Sequence[tuple[Raw, RejectionError]],
+        partition: int,
+        model: Scores,
     ) -> Sequence[Sent | None]:
         by_column: Sequence[Sent | None] | None = None
         if isinstance(model, ScoresColumns):
@@ -144,7 +152,11 @@ class BatchScorer:
         if by_column is None:
             good, _ = self._good(read.at(taken.places.tolist()))
             by_column = _struct_predictions(good, partition, model)
-        return _merged(read, taken, by_column, rest.beside(model), declined, rest.rejected)
+        bad = {raw.offset for raw, _ in rejected}
+        good, _ = self._good(declined.at([place for place, at in enumerate(declined.offsets) if at not in bad]))
+        # a model that scores some records works, whatever it makes of the others
+        by_struct = _struct_predictions(good, partition, model, most_failed=None)
+        return _merged(read, taken, by_column, by_struct, declined, rejected)
 
     def _by_structs(self, messages: Raws, partition: int, model: Scores, most_failed: int | None) -> ScoredBatch:
         good, rejected = self._good(messages)
@@ -173,14 +185,14 @@ class BatchScorer:
 
     def _tell(self, model: Scores, error: Exception) -> None:
         named = f"model {model.ref.name} v{model.ref.version}"
-        if self._told != named:
+        if named not in self._told:
             _log.warning(
                 "%s fails on columns (%s: %s) and not on the records themselves, so it is scored the slower way",
                 named,
                 type(error).__name__,
                 error,
             )
-        self._told = named
+        self._told.add(named)
 
 
 def _declined(read: Raws, taken: Taken) -> Raws:
@@ -224,10 +236,12 @@ def _column_predictions(read: Raws, taken: Taken, partition: int, model: ScoresC
     return list(zip(keys, made, strict=True))  # type: ignore[arg-type]
 
 
-def _struct_predictions(good: _Good, partition: int, model: Scores) -> Sequence[Sent | None]:
+def _struct_predictions(
+    good: _Good, partition: int, model: Scores, *, most_failed: int | None = MOST_FAILED_IN_A_ROW
+) -> Sequence[Sent | None]:
     if not len(good):
         return ()
-    return _sent(good.messages, score_each(model, good.features, MOST_FAILED_IN_A_ROW), partition, model)
+    return _sent(good.messages, score_each(model, good.features, most_failed), partition, model)
 
 
 def _sent(messages: Raws, scored: Scored, partition: int, model: Scores) -> Sequence[Sent | None]:

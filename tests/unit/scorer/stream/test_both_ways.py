@@ -107,6 +107,15 @@ def test_a_model_that_fails_on_columns_alone_is_scored_by_structs_and_that_is_sa
     assert caplog.text.count("model churn v1 fails on columns (ValueError") == 1
 
 
+def test_a_challenger_that_fails_on_all_that_is_declined_and_scores_the_rest_is_not_broken() -> None:
+    odd = [customer(i, Age=99) | {"record_id": 'a "b"'} for i in range(20)]
+    messages = [raw(i) for i in range(60)]
+    messages += [Raw(60 + i, key(record), encode(record), NOW) for i, record in enumerate(odd)]
+    challenger = ColumnModel(ref=CHALLENGER, bad_ages=(99.0,))
+    answers = BatchScorer(SCHEMA).score(messages, 0, ColumnModel()).beside(challenger)
+    assert [answer is None for answer in answers] == [False] * 60 + [True] * 20
+
+
 def test_without_numba_the_result_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     messages = [raw(i) for i in range(FEW)]
     expected = BatchScorer(SCHEMA).score(messages, 0, ColumnModel()).predictions
