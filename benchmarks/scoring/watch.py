@@ -22,7 +22,7 @@ from churnstream.processes.orphans import OrphanGuard
 
 ROOT = Path(__file__).resolve().parents[2]
 _LOOK_SECONDS = 0.02
-_START_SECONDS = 240.0
+_START_SECONDS = 600.0
 _STILL_SECONDS = 120.0
 _STEPS = 5
 _STOP_SECONDS = 30.0

@@ -214,7 +214,7 @@ def _window(value: bytes | None) -> Window:
 
 @pytest.mark.timeout(300)
 def test_the_benchmark_prints_a_table_with_ratios(broker: str, tmp_path: Path) -> None:
-    size = ["--only", "ratio", "--records", "25000", "--batch", "5000", "--repeats", "1", "--out", str(tmp_path)]
+    size = ["--only", "ratio", "--records", "50000", "--batch", "5000", "--repeats", "1", "--out", str(tmp_path)]
     shown = subprocess.run(
         [sys.executable, "benchmarks/scoring/scorer_throughput.py", *size],
         cwd=ROOT,
@@ -225,7 +225,7 @@ def test_the_benchmark_prints_a_table_with_ratios(broker: str, tmp_path: Path) -
     )
     assert shown.returncode == 0, shown.stderr
     for worker in ("copy, transactional", "scorer, 300 × 5 trees"):
-        row = rf"^\| {worker} \| 1 \| 1 \| 25,000 \| \d+ \| [\d,]+ \| \d+\.\d\d \|"
+        row = rf"^\| {worker} \| 1 \| 1 \| 50,000 \| \d+ \| [\d,]+ \| \d+\.\d\d \|"
         assert re.search(row, shown.stdout, flags=re.MULTILINE), shown.stdout + shown.stderr
     found = json.loads((tmp_path / "scorer_throughput.json").read_text(encoding="utf-8"))
     assert [one["case"]["job"] for one in found["sections"]["ratio"]] == ["copy", "score"]
