@@ -152,6 +152,8 @@ class BatchScorer:
         if by_column is None:
             good, _ = self._good(read.at(taken.places.tolist()))
             by_column = _struct_predictions(good, partition, model)
+        if not len(declined):
+            return by_column
         bad = {raw.offset for raw, _ in rejected}
         good, _ = self._good(declined.at([place for place, at in enumerate(declined.offsets) if at not in bad]))
         # a model that scores some records works, whatever it makes of the others
