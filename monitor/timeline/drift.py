@@ -6,8 +6,8 @@ import pandas as pd
 from contract.errors import UserError
 from contract.models.bundle import SCORE_COLUMN
 from contract.records import columns_frame
-from contract.schema import Schema
-from monitor.timeline.samples import Sample, objects
+from contract.schema import Feature, Schema
+from monitor.timeline.samples import Column, Sample, objects
 
 
 def sample_frame(schema: Schema, sample: Sample) -> pd.DataFrame:
@@ -16,9 +16,7 @@ def sample_frame(schema: Schema, sample: Sample) -> pd.DataFrame:
     Raises:
         UserError: it is of records of another schema.
     """
-    if len(sample) and [one.dtype == object for one in sample.columns] != [
-        feature.is_categorical for feature in schema.features
-    ]:
+    if len(sample) and not _fits(schema, sample):
         raise UserError(
             f"these predictions have other features ({len(sample.columns)}) than schema {schema.name} "
             f"({len(schema.features)}); give the schema that they were scored with"
@@ -31,3 +29,12 @@ def sample_frame(schema: Schema, sample: Sample) -> pd.DataFrame:
     frame = columns_frame(schema, typed)
     frame[SCORE_COLUMN] = sample.probabilities
     return frame
+
+
+def _fits(schema: Schema, sample: Sample) -> bool:
+    return len(sample.columns) == len(schema.features) and all(map(_is_of, schema.features, sample.columns))
+
+
+def _is_of(feature: Feature, column: Column) -> bool:
+    """Whether a column may be a feature's; one without any value may be of each."""
+    return (column.dtype == object) == feature.is_categorical or bool(pd.isna(column).all())
