@@ -19,7 +19,7 @@ from monitor.join.incoming import EndOfStream, Incoming
 from monitor.join.rules import NEVER, JoinRules, TopicProgress
 from monitor.join.trajectory import follow
 
-HELD_BYTES = 64_000_000
+HELD_BYTES = 32_000_000
 """Of the values that are held in all topics and partitions of a worker; decoded they take about twice as much."""
 _EVERYTHING = 2**62
 

@@ -56,6 +56,10 @@ _CONSUMER = {
     "enable.partition.eof": True,
     # what is fetched ahead counts as memory of a worker that may hold millions of predictions
     "queued.max.messages.kbytes": 16_384,
+    # an answer, which is unpacked as a whole; librdkafka wants it to be no less than what it says a producer sends
+    "message.max.bytes": 262_144,
+    "fetch.max.bytes": 262_144,
+    "fetch.message.max.bytes": 131_072,
 }
 _JOINING, _COMMITTING, _SAVING = (STAGE.labels(stage) for stage in ("join", "commit", "save"))
 _log = logging.getLogger("churnstream.join")

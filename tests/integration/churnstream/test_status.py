@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -165,6 +166,8 @@ def test_it_is_watched_by_a_pipe_in_lines_until_ctrl_c(stream: Callable[[str], S
             env=environment(settings),
             stdout=subprocess.PIPE,
             text=True,
+            # a shell's background job ignores it, and hands that on
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as watching,
     ):
         assert watching.stdout is not None
@@ -173,6 +176,6 @@ def test_it_is_watched_by_a_pipe_in_lines_until_ctrl_c(stream: Callable[[str], S
         send(settings, CUSTOMERS, [(key(record), encode(record)) for record in map(customer, range(2))], partition=0)
         later = (json.loads(line) for line in watching.stdout)
         assert any(status["workers"][0]["lag"] == 2 for status in later)
-        watching.send_signal(2)
+        watching.send_signal(signal.SIGINT)
         eventually(lambda: watching.poll() is not None, 30.0, "it ends")
         assert watching.returncode == 130
