@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from churnstream.local_kafka.broker import free_port
+from tests.support.sizes import size
 
 COMMANDS = [
     "train",
@@ -83,7 +84,7 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], env: dict[str, str], 
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("command", ["score", "join", "monitor", "init"])
+@pytest.mark.parametrize("command", size(ci=["score", "monitor"], full=["score", "join", "monitor", "init"]))
 def test_a_worker_without_kafka_says_where_it_looked(command: str, tmp_path: Path) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     ended = churnstream(

@@ -24,7 +24,7 @@ from contract.settings import Settings
 from tests.support.messages import customer, encode
 from tests.support.paths import ROOT
 from tests.support.service.process import Served, served
-from tests.support.sizes import size
+from tests.support.sizes import LONG, size
 from tests.support.versions import stream_with_champion
 
 EXAMPLES = size(ci=500, full=10_000)
@@ -68,7 +68,9 @@ def test_requests_made_from_the_document(service: Served, tmp_path: Path) -> Non
 
 def test_requests_without_the_token(stream: Settings, tmp_path: Path) -> None:
     with served(stream, tmp_path, CHURNSTREAM_HTTP_TOKEN=TOKEN) as service:
-        schemathesis_finds_nothing(service, tmp_path, 30, ["--header", f"Authorization: Bearer {TOKEN}"])
+        schemathesis_finds_nothing(
+            service, tmp_path, size(ci=5, full=30), ["--header", f"Authorization: Bearer {TOKEN}"]
+        )
         metrics = service.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
         statuses = statuses_in(metrics)
         for path, status in POSTS.items():
@@ -76,9 +78,10 @@ def test_requests_without_the_token(stream: Settings, tmp_path: Path) -> None:
             assert statuses[path, status]
 
 
+@pytest.mark.skipif(not LONG, reason="requests at random, of which there are others; with CHURNSTREAM_LONG_TESTS=1")
 def test_requests_without_kafka(stream: Settings, tmp_path: Path) -> None:
     with served(stream, tmp_path, "--local") as service:
-        schemathesis_finds_nothing(service, tmp_path, size(ci=30, full=100), [])
+        schemathesis_finds_nothing(service, tmp_path, 100, [])
         statuses = answered(service)
         assert statuses["/predict", 200]
         assert statuses["/labels", 404]

@@ -24,6 +24,7 @@ from tests.support.kafka.topics import committed, stream_settings
 from tests.support.paths import ROOT
 from tests.support.polling import eventually
 from tests.support.service.process import served
+from tests.support.sizes import LONG
 from tests.support.versions import stream_with_champion
 
 COMPOSE = {
@@ -212,6 +213,7 @@ def _window(value: bytes | None) -> Window:
     return msgspec.json.decode(value or b"", type=Window)
 
 
+@pytest.mark.skipif(not LONG, reason="a minute for its workers alone; with CHURNSTREAM_LONG_TESTS=1")
 @pytest.mark.timeout(300)
 def test_the_benchmark_prints_a_table_with_ratios(broker: str, tmp_path: Path) -> None:
     size = ["--only", "ratio", "--records", "50000", "--batch", "5000", "--repeats", "1", "--out", str(tmp_path)]

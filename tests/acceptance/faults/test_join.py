@@ -143,7 +143,7 @@ def test_the_join_outlives_the_death_of_the_broker(
     assert joined(settings) == undisturbed
 
 
-@pytest.mark.parametrize("partitions", [2, 6])
+@pytest.mark.parametrize("partitions", size(ci=[6], full=[2, 6]))
 def test_three_joins_that_come_and_go_give_the_panes_and_windows_of_one(
     partitions: int, undisturbed: JoinedRow, broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:

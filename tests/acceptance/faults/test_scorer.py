@@ -76,7 +76,7 @@ def test_a_scorer_that_stood_still_too_long_is_fenced_says_so_and_goes_on(
     check_scored_once(settings, 2_000)
 
 
-@pytest.mark.parametrize("step", ["after-poll", "before-commit", "after-commit"])
+@pytest.mark.parametrize("step", size(ci=["before-commit"], full=["after-poll", "before-commit", "after-commit"]))
 def test_a_scorer_whose_name_was_taken_over_stops_and_says_so(
     step: str, broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
@@ -161,7 +161,7 @@ def test_the_scorer_goes_on_when_the_broker_s_full_disk_has_room_again(topic_pre
         check_scored_once(settings, 2_000)
 
 
-@pytest.mark.parametrize("partitions", [2, 6])
+@pytest.mark.parametrize("partitions", size(ci=[6], full=[2, 6]))
 def test_three_scorers_that_come_and_go_predict_what_one_does(
     partitions: int, broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from contract.settings import Settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, LABELS, PANES
 from tests.support.kafka.topics import end_stream, environment, send, stream_settings
 from tests.support.messages import DAY, START, customer, encode, key, label
+from tests.support.sizes import size
 
 TIMEOUT = 30.0
 MIDNIGHT = START // DAY * DAY
@@ -58,7 +59,7 @@ def test_records_dated_far_ahead_and_silence_are_told(settings: Settings) -> Non
     )
 
 
-@pytest.mark.parametrize("topic", [CUSTOMERS, LABELS])
+@pytest.mark.parametrize("topic", size(ci=[LABELS], full=[CUSTOMERS, LABELS]))
 def test_another_partitioner_is_told(topic: str, settings: Settings) -> None:
     messages = pairs([customer(i) if topic == CUSTOMERS else label(i) for i in range(40)])
     for number, pair in enumerate(messages):
