@@ -92,6 +92,7 @@ def main() -> None:
                 _measure(settings, folder, process, rate, int(rate * seconds), _STILL_SECONDS) for rate in given.rates
             ]
     print(_table(found, given.partitions, settings.model_name))
+    given.to.mkdir(parents=True, exist_ok=True)
     (given.to / "scorer_latency.json").write_text(json.dumps(_facts(found, given.partitions), indent=1) + "\n")
     _plot(found, given.to / "scorer_latency.png")
 
