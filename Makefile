@@ -28,6 +28,7 @@ $(STAMP): pyproject.toml constraints.txt overrides.txt
 	"$(PYTHON)" -m venv .venv
 	$(call install_packages,$(FOR_USE))
 	$(if $(KAFKA_BOOTSTRAP_SERVERS),,$(BIN)/churnstream kafka fetch)
+	@$(BIN)/python -m scorer.kernels.warm  # else the first scorer would wait for its loops to be compiled
 	@touch $@
 
 # a fifth of all packages is for tests, types and style alone
