@@ -2,10 +2,28 @@
 
 from imblearn.pipeline import Pipeline
 
-from contract.schema import Schema
+from contract.schema import Schema, parse_schema
 from training.kinds.kinds import KINDS, build
 from training.kinds.sampling import Sampling
 from training.kinds.spaces import Parameters
+
+CALLS = parse_schema(
+    {
+        "name": "calls",
+        "id": "id",
+        "on_violation": "score",
+        "label": {"column": "left"},
+        "features": {
+            "calls": {"kind": "numeric", "missing": True},
+            "plan": {"kind": "categorical", "categories": ["flat", "prepaid", "business"], "missing": True},
+            "tier": {"kind": "ordinal", "min": 0, "max": 5, "missing": True},
+            "region": {"kind": "categorical", "categories": ["north", "süd"]},
+            "abroad": {"kind": "flag", "missing": True},
+            "months": {"kind": "numeric", "min": 0, "max": 99.5},
+        },
+    }
+)
+"""A schema of each kind of feature, most of which may be missing."""
 
 SMALL: dict[str, Parameters] = {
     "xgboost": {"n_estimators": 30},

@@ -32,25 +32,11 @@ from scorer.models.boosted_check import with_compiled_trees
 from scorer.models.columns import CheckedColumns
 from scorer.models.direct import Direct, direct
 from scorer.models.loaded import Model
+from tests.support.models import CALLS
 from tests.support.sizes import size
 from training.kinds.encoding import trees as encoded
 
-SCHEMA = parse_schema(
-    {
-        "name": "calls",
-        "id": "id",
-        "on_violation": "score",
-        "label": {"column": "left"},
-        "features": {
-            "calls": {"kind": "numeric", "missing": True},
-            "plan": {"kind": "categorical", "categories": ["flat", "prepaid", "business"], "missing": True},
-            "tier": {"kind": "ordinal", "min": 0, "max": 5, "missing": True},
-            "region": {"kind": "categorical", "categories": ["north", "süd"]},
-            "abroad": {"kind": "flag", "missing": True},
-            "months": {"kind": "numeric", "min": 0, "max": 99.5},
-        },
-    }
-)
+SCHEMA = CALLS
 FEATURES = features_type(SCHEMA)
 ROWS = 3_000
 SIZES = (1, 2, 8, 9, 63, 64, 65, 1_023, 1_024, 1_025, ROWS)

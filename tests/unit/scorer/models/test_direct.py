@@ -25,29 +25,14 @@ from contract.bounds import LARGEST_INTEGER, LARGEST_NUMBER
 from contract.messages import ModelRef
 from contract.models.registry import TRUSTED_TYPES, positive_probabilities
 from contract.records import columns_frame, feature_frame, features_type
-from contract.schema import Feature, FeatureKind, load_schema, parse_schema
+from contract.schema import Feature, FeatureKind, load_schema
 from scorer.models.direct import Direct, Encoding, checked_direct, direct
 from scorer.models.loaded import Model
-from tests.support.models import small_pipeline
+from tests.support.models import CALLS, small_pipeline
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import SAMPLINGS, Sampling, strip_training
 
-SCHEMA = parse_schema(
-    {
-        "name": "calls",
-        "id": "id",
-        "on_violation": "score",
-        "label": {"column": "left"},
-        "features": {
-            "calls": {"kind": "numeric", "missing": True},
-            "plan": {"kind": "categorical", "categories": ["flat", "prepaid", "business"], "missing": True},
-            "tier": {"kind": "ordinal", "min": 0, "max": 5, "missing": True},
-            "region": {"kind": "categorical", "categories": ["north", "süd"]},
-            "abroad": {"kind": "flag", "missing": True},
-            "months": {"kind": "numeric", "min": 0, "max": 99.5},
-        },
-    }
-)
+SCHEMA = CALLS
 FEATURES = features_type(SCHEMA)
 DIRECT_KINDS = {"xgboost", "tree", "forest"}
 CATEGORIES, NUMBERS = list(SCHEMA.categorical), list(SCHEMA.numeric)
