@@ -5,9 +5,10 @@ from rich.console import Console
 from rich.table import Table
 
 from training.kinds.kinds import KINDS
+from training.making import Selection
 from training.quality.evaluate import METRIC_TITLES
 from training.selection.rule import RULE
-from training.train import Selection, TrainingResult
+from training.train import TrainingResult
 
 _VALIDATION = {"f1": "F1", "roc_auc": "ROC AUC", "average_precision": "AP", "brier": "Brier"}
 

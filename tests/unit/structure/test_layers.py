@@ -41,7 +41,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "kinds quality table",
         "infer selection",
         "registered",
-        "explore protocol train",
+        "task",
+        "explore making protocol",
+        "train",
         "commands",
     ),
     "scorer": (

@@ -1,0 +1,200 @@
+"""The model of a training: chosen, fitted, measured once on the held-out rows, and registered without the alias."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from contract.models.bundle import TRAINING_SAMPLE_ARTIFACT
+from contract.models.calibration import CalibrationBins
+from contract.schema import schema_text
+from training.kinds.kinds import KINDS
+from training.quality.evaluate import evaluate
+from training.quality.intervals import bootstrap, ends
+from training.registered import tags
+from training.registered.card import CardFacts, model_card
+from training.registered.mlflow_runs import Run, open_run
+from training.registered.reference_file import reference_bytes
+from training.registered.register import BAD_ROWS_ARTIFACT, Trained, library_versions, listed, register
+from training.registered.validation_file import VALIDATION_ARTIFACT, validation_bytes
+from training.selection.develop import Developed, develop, finish
+from training.selection.measure import Candidate
+from training.selection.rule import RULE, Ranking, rank
+from training.selection.search import Listener, Listeners, Plan, Searcher
+from training.table.prepare import outside
+from training.table.split_files import SPLIT_FOLDER
+from training.task import Task
+
+CANDIDATES_ARTIFACT = "candidates.csv"
+SUSPICIONS_ARTIFACT = "churnstream/suspicions.json"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """All candidates of a search and their order; ``run_id`` is the run that sums them up."""
+
+    candidates: tuple[Candidate, ...]
+    ranking: Ranking
+    run_id: str
+
+    @property
+    def ordered(self) -> tuple[Candidate, ...]:
+        """Best first."""
+        return tuple(self.candidates[place] for place in self.ranking.order)
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A version without the alias, the model it holds, and how good that is on the held-out rows."""
+
+    version: int
+    run_id: str
+    developed: Developed
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    selection: Selection | None = None
+
+
+def register_default(task: Task) -> RegisteredModel:
+    with open_run(task.client, "xgboost", {**task.tags, tags.ROLE: "model"}) as run:
+        developed = develop(task.rows, task.test, task.schema, task.seed)
+        return _register(
+            task, developed, run, "The default, neither searched for nor compared with others.", alone=True
+        )
+
+
+def register_best(task: Task, plan: Plan, listener: Listener | None) -> RegisteredModel:
+    from training.registered.search_runs import SearchRuns
+
+    X, y = outside(task.rows, task.test)
+    title = f"selection, {plan.search} search"
+    with open_run(task.client, title, {**task.tags, tags.ROLE: "selection"}) as run:
+        runs = SearchRuns(task.client, run, plan.search, task.seed, y, task.tags, figures=task.figures)
+        customers = task.rows.customers[~task.test]
+        listeners = Listeners((runs, listener) if listener else (runs,))
+        searcher = Searcher(X, y, customers, task.schema, plan, listeners, started=task.started)
+        candidates = tuple(searcher.run())
+        selection = Selection(candidates, rank(y, candidates), run.run_id)
+        best = selection.ordered[0]
+        listeners.progress(1.0, f"fitting {best.name} on all training rows")
+        developed = finish(best, task.rows, task.test, searcher.splits, plan.jobs)
+        chosen = f"Chosen from {len(candidates)} candidates, {plan.search} search: {selection.ranking.reason}."
+        registered = _register(task, developed, runs.run_of(best), chosen, alone=False)
+        run.log(
+            {"candidates": len(candidates), "equal": selection.ranking.equal, "version": registered.version},
+            {
+                "search": plan.search,
+                "seed": plan.seed,
+                "budget": plan.budget,
+                "trials": plan.trials,
+                "rule": RULE,
+                "chosen": best.name,
+                "reason": selection.ranking.reason,
+            },
+        )
+        run.content(_table(selection).encode(), CANDIDATES_ARTIFACT)
+    return RegisteredModel(
+        registered.version,
+        registered.run_id,
+        developed,
+        registered.metrics,
+        registered.intervals,
+        selection,
+    )
+
+
+def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone: bool) -> RegisteredModel:
+    """Measure on the held-out rows and register; ``alone``: ``run`` has not yet the candidate's own numbers."""
+    candidate, held = developed.candidate, developed.held_out
+    metrics = evaluate(held.y, held.scores, candidate.threshold)
+    intervals = bootstrap(held.y, held.scores, candidate.threshold, seed=task.seed)
+    logged = {f"test_{name}": value for name, value in metrics.items()} | ends(intervals, "test_")
+    params = {
+        "train_rows": str(len(task.rows.y) - len(held.y)),
+        "test_rows": str(len(held.y)),
+        "excluded_rows": str(task.rows.rows_read - len(task.rows.y)),
+        "duplicate_ids": str(task.rows.duplicates),
+    }
+    files = {f"{SPLIT_FOLDER}/{name}": content for name, content in task.split_files.items()}
+    X, y = outside(task.rows, task.test)
+    customers = task.rows.customers[~task.test]
+    counted = CalibrationBins.of(np.concatenate([candidate.scores, held.scores]), np.concatenate([y, held.y]))
+    files[TRAINING_SAMPLE_ARTIFACT] = reference_bytes(
+        X, y, candidate.validated.as_served, customers, calibration=counted
+    )
+    if alone:
+        logged = candidate.metrics | logged
+        params = {**candidate.params, "seed": str(task.seed), "search": "none"} | params
+        files[VALIDATION_ARTIFACT] = validation_bytes(y, candidate.scores)
+    if task.figures:
+        files |= _figures(task, developed)
+    if task.rows.bad_rows:
+        files[BAD_ROWS_ARTIFACT] = listed([asdict(bad) for bad in task.rows.bad_rows])
+    if task.looked_at:
+        files[SUSPICIONS_ARTIFACT] = listed(list(task.looked_at))
+    trained = Trained(
+        developed.fitted.classifier,
+        candidate.threshold,
+        task.rows.data_hash,
+        held,
+        model_card(_facts(task, developed, metrics, intervals, chosen), task.schema),
+        schema_text(task.settings.dataset),
+        params,
+        logged,
+        task.tags,
+        files,
+    )
+    version = register(task.client, task.settings, task.schema, trained, run)
+    return RegisteredModel(version, run.run_id, developed, metrics, intervals)
+
+
+def _facts(
+    task: Task,
+    developed: Developed,
+    metrics: dict[str, float],
+    intervals: dict[str, tuple[float, float]],
+    chosen: str,
+) -> CardFacts:
+    candidate = developed.candidate
+    return CardFacts(
+        title=f"{task.settings.model_name}: {KINDS[candidate.kind].title}",
+        kind=KINDS[candidate.kind].title,
+        sampling=candidate.sampling,
+        parameters=candidate.hyperparameters,
+        threshold=candidate.threshold,
+        calibration=candidate.validated.calibration,
+        train_rows=int((~task.test).sum()),
+        test_rows=int(task.test.sum()),
+        churn_rate=float(task.rows.y.mean()),
+        data_hash=task.rows.data_hash,
+        split_seed=task.split_seed,
+        split_hash=task.split_hash,
+        excluded_rows=task.rows.rows_read - len(task.rows.y),
+        chosen=chosen,
+        metrics=metrics,
+        intervals=intervals,
+        validation=candidate.metrics,
+        suspicions=task.looked_at,
+        versions=library_versions(),
+    )
+
+
+def _figures(task: Task, developed: Developed) -> dict[str, bytes]:
+    """The chosen model's, on the held-out rows, as PNG."""
+    from training.quality.figures import curves, importance
+    from training.quality.plotting import png
+
+    held = developed.held_out
+    title = f"{developed.candidate.name}, held-out rows"
+    made = curves(held.y, held.scores, developed.candidate.threshold, title)
+    made["importance"] = importance(developed.fitted.classifier, held.X, held.y, task.seed)
+    return {f"figures/test_{name}.png": png(figure) for name, figure in made.items()}
+
+
+def _table(selection: Selection) -> str:
+    """The candidates with their metrics as CSV, best first."""
+    rows = [
+        {"kind": each.kind, "sampling": each.sampling, **each.metrics, **each.hyperparameters}
+        for each in selection.ordered
+    ]
+    return str(pd.DataFrame(rows).to_csv(index=False))

@@ -1,0 +1,45 @@
+"""One training: what it works on, and what of it every run and version carries."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from contract.arrays import Mask
+from contract.schema import Schema
+from contract.settings import Settings
+from contract.split.held_out import SPLIT_RULE
+from training.registered import tags
+from training.table.prepare import Table
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: what it works on, and what of it every run and version carries."""
+
+    client: "MlflowClient"
+    settings: Settings
+    schema: Schema
+    rows: Table
+    test: Mask
+    seed: int
+    split_seed: int
+    test_share: float
+    split_hash: str
+    split_files: dict[str, bytes]
+    looked_at: tuple[str, ...]
+    figures: bool
+    started: float
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return {
+            **tags.about(self.schema, self.rows.data_hash),
+            tags.SPLIT_SEED: str(self.split_seed),
+            tags.SPLIT_RULE: SPLIT_RULE,
+            tags.TEST_SHARE: str(self.test_share),
+            tags.SPLIT_HASH: self.split_hash,
+            tags.PROTOCOL: tags.HONEST,
+            **({} if self.rows.past is None else {tags.LEARNED_UNTIL: self.rows.past.moment}),
+        }
