@@ -196,10 +196,9 @@ class StreamWatch:
             client_config(settings)
             | {"group.id": settings.topic("watch"), "isolation.level": "read_committed", "enable.auto.commit": False}
         )
-        self._groups = {
-            group: Consumer(client_config(settings) | {"group.id": settings.topic(group)})
-            for group in ("scorer", "join")
-        }
+        # as read_committed, the broker answers only once no transaction is open: a killed worker's is for 25 s
+        asking = client_config(settings) | {"isolation.level": "read_uncommitted"}
+        self._groups = {group: Consumer(asking | {"group.id": settings.topic(group)}) for group in ("scorer", "join")}
         partitions = range(settings.partitions)
         self._customers = [TopicPartition(settings.topic(CUSTOMERS), partition) for partition in partitions]
         self._labels = [TopicPartition(settings.topic(LABELS), partition) for partition in partitions]
