@@ -116,6 +116,7 @@ def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone:
         "duplicate_ids": str(task.rows.duplicates),
     }
     files = {f"{SPLIT_FOLDER}/{name}": content for name, content in task.split_files.items()}
+    files |= task.provenance.files
     X, y = outside(task.rows, task.test)
     customers = task.rows.customers[~task.test]
     counted = CalibrationBins.of(np.concatenate([candidate.scores, held.scores]), np.concatenate([y, held.y]))

@@ -1,6 +1,7 @@
 """One training: what it works on, and what of it every run and version carries."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from contract.arrays import Mask
@@ -12,6 +13,15 @@ from training.table.prepare import Table
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a table that is no file came from: ``tags`` of its runs and version, ``files`` kept with its run (contents
+    by path)."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,7 @@ class Task:
     looked_at: tuple[str, ...]
     figures: bool
     started: float
+    provenance: Provenance = field(default_factory=Provenance)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -42,4 +53,5 @@ class Task:
             tags.SPLIT_HASH: self.split_hash,
             tags.PROTOCOL: tags.HONEST,
             **({} if self.rows.past is None else {tags.LEARNED_UNTIL: self.rows.past.moment}),
+            **self.provenance.tags,
         }

@@ -12,7 +12,7 @@ import pandas as pd
 
 from contract.arrays import Mask
 from contract.errors import UserError
-from contract.models.registry import find_version, out_of_reach, registry_client
+from contract.models.registry import find_version, model_title, out_of_reach, registry_client
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from contract.split.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
@@ -27,7 +27,7 @@ from training.selection.search import Listener, Plan
 from training.table.prepare import Table, describe, read_table
 from training.table.split_files import SPLIT_FILES, write_split
 from training.table.suspicions import suspicions
-from training.task import Task
+from training.task import Provenance, Task
 
 _log = logging.getLogger("churnstream.training")
 
@@ -76,6 +76,8 @@ def train(
     plan: Plan | None = None,
     listener: Listener | None = None,
     figures: bool | None = None,
+    provenance: Provenance | None = None,
+    judged: bool = True,
 ) -> TrainingResult:
     """Train on a file (read by ``options``) or a frame (called ``name`` in messages) and register the model.
 
@@ -84,7 +86,8 @@ def train(
     on the same held-out rows, or if ``force``. The split is kept with the run, and in ``split_dir`` if given. Figures
     are drawn if there is a plan, unless ``figures`` says otherwise. With ``until`` it learns from what was known before
     that moment alone, as ``training.table.prepare.read_table`` has it; ``times`` are columns of time in place of the
-    schema's.
+    schema's. ``provenance`` says where a frame came from. Unless ``judged``, the version is registered, and nobody asks
+    whether it takes the alias.
 
     Raises:
         UserError: the table or the registry cannot be used; the message says why and what to do.
@@ -102,13 +105,30 @@ def train(
 
     drawn = plan is not None if figures is None else figures
     task = Task(
-        client, settings, schema, rows, test, seed, split_seed, test_share, made, files, looked_at, drawn, started
+        client,
+        settings,
+        schema,
+        rows,
+        test,
+        seed,
+        split_seed,
+        test_share,
+        made,
+        files,
+        looked_at,
+        drawn,
+        started,
+        provenance or Provenance(),
     )
     try:
         champion = find_version(client, settings)  # an unreachable registry is told before the work, not after
         found = register_default(task) if plan is None else register_best(task, plan, listener)
         held = found.developed.held_out
-        verdict = judge(client, settings, schema, found.version, champion, (held.X, held.y, held.scores), force=force)
+        verdict = (
+            judge(client, settings, schema, found.version, champion, (held.X, held.y, held.scores), force=force)
+            if judged
+            else Verdict(False, f"{model_title(settings, found.version)} is registered, and was not judged")
+        )
         if verdict.promoted:
             give_alias(client, settings, found.version, verdict)
     except (MlflowException, OSError) as error:
