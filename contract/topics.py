@@ -54,7 +54,8 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     # in what is taken (a broker refuses a create time more than an hour ahead)
     common = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "message.timestamp.type": "LogAppendTime"}
     stream = {"cleanup.policy": "delete", **common}
-    # a join that lost its store reads back three times the label lateness (monitor.join.rules)
+    # a join that lost its store reads back three times the label lateness (monitor.join.rules), and what was scored and
+    # came of it in this time can be learned from
     joined = {**stream, "retention.ms": str(3 * settings.label_lateness + settings.label_tolerance + 7 * DAY)}
     long = {**stream, "retention.ms": str(365 * DAY), "max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
     compact = {"cleanup.policy": "compact", **common}
@@ -79,7 +80,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         (CUSTOMERS, many, stream),
         (LABELS, many, joined),
         (PREDICTIONS, many, joined),
-        (OUTCOMES, many, stream),
+        (OUTCOMES, many, joined),
         (DEAD_LETTERS, many, long),
         (PANES, 1, panes),
         (WINDOWS, 1, compact),

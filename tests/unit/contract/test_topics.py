@@ -41,3 +41,8 @@ def test_dead_letters_are_kept_long() -> None:
 def test_each_state_of_an_incident_is_kept_for_those_who_are_slow_to_take_it() -> None:
     (spec,) = (spec for spec in topic_specs(load_settings()) if spec.name.endswith("alerts"))
     assert int(spec.config["min.compaction.lag.ms"]) == 30 * 86_400_000
+
+
+def test_outcomes_are_kept_as_long_as_the_predictions_that_they_are_of() -> None:
+    kept = {spec.name: spec.config.get("retention.ms") for spec in topic_specs(load_settings())}
+    assert kept["outcomes"] == kept["predictions"] == str((3 * 60 + 7) * 86_400_000)

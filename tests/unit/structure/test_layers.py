@@ -38,7 +38,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "training": (
         "defaults",
-        "kinds quality table",
+        "kinds outcomes quality table",
         "infer selection",
         "registered",
         "task",
