@@ -69,8 +69,10 @@ def register_best(task: Task, plan: Plan, listener: Listener | None) -> Register
     X, y = outside(task.rows, task.test)
     title = f"selection, {plan.search} search"
     with open_run(task.client, title, {**task.tags, tags.ROLE: "selection"}) as run:
-        runs = SearchRuns(task.client, run, plan.search, task.seed, y, task.tags, figures=task.figures)
         customers = task.rows.customers[~task.test]
+        runs = SearchRuns(
+            task.client, run, plan.search, task.seed, y, task.tags, figures=task.figures, customers=customers
+        )
         listeners = Listeners((runs, listener) if listener else (runs,))
         searcher = Searcher(X, y, customers, task.schema, plan, listeners, started=task.started)
         candidates = tuple(searcher.run())
@@ -107,7 +109,7 @@ def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone:
     """Measure on the held-out rows and register; ``alone``: ``run`` has not yet the candidate's own numbers."""
     candidate, held = developed.candidate, developed.held_out
     metrics = evaluate(held.y, held.scores, candidate.threshold)
-    intervals = bootstrap(held.y, held.scores, candidate.threshold, seed=task.seed)
+    intervals = bootstrap(held.y, held.scores, candidate.threshold, seed=task.seed, customers=held.customers)
     logged = {f"test_{name}": value for name, value in metrics.items()} | ends(intervals, "test_")
     params = {
         "train_rows": str(len(task.rows.y) - len(held.y)),
@@ -126,7 +128,7 @@ def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone:
     if alone:
         logged = candidate.metrics | logged
         params = {**candidate.params, "seed": str(task.seed), "search": "none"} | params
-        files[VALIDATION_ARTIFACT] = validation_bytes(y, candidate.scores)
+        files[VALIDATION_ARTIFACT] = validation_bytes(y, candidate.scores, customers)
     if task.figures:
         files |= _figures(task, developed)
     if task.rows.bad_rows:

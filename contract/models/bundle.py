@@ -18,6 +18,9 @@ A run of an earlier release lacks it; then the held-out rows are what there is.
 """
 SCORE_COLUMN = "score"
 LABEL_COLUMN = "label"
+CUSTOMER_COLUMN = "customer number"
+"""Beside held-out rows of customers that have several: a number that stands for the customer, and never the id. No
+feature's name has a space."""
 
 BUNDLE_FORMAT = 1
 

@@ -17,6 +17,7 @@ from sklearn.metrics import (
 )
 
 from contract.arrays import Floats, Labels
+from training.quality.clusters import Customers, clusters_of, standard_error
 
 CONFIDENCE = 0.95
 CALIBRATION_BINS = 10
@@ -88,13 +89,20 @@ def calibration_error(y: Labels, probabilities: Floats) -> float:
     return float(np.abs(np.bincount(bins, weights=excess)).sum() / len(y))
 
 
-def compare(y: Labels, challenger: Floats, champion: Floats) -> Comparison:
+def compare(y: Labels, challenger: Floats, champion: Floats, customers: Customers | None = None) -> Comparison:
     """Compare two models' probabilities on the same rows.
 
-    The interval is Student's for the mean of paired differences of squared errors, at ``CONFIDENCE``, two-sided.
+    The interval is Student's for the mean of paired differences of squared errors, at ``CONFIDENCE``, two-sided. Where
+    ``customers`` repeat, they and not their rows count as independent (``clusters.standard_error``).
     """
     differences = (champion - y) ** 2 - (challenger - y) ** 2
     gain = float(differences.mean())
-    spread = float(differences.std(ddof=1) / np.sqrt(len(differences)))
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1)) * spread
+    clusters = clusters_of(customers)
+    if clusters is None:
+        spread, independent = float(differences.std(ddof=1) / np.sqrt(len(differences))), len(differences)
+    else:
+        spread, independent = standard_error(differences, clusters)
+    if not np.isfinite(spread):
+        return Comparison(gain, -spread, spread)
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, independent - 1)) * spread
     return Comparison(gain, gain - reach, gain + reach)

@@ -2,7 +2,9 @@
 
 Rows are drawn with replacement, all metrics of a draw are computed together, and the interval is the draws' percentile
 interval (Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13). A draw is a count per distinct
-probability and label, so that a thousand draws are a few matrix operations.
+probability and label, so that a thousand draws are a few matrix operations. Where customers have several rows,
+customers are drawn, each with all of theirs (Davison & Hinkley, Bootstrap Methods and their Application, 1997,
+section 3.8): rows of one customer tell less than as many rows of others.
 """
 
 from collections.abc import Mapping
@@ -10,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import sparse, stats
 
-from contract.arrays import Floats, Labels
+from contract.arrays import Floats, Integers, Labels
+from training.quality.clusters import Customers, clusters_of
 from training.quality.evaluate import CALIBRATION_BINS, CONFIDENCE, calibration_error
 
 DRAWS = 1_000
@@ -76,7 +79,13 @@ class McNemar:
 
 
 def bootstrap(
-    y: Labels, probabilities: Floats, threshold: float, *, seed: int, draws: int = DRAWS
+    y: Labels,
+    probabilities: Floats,
+    threshold: float,
+    *,
+    seed: int,
+    draws: int = DRAWS,
+    customers: Customers | None = None,
 ) -> dict[str, tuple[float, float]]:
     """Low and high end of each of ``METRICS`` at ``CONFIDENCE``; ``y`` holds both labels.
 
@@ -87,24 +96,31 @@ def bootstrap(
     lie as much higher again. So twice their mean distance from the value is taken off the low end of its interval; the
     high end is left, which makes the interval a wide one.
     """
-    rows = np.random.default_rng(seed)
-    grouped = _Grouped(y, probabilities, threshold)
-    blocks = [grouped.metrics(drawn) for drawn in _draw(rows, len(y), draws)]
+    rng = np.random.default_rng(seed)
+    grouped = _Grouped(y, probabilities, threshold, clusters_of(customers))
+    blocks = [grouped.metrics(drawn) for drawn in _draw(rng, grouped.units, len(y), draws)]
     values = {name: np.concatenate([block[name] for block in blocks]) for name in METRICS}
     found = {name: percentiles(values[name]) for name in METRICS}
     return found | {_BIASED: _less_bias(values[_BIASED], calibration_error(y, probabilities))}
 
 
 def paired_bootstrap(
-    y: Labels, first: ScoredRows, second: ScoredRows, *, seed: int, draws: int = DRAWS
+    y: Labels,
+    first: ScoredRows,
+    second: ScoredRows,
+    *,
+    seed: int,
+    draws: int = DRAWS,
+    customers: Customers | None = None,
 ) -> dict[str, Difference]:
-    """First model's metric minus the second's, for each of ``METRICS``; both are measured on the same draws of rows."""
-    rows = np.random.default_rng(seed)
-    one, other = (_Grouped(y, model.probabilities, model.threshold) for model in (first, second))
-    once = np.arange(len(y))[np.newaxis]
+    """First model's metric minus the second's, for each of ``METRICS``; both are measured on the same draws."""
+    rng = np.random.default_rng(seed)
+    clusters = clusters_of(customers)
+    one, other = (_Grouped(y, model.probabilities, model.threshold, clusters) for model in (first, second))
+    once = np.arange(one.units)[np.newaxis]
     here, there = one.metrics(once), other.metrics(once)
     blocks: dict[str, list[Floats]] = {name: [] for name in METRICS}
-    for drawn in _draw(rows, len(y), draws):
+    for drawn in _draw(rng, one.units, len(y), draws):
         left, right = one.metrics(drawn), other.metrics(drawn)
         for name in METRICS:
             blocks[name].append(left[name] - right[name])
@@ -114,20 +130,40 @@ def paired_bootstrap(
     }
 
 
-def mcnemar(y: Labels, first: ScoredRows, second: ScoredRows) -> McNemar:
+def mcnemar(y: Labels, first: ScoredRows, second: ScoredRows, customers: Customers | None = None) -> McNemar:
     """McNemar's test on the two models' decisions.
 
     Chi-square with one degree of freedom and Edwards' continuity correction, (|b − c| − 1)² / (b + c) (McNemar,
     Psychometrika 12, 1947; Edwards, Psychometrika 13, 1948); the exact binomial test where b + c < ``EXACT_BELOW``.
+
+    Where ``customers`` repeat, (|Σ(bₖ − cₖ)| − 1)² / Σ(bₖ − cₖ)² over them (Obuchowski, Statistics in Medicine 17,
+    1998, for many clusters), which is the same where each has one row; where fewer than ``EXACT_BELOW`` have bₖ ≠ cₖ,
+    each of these has the sign of bₖ − cₖ by a fair coin, and all its outcomes are counted.
     """
     truth = y == 1
     right, right_too = first.decisions == truth, second.decisions == truth
     b, c = int((right & ~right_too).sum()), int((~right & right_too).sum())
+    clusters = clusters_of(customers)
+    if clusters is not None:
+        lead = np.bincount(clusters, weights=right.astype(np.float64) - right_too).astype(np.int64)
+        return McNemar(b, c, *_clustered_p(lead[lead != 0]))
     if b + c < EXACT_BELOW:
         p = float(stats.binomtest(b, b + c, 0.5).pvalue) if b + c else 1.0
         return McNemar(b, c, p, exact=True)
     statistic = max(abs(b - c) - 1, 0) ** 2 / (b + c)
     return McNemar(b, c, float(stats.chi2.sf(statistic, 1)), exact=False)
+
+
+def _clustered_p(lead: Integers) -> tuple[float, bool]:
+    """p value of leads, none of them 0, that are as likely to be of the one sign as of the other; whether exact."""
+    found = abs(int(lead.sum()))
+    if len(lead) >= EXACT_BELOW:
+        return float(stats.chi2.sf(max(found - 1, 0) ** 2 / int((lead**2).sum()), 1)), False
+    chances = np.ones(1)  # of each sum of signed leads, the lowest first
+    for size in np.abs(lead):
+        chances = (np.pad(chances, (0, 2 * size)) + np.pad(chances, (2 * size, 0))) / 2
+    sums = np.arange(len(chances)) - len(chances) // 2
+    return min(float(chances[np.abs(sums) >= found].sum()), 1.0), True
 
 
 def percentiles(values: Floats) -> tuple[float, float]:
@@ -152,23 +188,42 @@ def _less_bias(drawn: Floats, value: float) -> tuple[float, float]:
 
 
 class _Grouped:
-    """Rows put together by probability and label, so that a draw of rows is a table of counts."""
+    """Rows put together by probability and label, so that a draw is a table of counts.
 
-    def __init__(self, y: Labels, probabilities: Floats, threshold: float) -> None:
+    What is drawn is one of ``units``: a row or, where ``clusters`` say which rows belong together, a cluster.
+    """
+
+    def __init__(self, y: Labels, probabilities: Floats, threshold: float, clusters: Integers | None = None) -> None:
         self._levels, place = np.unique(probabilities, return_inverse=True)
         self._cells = 2 * place.astype(np.int64) + y
         self._predicted = self._levels >= threshold
         inside = np.clip(self._levels, _EPSILON, 1 - _EPSILON)
         self._surprise = -np.log1p(-inside), -np.log(inside)
+        self.units = len(y)
+        self._clustered: sparse.csr_matrix | None = None
+        if clusters is not None:
+            self.units = int(clusters.max()) + 1
+            shape = self.units, 2 * len(self._levels)
+            self._clustered = sparse.csr_matrix((np.ones(len(y)), (clusters, self._cells)), shape=shape)
 
-    def metrics(self, rows: Draws) -> dict[str, Floats]:
-        """Each of ``METRICS`` for each draw; ``rows`` holds one draw of row numbers per row of it."""
-        draws, size = rows.shape
+    def _counts(self, drawn: Draws) -> Floats:
+        """How often each cell is in each draw."""
+        draws = len(drawn)
+        if self._clustered is not None:
+            flat = drawn + np.arange(draws)[:, np.newaxis] * self.units
+            times = np.bincount(flat.ravel(), minlength=draws * self.units).reshape(draws, self.units)
+            counts: Floats = sparse.csr_matrix(times.astype(np.float64)).dot(self._clustered).toarray()
+            return counts
         width = 2 * len(self._levels)
-        flat = self._cells[rows] + np.arange(draws)[:, np.newaxis] * width
-        counts = np.bincount(flat.ravel(), minlength=draws * width).reshape(draws, -1, 2).astype(np.float64)
+        flat = self._cells[drawn] + np.arange(draws)[:, np.newaxis] * width
+        return np.bincount(flat.ravel(), minlength=draws * width).reshape(draws, width).astype(np.float64)
+
+    def metrics(self, drawn: Draws) -> dict[str, Floats]:
+        """Each of ``METRICS`` for each draw; ``drawn`` holds one draw of units per row of it."""
+        counts = self._counts(drawn).reshape(len(drawn), -1, 2)
         negative, positive = counts[:, :, 0], counts[:, :, 1]
         negatives, positives = negative.sum(axis=1), positive.sum(axis=1)
+        size = negatives + positives
         true_positives = positive[:, self._predicted].sum(axis=1)
         false_positives = negative[:, self._predicted].sum(axis=1)
         said = true_positives + false_positives
@@ -211,7 +266,7 @@ def _ratio(above: Floats, below: Floats, otherwise: float) -> Floats:
     return np.divide(above, below, out=np.full_like(below, otherwise), where=below > 0)
 
 
-def _draw(rng: np.random.Generator, size: int, draws: int) -> list[Draws]:
-    """``draws`` draws of ``size`` row numbers, in blocks that keep the tables of counts small."""
-    block = max(1, _CELLS // (2 * size))
-    return [rng.integers(0, size, (min(block, draws - start), size)) for start in range(0, draws, block)]
+def _draw(rng: np.random.Generator, units: int, rows: int, draws: int) -> list[Draws]:
+    """``draws`` draws of ``units`` units, in blocks that keep the tables of counts small; ``rows`` bound a table."""
+    block = max(1, _CELLS // (2 * rows))
+    return [rng.integers(0, units, (min(block, draws - start), units)) for start in range(0, draws, block)]

@@ -17,6 +17,7 @@ from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from contract.tables.options import AS_FOUND, ReadOptions
 from training.defaults import DEFAULT_BOOTSTRAP_SEED
+from training.quality.clusters import Customers
 from training.quality.evaluate import evaluate
 from training.quality.intervals import Difference, McNemar, ScoredRows, bootstrap, mcnemar, paired_bootstrap
 from training.registered import tags
@@ -59,9 +60,12 @@ class _Sides:
     y: Labels
     models: tuple[ScoredRows, ScoredRows]
     rows: str
+    customers: Customers | None
 
 
-def contrast(y: Labels, first: ScoredRows, second: ScoredRows, *, seed: int) -> Contrast:
+def contrast(
+    y: Labels, first: ScoredRows, second: ScoredRows, *, seed: int, customers: Customers | None = None
+) -> Contrast:
     """Compare two models' probabilities for the same rows, each at its own threshold."""
     return Contrast(
         metrics=(
@@ -69,11 +73,11 @@ def contrast(y: Labels, first: ScoredRows, second: ScoredRows, *, seed: int) -> 
             evaluate(y, second.probabilities, second.threshold),
         ),
         intervals=(
-            bootstrap(y, first.probabilities, first.threshold, seed=seed),
-            bootstrap(y, second.probabilities, second.threshold, seed=seed),
+            bootstrap(y, first.probabilities, first.threshold, seed=seed, customers=customers),
+            bootstrap(y, second.probabilities, second.threshold, seed=seed, customers=customers),
         ),
-        differences=paired_bootstrap(y, first, second, seed=seed),
-        mcnemar=mcnemar(y, first, second),
+        differences=paired_bootstrap(y, first, second, seed=seed, customers=customers),
+        mcnemar=mcnemar(y, first, second, customers),
     )
 
 
@@ -103,7 +107,7 @@ def compare_models(
 
     try:
         sides = _sides(client, settings, schema, (first, second), table, options)
-        found = contrast(sides.y, *sides.models, seed=seed)
+        found = contrast(sides.y, *sides.models, seed=seed, customers=sides.customers)
         name = f"compare {_short(sides.titles[0])} {_short(sides.titles[1])}"
         with open_run(client, name, {tags.SCHEMA_FINGERPRINT: schema.fingerprint}) as run:
             run.log(_logged(found), {"first": sides.titles[0], "second": sides.titles[1], "rows": sides.rows})
@@ -186,7 +190,7 @@ def _of_versions(
     for version in versions:
         loaded = load_registered(version.settings, version.number, schema)
         models.append(ScoredRows(positive_probabilities(loaded.classifier, common.X), loaded.card.threshold))
-    return _Sides((first.title, second.title), common.y, (models[0], models[1]), common.source)
+    return _Sides((first.title, second.title), common.y, (models[0], models[1]), common.source, common.customers)
 
 
 def _of_candidates(client: "MlflowClient", run_ids: tuple[str, str]) -> _Sides:
@@ -200,7 +204,8 @@ def _of_candidates(client: "MlflowClient", run_ids: tuple[str, str]) -> _Sides:
             f"{first.title} and {second.title} were validated on different rows; compare candidates of one training, "
             f"or register both and compare the versions"
         )
-    return _Sides((first.title, second.title), one[0], (one[1], other[1]), f"{len(one[0]):,} rows, out of fold")
+    rows = f"{len(one[0]):,} rows, out of fold"
+    return _Sides((first.title, second.title), one[0], (one[1], other[1]), rows, one[2])
 
 
 @dataclass(frozen=True)
@@ -209,7 +214,9 @@ class _ComparedVersion:
     tags: Mapping[str, str]
 
 
-def _candidate(client: "MlflowClient", run_id: str) -> tuple[_ComparedVersion, tuple[Labels, ScoredRows]]:
+def _candidate(
+    client: "MlflowClient", run_id: str
+) -> tuple[_ComparedVersion, tuple[Labels, ScoredRows, Customers | None]]:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -225,8 +232,8 @@ def _candidate(client: "MlflowClient", run_id: str) -> tuple[_ComparedVersion, t
             f"run {run_id} ({run.info.run_name}) has no {VALIDATION_ARTIFACT} or no threshold, so it is no candidate "
             f"that can be compared; give {CANDIDATES}"
         )
-    y, scores = validation
-    return _ComparedVersion(str(run.info.run_name), run.data.tags), (y, ScoredRows(scores, threshold))
+    y, scores, customers = validation
+    return _ComparedVersion(str(run.info.run_name), run.data.tags), (y, ScoredRows(scores, threshold), customers)
 
 
 def _logged(found: Contrast) -> dict[str, float]:

@@ -18,6 +18,7 @@ from contract.arrays import Labels, Mask
 from contract.errors import UserError
 from contract.schema import Schema
 from contract.split.held_out import SPLIT_RULE, held_out
+from training.quality.clusters import Customers
 from training.registered import tags
 from training.registered.versions import Version, reference_rows
 from training.table.prepare import MIN_ROWS_OF_CLASS, Table
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Common:
-    """Rows that neither model has learned from; ``source`` says in words which."""
+    """Rows that neither model has learned from; ``source`` says in words which.
+
+    ``customers`` says whom each is about; None where each is about another one.
+    """
 
     X: pd.DataFrame
     y: Labels
     source: str
+    customers: Customers | None = None
 
 
 def kept_rows(client: "MlflowClient", first: Version, second: Version, schema: Schema) -> Common:
@@ -58,8 +63,8 @@ def kept_rows(client: "MlflowClient", first: Version, second: Version, schema: S
                 f"held-out rows of the other; give a table with --data FILE: they are then compared on those of its "
                 f"rows that neither has seen"
             )
-    X, y = reference_rows(client, first, schema)
-    return Common(X, y, f"{len(y):,} rows that were held out when both were trained")
+    kept = reference_rows(client, first, schema)
+    return Common(kept.X, kept.y, f"{len(kept.y):,} rows that were held out when both were trained", kept.customers)
 
 
 def unseen_rows(client: "MlflowClient", versions: tuple[Version, Version], rows: Table, schema: Schema) -> Common:
@@ -79,7 +84,8 @@ def unseen_rows(client: "MlflowClient", versions: tuple[Version, Version], rows:
             f"({counts[1]} of them positive), and {MIN_ROWS_OF_CLASS} of each label are needed; give a larger table, "
             f"or train both with the same --split-seed"
         )
-    return Common(rows.X[both].reset_index(drop=True), y, f"{len(y):,} rows that neither has seen")
+    source = f"{len(y):,} rows that neither has seen"
+    return Common(rows.X[both].reset_index(drop=True), y, source, rows.customers[both])
 
 
 def _unseen(client: "MlflowClient", version: Version, rows: Table, schema: Schema) -> Mask:

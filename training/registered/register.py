@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from contract.models.bundle import LABEL_COLUMN, METADATA_KEY, REFERENCE_ARTIFACT, SCORE_COLUMN, make_card
+from contract.models.bundle import CUSTOMER_COLUMN, LABEL_COLUMN, METADATA_KEY, REFERENCE_ARTIFACT, SCORE_COLUMN, make_card
 from contract.models.registry import MODEL_FILE, MODEL_HASH_TAG, TRUSTED_TYPES, Classifier, file_hash
 from contract.schema import Schema
 from contract.settings import Settings
@@ -156,6 +156,8 @@ def _log_files(client: "MlflowClient", trained: Trained, run_id: str) -> None:
     """All in one call: held-out rows, the schema, the card and the further files."""
     held = trained.held_out
     frame = held.X.assign(**{SCORE_COLUMN: held.scores, LABEL_COLUMN: held.y})
+    if held.customers is not None:
+        frame[CUSTOMER_COLUMN] = held.customers
     if len(frame) > MOST_HELD_OUT_ROWS:
         frame = frame.sample(MOST_HELD_OUT_ROWS, random_state=0).sort_index()
     contents = {CARD_ARTIFACT: trained.card.encode(), SCHEMA_ARTIFACT: trained.schema_toml.encode(), **trained.files}

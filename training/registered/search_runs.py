@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from contract.arrays import Labels
 from training.defaults import SearchName
 from training.kinds.sampling import Sampling
+from training.quality.clusters import Customers
 from training.quality.figures import curves
 from training.quality.plotting import png
 from training.registered import tags
@@ -36,11 +37,13 @@ class SearchRuns:
         common: Mapping[str, str],
         *,
         figures: bool = True,
+        customers: Customers | None = None,
     ) -> None:
         self._client = client
         self._selection = selection
         self._params = {"search": search, "seed": seed}
         self._y = y
+        self._customers = customers
         self._figures = figures
         self._common = {**common, tags.SELECTION: selection.run_id}
         self._runs: dict[tuple[str, Sampling], Run] = {}
@@ -65,7 +68,7 @@ class SearchRuns:
             made = curves(self._y, candidate.scores, candidate.threshold, f"{candidate.name}, validation folds")
             for name, figure in made.items():
                 run.content(png(figure), f"figures/{name}.png")
-        run.content(validation_bytes(self._y, candidate.scores), VALIDATION_ARTIFACT)
+        run.content(validation_bytes(self._y, candidate.scores, self._customers), VALIDATION_ARTIFACT)
         self._log(run, candidate, {"trials": trials})
 
     def progress(self, done: float, doing: str) -> None:

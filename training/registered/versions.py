@@ -3,13 +3,13 @@
 import re
 import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from contract.arrays import Labels
+from contract.arrays import Integers, Labels
 from contract.errors import UserError
-from contract.models.bundle import LABEL_COLUMN, REFERENCE_ARTIFACT
+from contract.models.bundle import CUSTOMER_COLUMN, LABEL_COLUMN, REFERENCE_ARTIFACT
 from contract.models.registry import model_title
 from contract.records import columns_frame
 from contract.schema import Schema
@@ -25,6 +25,18 @@ FORMS = "a version's number such as 3 or churn/3, or an alias such as @champion 
 CANDIDATES = "a candidate's run by its id or its name, such as 'xgboost smote'"
 _REFERENCE = re.compile(r"(?:(?P<name>[^/@]+)/)?(?P<version>\d+)|(?P<aliased>[^/@]+)?@(?P<alias>[\w-]+)")
 _RUN = re.compile(r"[0-9a-f]{32}")
+
+
+class KeptRows(NamedTuple):
+    """Features and labels of the held-out rows that are kept with a version.
+
+    ``customers`` numbers whom each row is about; None where each is about another one, or an earlier release does not
+    say.
+    """
+
+    X: pd.DataFrame
+    y: Labels
+    customers: Integers | None
 
 
 @dataclass(frozen=True)
@@ -112,8 +124,8 @@ def is_run_id(text: str) -> bool:
     return _RUN.fullmatch(text.strip()) is not None
 
 
-def reference_rows(client: "MlflowClient", version: Version, schema: Schema) -> tuple[pd.DataFrame, Labels]:
-    """Features and labels of the held-out rows that are kept with a version.
+def reference_rows(client: "MlflowClient", version: Version, schema: Schema) -> KeptRows:
+    """The held-out rows that are kept with a version.
 
     Raises:
         UserError: there are none, or they lack a column or are no table.
@@ -139,11 +151,12 @@ def reference_rows(client: "MlflowClient", version: Version, schema: Schema) -> 
     try:
         X = columns_frame(schema, [frame[name].tolist() for name in schema.names])
         labels = y.astype("int64")
+        customers = frame[CUSTOMER_COLUMN].to_numpy("int64") if CUSTOMER_COLUMN in frame.columns else None
     except (TypeError, ValueError):
         raise UserError(f"{named} hold another kind of value than the schema's; {remedy}") from None
     if set(labels.tolist()) != {0, 1}:
         raise UserError(f"{named} do not have both labels; {remedy}")
-    return X, labels
+    return KeptRows(X, labels, customers)
 
 
 def _wanted(meant: "re.Match[str]") -> str:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from contract.arrays import Floats, Labels, Mask
+from contract.arrays import Floats, Integers, Labels, Mask
 from contract.models.registry import positive_probabilities
 from contract.schema import Schema
 from training.kinds.kinds import KINDS, xgboost_pipeline
 from training.kinds.sampling import strip_training
+from training.quality.clusters import clusters_of
 from training.selection.fitting import Fitted, fit
 from training.selection.measure import Candidate, measure
 from training.table.prepare import Table, inside, outside
@@ -17,11 +18,15 @@ from training.table.split import Fold, folds
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Rows that no part of the training has seen, with their labels and the final model's probabilities."""
+    """Rows that no part of the training has seen, with their labels and the final model's probabilities.
+
+    ``customers`` numbers whom each row is about; None where each row is about another one.
+    """
 
     X: pd.DataFrame
     y: Labels
     scores: Floats
+    customers: Integers | None = None
 
 
 @dataclass(frozen=True)
@@ -48,4 +53,5 @@ def finish(candidate: Candidate, rows: Table, test: Mask, splits: list[Fold], jo
     fitted = fit(candidate.pipeline, X, y, splits, jobs, candidate.validated)
     strip_training(fitted.classifier)
     X_test, y_test = inside(rows, test)
-    return Developed(candidate, fitted, HeldOut(X_test, y_test, positive_probabilities(fitted.classifier, X_test)))
+    scores = positive_probabilities(fitted.classifier, X_test)
+    return Developed(candidate, fitted, HeldOut(X_test, y_test, scores, clusters_of(rows.customers[test])))
