@@ -125,7 +125,7 @@ def train(
         found = register_default(task) if plan is None else register_best(task, plan, listener)
         held = found.developed.held_out
         verdict = (
-            judge(client, settings, schema, found.version, champion, (held.X, held.y, held.scores), force=force)
+            judge(client, settings, schema, found.version, champion, held, force=force)
             if judged
             else Verdict(False, f"{model_title(settings, found.version)} is registered, and was not judged")
         )

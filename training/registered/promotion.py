@@ -14,10 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-
-from contract.arrays import Floats, Labels
+from contract.arrays import Floats
 from contract.errors import UserError
 from contract.models.aliases import history_text, read_history, with_reign
 from contract.models.registry import (
@@ -34,9 +31,9 @@ from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from training.quality.evaluate import Comparison, compare
 from training.registered import tags
-from training.registered.compare_rows import new_to
+from training.registered.unlearned import unlearned
 from training.registered.versions import Version, describe, find, reference_rows
-from training.table.prepare import MIN_ROWS_OF_CLASS
+from training.selection.develop import HeldOut
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,11 +73,14 @@ class RolledBack:
     passed_over: tuple[str, ...]
 
 
-def decide(y: Labels, challenger: Floats, champion: Floats, names: Names, *, force: bool) -> Verdict:
-    """Compare two models' probabilities on the same rows, which neither has learned from."""
-    comparison = compare(y, challenger, champion)
+def decide(held: HeldOut, champion: Floats, names: Names, *, force: bool) -> Verdict:
+    """Compare two models' probabilities on the same rows, which neither has learned from.
+
+    ``held`` has the challenger's, ``champion`` the champion's.
+    """
+    comparison = compare(held.y, held.scores, champion, held.customers)
     found = (
-        f"on {len(y):,} held-out rows its Brier score is {abs(comparison.gain):.5f} "
+        f"on {len(held.y):,} held-out rows its Brier score is {abs(comparison.gain):.5f} "
         f"{'lower' if comparison.gain >= 0 else 'higher'} (95 % interval of the gain {comparison.low:.5f} to "
         f"{comparison.high:.5f})"
     )
@@ -106,66 +106,27 @@ def judge(
     schema: Schema,
     version: int,
     champion: int | None,
-    held: tuple[pd.DataFrame, Labels, Floats],
+    held: HeldOut,
     *,
     force: bool,
 ) -> Verdict:
     """Whether ``version`` takes the alias from ``champion``, on rows held out from the version's training.
 
-    ``held`` is their features, labels and the version's probabilities. A champion that was made with another split seed
-    has learned from most of these rows, and one for another schema cannot score them: such a pair is not compared. Of a
-    champion that has held out other customers, the rows that it has learned from are left out.
+    ``held`` has the version's probabilities for them. What the champion has learned from of these rows is left out
+    (``training.registered.unlearned``); one that has learned from most of them, and one for another schema, which
+    cannot score them, are not compared.
     """
     new, alias = model_title(settings, version), f"@{settings.model_alias}"
     if champion is None:
         return Verdict(True, f"{new} is the first {alias}")
     names = Names(new, model_title(settings, champion), alias)
     challenger, reigning = (describe(client, settings, number) for number in (version, champion))
-    seeds = [challenger.split_seed, reigning.split_seed]
-    if seeds[0] != seeds[1]:
-        return _incomparable(
-            names,
-            f"it was made with split seed {seeds[1] or 'unknown'}, {new} with {seeds[0] or 'unknown'}, so it has "
-            f"learned from most of the rows that {new} is tested on; train with --split-seed {seeds[1]}"
-            if seeds[1]
-            else f"its split seed is not known, so it may have learned from the rows that {new} is tested on",
-            force=force,
-        )
     try:
         loaded = load_registered(settings, champion, schema)
-        if not reigning.has_held_out_all_of(challenger):
-            held = _new_to(client, reigning, held, schema)
+        held = unlearned(client, reigning, challenger, held, schema)
     except UserError as error:
         return _incomparable(names, str(error), force=force)
-    X, y, scores = held
-    return decide(y, scores, positive_probabilities(loaded.classifier, X), names, force=force)
-
-
-def _new_to(
-    client: "MlflowClient", champion: Version, held: tuple[pd.DataFrame, Labels, Floats], schema: Schema
-) -> tuple[pd.DataFrame, Labels, Floats]:
-    """Those of the held-out rows that the champion has not learned from.
-
-    Raises:
-        UserError: it is not known which they are, or they are too few.
-    """
-    X, y, scores = held
-    new = new_to(client, champion, X, schema)
-    counts = np.bincount(y[new], minlength=2)
-    if min(counts) < MIN_ROWS_OF_CLASS:
-        raise UserError(
-            f"{champion.title} was divided by another rule or share, and has learned from all but {int(new.sum()):,} "
-            f"of the held-out rows ({counts[1]} of them positive), of which {MIN_ROWS_OF_CLASS} of each label are "
-            f"needed; train with its --test-share, or on a larger table"
-        )
-    if not new.all():
-        _log.warning(
-            "%s has learned from %s of the held-out rows, because it was divided by another rule or share; they are "
-            "left out of the comparison",
-            champion.title,
-            int((~new).sum()),
-        )
-    return X[new].reset_index(drop=True), y[new], scores[new]
+    return decide(held, positive_probabilities(loaded.classifier, held.X), names, force=force)
 
 
 def give_alias(client: "MlflowClient", settings: Settings, version: int, verdict: Verdict) -> None:
@@ -199,8 +160,9 @@ def promote(settings: Settings, text: str, *, force: bool = False) -> Verdict:
         if champion is None:
             verdict = Verdict(True, f"{version.title} is the first @{settings.model_alias}")
         else:
-            X, y = reference_rows(client, version, schema)
-            held = X, y, positive_probabilities(loaded.classifier, X)
+            kept = reference_rows(client, version, schema)
+            scores = positive_probabilities(loaded.classifier, kept.X)
+            held = HeldOut(kept.X, kept.y, scores, kept.customers)
             verdict = judge(client, settings, schema, version.number, champion, held, force=force)
         if verdict.promoted:
             give_alias(client, settings, version.number, verdict)

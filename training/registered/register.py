@@ -16,7 +16,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from contract.models.bundle import CUSTOMER_COLUMN, LABEL_COLUMN, METADATA_KEY, REFERENCE_ARTIFACT, SCORE_COLUMN, make_card
+from contract.models.bundle import (
+    CUSTOMER_COLUMN,
+    LABEL_COLUMN,
+    METADATA_KEY,
+    REFERENCE_ARTIFACT,
+    SCORE_COLUMN,
+    make_card,
+)
 from contract.models.registry import MODEL_FILE, MODEL_HASH_TAG, TRUSTED_TYPES, Classifier, file_hash
 from contract.schema import Schema
 from contract.settings import Settings

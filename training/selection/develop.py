@@ -28,6 +28,15 @@ class HeldOut:
     scores: Floats
     customers: Integers | None = None
 
+    def where(self, mask: Mask) -> "HeldOut":
+        """The rows that ``mask`` masks."""
+        return HeldOut(
+            self.X[mask].reset_index(drop=True),
+            self.y[mask],
+            self.scores[mask],
+            None if self.customers is None else self.customers[mask],
+        )
+
 
 @dataclass(frozen=True)
 class Developed:
