@@ -66,7 +66,8 @@ def test_a_draw_takes_all_rows_of_the_customers_that_it_draws() -> None:
     rng = np.random.default_rng(5)
     rows_of = [np.flatnonzero(customers == each) for each in range(60)]
     drawn = [np.concatenate([rows_of[each] for each in draw]) for draw in rng.integers(0, 60, (40, 60))]
-    expected = {name: np.array([evaluate(y[rows], p[rows], THRESHOLD)[name] for rows in drawn]) for name in METRICS}
+    measured = [evaluate(y[rows], p[rows], THRESHOLD) for rows in drawn]
+    expected = {name: np.array([metrics[name] for metrics in measured]) for name in METRICS}
     found = bootstrap(y, p, THRESHOLD, seed=5, draws=40, customers=customers)
     for name in set(METRICS) - {"calibration_error"}:
         assert found[name] == pytest.approx(tuple(np.quantile(expected[name], [0.025, 0.975])), abs=1e-12), name
