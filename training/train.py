@@ -21,7 +21,8 @@ from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.times import TimeOptions
 from training.defaults import DEFAULT_SEED, OnBadRows
 from training.making import Selection, register_best, register_default
-from training.registered.promotion import Verdict, give_alias, judge
+from training.registered.promotion import give_alias, judge
+from training.registered.verdict import Verdict
 from training.selection.measure import Candidate
 from training.selection.search import Listener, Plan
 from training.table.prepare import Table, describe, read_table

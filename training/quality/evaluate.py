@@ -44,6 +44,7 @@ class Comparison:
     gain: float
     low: float
     high: float
+    confidence: float = CONFIDENCE
 
     @property
     def better(self) -> bool:
@@ -89,10 +90,17 @@ def calibration_error(y: Labels, probabilities: Floats) -> float:
     return float(np.abs(np.bincount(bins, weights=excess)).sum() / len(y))
 
 
-def compare(y: Labels, challenger: Floats, champion: Floats, customers: Customers | None = None) -> Comparison:
+def compare(
+    y: Labels,
+    challenger: Floats,
+    champion: Floats,
+    customers: Customers | None = None,
+    *,
+    confidence: float = CONFIDENCE,
+) -> Comparison:
     """Compare two models' probabilities on the same rows.
 
-    The interval is Student's for the mean of paired differences of squared errors, at ``CONFIDENCE``, two-sided. Where
+    The interval is Student's for the mean of paired differences of squared errors, two-sided, at ``confidence``. Where
     ``customers`` repeat, they and not their rows count as independent (``clusters.standard_error``).
     """
     differences = (champion - y) ** 2 - (challenger - y) ** 2
@@ -103,6 +111,6 @@ def compare(y: Labels, challenger: Floats, champion: Floats, customers: Customer
     else:
         spread, independent = standard_error(differences, clusters)
     if not np.isfinite(spread):
-        return Comparison(gain, -spread, spread)
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, independent - 1)) * spread
-    return Comparison(gain, gain - reach, gain + reach)
+        return Comparison(gain, -spread, spread, confidence)
+    reach = float(stats.t.ppf((1 + confidence) / 2, independent - 1)) * spread
+    return Comparison(gain, gain - reach, gain + reach, confidence)

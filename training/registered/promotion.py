@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from contract.arrays import Floats
 from contract.errors import UserError
 from contract.models.aliases import history_text, read_history, with_reign
 from contract.models.registry import (
@@ -29,9 +28,20 @@ from contract.models.registry import (
 )
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
-from training.quality.evaluate import Comparison, compare
+from training.quality.evaluate import compare
 from training.registered import tags
+from training.registered.tries import Note, confidence, rows_name, spend
 from training.registered.unlearned import unlearned
+from training.registered.verdict import (
+    USED_UP,
+    Names,
+    PairJudged,
+    Verdict,
+    incomparable,
+    judged_text,
+    read_judged,
+    verdict_of,
+)
 from training.registered.versions import Version, describe, find, reference_rows
 from training.selection.develop import HeldOut
 
@@ -43,61 +53,12 @@ _log = logging.getLogger("churnstream.promotion")
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether a version takes the alias, and why; ``comparison`` is None where there was nothing to compare with.
-
-    ``forced``: it takes the alias though it was not proven better.
-    """
-
-    promoted: bool
-    reason: str
-    comparison: Comparison | None = None
-    forced: bool = False
-
-
-@dataclass(frozen=True)
-class Names:
-    """How a verdict names the challenger, the champion and the alias."""
-
-    new: str
-    old: str
-    alias: str
-
-
-@dataclass(frozen=True)
 class RolledBack:
     """The alias went back from one version to an earlier one; ``passed_over`` could not have it, and why."""
 
     before: int
     now: int
     passed_over: tuple[str, ...]
-
-
-def decide(held: HeldOut, champion: Floats, names: Names, *, force: bool) -> Verdict:
-    """Compare two models' probabilities on the same rows, which neither has learned from.
-
-    ``held`` has the challenger's, ``champion`` the champion's.
-    """
-    comparison = compare(held.y, held.scores, champion, held.customers)
-    found = (
-        f"on {len(held.y):,} held-out rows its Brier score is {abs(comparison.gain):.5f} "
-        f"{'lower' if comparison.gain >= 0 else 'higher'} (95 % interval of the gain {comparison.low:.5f} to "
-        f"{comparison.high:.5f})"
-    )
-    if comparison.better:
-        return Verdict(True, f"{names.new} takes {names.alias} from {names.old}: {found}", comparison)
-    if force:
-        return Verdict(
-            True,
-            f"{names.new} takes {names.alias} from {names.old}, as --force says, though not proven better: {found}",
-            comparison,
-            forced=True,
-        )
-    return Verdict(
-        False,
-        f"{names.new} does not take {names.alias} from {names.old}, which is not worse by more than noise: {found}",
-        comparison,
-    )
 
 
 def judge(
@@ -114,19 +75,30 @@ def judge(
 
     ``held`` has the version's probabilities for them. What the champion has learned from of these rows is left out
     (``training.registered.unlearned``); one that has learned from most of them, and one for another schema, which
-    cannot score them, are not compared.
+    cannot score them, are not compared. What was found is kept with the version, and said again when it is asked for
+    once more, as one comparison (``training.registered.tries``).
     """
     new, alias = model_title(settings, version), f"@{settings.model_alias}"
     if champion is None:
         return Verdict(True, f"{new} is the first {alias}")
-    names = Names(new, model_title(settings, champion), alias)
+    names = Names.of(settings, version, champion)
     challenger, reigning = (describe(client, settings, number) for number in (version, champion))
+    before = read_judged(challenger.tags.get(tags.JUDGED, ""))
+    if before is not None and before.champion == champion:
+        return verdict_of(before, names, force=force)
     try:
         loaded = load_registered(settings, champion, schema)
         held = unlearned(client, reigning, challenger, held, schema)
     except UserError as error:
-        return _incomparable(names, str(error), force=force)
-    return decide(held, positive_probabilities(loaded.classifier, held.X), names, force=force)
+        return incomparable(names, str(error), force=force)
+    number = spend(client, settings, Note(rows_name(challenger), version, champion))
+    if number is None:
+        return incomparable(names, USED_UP, force=force)
+    other = positive_probabilities(loaded.classifier, held.X)
+    found = compare(held.y, held.scores, other, held.customers, confidence=confidence(number))
+    judged = PairJudged(champion, number, len(held.y), found.gain, found.low, found.high, found.confidence)
+    client.set_model_version_tag(settings.model_name, str(version), tags.JUDGED, judged_text(judged))
+    return verdict_of(judged, names, force=force)
 
 
 def give_alias(client: "MlflowClient", settings: Settings, version: int, verdict: Verdict) -> None:
@@ -230,20 +202,6 @@ def _refused(client: "MlflowClient", settings: Settings, schema: Schema, number:
     except UserError as error:
         return str(error)
     return None
-
-
-def _incomparable(names: Names, why: str, *, force: bool) -> Verdict:
-    if force:
-        return Verdict(
-            True,
-            f"{names.new} takes {names.alias} from {names.old}, as --force says; the two cannot be compared: {why}",
-            forced=True,
-        )
-    return Verdict(
-        False,
-        f"{names.new} does not take {names.alias}, for {names.old} cannot be compared with: {why}; --force gives it "
-        f"the alias",
-    )
 
 
 def _set_alias(client: "MlflowClient", settings: Settings, version: int) -> None:

@@ -22,6 +22,11 @@ SELECTION = "churnstream.selection"
 FORCED = "churnstream.forced"
 """On a version that took the alias without having been proven better: why, in a sentence."""
 
+JUDGED = "churnstream.judged"
+"""On a version that was compared with a champion: what that gave, as JSON, so that it is not compared twice."""
+COMPARED = "churnstream.compared/"
+"""On the registered model, followed by held-out rows and two versions: that these were compared on those."""
+
 
 def about(schema: Schema, data_hash: str) -> dict[str, str]:
     """What every run and version says of what it was made from."""

@@ -19,7 +19,8 @@ from tests.support.messages import DAY
 from tests.support.polling import eventually
 from tests.support.timeline.panes import apart, numeric_schema, pane_of, progress, publish, scored
 from tests.support.versions import move_alias, stream_with_champion
-from training.registered.promotion import Verdict, give_alias, rollback
+from training.registered.promotion import give_alias, rollback
+from training.registered.verdict import Verdict
 
 FIRST = ModelRef("churn", 1)
 

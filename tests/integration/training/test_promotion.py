@@ -1,5 +1,6 @@
 """Promotion and rollback on a real MLflow store. The versions are made once, each test has a copy of the store."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
@@ -19,6 +20,7 @@ from tests.support.mlflow.store import copied_store, store_in
 from tests.support.tables.toy import toy_table
 from training.registered import tags
 from training.registered.promotion import promote, rollback
+from training.registered.tries import Note, read_notes, spend
 from training.table.split_files import LEARNED_FROM
 from training.train import train
 
@@ -219,9 +221,11 @@ def test_a_champion_of_another_split_is_not_compared_with(settings: Settings, cl
 def test_of_a_champion_that_held_out_others_the_rows_it_has_learned_from_are_left_out(
     settings: Settings, client: MlflowClient, trained: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    client.delete_model_version_tag("churn", str(GOOD_TOO), tags.JUDGED)
     before = promote(settings, str(GOOD_TOO)).comparison
     run_id = client.get_model_version("churn", str(GOOD)).run_id
     client.set_model_version_tag("churn", str(GOOD), tags.SPLIT_RULE, "as earlier releases had it")
+    client.delete_model_version_tag("churn", str(GOOD_TOO), tags.JUDGED)
     with caplog.at_level("WARNING"):
         found = promote(settings, str(GOOD_TOO))
     assert found.comparison == before, "it has learned from none of them after all"
@@ -233,11 +237,13 @@ def test_of_a_champion_that_held_out_others_the_rows_it_has_learned_from_are_lef
     kept = path.read_bytes()
     try:
         pd.concat([learned, held.iloc[:40]]).to_parquet(path, index=False)
+        client.delete_model_version_tag("churn", str(GOOD_TOO), tags.JUDGED)
         with caplog.at_level("WARNING"):
             found = promote(settings, str(GOOD_TOO))
         assert "churn v1 has learned from 40 of the held-out rows" in caplog.text
         assert f"on {len(held) - 40} held-out rows" in found.reason
         pd.concat([learned, held.iloc[10:]]).to_parquet(path, index=False)
+        client.delete_model_version_tag("churn", str(GOOD_TOO), tags.JUDGED)
         refused = promote(settings, str(GOOD_TOO))
         assert not refused.promoted
         assert "has learned from all but 10 of the held-out rows" in refused.reason
@@ -292,3 +298,72 @@ def test_the_commands_say_what_happened_and_fail_where_nothing_did(settings: Set
     assert (code, "takes @champion from churn v1, as --force says" in said) == (0, True)
     code, said = run("rollback")
     assert (code, "@champion is churn v1 again; it was churn v3" in said) == (0, True)
+
+
+def compared(client: MlflowClient) -> set[tuple[str, int, int]]:
+    """Which rows have decided between which two versions, as the registered model's tags say."""
+    notes = read_notes(client.get_registered_model("churn").tags)
+    return {(note.rows, note.challenger, note.champion) for note in notes}
+
+
+def test_what_train_has_judged_is_said_again_and_costs_nothing(settings: Settings, client: MlflowClient) -> None:
+    spent = compared(client)
+    assert spent == {("customer/0", GOOD_TOO, GOOD), ("customer/0", POOR, GOOD)}, "by train"
+    first, again = promote(settings, str(POOR)), promote(settings, str(POOR))
+    assert first == again
+    assert "98.33 % interval" in again.reason, "the second comparison on these rows"
+    assert "as comparison 2 on them asks" in again.reason
+    assert promote(settings, str(POOR), force=True).forced
+    assert compared(client) == spent
+
+
+def test_another_champion_is_another_comparison(settings: Settings, client: MlflowClient) -> None:
+    client.set_registered_model_alias("churn", "champion", str(POOR))
+    verdict = promote(settings, str(GOOD_TOO))
+    assert verdict.comparison is not None
+    assert verdict.comparison.confidence == pytest.approx(1 - 2 * 0.05 / 12)
+    assert ("customer/0", GOOD_TOO, POOR) in compared(client)
+
+
+def test_a_crash_after_a_look_at_the_rows_gives_no_free_try(
+    settings: Settings, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.set_registered_model_alias("churn", "champion", str(GOOD_TOO))
+
+    def killed(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.registered.promotion.compare", killed)
+        with pytest.raises(KeyboardInterrupt):
+            promote(settings, str(POOR))
+    assert ("customer/0", POOR, GOOD_TOO) in compared(client)
+    spent = compared(client)
+    client.delete_model_version("churn", str(GOOD))
+    verdict = promote(settings, str(POOR))
+    assert compared(client) == spent
+    assert "as comparison 3 on them asks" in verdict.reason, "a version that is gone has been tried, too"
+
+
+def test_two_trainings_at_the_same_time_both_count(settings: Settings, client: MlflowClient) -> None:
+    """Each notes before it counts, so whoever counts last counts all, and the i-th errs with no more than its share."""
+    before = len(compared(client))
+    notes = [Note("customer/0", 100 + number, GOOD) for number in range(6)]
+    with ThreadPoolExecutor(3) as pool:
+        numbers = list(pool.map(lambda note: spend(registry_client(settings), settings, note), notes))
+    assert len(compared(client)) == before + len(notes)
+    found = sorted(number for number in numbers if number is not None)
+    assert len(found) == len(notes)
+    assert all(number >= place for place, number in enumerate(found, start=before + 1))
+
+
+def test_rows_that_are_used_up_decide_nothing_more(
+    settings: Settings, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.registered.tries.MOST_COMPARISONS", 2)
+    assert spend(client, settings, Note("customer/0", POOR, GOOD)) == 2, "that is one of the two"
+    client.set_registered_model_alias("churn", "champion", str(POOR))
+    verdict = promote(settings, str(GOOD_TOO))
+    assert (verdict.promoted, verdict.comparison) == (False, None)
+    assert "another --split-seed" in verdict.reason
+    assert promote(settings, str(GOOD_TOO), force=True).forced
