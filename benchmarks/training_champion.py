@@ -23,9 +23,10 @@ from training.kinds.kinds import KINDS
 from training.kinds.sampling import SAMPLINGS, Sampling
 from training.quality.evaluate import evaluate
 from training.selection.develop import HeldOut, develop, finish
+from training.selection.listening import Listeners
 from training.selection.measure import Candidate
 from training.selection.rule import rank
-from training.selection.search import Listeners, Plan, Searcher
+from training.selection.search import Plan, Searcher
 from training.table.prepare import Table, outside, read_table
 
 SHOWN = ("roc_auc", "f1", "average_precision", "brier")

@@ -18,9 +18,11 @@ from training.registered.reference_file import reference_bytes
 from training.registered.register import BAD_ROWS_ARTIFACT, Trained, library_versions, listed, register
 from training.registered.validation_file import VALIDATION_ARTIFACT, validation_bytes
 from training.selection.develop import Developed, develop, finish
+from training.selection.listening import Listener, Listeners
 from training.selection.measure import Candidate
 from training.selection.rule import RULE, Ranking, rank
-from training.selection.search import Listener, Listeners, Plan, Searcher
+from training.selection.search import Plan, Searcher
+from training.steps import part
 from training.table.prepare import outside
 from training.table.split_files import SPLIT_FOLDER
 from training.task import Task
@@ -57,7 +59,7 @@ class RegisteredModel:
 
 def register_default(task: Task) -> RegisteredModel:
     with open_run(task.client, "xgboost", {**task.tags, tags.ROLE: "model"}) as run:
-        developed = develop(task.rows, task.test, task.schema, task.seed)
+        developed = develop(task.rows, task.test, task.schema, task.seed, part(task.tell, 0.3, 0.8))
         return _register(
             task, developed, run, "The default, neither searched for nor compared with others.", alone=True
         )
@@ -78,9 +80,10 @@ def register_best(task: Task, plan: Plan, listener: Listener | None) -> Register
         candidates = tuple(searcher.run())
         selection = Selection(candidates, rank(y, candidates), run.run_id)
         best = selection.ordered[0]
-        listeners.progress(1.0, f"fitting {best.name} on all training rows")
+        listeners.progress(0.9, f"fitting {best.name} on all training rows")
         developed = finish(best, task.rows, task.test, searcher.splits, plan.jobs)
-        chosen = f"Chosen from {len(candidates)} candidates, {plan.search} search: {selection.ranking.reason}."
+        tried = f", {best.searched} points of its grid tried" if best.searched and best.searched.limited else ""
+        chosen = f"Chosen from {len(candidates)} candidates, {plan.search} search{tried}: {selection.ranking.reason}."
         registered = _register(task, developed, runs.run_of(best), chosen, alone=False)
         run.log(
             {"candidates": len(candidates), "equal": selection.ranking.equal, "version": registered.version},
@@ -108,6 +111,7 @@ def register_best(task: Task, plan: Plan, listener: Listener | None) -> Register
 def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone: bool) -> RegisteredModel:
     """Measure on the held-out rows and register; ``alone``: ``run`` has not yet the candidate's own numbers."""
     candidate, held = developed.candidate, developed.held_out
+    task.tell(0.8, "measuring on the held-out rows")
     metrics = evaluate(held.y, held.scores, candidate.threshold)
     intervals = bootstrap(held.y, held.scores, candidate.threshold, seed=task.seed, customers=held.customers)
     logged = {f"test_{name}": value for name, value in metrics.items()} | ends(intervals, "test_")
@@ -147,6 +151,7 @@ def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone:
         task.tags,
         files,
     )
+    task.tell(0.95, "registering")
     version = register(task.client, task.settings, task.schema, trained, run)
     return RegisteredModel(version, run.run_id, developed, metrics, intervals)
 
@@ -196,8 +201,5 @@ def _figures(task: Task, developed: Developed) -> dict[str, bytes]:
 
 def _table(selection: Selection) -> str:
     """The candidates with their metrics as CSV, best first."""
-    rows = [
-        {"kind": each.kind, "sampling": each.sampling, **each.metrics, **each.hyperparameters}
-        for each in selection.ordered
-    ]
+    rows = [{"kind": each.kind, "sampling": each.sampling, **each.metrics, **each.params} for each in selection.ordered]
     return str(pd.DataFrame(rows).to_csv(index=False))

@@ -9,6 +9,7 @@ from contract.schema import Schema
 from contract.settings import Settings
 from contract.split.held_out import SPLIT_RULE
 from training.registered import tags
+from training.steps import Tell, untold
 from training.table.prepare import Table
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Task:
     figures: bool
     started: float
     provenance: Provenance = field(default_factory=Provenance)
+    tell: Tell = untold
 
     @property
     def tags(self) -> dict[str, str]:

@@ -23,8 +23,10 @@ from training.defaults import DEFAULT_SEED, OnBadRows
 from training.making import Selection, register_best, register_default
 from training.registered.promotion import give_alias, judge
 from training.registered.verdict import Verdict
+from training.selection.listening import Listener
 from training.selection.measure import Candidate
-from training.selection.search import Listener, Plan
+from training.selection.search import Plan
+from training.steps import untold
 from training.table.prepare import Table, describe, read_table
 from training.table.split_files import SPLIT_FILES, write_split
 from training.table.suspicions import suspicions
@@ -94,12 +96,16 @@ def train(
         UserError: the table or the registry cannot be used; the message says why and what to do.
     """
     started = time.monotonic()
+    tell = listener.progress if listener is not None else untold
+    tell(0.0, "reading the table")
     schema = (times or TimeOptions()).over(load_schema(settings.dataset))
     rows = read_table(table, schema, name, on_bad_rows=on_bad_rows, options=options, until=until)
+    tell(0.15, "looking at the table")
     looked_at = tuple(suspicions(rows, schema))
     _warn(rows, looked_at, name or ("the table" if isinstance(table, pd.DataFrame) else str(table)), on_bad_rows)
     test = held_out(rows.customers, split_seed, test_share)
     _require_both_sides(rows, test, split_seed)
+    tell(0.25, "writing the split")
     made, files = _split(rows, test, schema, split_seed, split_dir)
     client = registry_client(settings, create=True)
     from mlflow.exceptions import MlflowException
@@ -120,10 +126,12 @@ def train(
         drawn,
         started,
         provenance or Provenance(),
+        tell,
     )
     try:
         champion = find_version(client, settings)  # an unreachable registry is told before the work, not after
         found = register_default(task) if plan is None else register_best(task, plan, listener)
+        tell(0.98, "comparing with the champion")
         held = found.developed.held_out
         verdict = (
             judge(client, settings, schema, found.version, champion, held, force=force)

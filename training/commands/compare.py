@@ -41,16 +41,17 @@ def compare(
       churnstream compare churn/2 churn/5 --data customers.csv
       churnstream compare "xgboost smote" "forest plain"
     """
-    from rich.console import Console
-
     from contract.settings import load_settings
     from contract.tables.options import ReadOptions
+    from training.commands.progress import Bar
 
     settings = load_settings(stream=stream, dataset=dataset, model_name=model_name, mlflow_tracking_uri=tracking_uri)
-    with Console(stderr=True).status("comparing"):
+    with Bar("comparing") as bar:
         from training.registered.compare import compare_models
 
-        found = compare_models(settings, first, second, table, options=ReadOptions(sheet, encoding), seed=seed)
+        found = compare_models(
+            settings, first, second, table, options=ReadOptions(sheet, encoding), seed=seed, tell=bar.progress
+        )
     show(found)
 
 

@@ -35,13 +35,15 @@ def explore(
     from contract.settings import load_settings
     from contract.tables.options import ReadOptions
     from contract.worker.logs import configure_logging
+    from training.commands.progress import Bar
 
     configure_logging(verbose)
     settings = load_settings(stream=stream, dataset=dataset, mlflow_tracking_uri=tracking_uri)
-    with Console(stderr=True).status("drawing"):
+    with Bar("drawing") as bar:
         from training.explore.explore import explore as run
 
-        found = run(settings, table, out=out, on_bad_rows=on_bad_rows, options=ReadOptions(sheet, encoding))
+        options = ReadOptions(sheet, encoding)
+        found = run(settings, table, out=out, on_bad_rows=on_bad_rows, options=options, tell=bar.progress)
     console = Console()
     for note in found.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)

@@ -29,13 +29,16 @@ def infer(
     """
     from contract.errors import UserError
     from contract.tables.options import ReadOptions
+    from training.commands.progress import Bar
     from training.infer.columns import read_columns
     from training.infer.infer import infer as guess
     from training.infer.toml import draft_toml, plain
+    from training.steps import part
 
     if out is not None and out.exists() and not force:
         raise UserError(f"--out {out} is there already; give another path, or --force to replace it")
-    draft = guess(read_columns(table, ReadOptions(sheet, encoding)))
+    with Bar("looking at the table") as bar:
+        draft = guess(read_columns(table, ReadOptions(sheet, encoding)), part(bar.progress, 0.5, 1.0))
     text = draft_toml(draft, name or _name(table), table.name)
     if out is None:
         typer.echo(text, nl=False)

@@ -27,11 +27,12 @@ def promote(
     from rich.console import Console
 
     from contract.settings import load_settings
+    from training.commands.progress import Bar
 
     settings = load_settings(
         stream=stream, dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
     )
-    with Console(stderr=True).status("comparing"):
+    with Bar("comparing"):
         from training.registered.promotion import promote as run
 
         verdict = run(settings, version, force=force)

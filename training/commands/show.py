@@ -56,11 +56,23 @@ def _show_candidates(console: Console, selection: Selection) -> None:
     chosen = selection.ordered[0]
     made_of = f" (of {', '.join(chosen.members)})" if chosen.members else ""
     console.print(
-        f"Chosen: {chosen.name}{made_of}: {selection.ranking.reason}. The rule: {RULE}.",
+        f"{_searched(selection)}Chosen: {chosen.name}{made_of}: {selection.ranking.reason}. The rule: {RULE}.",
         highlight=False,
         markup=False,
         soft_wrap=True,
     )
+
+
+def _searched(selection: Selection) -> str:
+    """Which grids were not tried whole, as ``20 of 96``; empty where none was cut short."""
+    cut: dict[str, list[str]] = {}
+    for each in selection.ordered:
+        if each.searched is not None and each.searched.limited:
+            said = cut.setdefault(each.kind, [])
+            if str(each.searched) not in said:
+                said.append(str(each.searched))
+    listed = ", ".join(f"{kind} {' and '.join(sorted(said))}" for kind, said in cut.items())
+    return f"Points of the grids that were tried, drawn at random: {listed}. " if cut else ""
 
 
 def _show_held_out(console: Console, result: TrainingResult) -> None:

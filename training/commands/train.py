@@ -101,8 +101,6 @@ def train(
       churnstream train --data history.csv --time-column snapshot_date --until 2024-07-01
       churnstream train --data customers.csv --kinds xgboost,logistic --search bayes --trials 30
     """
-    from rich.console import Console
-
     from contract.errors import UserError
     from contract.settings import load_settings
     from contract.tables.options import ReadOptions
@@ -125,7 +123,7 @@ def train(
     from training.commands.progress import Bar
     from training.commands.show import show
 
-    with Bar(Console(stderr=True), plan) as bar:
+    with Bar("training") as bar:
         from contract.tables.times import TimeOptions
         from training.train import train as run
 
@@ -212,14 +210,19 @@ def _without_registering(
             "--protocol report and --task regression compare no kinds of model; leave out --all, --kinds, --samplings, "
             "--search, --budget and --trials"
         )
+    from training.commands.progress import Bar
+    from training.steps import part
+
     schema = load_schema(settings.dataset)
-    with Console(stderr=True).status("training"):
+    with Bar("training") as bar:
         from training.protocol import regression, study
         from training.table.prepare import read_table
 
         rows = read_table(table, schema, on_bad_rows=on_bad_rows, options=options)
         run = study.run if protocol == "report" else regression.run
-        lines = run(settings, rows, schema, seed=seed, split_seed=split_seed).show_lines()
+        lines = run(
+            settings, rows, schema, seed=seed, split_seed=split_seed, tell=part(bar.progress, 0.05, 1.0)
+        ).show_lines()
     console = Console(highlight=False, markup=False, soft_wrap=True)
     for line in lines:
         console.print(line)

@@ -20,6 +20,7 @@ from training.explore.page import page
 from training.quality.plotting import png
 from training.registered import tags
 from training.registered.mlflow_runs import open_run, where
+from training.steps import Tell, part, untold
 from training.table.prepare import Table, read_table
 from training.table.suspicions import suspicions
 
@@ -47,6 +48,7 @@ def explore(
     out: Path | None = None,
     on_bad_rows: OnBadRows = "report",
     options: ReadOptions = AS_FOUND,
+    tell: Tell = untold,
 ) -> Explored:
     """Draw a file or a frame (called ``name`` in messages), log pictures and page, and write them to ``out``.
 
@@ -56,9 +58,11 @@ def explore(
         UserError: the table cannot be used, ``out`` cannot be written, or MLflow does not answer.
     """
     schema = load_schema(settings.dataset)
+    tell(0.0, "reading the table")
     rows = read_table(table, schema, name, on_bad_rows=on_bad_rows, options=options)
     title = name or (table.name if isinstance(table, Path) else "the table")
-    files, notes = render(rows, schema, title)
+    files, notes = render(rows, schema, title, part(tell, 0.2, 0.9))
+    tell(0.9, "logging the pictures")
     if out is not None:
         _write(out, files)
     client = registry_client(settings, create=True)
@@ -80,9 +84,12 @@ def explore(
     return Explored(len(rows.y), len(files) - 1, place, run.run_id, out / PAGE if out else None, tuple(notes))
 
 
-def render(rows: Table, schema: Schema, title: str) -> tuple[dict[str, bytes], list[str]]:
+def render(rows: Table, schema: Schema, title: str, tell: Tell = untold) -> tuple[dict[str, bytes], list[str]]:
     """Each file's content, the page last, and the notes that stand at its head."""
-    drawn = [(picture, png(picture.figure)) for picture in pictures(rows, schema)]
+    drawn = []
+    for number, picture in enumerate(pictures(rows, schema), start=1):
+        drawn.append((picture, png(picture.figure)))
+        tell(min(number / (len(schema.features) + 3), 1.0), f"picture {number + 1}")
     notes = [*suspicions(rows, schema), *rows.repairs]
     churned = int(rows.y.sum())
     about = [

@@ -18,9 +18,10 @@ from training.infer.label import guess_label, label_values, not_taken
 from training.infer.privacy import guess_private
 from training.infer.times import guess_times
 from training.infer.unused import Leaks, unused
+from training.steps import Tell, untold
 
 
-def infer(table: TableColumns) -> Draft:
+def infer(table: TableColumns, tell: Tell = untold) -> Draft:
     """Guess the schema of a table."""
     doubts: list[str] = []
     private = [column for column in table.columns if guess_private(column, doubts)]
@@ -35,7 +36,8 @@ def infer(table: TableColumns) -> Draft:
     known = None if y is None else ~np.isnan(y)
     features: list[DraftFeature] = []
     taken = {label.column if label else "", id_column.name if id_column else ""}
-    for column in left:
+    for number, column in enumerate(left):
+        tell(number / len(left), f"column {number + 1} of {len(left)}")
         if column.dates is not None:
             continue
         candidate = not_taken(column)

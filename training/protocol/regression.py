@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from imblearn.pipeline import Pipeline
-from sklearn.model_selection import cross_val_predict
+from sklearn.base import clone
 from xgboost import XGBRegressor
 
 from contract.arrays import Floats, Labels
@@ -28,6 +28,7 @@ from training.quality.intervals import DRAWS, bootstrap, ends, percentiles
 from training.registered import tags
 from training.registered.mlflow_runs import open_run
 from training.selection.fitting import best_threshold
+from training.steps import Tell, part, untold
 from training.table.prepare import Table, inside, outside
 from training.table.split import folds
 
@@ -63,7 +64,13 @@ class RegressionResult:
 
 
 def run(
-    settings: Settings, rows: Table, schema: Schema, *, seed: int, split_seed: int = DEFAULT_SPLIT_SEED
+    settings: Settings,
+    rows: Table,
+    schema: Schema,
+    *,
+    seed: int,
+    split_seed: int = DEFAULT_SPLIT_SEED,
+    tell: Tell = untold,
 ) -> RegressionResult:
     """Fit, measure on the held-out rows once, and log a run.
 
@@ -78,7 +85,8 @@ def run(
     try:
         with open_run(client, "regression", tags.about(schema, rows.data_hash) | split) as opened:
             test = held_out(rows.customers, split_seed)
-            threshold, predicted = fit_and_predict(rows, test, schema, seed)
+            threshold, predicted = fit_and_predict(rows, test, schema, seed, part(tell, 0, 0.8))
+            tell(0.8, "measuring")
             metrics, intervals = measure(rows.y[test], predicted, threshold, seed)
             seconds = time.perf_counter() - started
             opened.log(
@@ -90,12 +98,20 @@ def run(
     return RegressionResult(metrics, intervals, threshold, int((~test).sum()), int(test.sum()), opened.run_id)
 
 
-def fit_and_predict(rows: Table, test: npt.NDArray[np.bool_], schema: Schema, seed: int) -> tuple[float, Floats]:
+def fit_and_predict(
+    rows: Table, test: npt.NDArray[np.bool_], schema: Schema, seed: int, tell: Tell = untold
+) -> tuple[float, Floats]:
     """The threshold, and the predictions of the rows in ``test``, which have no effect on either."""
     X, y = outside(rows, test)
     pipeline = Pipeline([*trees(schema), ("regress", XGBRegressor(random_state=seed, n_jobs=1, **XGBOOST))])
     splits = folds(rows.customers[~test], y, seed)
-    threshold = best_threshold(y, cross_val_predict(pipeline, X, y, cv=splits).astype(np.float64))
+    guessed = np.empty(len(y))
+    for number, (training, validation) in enumerate(splits):
+        tell(number / (len(splits) + 1), f"fitting fold {number + 1} of {len(splits)}")
+        fitted = clone(pipeline).fit(X.iloc[training], y[training])
+        guessed[validation] = fitted.predict(X.iloc[validation])
+    threshold = best_threshold(y, guessed)
+    tell(len(splits) / (len(splits) + 1), "fitting on all training rows")
     predicted: Floats = pipeline.fit(X, y).predict(inside(rows, test)[0]).astype(np.float64)
     return threshold, predicted
 

@@ -33,6 +33,7 @@ from training.kinds.sampling import smote_steps
 from training.protocol.regression import measure
 from training.quality.evaluate import evaluate
 from training.quality.intervals import bootstrap
+from training.steps import Tell, part, untold
 from training.table.prepare import Table, inside, outside
 
 STUDY_TEST_SHARE = 0.15
@@ -102,15 +103,19 @@ class Reproduction:
         return self.before, self.after, self.honest, self.honest_smote
 
 
-def reproduce(rows: Table, schema: Schema, seed: int, split_seed: int = DEFAULT_SPLIT_SEED) -> Reproduction:
+def reproduce(
+    rows: Table, schema: Schema, seed: int, split_seed: int = DEFAULT_SPLIT_SEED, tell: Tell = untold
+) -> Reproduction:
     """Run the report's protocol without and with SMOTE, and the honest one with the parameters that it finds."""
     values, dropped = study_values(rows, schema)
     scaler = StandardScaler().fit(values)
     matrix = scaler.transform(values)
-    before = _report("report, before SMOTE", matrix, rows.y, seed)
+    before = _report("report, before SMOTE", matrix, rows.y, seed, part(tell, 0, 0.35))
     test = held_out(rows.customers, split_seed)
+    tell(0.35, "making synthetic rows")
     grown, labels = SMOTE(random_state=seed).fit_resample(matrix, rows.y)
-    after = _report("report, after SMOTE", grown, labels, seed)
+    after = _report("report, after SMOTE", grown, labels, seed, part(tell, 0.4, 0.95))
+    tell(0.95, "the honest protocol")
     return Reproduction(
         dropped=dropped,
         before=before.measured,
@@ -149,7 +154,7 @@ def study_values(rows: Table, schema: Schema) -> tuple[Floats, tuple[str, ...]]:
     return np.column_stack(columns), dropped
 
 
-def grid_search(X: Floats, y: Labels, seed: int) -> tuple[Parameters, float]:
+def grid_search(X: Floats, y: Labels, seed: int, tell: Tell = untold) -> tuple[Parameters, float]:
     """Best parameters of the report's grid by accuracy over 5 folds, and that accuracy.
 
     The same as scikit-learn's ``GridSearchCV`` on the grid: a boosted model of 300 trees holds those of 100 and 200 in
@@ -157,7 +162,8 @@ def grid_search(X: Floats, y: Labels, seed: int) -> tuple[Parameters, float]:
     """
     folds = list(StratifiedKFold(STUDY_FOLDS).split(X, y))
     found: dict[tuple[float, int, int], float] = {}
-    for rate, depth in product(RATES, DEPTHS):
+    for number, (rate, depth) in enumerate(product(RATES, DEPTHS)):
+        tell(number / (len(RATES) * len(DEPTHS)), f"learning rate {rate}, depth {depth}")
         scores: dict[int, list[float]] = {count: [] for count in TREES}
         for training, validation in folds:
             model = _classifier({"learning_rate": rate, "max_depth": depth, "n_estimators": max(TREES)}, seed)
@@ -178,11 +184,14 @@ class _Tested:
     test: npt.NDArray[np.int64]
 
 
-def _report(name: str, X: Floats, y: Labels, seed: int) -> _Tested:
+def _report(name: str, X: Floats, y: Labels, seed: int, tell: Tell) -> _Tested:
     """Split, search and test as the report."""
     started = time.perf_counter()
     training, test = train_test_split(np.arange(len(y)), test_size=STUDY_TEST_SHARE, random_state=seed, stratify=y)
-    parameters, accuracy = grid_search(X[training], y[training], seed)
+    parameters, accuracy = grid_search(
+        X[training], y[training], seed, lambda done, doing: tell(0.9 * done, f"{name}: {doing}")
+    )
+    tell(0.9, f"{name}: measuring")
     classifier = _classifier(parameters, seed).fit(X[training], y[training])
     regressor = _regressor(parameters, seed).fit(X[training], y[training])
     measured = _measured(

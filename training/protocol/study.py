@@ -17,6 +17,7 @@ from training.quality.evaluate import evaluate
 from training.quality.intervals import ends
 from training.registered import tags
 from training.registered.mlflow_runs import Run, open_run, where
+from training.steps import Tell, part, untold
 from training.table.prepare import Table
 
 FIGURE = "figures/origin.png"
@@ -55,7 +56,13 @@ class ReportResult:
 
 
 def run(
-    settings: Settings, rows: Table, schema: Schema, *, seed: int, split_seed: int = DEFAULT_SPLIT_SEED
+    settings: Settings,
+    rows: Table,
+    schema: Schema,
+    *,
+    seed: int,
+    split_seed: int = DEFAULT_SPLIT_SEED,
+    tell: Tell = untold,
 ) -> ReportResult:
     """Run both protocols and log each as a run below one that holds the picture; ``split_seed`` is the honest one's.
 
@@ -68,13 +75,14 @@ def run(
     common = tags.about(schema, rows.data_hash)
     try:
         with open_run(client, _TITLE, common | {tags.PROTOCOL: tags.STUDY}) as parent:
-            found = reproduce(rows, schema, seed, split_seed)
+            found = reproduce(rows, schema, seed, split_seed, part(tell, 0, 0.95))
             for measured in found.all:
                 honest = measured is found.honest or measured is found.honest_smote
                 protocol = tags.HONEST if honest else tags.STUDY
                 below = {tags.PROTOCOL: protocol, "mlflow.parentRunId": parent.run_id}
                 with open_run(client, measured.name, common | below) as child:
                     _log(child, measured, seed)
+            tell(0.95, "drawing")
             parent.log(_summary(found), {"seed": seed, "dropped": ", ".join(found.dropped), "kind": "xgboost"})
             parent.figure(origin_figure(found, seed), FIGURE)
             return ReportResult(found, parent.run_id, where(settings, parent, FIGURE))

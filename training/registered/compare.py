@@ -25,6 +25,7 @@ from training.registered.compare_rows import Common, kept_rows, unseen_rows
 from training.registered.mlflow_runs import EXPERIMENT, open_run, where
 from training.registered.validation_file import VALIDATION_ARTIFACT, read_validation
 from training.registered.versions import CANDIDATES, FORMS, Version, describe, find, is_run_id, is_version
+from training.steps import Tell, untold
 from training.table.prepare import read_table
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def compare_models(
     *,
     options: ReadOptions = AS_FOUND,
     seed: int = DEFAULT_BOOTSTRAP_SEED,
+    tell: Tell = untold,
 ) -> Compared:
     """Compare two registered versions, or two runs' candidates, and log the comparison.
 
@@ -106,8 +108,11 @@ def compare_models(
     from training.quality.figures import comparison
 
     try:
+        tell(0.0, "reading models and rows")
         sides = _sides(client, settings, schema, (first, second), table, options)
+        tell(0.5, "measuring both models")
         found = contrast(sides.y, *sides.models, seed=seed, customers=sides.customers)
+        tell(0.9, "drawing")
         name = f"compare {_short(sides.titles[0])} {_short(sides.titles[1])}"
         with open_run(client, name, {tags.SCHEMA_FINGERPRINT: schema.fingerprint}) as run:
             run.log(_logged(found), {"first": sides.titles[0], "second": sides.titles[1], "rows": sides.rows})

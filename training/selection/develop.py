@@ -12,6 +12,7 @@ from training.kinds.sampling import strip_training
 from training.quality.clusters import clusters_of
 from training.selection.fitting import Fitted, fit
 from training.selection.measure import Candidate, measure
+from training.steps import Tell, part, untold
 from training.table.prepare import Table, inside, outside
 from training.table.split import Fold, folds
 
@@ -47,12 +48,15 @@ class Developed:
     held_out: HeldOut
 
 
-def develop(rows: Table, test: Mask, schema: Schema, seed: int) -> Developed:
+def develop(rows: Table, test: Mask, schema: Schema, seed: int, tell: Tell = untold) -> Developed:
     """XGBoost as it comes, fitted outside ``test``. No label inside has any effect on the model."""
     X, y = outside(rows, test)
     splits = folds(rows.customers[~test], y, seed)
     kind = KINDS["xgboost"]
-    candidate = measure(kind.name, "plain", kind.defaults, xgboost_pipeline(schema, seed), X, y, splits)
+    candidate = measure(
+        kind.name, "plain", kind.defaults, xgboost_pipeline(schema, seed), X, y, splits, tell=part(tell, 0, 0.8)
+    )
+    tell(0.8, "fitting on all training rows")
     return finish(candidate, rows, test, splits)
 
 

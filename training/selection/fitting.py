@@ -21,6 +21,7 @@ from sklearn.metrics import brier_score_loss
 
 from contract.arrays import Floats, Labels
 from contract.models.registry import Classifier
+from training.steps import Tell, untold
 from training.table.split import Fold
 
 Calibration = Literal["none", "sigmoid", "isotonic"]
@@ -62,16 +63,23 @@ class Fitted:
         return self.validated.calibration
 
 
-def validate(pipeline: Pipeline, X: pd.DataFrame, y: Labels, splits: list[Fold], jobs: int = 1) -> Validated:
+def validate(
+    pipeline: Pipeline, X: pd.DataFrame, y: Labels, splits: list[Fold], jobs: int = 1, tell: Tell = untold
+) -> Validated:
     """Score each row by ``pipeline`` (left as it is) fitted without its fold, and choose calibration and threshold.
 
     The calibration is the one with the lowest Brier score; none where that is as low. A classifier without
     probabilities (an SVM) is always calibrated. ``jobs`` folds at a time; the result is the same for any number.
     """
-    done = Parallel(n_jobs=jobs)(
+    scored = Parallel(n_jobs=jobs, return_as="generator")(
         delayed(_score_fold)(pipeline, X.iloc[training], y[training], X.iloc[validation])
         for training, validation in splits
     )
+    done = []
+    for number in range(len(splits)):
+        tell(number / len(splits), f"fitting fold {number + 1} of {len(splits)}")
+        done.append(next(scored))
+    tell(1.0, "choosing calibration and threshold")
     # what a model of 32-bit floats gives must stay such where its own map is fitted: others have other steps
     given = np.empty(len(y), dtype=np.result_type(*(scores for scores, _, _ in done)))
     for (_, validation), (scores, _, _) in zip(splits, done, strict=True):

@@ -1,10 +1,12 @@
 """What a search tries next: the points of a grid, or what a sampler draws from a kind's space.
 
-Pure: the same kind, search, seed and scores give the same proposals.
+The points of a grid come in an order drawn at random, so that a search that is cut short has not seen a corner of the
+grid but some of all of it (Bergstra & Bengio, JMLR 13, 2012). Pure: the same kind, search, seed and scores give the
+same proposals.
 """
 
 import itertools
-from collections.abc import Iterator
+from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 from training.defaults import SearchName
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
 
 
+LISTED: tuple[SearchName, ...] = ("grid", "exhaustive")
+"""Searches that have an end: the points of a grid."""
 STARTUP_TRIALS = 8
 """Trials that the Bayesian search draws at random before it has something to go by."""
 
@@ -33,24 +37,25 @@ class Proposals(Protocol):
 
 def proposals(kind: ModelKind, search: SearchName, seed: int) -> Proposals:
     """Random and Bayesian search begin with the kind's defaults and never end, unless there is nothing to choose."""
-    if search in ("random", "bayes") and kind.space:
+    if search not in LISTED and kind.space:
         return _Sampled(kind, search, seed)
     grids: dict[str, Grid] = {"grid": kind.grid, "exhaustive": kind.exhaustive}
-    return _Listed(kind.defaults, grids.get(search, {}))
+    return _Listed(kind.defaults, grids.get(search, {}), seed)
 
 
 def points(search: SearchName, kind: ModelKind) -> int | None:
     """How many proposals there are; None if there is no end."""
-    if search in ("random", "bayes"):
+    if search not in LISTED:
         return None if kind.space else 1
     grid = kind.grid if search == "grid" else kind.exhaustive
     return len(list(itertools.product(*grid.values())))
 
 
 class _Listed:
-    def __init__(self, defaults: Parameters, grid: Grid) -> None:
-        combinations: Iterator[tuple[object, ...]] = itertools.product(*grid.values())
-        self._points = ({**defaults, **dict(zip(grid, values, strict=True))} for values in combinations)
+    def __init__(self, defaults: Parameters, grid: Grid, seed: int) -> None:
+        listed = [{**defaults, **dict(zip(grid, values, strict=True))} for values in itertools.product(*grid.values())]
+        Random(seed).shuffle(listed)
+        self._points = iter(listed)
 
     def ask(self) -> Parameters | None:
         return next(self._points, None)

@@ -4,13 +4,13 @@ Every pair of kind and sampling is first measured with the kind's defaults on al
 pairs are searched in turn, the one that has had the least time first, each trial on ``SEARCH_FOLDS`` folds of another
 division (on as many as the report for its grid). The best of each search is measured on the folds that the defaults
 were measured on, and the better of the two stands for the pair. The kinds made of the best others come last, the same
-way. With a number of trials and no budget, the same seed gives the same result.
+way. A grid is tried whole unless the plan limits it; what was tried of it is said with each candidate
+(``Candidate.searched``). Without a budget, the same seed gives the same result.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,17 +23,19 @@ from training.defaults import SearchName
 from training.kinds.kinds import KINDS, ModelKind, build
 from training.kinds.sampling import SAMPLINGS, Sampling
 from training.kinds.spaces import Parameters
-from training.selection.measure import Candidate, measure
-from training.selection.proposals import Proposals, points, proposals
+from training.selection.listening import Listener
+from training.selection.measure import Candidate, Searched, measure
+from training.selection.proposals import LISTED, Proposals, points, proposals
 from training.selection.rule import rank
 from training.table.split import FOLDS, Fold, folds
 
 SEARCH_FOLDS = 4
 DEFAULT_TRIALS = 20
+"""Trials of a search without an end, where nothing limits it."""
 BUDGET_TRIALS = 60
-"""Trials of one search at most, where only the time is limited."""
+"""Trials of such a search at most, where only the time is limited."""
 COMPOSITE_TRIALS = 3
-"""Trials of a kind that is made of others at most: each costs as much as a dozen of the others'."""
+"""Trials of such a search at most for a kind that is made of others: each costs as much as a dozen of the others'."""
 OBJECTIVE = "roc_auc"
 """What a search maximises: less at the mercy of a few rows than F1 at the best threshold."""
 
@@ -43,7 +45,10 @@ _FINISH_SECONDS = 30.0  # figures, files and the registration of the chosen one
 
 @dataclass(frozen=True)
 class Plan:
-    """What to search. ``budget`` is in seconds for everything that ``train`` does, ``trials`` per pair."""
+    """What to search. ``budget`` is in seconds for everything that ``train`` does, ``trials`` per pair.
+
+    Without both, a grid is tried whole, and a search without an end stops after ``DEFAULT_TRIALS``.
+    """
 
     search: SearchName = "random"
     kinds: tuple[str, ...] = tuple(KINDS)
@@ -54,66 +59,33 @@ class Plan:
     jobs: int = 1
 
 
-class Listener(Protocol):
-    """Who is told how the search goes, as it goes."""
-
-    def started(self, kind: str, sampling: Sampling) -> None:
-        """A pair's turn has come for the first time."""
-        ...
-
-    def tried(self, trial: Candidate) -> None:
-        """A trial was measured on the search's folds."""
-        ...
-
-    def finished(self, candidate: Candidate, trials: int) -> None:
-        """What stands for the pair after so many trials."""
-        ...
-
-    def progress(self, done: float, doing: str) -> None:
-        """The share of the work that is done, and what comes next."""
-        ...
-
-
-class Listeners:
-    """Several listeners as one."""
-
-    def __init__(self, listeners: Sequence[Listener]) -> None:
-        self._listeners = listeners
-
-    def started(self, kind: str, sampling: Sampling) -> None:
-        for each in self._listeners:
-            each.started(kind, sampling)
-
-    def tried(self, trial: Candidate) -> None:
-        for each in self._listeners:
-            each.tried(trial)
-
-    def finished(self, candidate: Candidate, trials: int) -> None:
-        for each in self._listeners:
-            each.finished(candidate, trials)
-
-    def progress(self, done: float, doing: str) -> None:
-        for each in self._listeners:
-            each.progress(done, doing)
-
-
 @dataclass
 class _Search:
     kind: ModelKind
     sampling: Sampling
     proposals: Proposals
     limit: int
+    points: int | None
     default: Candidate
     members: tuple[Candidate, ...]
+    longest: float
     best: Candidate | None = None
     trials: int = 0
     spent: float = 0.0
-    longest: float = 0.0
+    stands: bool = False
 
     @property
     def found_better(self) -> bool:
         """Whether the best trial has yet to be measured as the defaults were."""
         return self.best is not None and self.best.parameters != self.default.parameters
+
+    @property
+    def expected(self) -> float:
+        """Seconds that it will go on, as far as can be told from what it has taken."""
+        if self.stands:
+            return 0.0
+        each = self.spent / self.trials if self.trials else self.longest
+        return (self.limit - self.trials) * each + (self.longest if self.limit else 0.0)
 
 
 @dataclass
@@ -130,6 +102,8 @@ class Searcher:
     started: float | None = None
     _final: list[Fold] = field(init=False)
     _searching: list[Fold] = field(init=False)
+    _begun: list[_Search] = field(init=False, default_factory=list)
+    _pairs: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         if self.started is None:
@@ -149,6 +123,7 @@ class Searcher:
         """The best candidate of each pair."""
         simple = [KINDS[name] for name in self.plan.kinds if not KINDS[name].of_best]
         composite = [KINDS[name] for name in self.plan.kinds if KINDS[name].of_best]
+        self._pairs = len(self.plan.kinds) * len(self.plan.samplings)
         searches = [self._begin(kind, sampling, ()) for kind in simple for sampling in self.plan.samplings]
         found = self._compete(searches, reserved=self._later(searches, composite))
         made = [
@@ -163,26 +138,33 @@ class Searcher:
 
     def _begin(self, kind: ModelKind, sampling: Sampling, members: tuple[Candidate, ...]) -> _Search:
         self.listener.started(kind.name, sampling)
-        self.listener.progress(self._done(0.0), f"{kind.title}, {sampling}")
+        self._tell(f"{kind.title}, {sampling}")
         before = self.clock()
         default = self._measure(kind, sampling, kind.defaults, members, self._final)
-        many = COMPOSITE_TRIALS if kind.of_best else BUDGET_TRIALS
-        limit = self.plan.trials if self.plan.trials is not None else (many if self.plan.budget else DEFAULT_TRIALS)
-        if kind.of_best:
-            limit = min(limit, COMPOSITE_TRIALS)
-        limit = min(limit, count) if (count := points(self.plan.search, kind)) is not None else limit
+        count = points(self.plan.search, kind)
+        limit = self._limit(kind, count)
         made = proposals(kind, self.plan.search, self.plan.seed)
-        return _Search(kind, sampling, made, limit, default, members, longest=self.clock() - before)
+        begun = _Search(kind, sampling, made, limit, count, default, members, longest=self.clock() - before)
+        self._begun.append(begun)
+        return begun
+
+    def _limit(self, kind: ModelKind, count: int | None) -> int:
+        """Trials of a pair at most; ``count`` are the points of its grid, None where there is no end."""
+        if self.plan.trials is not None:
+            limit = self.plan.trials
+        elif count is not None:
+            limit = count
+        else:
+            limit = BUDGET_TRIALS if self.plan.budget else DEFAULT_TRIALS
+        if count is not None:
+            return min(limit, count)
+        return min(limit, COMPOSITE_TRIALS) if kind.of_best else limit
 
     def _compete(self, searches: list[_Search], reserved: float) -> list[Candidate]:
         """Search in turn until the time is up or all have had their trials; then what stands for each pair."""
-        total = sum(search.limit for search in searches)
         while (turn := self._next(searches, reserved)) is not None:
             self._try(turn)
-            self.listener.progress(
-                self._done(sum(search.trials for search in searches) / max(total, 1)),
-                f"{turn.kind.title}, {turn.sampling}: trial {turn.trials}",
-            )
+            self._tell(f"{turn.kind.title}, {turn.sampling}: trial {turn.trials} of {turn.limit}")
         return [self._stand(search) for search in searches]
 
     def _next(self, searches: list[_Search], reserved: float) -> _Search | None:
@@ -215,6 +197,9 @@ class Searcher:
         if search.best is not None and search.found_better:
             again = self._measure(search.kind, search.sampling, search.best.parameters, search.members, self._final)
             chosen = (chosen, again)[rank(self.y, (chosen, again)).winner]
+        listed = search.points if self.plan.search in LISTED else None
+        chosen = replace(chosen, searched=Searched(search.trials, listed) if search.trials else None)
+        search.stands = True
         self.listener.finished(chosen, search.trials)
         return chosen
 
@@ -264,10 +249,19 @@ class Searcher:
     def _elapsed(self) -> float:
         return self.clock() - (self.started or 0.0)
 
-    def _done(self, share: float) -> float:
-        if self.plan.budget:
-            return min(self._elapsed() / self.plan.budget, 1.0)
-        return share
+    def _tell(self, doing: str) -> None:
+        """Say how far everything is: the share of the budget, or of the seconds that it is expected to take."""
+        elapsed = self._elapsed()
+        whole = self.plan.budget or elapsed + self._expected()
+        self.listener.progress(min(elapsed / whole, 1.0) if whole > 0 else 0.0, doing)
+
+    def _expected(self) -> float:
+        """Seconds to come; a pair that has not begun is taken to go on as long as those that have, on average."""
+        if not self._begun:
+            return float("inf")
+        to_come = self._pairs - len(self._begun)
+        each = sum(search.longest + search.expected + search.spent for search in self._begun) / len(self._begun)
+        return sum(search.expected for search in self._begun) + to_come * each
 
 
 def _gives_probabilities(pipeline: Pipeline) -> bool:

@@ -210,9 +210,15 @@ def invoke(settings: Settings, *arguments: str) -> tuple[int, str]:
 def test_the_command_compares_and_says_by_what_it_chose(settings: Settings, tmp_path: Path) -> None:
     toy_table().to_csv(tmp_path / "t.csv", index=False)
     options = ["--data", "t.csv", "--kinds", "naive_bayes, tree", "--samplings", "plain,smote", "--jobs", "1"]
-    code, said = invoke(settings, *options, "--search", "bayes", "--trials", "2", "--split-dir", "kept", "--no-figures")
+    code, said = invoke(
+        settings, *options, "--search", "exhaustive", "--trials", "2", "--split-dir", "kept", "--no-figures"
+    )
     assert code == 0
     assert "4 candidates on validation folds, best first" in said
+    assert "drawn at random: " in said
+    assert "tree 2 of 96" in said
+    assert "naive_bayes 2 of 11" in said
+    assert set(runs_of(settings, "candidate")["params.searched"]) == {"2 of 96", "2 of 11"}
     assert "The rule: highest F1" in said
     assert "95 % interval" in said
     assert "Next: churnstream score" in said

@@ -37,7 +37,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "cli",
     ),
     "training": (
-        "defaults",
+        "defaults steps",
         "kinds outcomes quality table",
         "infer selection",
         "registered",

@@ -2,7 +2,8 @@
 
 import itertools
 from collections import Counter
-from typing import get_args
+from dataclasses import replace
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from training.defaults import SearchName
 from training.kinds.kinds import KINDS
 from training.kinds.sampling import Sampling
 from training.kinds.spaces import Between, OneOf, Parameters
-from training.selection.measure import Candidate
-from training.selection.proposals import points, proposals
-from training.selection.search import Listeners, Plan, Searcher
+from training.selection.listening import Listeners
+from training.selection.measure import Candidate, Searched
+from training.selection.proposals import LISTED, points, proposals
+from training.selection.search import Plan, Searcher
 from training.table.prepare import read_table
 
 SCHEMA = load_schema("bank_churn")
@@ -180,3 +182,81 @@ def test_a_budget_that_is_too_small_still_measures_each_kind_once() -> None:
 
 def test_a_stacking_needs_two_kinds_to_be_made_of() -> None:
     assert [each.kind for each in search(Plan(kinds=("tree", "stacking"), samplings=("plain",), trials=0))] == ["tree"]
+
+
+def listed(kind: str, how: SearchName, seed: int) -> list[Parameters]:
+    made = proposals(KINDS[kind], how, seed)
+    return list(iter(made.ask, None))
+
+
+@pytest.mark.parametrize("how", LISTED)
+def test_the_points_of_a_grid_come_once_each_in_an_order_drawn_by_the_seed(how: SearchName) -> None:
+    first, again, other = (listed("xgboost", how, seed) for seed in (5, 5, 6))
+    assert first == again != other
+    assert len(first) == points(how, KINDS["xgboost"])
+    assert sorted(map(repr, first)) == sorted(map(repr, other))
+    assert len({repr(each) for each in first}) == len(first)
+
+
+def test_what_a_cut_grid_leaves_out_is_no_corner_of_it() -> None:
+    """In the product's order, 20 of 96 were all of depth 3 and 4, of 3 to 14."""
+    for seed in range(20):
+        depths = {each["max_depth"] for each in listed("tree", "exhaustive", seed)[:20]}
+        assert len(depths) >= 5
+
+
+class Bound(Searcher):
+    """Measures nothing twice: each point is as good as its place, so a whole grid costs one fit."""
+
+    def _measure(self, kind: Any, sampling: Any, parameters: Any, members: Any, splits: Any) -> Candidate:
+        if not hasattr(self, "_known"):
+            self._known = super()._measure(kind, sampling, kind.defaults, (), splits)
+        names = tuple(member.kind for member in members)
+        return replace(self._known, kind=kind.name, sampling=sampling, parameters=dict(parameters), members=names)
+
+
+def bound(plan: Plan, heard: Heard | None = None, **more: Any) -> list[Candidate]:
+    rows = read_table(toy_table(250), SCHEMA)
+    return Bound(rows.X, rows.y, rows.customers, SCHEMA, plan, heard or Listeners(()), **more).run()
+
+
+@pytest.mark.parametrize("how", LISTED)
+def test_a_grid_is_tried_whole_where_nothing_limits_it(how: SearchName) -> None:
+    found = bound(Plan(how, ("tree", "xgboost", "stacking"), ("plain",)))
+    for each in found:
+        whole = points(how, KINDS[each.kind])
+        assert each.searched == Searched(whole or 0, whole)
+        assert not each.searched.limited
+    assert [points("exhaustive", KINDS[kind]) for kind in ("tree", "xgboost", "stacking")] == [96, 360, 4]
+
+
+def test_a_grid_that_trials_or_time_cut_says_so() -> None:
+    (tree,) = bound(Plan("exhaustive", ("tree",), ("plain",), trials=20))
+    assert tree.searched is not None
+    assert tree.searched.limited
+    assert (str(tree.searched), tree.params["searched"]) == ("20 of 96", "20 of 96")
+    (slow,) = bound(Plan("exhaustive", ("tree",), ("plain",), budget=100.0), clock=StepClock())
+    assert slow.searched is not None
+    assert slow.searched.limited
+    assert 5 <= slow.searched.trials < 96
+
+
+def test_a_search_without_an_end_says_its_trials_alone_and_defaults_say_nothing() -> None:
+    (tree,) = bound(Plan("random", ("tree",), ("plain",)))
+    assert str(tree.searched) == "20"
+    (default,) = bound(Plan("exhaustive", ("tree",), ("plain",), trials=0))
+    assert default.searched is None
+    assert "searched" not in default.params
+
+
+def test_the_share_that_is_done_is_of_all_that_is_to_come() -> None:
+    """Also before the kinds that are made of others have begun."""
+    heard, clock = Heard(), StepClock()
+    bound(Plan("grid", (*QUICK, "stacking"), ("plain", "weights")), heard, clock=clock)
+    spent = clock.now - 1_000.0
+    assert heard.shares == sorted(heard.shares)
+    assert heard.shares[0] == 0.0
+    middle = heard.shares[len(heard.shares) // 2]
+    assert 0.3 < middle < 0.7
+    assert heard.shares[-1] > 0.9
+    assert spent > 50
