@@ -5,6 +5,8 @@ from typing import Literal
 DEFAULT_SEED = 42
 """Of folds, searches and models."""
 DEFAULT_BOOTSTRAP_SEED = 0
+NOT_PROMOTED = 3
+"""Exit code of a command that has judged a version, which does not take the alias. 1 and 2 are failures."""
 
 OnBadRows = Literal["stop", "skip", "report"]
 SearchName = Literal["grid", "exhaustive", "random", "bayes"]

@@ -11,6 +11,7 @@ from contract.schema import schema_text
 from training.kinds.kinds import KINDS
 from training.quality.evaluate import evaluate
 from training.quality.intervals import bootstrap, ends
+from training.quality.objections import objections, objections_text
 from training.registered import tags
 from training.registered.card import CardFacts, model_card
 from training.registered.mlflow_runs import Run, open_run
@@ -114,6 +115,7 @@ def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone:
     task.tell(0.8, "measuring on the held-out rows")
     metrics = evaluate(held.y, held.scores, candidate.threshold)
     intervals = bootstrap(held.y, held.scores, candidate.threshold, seed=task.seed, customers=held.customers)
+    against = objections(metrics, intervals, task.looked_at)
     logged = {f"test_{name}": value for name, value in metrics.items()} | ends(intervals, "test_")
     params = {
         "train_rows": str(len(task.rows.y) - len(held.y)),
@@ -138,7 +140,7 @@ def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone:
     if task.rows.bad_rows:
         files[BAD_ROWS_ARTIFACT] = listed([asdict(bad) for bad in task.rows.bad_rows])
     if task.looked_at:
-        files[SUSPICIONS_ARTIFACT] = listed(list(task.looked_at))
+        files[SUSPICIONS_ARTIFACT] = listed([each.text for each in task.looked_at])
     trained = Trained(
         developed.fitted.classifier,
         candidate.threshold,
@@ -148,7 +150,7 @@ def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone:
         schema_text(task.settings.dataset),
         params,
         logged,
-        task.tags,
+        task.tags | {tags.OBJECTIONS: objections_text(against)},
         files,
     )
     task.tell(0.95, "registering")
@@ -182,7 +184,7 @@ def _facts(
         metrics=metrics,
         intervals=intervals,
         validation=candidate.metrics,
-        suspicions=task.looked_at,
+        suspicions=tuple(each.text for each in task.looked_at),
         versions=library_versions(),
     )
 

@@ -11,6 +11,7 @@ from contract.split.held_out import SPLIT_RULE
 from training.registered import tags
 from training.steps import Tell, untold
 from training.table.prepare import Table
+from training.table.suspicions import Suspicion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,7 +40,7 @@ class Task:
     test_share: float
     split_hash: str
     split_files: dict[str, bytes]
-    looked_at: tuple[str, ...]
+    looked_at: tuple[Suspicion, ...]
     figures: bool
     started: float
     provenance: Provenance = field(default_factory=Provenance)

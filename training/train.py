@@ -29,7 +29,7 @@ from training.selection.search import Plan
 from training.steps import untold
 from training.table.prepare import Table, describe, read_table
 from training.table.split_files import SPLIT_FILES, write_split
-from training.table.suspicions import suspicions
+from training.table.suspicions import Suspicion, suspicions
 from training.task import Provenance, Task
 
 _log = logging.getLogger("churnstream.training")
@@ -49,7 +49,7 @@ class TrainingResult:
     test_rows: int
     split_hash: str
     table: Table
-    suspicions: tuple[str, ...]
+    suspicions: tuple[Suspicion, ...]
     verdict: Verdict
     selection: Selection | None = None
 
@@ -176,7 +176,7 @@ def _require_both_sides(rows: Table, test: Mask, seed: int) -> None:
             )
 
 
-def _warn(rows: Table, looked_at: tuple[str, ...], origin: str, on_bad_rows: OnBadRows) -> None:
+def _warn(rows: Table, looked_at: tuple[Suspicion, ...], origin: str, on_bad_rows: OnBadRows) -> None:
     if rows.excluded:
         left_out = rows.rows_read - len(rows.y)
         _log.warning("%s: %s rows violate the schema and are left out (%s)", origin, left_out, describe(rows.excluded))
@@ -192,4 +192,4 @@ def _warn(rows: Table, looked_at: tuple[str, ...], origin: str, on_bad_rows: OnB
             rows.duplicates,
         )
     for suspicion in looked_at:
-        _log.warning("%s: %s", origin, suspicion)
+        _log.warning("%s: %s", origin, suspicion.text)

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from contract.worker.flags import Dataset, ModelAlias, ModelName, StreamName, TrackingUri
+from training.defaults import NOT_PROMOTED
 
 
 def promote(
     version: Annotated[str, typer.Argument(help="A version's number, such as 3 or churn/3, or an alias: @challenger.")],
-    force: Annotated[bool, typer.Option("--force", help="Give it the alias even if it is not proven better.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Give it the alias whatever speaks against it.")] = False,
     stream: StreamName = None,
     dataset: Dataset = None,
     model_name: ModelName = None,
@@ -18,7 +19,8 @@ def promote(
 ) -> None:
     """Make a registered version the champion, if it is better than the champion by more than noise.
 
-    The two are compared on the rows that were held out when the version was trained. Exit code 1 if it is not promoted.
+    The two are compared on the rows that were held out when the version was trained. A version that is no better than
+    guessing, or too good to be true, is refused, also where there is no champion. Exit code 3 if it is not promoted.
 
     \b
     Example:
@@ -42,7 +44,7 @@ def promote(
         console.print(
             f"Next: churnstream promote {version} --force, if it shall score anyway", highlight=False, markup=False
         )
-        raise typer.Exit(1)
+        raise typer.Exit(NOT_PROMOTED)
 
 
 def rollback(

@@ -20,7 +20,7 @@ from contract.worker.flags import (
     TrackingUri,
     Verbose,
 )
-from training.defaults import DEFAULT_SEED, OnBadRows, SearchName
+from training.defaults import DEFAULT_SEED, NOT_PROMOTED, OnBadRows, SearchName
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -78,7 +78,7 @@ def train(
     figures: Annotated[
         bool | None, typer.Option("--figures/--no-figures", help="Draw figures; as a rule only when comparing.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Give it the alias even if it is not proven better.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Give it the alias whatever speaks against it.")] = False,
     stream: StreamName = None,
     dataset: Dataset = None,
     model_name: ModelName = None,
@@ -91,8 +91,9 @@ def train(
     15 % of the customers are held out, and only measured on, once. Everything is chosen on validation folds of the
     others. Without more options, XGBoost is trained as it comes, in seconds; with --all, eight kinds of model and two
     made of the best three compete, each plain, with class weights and with SMOTE inside the training folds. The first
-    model becomes the champion; a later one only if it is better by more than noise. With --until, the table is what was
-    known at that moment: replay the rest to see how the model would have done.
+    model becomes the champion; a later one only if it is better by more than noise. One that is no better than
+    guessing, or too good to be true, does not. Exit code 3 if the model does not become champion. With --until, the
+    table is what was known at that moment: replay the rest to see how the model would have done.
 
     \b
     Examples:
@@ -144,6 +145,8 @@ def train(
             figures=figures,
         )
     show(result)
+    if not result.verdict.promoted:
+        raise typer.Exit(NOT_PROMOTED)
 
 
 def _plan(

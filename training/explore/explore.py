@@ -90,7 +90,7 @@ def render(rows: Table, schema: Schema, title: str, tell: Tell = untold) -> tupl
     for number, picture in enumerate(pictures(rows, schema), start=1):
         drawn.append((picture, png(picture.figure)))
         tell(min(number / (len(schema.features) + 3), 1.0), f"picture {number + 1}")
-    notes = [*suspicions(rows, schema), *rows.repairs]
+    notes = [*(each.text for each in suspicions(rows, schema)), *rows.repairs]
     churned = int(rows.y.sum())
     about = [
         f"{len(rows.y):,} customers, {churned:,} of them churned ({churned / len(rows.y):.1%}); schema {schema.name} "

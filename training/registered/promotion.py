@@ -39,6 +39,7 @@ from training.registered.verdict import (
     Verdict,
     incomparable,
     judged_text,
+    objected,
     read_judged,
     verdict_of,
 )
@@ -67,22 +68,27 @@ def judge(
     schema: Schema,
     version: int,
     champion: int | None,
-    held: HeldOut,
+    held: HeldOut | None,
     *,
     force: bool,
 ) -> Verdict:
     """Whether ``version`` takes the alias from ``champion``, on rows held out from the version's training.
 
-    ``held`` has the version's probabilities for them. What the champion has learned from of these rows is left out
-    (``training.registered.unlearned``); one that has learned from most of them, and one for another schema, which
-    cannot score them, are not compared. What was found is kept with the version, and said again when it is asked for
-    once more, as one comparison (``training.registered.tries``).
+    ``held`` has the version's probabilities for them; None will do where there is no champion. What the champion has
+    learned from of these rows is left out (``training.registered.unlearned``); one that has learned from most of them,
+    and one for another schema, which cannot score them, are not compared. What was found is kept with the version, and
+    said again when it is asked for once more, as one comparison (``training.registered.tries``).
+
+    A version that its training has objections to (``training.quality.objections``) takes the alias by ``force`` alone,
+    the first one not excepted, and is not compared.
     """
-    new, alias = model_title(settings, version), f"@{settings.model_alias}"
-    if champion is None:
-        return Verdict(True, f"{new} is the first {alias}")
+    challenger = describe(client, settings, version)
+    if challenger.objections:
+        return objected(challenger.title, f"@{settings.model_alias}", challenger.objections, force=force)
+    if champion is None or held is None:
+        return Verdict(True, f"{challenger.title} is the first @{settings.model_alias}")
     names = Names.of(settings, version, champion)
-    challenger, reigning = (describe(client, settings, number) for number in (version, champion))
+    reigning = describe(client, settings, champion)
     before = read_judged(challenger.tags.get(tags.JUDGED, ""))
     if before is not None and before.champion == champion:
         return verdict_of(before, names, force=force)
@@ -129,13 +135,12 @@ def promote(settings: Settings, text: str, *, force: bool = False) -> Verdict:
         champion = find_version(client, settings)
         if champion == version.number:
             return Verdict(True, f"{version.title} has @{settings.model_alias} already")
-        if champion is None:
-            verdict = Verdict(True, f"{version.title} is the first @{settings.model_alias}")
-        else:
+        held = None
+        if champion is not None:
             kept = reference_rows(client, version, schema)
             scores = positive_probabilities(loaded.classifier, kept.X)
             held = HeldOut(kept.X, kept.y, scores, kept.customers)
-            verdict = judge(client, settings, schema, version.number, champion, held, force=force)
+        verdict = judge(client, settings, schema, version.number, champion, held, force=force)
         if verdict.promoted:
             give_alias(client, settings, version.number, verdict)
     except (MlflowException, OSError) as error:

@@ -19,6 +19,8 @@ ROLE = "churnstream.role"
 """On runs: ``model`` (a training without a search), or of a search ``selection``, ``candidate`` or ``trial``."""
 SELECTION = "churnstream.selection"
 """On a search's candidates and trials: the id of the selection's run."""
+OBJECTIONS = "churnstream.objections"
+"""What speaks against giving the version the alias: a JSON list of clauses, empty where nothing does."""
 FORCED = "churnstream.forced"
 """On a version that took the alias without having been proven better: why, in a sentence."""
 

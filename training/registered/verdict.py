@@ -1,5 +1,6 @@
 """Whether a version takes the alias, and how a comparison of two is said and kept with the version."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -8,6 +9,8 @@ from contract.models.registry import model_title
 from contract.settings import Settings
 from training.quality.evaluate import Comparison
 from training.registered.tries import FRESH_FROM, MOST_COMPARISONS
+
+_MOST_OBJECTIONS = 3
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,17 @@ def incomparable(names: Names, why: str, *, force: bool) -> Verdict:
         f"{names.new} does not take {names.alias}, for {names.old} cannot be compared with: {why}; --force gives it "
         f"the alias",
     )
+
+
+def objected(new: str, alias: str, objections: Sequence[str], *, force: bool) -> Verdict:
+    """On a version that something speaks against, whatever it is compared with."""
+    more = len(objections) - _MOST_OBJECTIONS
+    listed = "; ".join([*objections[:_MOST_OBJECTIONS], *([f"and {more} more"] if more > 0 else [])])
+    if force:
+        return Verdict(
+            True, f"{new} takes {alias}, as --force says, though this speaks against it: {listed}", forced=True
+        )
+    return Verdict(False, f"{new} does not take {alias}: {listed}; --force gives it the alias")
 
 
 USED_UP = (

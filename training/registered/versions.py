@@ -16,6 +16,7 @@ from contract.schema import Schema
 from contract.settings import Settings
 from contract.split.defaults import DEFAULT_TEST_SHARE
 from contract.split.held_out import SPLIT_RULE
+from training.quality.objections import read_objections
 from training.registered import tags
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class Version:
     def test_share(self) -> float:
         """Share of the customers that was held out; of a version that does not say, the usual one."""
         return float(self.tags.get(tags.TEST_SHARE, DEFAULT_TEST_SHARE))
+
+    @property
+    def objections(self) -> tuple[str, ...]:
+        """What speaks against giving it the alias, one clause each; none of a version that does not say."""
+        return read_objections(self.tags.get(tags.OBJECTIONS))
 
     def has_held_out_all_of(self, other: "Version") -> bool:
         """Whether every customer that ``other`` has held out is certain to be held out of this version, too.

@@ -5,6 +5,7 @@ one that is only known after the customer has left, or just a very good one.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -27,12 +28,21 @@ _DEPTH = 3
 _MIN_IDS = 50
 
 
-def suspicions(rows: Table, schema: Schema) -> list[str]:
-    """One sentence for each thing to look at; none for a table that is as it should be."""
+@dataclass(frozen=True)
+class Suspicion:
+    """A sentence with its remedy; ``leak``: a feature seems to tell the label, so the model is not to be believed."""
+
+    text: str
+    leak: bool = False
+
+
+def suspicions(rows: Table, schema: Schema) -> list[Suspicion]:
+    """One for each thing to look at; none for a table that is as it should be."""
     constant = [feature.name for feature in schema.features if rows.X[feature.name].nunique(dropna=False) < 2]
     ids = [feature.name for feature in schema.features if _is_id(feature, rows.X[feature.name])]
     others = [feature for feature in schema.features if feature.name not in constant]
-    return [
+    leaks = _giveaways(rows, [feature for feature in others if feature.name not in ids])
+    looked = [
         *_small_classes(rows, schema),
         *_contradictions(rows, schema),
         *(
@@ -44,9 +54,9 @@ def suspicions(rows: Table, schema: Schema) -> list[str]:
             f"take it out of the schema"
             for name in ids
         ),
-        *_giveaways(rows, [feature for feature in others if feature.name not in ids]),
         *_twins(rows.X, others),
     ]
+    return [*(Suspicion(text, leak=True) for text in leaks), *map(Suspicion, looked)]
 
 
 def single_feature_auc(column: "pd.Series[float]", y: Labels, *, categorical: bool) -> float:

@@ -38,7 +38,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "training": (
         "defaults steps",
-        "kinds outcomes quality table",
+        "kinds outcomes table",
+        "quality",
         "infer selection",
         "registered",
         "task",

@@ -30,7 +30,7 @@ def with_feature(**feature: Any) -> Schema:
 
 
 def found(table: pd.DataFrame, schema: Schema = SCHEMA) -> list[str]:
-    return suspicions(read_table(table, schema), schema)
+    return [each.text for each in suspicions(read_table(table, schema), schema)]
 
 
 def only(table: pd.DataFrame, schema: Schema) -> str:
