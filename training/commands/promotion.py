@@ -4,14 +4,24 @@ from typing import Annotated
 
 import typer
 
-from contract.worker.flags import Dataset, ModelAlias, ModelName, StreamName, TrackingUri
+from contract.worker.flags import BootstrapServers, Dataset, ModelAlias, ModelName, StreamName, TopicPrefix, TrackingUri
 from training.defaults import NOT_PROMOTED
 
 
 def promote(
     version: Annotated[str, typer.Argument(help="A version's number, such as 3 or churn/3, or an alias: @challenger.")],
     force: Annotated[bool, typer.Option("--force", help="Give it the alias whatever speaks against it.")] = False,
+    live: Annotated[
+        bool | None,
+        typer.Option(
+            "--live/--no-live",
+            help="Count its answers on the stream as a challenger, too; for @challenger unless --no-live.",
+            show_default=False,
+        ),
+    ] = None,
+    bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
+    topic_prefix: TopicPrefix = None,
     dataset: Dataset = None,
     model_name: ModelName = None,
     model_alias: ModelAlias = None,
@@ -19,12 +29,15 @@ def promote(
 ) -> None:
     """Make a registered version the champion, if it is better than the champion by more than noise.
 
-    The two are compared on the rows that were held out when the version was trained. A version that is no better than
-    guessing, or too good to be true, is refused, also where there is no champion. Exit code 3 if it is not promoted.
+    The two are compared on the rows that were held out when the version was trained, once; asked again, the same is
+    said. A challenger's answers on the stream count as well, and may be looked at as often as one likes. A version that
+    is no better than guessing, or too good to be true, is refused, also where there is no champion. Exit code 3 if it
+    is not promoted.
 
     \b
-    Example:
+    Examples:
       churnstream promote 3
+      churnstream promote @challenger
     """
     from rich.console import Console
 
@@ -32,12 +45,18 @@ def promote(
     from training.commands.progress import Bar
 
     settings = load_settings(
-        stream=stream, dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
+        bootstrap_servers=bootstrap_servers,
+        stream=stream,
+        topic_prefix=topic_prefix,
+        dataset=dataset,
+        model_name=model_name,
+        model_alias=model_alias,
+        mlflow_tracking_uri=tracking_uri,
     )
     with Bar("comparing"):
         from training.registered.promotion import promote as run
 
-        verdict = run(settings, version, force=force)
+        verdict = run(settings, version, force=force, live=live)
     console = Console()
     console.print(verdict.reason, highlight=False, markup=False, soft_wrap=True)
     if not verdict.promoted:

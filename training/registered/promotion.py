@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from contract.errors import UserError
-from contract.models.aliases import history_text, read_history, with_reign
+from contract.models.aliases import CHALLENGER, history_text, read_history, with_reign
 from contract.models.registry import (
     Registered,
     find_version,
@@ -30,7 +30,7 @@ from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from training.quality.evaluate import compare
 from training.registered import tags
-from training.registered.tries import Note, confidence, rows_name, spend
+from training.registered.tries import MOST_COMPARISONS, Note, confidence, rows_name, spend
 from training.registered.unlearned import unlearned
 from training.registered.verdict import (
     USED_UP,
@@ -117,12 +117,15 @@ def give_alias(client: "MlflowClient", settings: Settings, version: int, verdict
     _set_alias(client, settings, version)
 
 
-def promote(settings: Settings, text: str, *, force: bool = False) -> Verdict:
+def promote(settings: Settings, text: str, *, force: bool = False, live: bool | None = None) -> Verdict:
     """Give a registered version the alias if it is better than the champion by more than noise, or if ``force``.
+
+    With ``live`` its answers on the stream count as well (``training.registered.live``). Where nothing is said of that,
+    they do if it is named as ``@challenger``, and if Kafka cannot be reached then, the held-out rows decide alone.
 
     Raises:
         UserError: there is no such version, or one that can never be champion: made by the report's protocol, or one
-            that the scorer would refuse. MLflow does not answer.
+            that the scorer would refuse. MLflow does not answer, or with ``live`` Kafka does not.
     """
     schema = load_schema(settings.dataset)
     client = registry_client(settings)
@@ -141,11 +144,36 @@ def promote(settings: Settings, text: str, *, force: bool = False) -> Verdict:
             scores = positive_probabilities(loaded.classifier, kept.X)
             held = HeldOut(kept.X, kept.y, scores, kept.customers)
         verdict = judge(client, settings, schema, version.number, champion, held, force=force)
+        asked = live or (live is None and text.strip().endswith(f"@{CHALLENGER}"))
+        if asked and champion is not None and not version.objections:
+            pair = version, describe(client, settings, champion)
+            verdict = _with_stream(client, schema, pair, verdict, force=force, must=live is True)
         if verdict.promoted:
             give_alias(client, settings, version.number, verdict)
     except (MlflowException, OSError) as error:
         raise out_of_reach(settings, error) from error
     return verdict
+
+
+def _with_stream(
+    client: "MlflowClient", schema: Schema, pair: tuple[Version, Version], verdict: Verdict, *, force: bool, must: bool
+) -> Verdict:
+    """The verdict, and what the answers of challenger and champion on the stream add to it; ``must``: or an error."""
+    from training.registered.live import evidence, read_pairs, with_live
+
+    version, champion = pair
+    settings = version.settings
+    try:
+        rows = read_pairs(settings, schema, pair)
+    except UserError as error:
+        if must:
+            raise
+        return verdict.saying(f"its answers on the stream could not be counted: {error}")
+    number = spend(client, settings, Note(f"live/{champion.number}", version.number, champion.number))
+    if number is None:
+        return verdict.saying(f"{MOST_COMPARISONS} challengers of {champion.title} have been compared on the stream")
+    found = evidence(rows, (version, champion), number, confidence(number))
+    return with_live(verdict, found, Names.of(settings, version.number, champion.number), force=force)
 
 
 def rollback(settings: Settings) -> RolledBack:

@@ -1,7 +1,7 @@
 """Whether a version takes the alias, and how a comparison of two is said and kept with the version."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -24,6 +24,10 @@ class Verdict:
     reason: str
     comparison: Comparison | None = None
     forced: bool = False
+
+    def saying(self, more: str) -> "Verdict":
+        """The same, with more in its reason."""
+        return replace(self, reason=f"{self.reason}; {more}")
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,11 @@ def read_judged(text: str) -> PairJudged | None:
 def verdict_of(judged: PairJudged, names: Names, *, force: bool) -> Verdict:
     """What a comparison says of the alias."""
     comparison = judged.comparison
-    share = f"{100 * judged.confidence:.2f}".rstrip("0").rstrip(".")
     asked = f", as comparison {judged.number} on them asks" if judged.number > 1 else ""
     found = (
         f"on {judged.rows:,} held-out rows its Brier score is {abs(comparison.gain):.5f} "
-        f"{'lower' if comparison.gain >= 0 else 'higher'} ({share} % interval of the gain {comparison.low:.5f} to "
-        f"{comparison.high:.5f}{asked})"
+        f"{'lower' if comparison.gain >= 0 else 'higher'} ({percent(judged.confidence)} interval of the gain "
+        f"{comparison.low:.5f} to {comparison.high:.5f}{asked})"
     )
     if comparison.better:
         return Verdict(True, f"{names.new} takes {names.alias} from {names.old}: {found}", comparison)
@@ -95,6 +98,11 @@ def verdict_of(judged: PairJudged, names: Names, *, force: bool) -> Verdict:
         f"{_fresh(judged.number)}",
         comparison,
     )
+
+
+def percent(share: float) -> str:
+    """To two places, such as ``98.33 %``."""
+    return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %"
 
 
 def incomparable(names: Names, why: str, *, force: bool) -> Verdict:

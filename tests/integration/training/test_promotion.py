@@ -330,7 +330,7 @@ def test_a_crash_after_a_look_at_the_rows_gives_no_free_try(
 ) -> None:
     client.set_registered_model_alias("churn", "champion", str(GOOD_TOO))
 
-    def killed(*_args: object) -> None:
+    def killed(*_args: object, **_named: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -14,7 +14,7 @@ NEEDS: dict[str, set[str]] = {
     "train": {"--stream", "--dataset", "--tracking-uri", "--model-name", "--model-alias"},
     "explore": {"--stream", "--dataset", "--tracking-uri"},
     "compare": {"--stream", "--dataset", "--tracking-uri", "--model-name"},
-    "promote": {"--stream", "--dataset", "--tracking-uri", "--model-name", "--model-alias"},
+    "promote": STREAM | {"--dataset", "--tracking-uri", "--model-name", "--model-alias"},
     "rollback": {"--stream", "--dataset", "--tracking-uri", "--model-name", "--model-alias"},
     "challenge": {"--stream", "--dataset", "--tracking-uri", "--model-name", "--model-alias"},
     "replay": STREAM | {"--dataset", "--partitions"},

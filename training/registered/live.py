@@ -1,0 +1,132 @@
+"""What a challenger's answers on the stream say: its Brier score beside the champion's, on the same records.
+
+A customer counts once, with the first record that both have scored and whose label is known, because a customer who is
+scored every day is no new evidence each day. Only records count whose label's time is up, so that neither the labels
+that come sooner nor the customers who are told sooner have more of a say; and where too many of those have no label,
+nothing is said, because labels that do not come may be others than those that do.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from contract.arrays import Floats
+from contract.messages import ModelRef, Role
+from contract.schema import Schema
+from contract.settings import Settings
+from training.outcomes.reading import read_scored
+from training.outcomes.rows import NO_LABEL, ScoredRecords
+from training.quality.sequential import RunningMean, running_mean
+from training.registered import tags
+from training.registered.verdict import Names, Verdict, percent
+from training.registered.versions import Version
+
+LEAST_LABELLED = 0.8
+"""Share of the records whose label's time is up that must have one."""
+MOST_LIVE = 2_000_000
+"""Records that are looked at; more are refused. Some 0.6 GB without their features."""
+_ROLES: tuple[Role, Role] = ("challenger", "champion")
+
+
+@dataclass(frozen=True)
+class LiveEvidence:
+    """``gain``: champion's squared error minus challenger's, over ``gain.count`` customers.
+
+    Of the ``records`` that both have scored and whose label's time is up, ``labelled`` have one. ``number``: as which
+    challenger of this champion, from 1 on; ``one_label``: all the labels are the same, or there is none.
+    """
+
+    records: int
+    labelled: int
+    gain: RunningMean
+    number: int
+    one_label: bool
+
+    @property
+    def lacking(self) -> str | None:
+        """Why nothing can be said, None if it can."""
+        if not self.records:
+            return "no record that both have scored has a label whose time is up"
+        if self.labelled < LEAST_LABELLED * self.records:
+            return (
+                f"only {self.labelled:,} of the {self.records:,} records that both have scored and whose label's time "
+                f"is up have a label, and those that do not come may be others than those that do"
+            )
+        if self.one_label:
+            return f"all {self.labelled:,} labels so far are the same"
+        return None
+
+    @property
+    def found(self) -> str:
+        """What it says, in words."""
+        gain = self.gain
+        asked = f", as challenger {self.number} of this champion asks" if self.number > 1 else ""
+        return (
+            f"on {gain.count:,} customers of the stream its Brier score is {abs(gain.mean):.5f} "
+            f"{'lower' if gain.mean >= 0 else 'higher'} ({percent(gain.confidence)} confidence sequence of the gain "
+            f"{gain.low:.5f} to {gain.high:.5f}{asked})"
+        )
+
+
+def read_pairs(settings: Settings, schema: Schema, versions: tuple[Version, Version]) -> ScoredRecords:
+    """What was scored on the stream, of the time from which on neither version can have learned from it.
+
+    Raises:
+        UserError: the broker does not answer, there is no such stream, or it holds too many records.
+    """
+    since = max((_learned_until(version) for version in versions), default=None, key=lambda moment: moment or 0)
+    rows, _ = read_scored(settings, schema, since=since, features=False, most=MOST_LIVE)
+    return rows
+
+
+def evidence(rows: ScoredRecords, versions: tuple[Version, Version], number: int, confidence: float) -> LiveEvidence:
+    """Compare challenger and champion on the rows that both have scored.
+
+    ``number`` says as which challenger of that champion; ``confidence`` is the confidence sequence's.
+    """
+    challenger, champion = (
+        ModelRef(version.settings.model_name, version.number, role)
+        for version, role in zip(versions, _ROLES, strict=True)
+    )
+    both = rows.scored_by(champion, challenger) & rows.mature
+    taken = np.flatnonzero(both & (rows.labels != NO_LABEL))
+    # rows stand in the order of their times, so the first of a customer is the earliest
+    once = taken[~pd.Series(rows.customers[taken]).duplicated().to_numpy()]
+    y = rows.labels[once].astype(np.float64)
+    differences: Floats = np.zeros(0)
+    if len(once):
+        differences = (rows.scores[champion][once] - y) ** 2 - (rows.scores[challenger][once] - y) ** 2
+    return LiveEvidence(
+        int(both.sum()), len(taken), running_mean(differences, confidence), number, len(np.unique(y)) < 2
+    )
+
+
+def with_live(verdict: Verdict, live: LiveEvidence, names: Names, *, force: bool) -> Verdict:
+    """The verdict of the held-out rows, and what the stream adds to it.
+
+    A challenger that is better there takes the alias; one that is worse there does not, whatever the held-out rows say.
+    """
+    if live.lacking is not None:
+        return verdict.saying(f"the stream does not decide: {live.lacking}")
+    if live.gain.above:
+        return Verdict(True, f"{names.new} takes {names.alias} from {names.old}: {live.found}", verdict.comparison)
+    if not live.gain.below:
+        return verdict.saying(f"the stream does not decide yet: {live.found}")
+    if force:
+        return Verdict(
+            True,
+            f"{names.new} takes {names.alias} from {names.old}, as --force says, though it is worse: {live.found}",
+            verdict.comparison,
+            forced=True,
+        )
+    return Verdict(False, f"{names.new} does not take {names.alias} from {names.old}: {live.found}", verdict.comparison)
+
+
+def _learned_until(version: Version) -> int | None:
+    """Before which event time (ms) the rows lie that it has learned from; None if it does not say."""
+    try:
+        return round(datetime.fromisoformat(version.tags.get(tags.LEARNED_UNTIL, "")).timestamp() * 1_000)
+    except ValueError:
+        return None
