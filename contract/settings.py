@@ -21,6 +21,7 @@ _PROPERTIES_VARIABLE = f"{_PREFIX}KAFKA"
 # variables of single commands and of the compose file, by which nothing here is set
 _OTHERS = {
     "data",
+    "force",
     "rows",
     "replay_seconds",
     "reports",

@@ -44,7 +44,7 @@ _MIN_RECORDS = 200
 class Wishes:
     """What a user has asked for; None and empty where nothing was. Durations and moments as texts.
 
-    ``by_date``: the table's dates are used where there are any.
+    ``by_date``: the table's dates are used where there are any. ``force``: the model scores whatever speaks against it.
     """
 
     times: TimeOptions = field(default_factory=TimeOptions)
@@ -56,6 +56,7 @@ class Wishes:
     label_lateness: str | None = None
     drifts: tuple[str, ...] = ()
     options: ReadOptions = AS_FOUND
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,10 @@ class OwnPlan:
     @property
     def training_arguments(self) -> list[str]:
         """Those of ``churnstream train``."""
+        forced = ["--force"] if self.wishes.force else []
         if self.learned_until is None:
-            return [*self._source, "--test-share", str(HELD_OUT_SHARE)]
-        return [*self._source, *time_flags(self.wishes.times), "--until", format_time(self.learned_until)]
+            return [*self._source, *forced, "--test-share", str(HELD_OUT_SHARE)]
+        return [*self._source, *forced, *time_flags(self.wishes.times), "--until", format_time(self.learned_until)]
 
     @property
     def replay_arguments(self) -> list[str]:

@@ -99,6 +99,7 @@ def _again(own: OwnTable, schema: Path) -> str:
     )
     given = [part for flag, value in named if value is not None for part in (flag, value)]
     given += [*time_flags(wishes.times), *read_flags(wishes.options), *([] if wishes.by_date else ["--no-dates"])]
+    given += ["--force"] if wishes.force else []
     return shlex.join([own.command, "backtest", str(own.table), *given])
 
 

@@ -16,6 +16,7 @@ SchemaFile = Annotated[
 ]
 Drift = Annotated[list[str] | None, typer.Option(help="Drift to inject, as `replay` takes it; none unless asked for.")]
 Accept = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about doubts; they are shown all the same.")]
+Force = Annotated[bool, typer.Option("--force", help="Go on with a model that is worthless, or too good to be true.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="End when all is measured, also on a terminal.")]
 
 
@@ -50,6 +51,7 @@ def backtest(
     sheet: Sheet = None,
     encoding: Encoding = None,
     yes: Accept = False,
+    force: Force = False,
     base: Annotated[Path, typer.Option("--dir", help="Where this run's folder is made.")] = DEFAULT_BASE,
     no_wait: NoWait = False,
 ) -> None:
@@ -58,7 +60,8 @@ def backtest(
     Without --schema one is drafted: what is doubtful is shown, and on a terminal asked about. The table's own dates say
     what a champion may learn from, when records come, and when labels do; from them follow windows, and how long labels
     are waited for. Where there are no dates, half of the customers are learned from and the others replayed, and time
-    is simulated. What was chosen is said first, whether the model drifted last.
+    is simulated. What was chosen is said first, whether the model drifted last. A model that is no better than guessing
+    or too good to be true ends it, with the reason, unless --force is given.
 
     It needs neither Docker nor Java, and leaves one folder with the schema, all figures, reports and logs.
 
@@ -86,6 +89,7 @@ def backtest(
         label_lateness,
         tuple(drift or ()),
         ReadOptions(sheet, encoding),
+        force,
     )
     # whoever ends it by SIGTERM wants everything gone, too
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from churnstream.commands.backtest import Accept, Drift, NoWait, SchemaFile, program
+from churnstream.commands.backtest import Accept, Drift, Force, NoWait, SchemaFile, program
 from churnstream.demo.scenario import ROWS, SEED
 from contract.worker.flags import (
     AlertRulesFile,
@@ -31,6 +31,7 @@ def demo(
     schema: SchemaFile = None,
     drift: Drift = None,
     yes: Accept = False,
+    force: Force = False,
     rows: Annotated[int, typer.Option(min=500, help="Customers of the synthetic bank.")] = ROWS,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic bank.")] = SEED,
     base: Annotated[Path, typer.Option("--dir", help="Where this run's folder is made.")] = DEFAULT_BASE,
@@ -53,13 +54,13 @@ def demo(
 
     if data is not None and not data.is_file():
         raise UserError(f"--data {data} is no file; give a CSV, Excel or Parquet table")
-    if data is None and (schema is not None or drift):
-        raise UserError("--schema and --drift are of a table of your own; give it with --data")
+    if data is None and (schema is not None or drift or force):
+        raise UserError("--schema, --drift and --force are of a table of your own; give it with --data")
     # whoever ends it by SIGTERM wants everything gone, too
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     waits = sys.stdout.isatty() and not no_wait
     if data is not None:
-        own = OwnTable(data, schema, base, program(), Wishes(drifts=tuple(drift or ())), yes, waits)
+        own = OwnTable(data, schema, base, program(), Wishes(drifts=tuple(drift or ()), force=force), yes, waits)
         run_own_table(own, output())
         return
     folder = new_folder(base)

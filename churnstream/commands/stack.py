@@ -26,6 +26,12 @@ Data = Annotated[
 
 def init(
     data: Data = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", envvar="CHURNSTREAM_FORCE", help="Take a model that is worthless, or too good to be true."
+        ),
+    ] = False,
     bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
@@ -37,7 +43,8 @@ def init(
 ) -> None:
     """Prepare a new stream: create its topics, and train and register a champion if there is none.
 
-    Run it before the workers; running it again changes nothing.
+    Run it before the workers; running it again changes nothing. A model that is no better than guessing or too good to
+    be true does not become champion, and ends it with the reason, unless --force is given.
     """
     from rich.console import Console
 
@@ -56,7 +63,7 @@ def init(
         model_alias=model_alias,
         mlflow_tracking_uri=tracking_uri,
     )
-    Console().print(initialise(settings, data), soft_wrap=True, highlight=False)
+    Console().print(initialise(settings, data, force=force), soft_wrap=True, highlight=False)
 
 
 def showcase(

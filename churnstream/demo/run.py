@@ -23,11 +23,12 @@ from churnstream.demo.page import DemoPage
 from churnstream.demo.plan import RunPlan
 from churnstream.demo.ready import WorkersReady
 from churnstream.local_kafka.broker import LocalKafka
-from churnstream.processes.children import Children
+from churnstream.processes.children import Child, Children
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
 from contract.kafka.provision import ensure_topics
 from contract.settings import Settings, load_settings
+from training.defaults import NOT_PROMOTED
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def run_demo(demo: LocalRun, console: Console) -> None:
                 # the scorer imports what it needs meanwhile, and so is ready soon after the champion
                 for name, *flags in (("join",), ("monitor",), ("score", "--wait-for-model")):
                     _start_worker(children, name, ready, flags)
-                training.wait(timeout=demo.plan.training_seconds)
+                if training.wait(demo.plan.training_seconds, expected=NOT_PROMOTED) == NOT_PROMOTED:
+                    raise UserError(_refused(training))
             with console.status("waiting for scorer, join and monitor"):
                 # or the first windows would be over before anybody judges them
                 ready.wait()
@@ -133,6 +135,15 @@ def run_demo(demo: LocalRun, console: Console) -> None:
 
 def _start_worker(children: Children, name: str, ready: WorkersReady, flags: Sequence[str]) -> None:
     ready.expect(children.start(name, name, "-v", *flags, variables=ready.variables(name)))
+
+
+def _refused(training: Child) -> str:
+    """Why nothing is scored: what ``train`` has said last but for what to do next."""
+    reasons = [line for line in training.last_lines(2) if not line.startswith("Next: ")]
+    return (
+        f"there is no champion, so nothing can be scored: {reasons[-1] if reasons else training.explain()}. Mend the "
+        f"table or its schema, or run it all the same with --force; training's whole log is {training.log_path}"
+    )
 
 
 def _where(page: DemoPage) -> str:

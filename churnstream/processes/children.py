@@ -34,8 +34,8 @@ class Child:
         """None while it runs."""
         return self._process.poll()
 
-    def wait(self, timeout: float) -> int:
-        """Wait for its end, at most ``timeout`` seconds, and return its exit code.
+    def wait(self, timeout: float, expected: int = 0) -> int:
+        """Wait for its end, at most ``timeout`` seconds, and return its exit code, which is 0 or ``expected``.
 
         Raises:
             UserError: it failed, or did not end in time; the message shows the end of its log.
@@ -44,7 +44,8 @@ class Child:
             code = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise UserError(f"{self.name} did not end within {timeout:.0f} s; {self.explain()}") from None
-        self.check()
+        if code != expected:
+            self.check()
         return code
 
     def check(self) -> None:
@@ -56,8 +57,11 @@ class Child:
 
     def explain(self) -> str:
         """Where its log is, and the last lines of it."""
-        lines = self.log_path.read_text(errors="replace").splitlines()[-5:]
-        return f"its log, {self.log_path}, ends with:\n" + "\n".join(lines)
+        return f"its log, {self.log_path}, ends with:\n" + "\n".join(self.last_lines(5))
+
+    def last_lines(self, count: int) -> list[str]:
+        """The last ``count`` lines of its log, or as many as there are."""
+        return self.log_path.read_text(errors="replace").splitlines()[-count:]
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it still runs."""

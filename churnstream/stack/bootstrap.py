@@ -15,14 +15,15 @@ from contract.settings import Settings
 from producer.synthetic import write_csv
 
 
-def initialise(settings: Settings, data: Path | None) -> str:
+def initialise(settings: Settings, data: Path | None, *, force: bool = False) -> str:
     """Create the topics, and train and register a champion if there is none: on a part of ``data``, of which the rest
-    can be replayed to it, or on a synthetic bank.
+    can be replayed to it, or on a synthetic bank. With ``force``, the model is champion whatever speaks against it.
 
     Returns a sentence on what is there now, and, where it has trained on a table, lines on what it took of it.
 
     Raises:
-        UserError: the broker or the registry is out of reach, a topic does not fit, or the table cannot be used.
+        UserError: the broker or the registry is out of reach, a topic does not fit, the table cannot be used, or the
+            model that it gives does not deserve the alias.
     """
     from mlflow.exceptions import MlflowException
 
@@ -35,26 +36,31 @@ def initialise(settings: Settings, data: Path | None) -> str:
         raise out_of_reach(settings, error) from error
     if version is not None:
         return f"{topics}; {model_title(settings, version)} is {settings.model_alias} already"
-    return f"{topics}; {_train(settings, data)}"
+    return f"{topics}; {_train(settings, data, force)}"
 
 
-def _train(settings: Settings, data: Path | None) -> str:
+def _train(settings: Settings, data: Path | None, force: bool) -> str:
     from churnstream.stack.own_table import told_of, train_on_own
     from training.train import train
 
     told: tuple[str, ...] = ()
     if data is not None:
-        result, plan = train_on_own(settings, data)
+        result, plan = train_on_own(settings, data, force=force)
         told = told_of(settings, plan)
     elif settings.dataset == "bank_churn":
         with tempfile.TemporaryDirectory() as folder:
             table = Path(folder) / "training.csv"
             write_csv(table, TRAINING_ROWS, seed=TRAINING_SEED)
-            result = train(settings, table, name="the synthetic bank")
+            result = train(settings, table, name="the synthetic bank", force=force)
     else:
         raise UserError(
             f"there is no {settings.model_alias} of {settings.model_name} and no table to train one on: the synthetic "
             f"bank is not of schema {settings.dataset}; give a table with --data, or DATA in the compose stack"
+        )
+    if not result.verdict.promoted:
+        raise UserError(
+            f"{result.verdict.reason}. The workers wait for a champion: mend the table or its schema and begin again, "
+            f"or take it all the same with --force (FORCE=1 in the compose stack)"
         )
     metrics = result.metrics
     trained = (

@@ -15,7 +15,7 @@ from producer.sources import RowSelection
 from training.train import TrainingResult, train
 
 
-def train_on_own(settings: Settings, data: Path) -> tuple[TrainingResult, OwnPlan]:
+def train_on_own(settings: Settings, data: Path, *, force: bool = False) -> tuple[TrainingResult, OwnPlan]:
     """Train a champion on that part of a table that is not replayed.
 
     Raises:
@@ -23,8 +23,8 @@ def train_on_own(settings: Settings, data: Path) -> tuple[TrainingResult, OwnPla
     """
     plan = own_table_plan(data, load_schema(settings.dataset), Wishes())
     if plan.learned_until is None:
-        return train(settings, plan.table, test_share=HELD_OUT_SHARE), plan
-    return train(settings, plan.table, until=format_time(plan.learned_until)), plan
+        return train(settings, plan.table, force=force, test_share=HELD_OUT_SHARE), plan
+    return train(settings, plan.table, force=force, until=format_time(plan.learned_until)), plan
 
 
 def open_own(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -62,6 +63,22 @@ def grouped(rows: pd.DataFrame, time: str, window: int, slide: int) -> dict[int,
         int(moment) // slide * slide - step * slide for moment in moments.unique() for step in range(window // slide)
     }
     return {start: int(((moments >= start) & (moments < start + window)).sum()) for start in sorted(starts)}
+
+
+@pytest.mark.timeout(200)
+def test_a_model_that_guesses_is_told_with_the_reason_and_nothing_is_scored(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = [f"C{number}" for number in range(1_200)]
+    frame = pd.DataFrame({"customer": names, "visits": rng.integers(0, 40, 1_200), "churn": rng.integers(0, 2, 1_200)})
+    frame.to_csv(tmp_path / "history.csv", index=False)
+    code, said = churnstream("backtest", "history.csv", "--dir", "runs", folder=tmp_path)
+    last = said.strip().splitlines()[-1]
+    assert code == 2, said
+    assert last.startswith(
+        "error: there is no champion, so nothing can be scored: churn v1 does not take @champion: its"
+    )
+    assert "which is no better than guessing" in last
+    assert "run it all the same with --force" in last
 
 
 @pytest.mark.timeout(600)

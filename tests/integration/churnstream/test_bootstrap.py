@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from churnstream.stack.bootstrap import initialise
@@ -33,6 +35,19 @@ def test_topics_and_a_champion_are_made_once(settings: Settings, tmp_path: Path)
     assert misfits(admin_client(settings), settings) == []
     assert initialise(settings, table) == "all topics there; churn v1 is champion already"
     assert find_version(registry_client(settings), settings) == 1
+
+
+def test_a_model_that_guesses_is_no_champion_unless_forced(settings: Settings, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    write_csv(table, 1_000, seed=3)
+    guessed = pd.read_csv(table)
+    guessed["Exited"] = np.random.default_rng(5).permutation(guessed["Exited"])
+    guessed.to_csv(table, index=False)
+    with pytest.raises(UserError, match=r"does not take @champion: its ROC AUC.*no better than guessing.*FORCE=1"):
+        initialise(settings, table)
+    assert find_version(registry_client(settings), settings) is None
+    assert "churn v2 takes @champion, as --force says" in initialise(settings, table, force=True)
+    assert find_version(registry_client(settings), settings) == 2
 
 
 def test_another_data_set_needs_a_table(settings: Settings) -> None:

@@ -83,7 +83,7 @@ def test_a_mistyped_variable_is_told_with_the_one_that_is_meant(
         load_settings()
 
 
-@pytest.mark.parametrize("name", ["DATA", "ROWS", "REPORTS", "REPLAY_SECONDS", "TEST_BROKER", "LONG_TESTS"])
+@pytest.mark.parametrize("name", ["DATA", "FORCE", "ROWS", "REPORTS", "REPLAY_SECONDS", "TEST_BROKER", "LONG_TESTS"])
 def test_variables_of_single_commands_and_of_others_are_let_be(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"CHURNSTREAM_{name}", "1")
     load_settings()

@@ -198,6 +198,14 @@ def test_a_table_without_dates_is_split_by_customers_and_said_to_be_simulated(tm
     assert found.rows == pytest.approx(3_000, abs=200)
 
 
+def test_a_model_is_forced_where_that_is_wished(tmp_path: Path) -> None:
+    for of in (schema(), schema(**BY_DATE)):
+        assert "--force" not in plan(history(), tmp_path, of).training_arguments
+        forced = plan(history(), tmp_path, of, Wishes(force=True))
+        assert "--force" in forced.training_arguments
+        assert "--force" not in forced.replay_arguments
+
+
 def test_dates_may_be_left_out(tmp_path: Path) -> None:
     assert not plan(history(), tmp_path, schema(**BY_DATE), Wishes(by_date=False)).by_date
 

@@ -101,10 +101,10 @@ def test_the_end_says_the_answer_and_how_to_repeat_it_without_a_question(
 def test_a_schema_that_is_given_is_repeated_as_it_was_given(table: Path, tmp_path: Path, runs: list[LocalRun]) -> None:
     run_own_table(own(table, tmp_path), quiet())
     given = runs[0].folder / SCHEMA
-    run_own_table(own(table, tmp_path, schema=str(given), wishes=Wishes(by_date=False)), quiet())
+    run_own_table(own(table, tmp_path, schema=str(given), wishes=Wishes(by_date=False, force=True)), quiet())
     assert (runs[1].folder / SCHEMA).read_text() == given.read_text()
     again = runs[1].plan.concluding(Snapshot())[1]
-    assert again.endswith(f"--schema {given} --no-dates")
+    assert again.endswith(f"--schema {given} --no-dates --force")
 
 
 def test_a_table_that_cannot_be_read_leaves_no_folder(tmp_path: Path, runs: list[LocalRun]) -> None:
@@ -136,5 +136,5 @@ def test_the_demo_on_a_table_is_a_backtest_without_drift(table: Path, tmp_path: 
 
 
 def test_the_demos_own_bank_takes_no_schema() -> None:
-    with pytest.raises(UserError, match="--schema and --drift are of a table of your own"):
+    with pytest.raises(UserError, match="--schema, --drift and --force are of a table of your own"):
         demo(schema="mine.toml")
