@@ -9,7 +9,7 @@ FOR_USE := .[local]
 FOR_WORK := .[local,dev]
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo browser test test-long test-compose env lint constraints clean
+.PHONY: help install demo browser test test-long test-compose docs env lint constraints clean
 
 help: ## what can be made
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -82,6 +82,9 @@ lint: $(DEV_STAMP) ## ruff (lint and format) and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks scripts
+
+docs: $(DEV_STAMP) ## the documentation as a site in build/site, all links checked; needs no network
+	$(BIN)/python scripts/build_docs.py
 
 constraints: $(DEV_STAMP) ## constraints.txt anew, for maintainers
 	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --no-annotate --no-emit-index-url \

@@ -1,4 +1,4 @@
-"""The README's shell lines do what it says."""
+"""The shell lines of README and of the pages that a newcomer follows do what these say."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -27,6 +27,15 @@ from tests.support.service.process import served
 from tests.support.sizes import LONG
 from tests.support.versions import stream_with_champion
 
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/compose.md",
+    "docs/demo.md",
+    "docs/own-kafka.md",
+    "docs/troubleshooting.md",
+)
+OWN_KAFKA = ("docs/own-kafka.md",)
 COMPOSE = {
     "make env",
     "docker compose up -d --wait",
@@ -38,21 +47,23 @@ COMPOSE = {
     "docker compose down -v",
 }
 """Run by tests/compose."""
+MADE = {"demo": "churnstream demo", "install": "venv", "lint": "mypy", "test": "pytest"}
+"""Targets of make that the pages name, and what each runs."""
 SERVICE = "churnstream serve"
 WORKERS = ("churnstream score", "churnstream join", "churnstream monitor")
 PAGE = "churnstream dashboard"
 STATUS = "churnstream status"
 
 
-def shell_blocks() -> list[str]:
-    """The README's shell blocks."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+def shell_blocks(pages: Sequence[str] = PAGES) -> list[str]:
+    """The pages' shell blocks."""
+    texts = [(ROOT / page).read_text(encoding="utf-8") for page in pages]
+    return [block for text in texts for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)]
 
 
-def shell_lines() -> list[str]:
-    """All lines of the README's shell blocks, without their comments; not the one of requests, which is run whole."""
-    blocks = [block for block in shell_blocks() if "curl" not in block]
+def shell_lines(pages: Sequence[str] = PAGES) -> list[str]:
+    """All lines of these shell blocks, without their comments; not the one of requests, which is run whole."""
+    blocks = [block for block in shell_blocks(pages) if "curl" not in block]
     lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line]
 
@@ -81,12 +92,12 @@ def background(line: str, folder: Path, env: dict[str, str]) -> Iterator["subpro
 
 def test_every_line_is_known_to_these_tests() -> None:
     assert set(shell_lines()) == {
-        "make demo",
-        "make test",
+        *(f"make {target}" for target in MADE),
         ".venv/bin/churnstream mlflow",
         ".venv/bin/churnstream backtest history.csv",
         "export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092",
         "export MLFLOW_TRACKING_URI=http://127.0.0.1:5000",
+        "export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092 MLFLOW_TRACKING_URI=http://127.0.0.1:5000",
         "churnstream doctor",
         "churnstream train --data customers.csv",
         *WORKERS,
@@ -94,23 +105,28 @@ def test_every_line_is_known_to_these_tests() -> None:
         STATUS,
         PAGE,
         SERVICE,
-        "python benchmarks/scoring/scorer_throughput.py --quick",
-        "python benchmarks/rest_latency.py",
         *COMPOSE,
     }
 
 
-@pytest.mark.parametrize("target", ["demo", "test"])
-def test_make_knows_the_two_commands(target: str) -> None:
-    shown = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert {"demo": "churnstream demo", "test": "pytest"}[target] in shown.stdout
+def test_the_page_of_benchmarks_has_those_that_these_tests_run() -> None:
+    run = {"python benchmarks/scoring/scorer_throughput.py --quick", "python benchmarks/rest_latency.py"}
+    assert run <= set(shell_lines(("docs/benchmarks.md",)))
+
+
+@pytest.mark.parametrize("target", MADE)
+def test_make_knows_the_commands(target: str) -> None:
+    shown = subprocess.run(
+        ["make", "-n", "-W", "pyproject.toml", target], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert MADE[target] in shown.stdout
 
 
 @pytest.mark.timeout(300)
 def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
     broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    lines = [line for line in shell_lines() if line.startswith("churnstream")]
+    lines = [line for line in shell_lines(OWN_KAFKA) if line.startswith("churnstream")]
     settings = stream_settings(broker, topic_prefix, tmp_path / "state")
     port = free_port()
     env = environment(
