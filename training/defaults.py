@@ -8,5 +8,7 @@ DEFAULT_BOOTSTRAP_SEED = 0
 NOT_PROMOTED = 3
 """Exit code of a command that has judged a version, which does not take the alias. 1 and 2 are failures."""
 
+Split = Literal["customer", "time"]
+"""How rows are divided into those that are learned from and those that are held out."""
 OnBadRows = Literal["stop", "skip", "report"]
 SearchName = Literal["grid", "exhaustive", "random", "bayes"]

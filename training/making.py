@@ -177,7 +177,7 @@ def _facts(
         test_rows=int(task.test.sum()),
         churn_rate=float(task.rows.y.mean()),
         data_hash=task.rows.data_hash,
-        split_seed=task.split_seed,
+        divided=task.division.said,
         split_hash=task.split_hash,
         excluded_rows=task.rows.rows_read - len(task.rows.y),
         chosen=chosen,

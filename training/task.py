@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from contract.arrays import Mask
 from contract.schema import Schema
 from contract.settings import Settings
-from contract.split.held_out import SPLIT_RULE
 from training.registered import tags
 from training.steps import Tell, untold
+from training.table.division import Division
 from training.table.prepare import Table
 from training.table.suspicions import Suspicion
 
@@ -33,11 +33,8 @@ class Task:
     client: "MlflowClient"
     settings: Settings
     schema: Schema
-    rows: Table
-    test: Mask
+    division: Division
     seed: int
-    split_seed: int
-    test_share: float
     split_hash: str
     split_files: dict[str, bytes]
     looked_at: tuple[Suspicion, ...]
@@ -47,12 +44,20 @@ class Task:
     tell: Tell = untold
 
     @property
+    def rows(self) -> Table:
+        """The rows that are learned from and those held out."""
+        return self.division.rows
+
+    @property
+    def test(self) -> Mask:
+        """Which of ``rows`` are held out."""
+        return self.division.test
+
+    @property
     def tags(self) -> dict[str, str]:
         return {
             **tags.about(self.schema, self.rows.data_hash),
-            tags.SPLIT_SEED: str(self.split_seed),
-            tags.SPLIT_RULE: SPLIT_RULE,
-            tags.TEST_SHARE: str(self.test_share),
+            **tags.divided(self.division),
             tags.SPLIT_HASH: self.split_hash,
             tags.PROTOCOL: tags.HONEST,
             **({} if self.rows.past is None else {tags.LEARNED_UNTIL: self.rows.past.moment}),

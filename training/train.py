@@ -3,23 +3,22 @@
 import logging
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from contract.arrays import Mask
 from contract.errors import UserError
 from contract.models.registry import find_version, model_title, out_of_reach, registry_client
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from contract.split.defaults import DEFAULT_SPLIT_SEED, DEFAULT_TEST_SHARE
-from contract.split.held_out import held_out
 from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.times import TimeOptions
-from training.defaults import DEFAULT_SEED, OnBadRows
+from training.defaults import DEFAULT_SEED, OnBadRows, Split
 from training.making import Selection, register_best, register_default
 from training.registered.promotion import give_alias, judge
 from training.registered.verdict import Verdict
@@ -27,6 +26,7 @@ from training.selection.listening import Listener
 from training.selection.measure import Candidate
 from training.selection.search import Plan
 from training.steps import untold
+from training.table.division import Division, divide
 from training.table.prepare import Table, describe, read_table
 from training.table.split_files import SPLIT_FILES, write_split
 from training.table.suspicions import Suspicion, suspicions
@@ -48,6 +48,7 @@ class TrainingResult:
     train_rows: int
     test_rows: int
     split_hash: str
+    division: Division
     table: Table
     suspicions: tuple[Suspicion, ...]
     verdict: Verdict
@@ -69,8 +70,10 @@ def train(
     name: str | None = None,
     seed: int = DEFAULT_SEED,
     force: bool = False,
+    split: Split | None = None,
     split_seed: int = DEFAULT_SPLIT_SEED,
     test_share: float = DEFAULT_TEST_SHARE,
+    gap: str | None = None,
     until: str | None = None,
     times: TimeOptions | None = None,
     split_dir: Path | None = None,
@@ -86,11 +89,12 @@ def train(
 
     With a ``plan``, the best of its candidates, by the rule in ``selection``; else XGBoost as it comes, in seconds. The
     first version gets the alias. Later ones get it if they are better than the version that has it by more than noise
-    on the same held-out rows, or if ``force``. The split is kept with the run, and in ``split_dir`` if given. Figures
-    are drawn if there is a plan, unless ``figures`` says otherwise. With ``until`` it learns from what was known before
-    that moment alone, as ``training.table.prepare.read_table`` has it; ``times`` are columns of time in place of the
-    schema's. ``provenance`` says where a frame came from. Unless ``judged``, the version is registered, and nobody asks
-    whether it takes the alias.
+    on the same held-out rows, or if ``force``. ``split``, ``split_seed``, ``test_share`` and ``gap`` say which rows are
+    held out, as ``training.table.division.divide`` has it; the split is kept with the run, and in ``split_dir`` if
+    given. Figures are drawn if there is a plan, unless ``figures`` says otherwise. With ``until`` it learns from what
+    was known before that moment alone, as ``training.table.prepare.read_table`` has it; ``times`` are columns of time
+    in place of the schema's. ``provenance`` says where a frame came from. Unless ``judged``, the version is registered,
+    and nobody asks whether it takes the alias.
 
     Raises:
         UserError: the table or the registry cannot be used; the message says why and what to do.
@@ -99,14 +103,17 @@ def train(
     tell = listener.progress if listener is not None else untold
     tell(0.0, "reading the table")
     schema = (times or TimeOptions()).over(load_schema(settings.dataset))
-    rows = read_table(table, schema, name, on_bad_rows=on_bad_rows, options=options, until=until)
+    origin = name or ("the table" if isinstance(table, pd.DataFrame) else str(table))
+    read = partial(read_table, table, schema, name, on_bad_rows=on_bad_rows, options=options, until=until)
+    rows = _read(read, schema, origin, split, until)
     tell(0.15, "looking at the table")
     looked_at = tuple(suspicions(rows, schema))
-    _warn(rows, looked_at, name or ("the table" if isinstance(table, pd.DataFrame) else str(table)), on_bad_rows)
-    test = held_out(rows.customers, split_seed, test_share)
-    _require_both_sides(rows, test, split_seed)
+    _warn(rows, looked_at, origin, on_bad_rows)
+    division = divide(rows, schema, split, seed=split_seed, share=test_share, gap=gap)
+    if division.doubt is not None:
+        _log.warning("%s: %s", origin, division.doubt)
     tell(0.25, "writing the split")
-    made, files = _split(rows, test, schema, split_seed, split_dir)
+    made, files = _split(division, schema, split_dir)
     client = registry_client(settings, create=True)
     from mlflow.exceptions import MlflowException
 
@@ -115,11 +122,8 @@ def train(
         client,
         settings,
         schema,
-        rows,
-        test,
+        division,
         seed,
-        split_seed,
-        test_share,
         made,
         files,
         looked_at,
@@ -149,9 +153,10 @@ def train(
         candidate=found.developed.candidate,
         metrics=found.metrics,
         intervals=found.intervals,
-        train_rows=int((~test).sum()),
-        test_rows=int(test.sum()),
+        train_rows=int((~division.test).sum()),
+        test_rows=int(division.test.sum()),
         split_hash=made,
+        division=division,
         table=rows,
         suspicions=looked_at,
         verdict=verdict,
@@ -159,21 +164,23 @@ def train(
     )
 
 
-def _split(rows: Table, test: Mask, schema: Schema, seed: int, folder: Path | None) -> tuple[str, dict[str, bytes]]:
+def _read(read: Callable[..., Table], schema: Schema, origin: str, split: Split | None, until: str | None) -> Table:
+    """The table, with its times unless it is divided by customer; without them where nobody asked to divide by time."""
+    if split is not None or until is not None or schema.time is None:
+        return read(times=split == "time")
+    try:
+        return read(times=True)
+    except UserError as error:
+        rows = read(times=False)
+        _log.warning("%s: its dates are not used, and it is divided by customer: %s", origin, error)
+        return rows
+
+
+def _split(division: Division, schema: Schema, folder: Path | None) -> tuple[str, dict[str, bytes]]:
     """Write the split, in ``folder`` if given; its hash and its files' contents."""
     with nullcontext(str(folder)) if folder else tempfile.TemporaryDirectory(prefix="churnstream-split-") as place:
-        made = write_split(Path(place), rows, test, schema, seed=seed)
+        made = write_split(Path(place), division, schema)
         return made, {name: (Path(place) / name).read_bytes() for name in SPLIT_FILES}
-
-
-def _require_both_sides(rows: Table, test: Mask, seed: int) -> None:
-    """Customers with many rows can draw a class to one side as a whole."""
-    for side, mask in (("held-out", test), ("training", ~test)):
-        if len(np.unique(rows.y[mask])) < 2:
-            raise UserError(
-                f"all {side} rows have the same label, for few customers have many rows each; give a table with more "
-                f"customers, or another --split-seed than {seed}"
-            )
 
 
 def _warn(rows: Table, looked_at: tuple[Suspicion, ...], origin: str, on_bad_rows: OnBadRows) -> None:

@@ -27,6 +27,7 @@ from producer.options import format_time, parse_span
 
 HELD_OUT_SHARE = 0.5
 """Of the customers of a table without dates: they are replayed, the others are learned from."""
+_BY_CUSTOMER = ("--split", "customer")  # the replay is the test by time
 SIMULATED_SPAN = 30 * DAY
 """Event time that the rows of a table without dates are spread over."""
 _SIMULATED_DELAY, _SIMULATED_LATENESS = "exponential:mean=3d,max=10d", 10 * DAY
@@ -98,8 +99,9 @@ class OwnPlan:
         """Those of ``churnstream train``."""
         forced = ["--force"] if self.wishes.force else []
         if self.learned_until is None:
-            return [*self._source, *forced, "--test-share", str(HELD_OUT_SHARE)]
-        return [*self._source, *forced, *time_flags(self.wishes.times), "--until", format_time(self.learned_until)]
+            return [*self._source, *forced, "--test-share", str(HELD_OUT_SHARE), *_BY_CUSTOMER]
+        until = ["--until", format_time(self.learned_until)]
+        return [*self._source, *forced, *time_flags(self.wishes.times), *until, *_BY_CUSTOMER]
 
     @property
     def replay_arguments(self) -> list[str]:

@@ -29,7 +29,7 @@ def synthetic_plan(rows: int, seed: int) -> RunPlan:
         table = folder / "training.csv"
         # customers of the same bank, but not those that are replayed
         write_csv(table, TRAINING_ROWS, seed=seed + 1)
-        return ["--data", str(table)], _replay(rows, seed)
+        return ["--data", str(table), "--split", "customer"], _replay(rows, seed)
 
     variables = {
         "CHURNSTREAM_WINDOW": WINDOW,

@@ -51,7 +51,7 @@ def _train(settings: Settings, data: Path | None, force: bool) -> str:
         with tempfile.TemporaryDirectory() as folder:
             table = Path(folder) / "training.csv"
             write_csv(table, TRAINING_ROWS, seed=TRAINING_SEED)
-            result = train(settings, table, name="the synthetic bank", force=force)
+            result = train(settings, table, split="customer", name="the synthetic bank", force=force)
     else:
         raise UserError(
             f"there is no {settings.model_alias} of {settings.model_name} and no table to train one on: the synthetic "
@@ -64,7 +64,7 @@ def _train(settings: Settings, data: Path | None, force: bool) -> str:
         )
     metrics = result.metrics
     trained = (
-        f"{result.verdict.reason}, trained on {result.train_rows:,} customers (ROC AUC {metrics['roc_auc']:.3f}, "
+        f"{result.verdict.reason}, trained on {result.train_rows:,} rows (ROC AUC {metrics['roc_auc']:.3f}, "
         f"F1 {metrics['f1']:.3f} on {result.test_rows:,} held-out ones)"
     )
     return "\n".join((trained, *told))

@@ -23,8 +23,9 @@ def train_on_own(settings: Settings, data: Path, *, force: bool = False) -> tupl
     """
     plan = own_table_plan(data, load_schema(settings.dataset), Wishes())
     if plan.learned_until is None:
-        return train(settings, plan.table, force=force, test_share=HELD_OUT_SHARE), plan
-    return train(settings, plan.table, force=force, until=format_time(plan.learned_until)), plan
+        return train(settings, plan.table, split="customer", force=force, test_share=HELD_OUT_SHARE), plan
+    until = format_time(plan.learned_until)
+    return train(settings, plan.table, split="customer", force=force, until=until), plan
 
 
 def open_own(

@@ -21,6 +21,8 @@ LABEL_COLUMN = "label"
 CUSTOMER_COLUMN = "customer number"
 """Beside held-out rows of customers that have several: a number that stands for the customer, and never the id. No
 feature's name has a space."""
+TIME_COLUMN = "event time"
+"""Beside held-out rows whose times are known: when each came, in ms since 1970."""
 
 BUNDLE_FORMAT = 1
 

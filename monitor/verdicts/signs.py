@@ -113,7 +113,7 @@ def _performance(window: Window) -> Sign | None:
         found.worse,
         (),
         "critical",
-        f"Brier score {found.reference + found.excess.value:.4f} against {found.reference:.4f} on held-out customers, "
+        f"Brier score {found.reference + found.excess.value:.4f} against {found.reference:.4f} on held-out rows, "
         f"worse by {found.excess.low:.4f} to {found.excess.high:.4f}; {sure}",
         doubtful=found.p_value < CLEAN,
     )
@@ -166,7 +166,7 @@ def _outlook(window: Window) -> Sign | None:
         (),
         "warning",
         f"the {found.basis} expects a Brier score of {found.reference + found.excess.value:.4f} against "
-        f"{found.reference:.4f} on held-out customers, worse by {found.excess.low:.4f} to {found.excess.high:.4f}; by "
+        f"{found.reference:.4f} on held-out rows, worse by {found.excess.low:.4f} to {found.excess.high:.4f}; by "
         f"chance alone {_chance(found.p_value)}; labels are to come",
         expected=True,
     )

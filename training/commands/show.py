@@ -26,6 +26,8 @@ def show(result: TrainingResult) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    said = result.division.said
+    console.print(f"{said[0].upper()}{said[1:]}.", highlight=False, markup=False, soft_wrap=True)
     console.print(result.verdict.reason, highlight=False, markup=False, soft_wrap=True)
     anyway = f"churnstream promote {result.version} --force, if it shall score anyway"
     after = "churnstream score" if result.verdict.promoted else anyway
@@ -79,7 +81,7 @@ def _show_held_out(console: Console, result: TrainingResult) -> None:
     table = Table(
         box=SIMPLE_HEAD,
         padding=(0, 1),
-        title=f"{result.model_name} v{result.version} on {result.test_rows:,} held-out customers",
+        title=f"{result.model_name} v{result.version} on {result.test_rows:,} held-out rows",
         title_justify="left",
     )
     table.add_column("metric")

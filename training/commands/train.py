@@ -20,7 +20,7 @@ from contract.worker.flags import (
     TrackingUri,
     Verbose,
 )
-from training.defaults import DEFAULT_SEED, NOT_PROMOTED, OnBadRows, SearchName
+from training.defaults import DEFAULT_SEED, NOT_PROMOTED, OnBadRows, SearchName, Split
 
 if TYPE_CHECKING:
     from contract.settings import Settings
@@ -53,10 +53,26 @@ def train(
     trials: Annotated[int | None, typer.Option(min=0, help="Trials for each kind and sampling.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Folds fitted at a time; all cores if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the folds, the search and the models.")] = DEFAULT_SEED,
+    split: Annotated[
+        Split | None,
+        typer.Option(
+            help="What is held out: customers, or the newest rows; rows, if there is a column of time and ids do not "
+            "repeat."
+        ),
+    ] = None,
     split_seed: Annotated[
-        int, typer.Option(help="Seed of the split; models of different seeds cannot be compared.")
+        int, typer.Option(help="Seed of the split by customer; models of different seeds cannot be compared.")
     ] = DEFAULT_SPLIT_SEED,
-    test_share: Annotated[float, typer.Option(help="Share of the customers that is held out.")] = DEFAULT_TEST_SHARE,
+    test_share: Annotated[
+        float, typer.Option(help="Share of the customers, or of the rows, that is held out.")
+    ] = DEFAULT_TEST_SHARE,
+    gap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="By time: between what is learned from and what is held out; as long as labels take.",
+        ),
+    ] = None,
     until: Annotated[
         str | None,
         typer.Option(help="Learn only from rows before this time, and labels known before it: ISO 8601."),
@@ -88,7 +104,8 @@ def train(
 ) -> None:
     """Train a model on a table and register it in MLflow.
 
-    15 % of the customers are held out, and only measured on, once. Everything is chosen on validation folds of the
+    15 % of the customers or, where rows have dates, the newest 15 % of the rows are held out, and only measured on,
+    once. Everything is chosen on validation folds of the
     others. Without more options, XGBoost is trained as it comes, in seconds; with --all, eight kinds of model and two
     made of the best three compete, each plain, with class weights and with SMOTE inside the training folds. The first
     model becomes the champion; a later one only if it is better by more than noise. One that is no better than
@@ -114,9 +131,10 @@ def train(
     options = ReadOptions(sheet, encoding)
     comparing = everything or any(given is not None for given in (kinds, samplings, search, budget, trials))
     if protocol == "report" or task == "regression":
-        if until is not None or test_share != DEFAULT_TEST_SHARE:
+        if until is not None or test_share != DEFAULT_TEST_SHARE or split == "time" or gap is not None:
             raise UserError(
-                "--protocol report and --task regression measure on the whole table; leave out --until and --test-share"
+                "--protocol report and --task regression measure on the whole table; leave out --until, --test-share, "
+                "--split time and --gap"
             )
         _without_registering(settings, table, options, on_bad_rows, protocol, task, seed, split_seed, comparing)
         return
@@ -133,8 +151,10 @@ def train(
             table,
             seed=seed,
             force=force,
+            split=split,
             split_seed=split_seed,
             test_share=test_share,
+            gap=gap,
             until=until,
             times=TimeOptions(time_column, time_format, time_zone, label_time_column),
             split_dir=split_dir,

@@ -53,7 +53,7 @@ class RegressionResult:
         """The metrics with their intervals."""
         titles = {"r2": "R²", "mae": "MAE", "rmse": "RMSE", "f1": f"F1 at {self.threshold:.3f}"}
         return [
-            f"The label as a number, on {self.test_rows:,} held-out customers (trained on {self.train_rows:,}):",
+            f"The label as a number, on {self.test_rows:,} held-out rows (trained on {self.train_rows:,}):",
             *(
                 f"  {title:<14} {self.metrics[name]:.3f}  (95 % interval {low:.3f} to {high:.3f})"
                 for name, title in titles.items()

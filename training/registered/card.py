@@ -24,7 +24,7 @@ class CardFacts:
     test_rows: int
     churn_rate: float
     data_hash: str
-    split_seed: int
+    divided: str
     split_hash: str
     excluded_rows: int
     chosen: str
@@ -70,8 +70,8 @@ def _data(facts: CardFacts) -> str:
     looked = "".join(f"\n- {suspicion}" for suspicion in facts.suspicions)
     return (
         f"{facts.train_rows + facts.test_rows:,} rows, {facts.churn_rate:.1%} of them churned.{left_out} "
-        f"{facts.test_rows:,} rows were held out by a hash of the customer's id (split seed {facts.split_seed}); no "
-        f"part of the training has seen them.\n\n- data hash `{facts.data_hash}`\n- split hash `{facts.split_hash}`"
+        f"They were {facts.divided}; no part of the training has seen what is held out.\n\n"
+        f"- data hash `{facts.data_hash}`\n- split hash `{facts.split_hash}`"
         + (f"\n\nTo look at:\n{looked}" if looked else "")
     )
 

@@ -190,7 +190,8 @@ def _of_versions(
     if table is None:
         common = kept_rows(client, first, second, schema)
     else:
-        common = unseen_rows(client, versions, read_table(table, schema, options=options), schema)
+        times = any(version.by_time for version in versions)
+        common = unseen_rows(client, versions, read_table(table, schema, options=options, times=times), schema)
     models = []
     for version in versions:
         loaded = load_registered(version.settings, version.number, schema)

@@ -3,7 +3,7 @@
 Of a version it is known by which seed its customers were divided, and which rows it learned from. So a row of a table
 is new to it if its customer is on the test side of that seed and, where the table is another one than it was trained
 on, the row is not among those it learned from either (earlier releases held out by a cut that moved a little when a
-table grew).
+table grew). To a version that was divided by time, what came after all that it learned from is new.
 """
 
 import tempfile
@@ -53,10 +53,11 @@ def kept_rows(client: "MlflowClient", first: Version, second: Version, schema: S
         (tags.DATA_HASH, "data"),
         (tags.SPLIT_RULE, "rules of the split"),
         (tags.TEST_SHARE, "test shares"),
+        (tags.TEST_FROM, "moments of the split"),
     ):
         mine, other = first.tags.get(tag), second.tags.get(tag)
         # what earlier releases do not say was the same for all of them
-        unknown = mine is None and tag in (tags.SPLIT_SEED, tags.DATA_HASH)
+        unknown = mine is None and tag in (() if first.by_time else (tags.SPLIT_SEED, tags.DATA_HASH))
         if unknown or mine != other:
             raise UserError(
                 f"{first.title} and {second.title} were made with different or unknown {what}, so one has learned from "
@@ -89,6 +90,11 @@ def unseen_rows(client: "MlflowClient", versions: tuple[Version, Version], rows:
 
 
 def _unseen(client: "MlflowClient", version: Version, rows: Table, schema: Schema) -> Mask:
+    if version.by_time:
+        if rows.times is None or version.learned_before is None:
+            return new_to(client, version, rows.X, schema)
+        newer: Mask = rows.times >= version.learned_before
+        return newer
     seed = version.split_seed
     if seed is None or not seed.isdecimal():
         raise UserError(

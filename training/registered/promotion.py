@@ -142,7 +142,7 @@ def promote(settings: Settings, text: str, *, force: bool = False, live: bool | 
         if champion is not None:
             kept = reference_rows(client, version, schema)
             scores = positive_probabilities(loaded.classifier, kept.X)
-            held = HeldOut(kept.X, kept.y, scores, kept.customers)
+            held = HeldOut(kept.X, kept.y, scores, kept.customers, kept.times)
         verdict = judge(client, settings, schema, version.number, champion, held, force=force)
         asked = live or (live is None and text.strip().endswith(f"@{CHALLENGER}"))
         if asked and champion is not None and not version.objections:

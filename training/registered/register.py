@@ -22,6 +22,7 @@ from contract.models.bundle import (
     METADATA_KEY,
     REFERENCE_ARTIFACT,
     SCORE_COLUMN,
+    TIME_COLUMN,
     make_card,
 )
 from contract.models.registry import MODEL_FILE, MODEL_HASH_TAG, TRUSTED_TYPES, Classifier, file_hash
@@ -165,6 +166,8 @@ def _log_files(client: "MlflowClient", trained: Trained, run_id: str) -> None:
     frame = held.X.assign(**{SCORE_COLUMN: held.scores, LABEL_COLUMN: held.y})
     if held.customers is not None:
         frame[CUSTOMER_COLUMN] = held.customers
+    if held.times is not None:
+        frame[TIME_COLUMN] = held.times
     if len(frame) > MOST_HELD_OUT_ROWS:
         frame = frame.sample(MOST_HELD_OUT_ROWS, random_state=0).sort_index()
     contents = {CARD_ARTIFACT: trained.card.encode(), SCHEMA_ARTIFACT: trained.schema_toml.encode(), **trained.files}

@@ -60,6 +60,9 @@ def rows_name(version: Version) -> str:
     Shares of one seed lie within each other, and a table that has grown has the old rows, too: neither makes other
     rows of them.
     """
+    if version.test_period is not None:
+        start, end = version.test_period
+        return f"time/{start}-{end}"
     return f"customer/{version.split_seed}"
 
 

@@ -22,16 +22,37 @@ _log = logging.getLogger("churnstream.promotion")
 def unlearned(client: "MlflowClient", champion: Version, challenger: Version, held: HeldOut, schema: Schema) -> HeldOut:
     """Those of the challenger's held-out rows that the champion has not learned from.
 
+    Those are the rows that came after all that it has learned from; all, where the champion has held out the same
+    customers; and else, where one of the two was divided by time, those that are not, by their features, among its own.
+
     Raises:
-        UserError: it is not known which they are, they are too few, or the champion was made with another split seed,
-            so that it has learned from most of them.
+        UserError: it is not known which they are, they are too few, or both were divided by customer with different
+            split seeds, so that it has learned from most of them.
         mlflow.exceptions.MlflowException: MLflow does not answer.
     """
-    if champion.split_seed != challenger.split_seed:
-        raise UserError(_other_seed(champion, challenger))
-    if champion.has_held_out_all_of(challenger):
+    newer = _newer(champion, held)
+    if newer.all():
         return held
-    return _taken(held, new_to(client, champion, held.X, schema), champion)
+    if not (champion.by_time or challenger.by_time):
+        if champion.split_seed != challenger.split_seed:
+            raise UserError(_other_seed(champion, challenger))
+        if champion.has_held_out_all_of(challenger):
+            return held
+    elif champion.by_time and _enough(held, newer):
+        return _taken(held, newer, champion)
+    return _taken(held, newer | new_to(client, champion, held.X, schema), champion)
+
+
+def _newer(champion: Version, held: HeldOut) -> Mask:
+    """Which rows came after all that the champion has learned from; none where that is not known."""
+    if held.times is None or champion.learned_before is None:
+        return np.zeros(len(held.y), dtype=bool)
+    newer: Mask = held.times >= champion.learned_before
+    return newer
+
+
+def _enough(held: HeldOut, rows: Mask) -> bool:
+    return bool(np.bincount(held.y[rows], minlength=2).min() >= MIN_ROWS_OF_CLASS)
 
 
 def _other_seed(champion: Version, challenger: Version) -> str:
@@ -45,17 +66,17 @@ def _other_seed(champion: Version, challenger: Version) -> str:
 
 
 def _taken(held: HeldOut, new: Mask, champion: Version) -> HeldOut:
-    counts = np.bincount(held.y[new], minlength=2)
-    if min(counts) < MIN_ROWS_OF_CLASS:
+    if not _enough(held, new):
+        remedy = "test on newer rows" if champion.by_time else "train with its --split and --test-share"
         raise UserError(
-            f"{champion.title} was divided by another rule or share, and has learned from all but {int(new.sum()):,} "
-            f"of the held-out rows ({counts[1]} of them positive), of which {MIN_ROWS_OF_CLASS} of each label are "
-            f"needed; train with its --test-share, or on a larger table"
+            f"{champion.title} was divided otherwise, and has learned from all but {int(new.sum()):,} of the held-out "
+            f"rows ({int(held.y[new].sum())} of them positive), of which {MIN_ROWS_OF_CLASS} of each label are needed; "
+            f"{remedy}, or on a larger table"
         )
     if not new.all():
         _log.warning(
-            "%s has learned from %s of the held-out rows, because it was divided by another rule or share; they are "
-            "left out of the comparison",
+            "%s has learned from %s of the held-out rows, because it was divided otherwise; they are left out of the "
+            "comparison",
             champion.title,
             int((~new).sum()),
         )

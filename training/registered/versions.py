@@ -9,7 +9,7 @@ import pandas as pd
 
 from contract.arrays import Integers, Labels
 from contract.errors import UserError
-from contract.models.bundle import CUSTOMER_COLUMN, LABEL_COLUMN, REFERENCE_ARTIFACT
+from contract.models.bundle import CUSTOMER_COLUMN, LABEL_COLUMN, REFERENCE_ARTIFACT, TIME_COLUMN
 from contract.models.registry import model_title
 from contract.records import columns_frame
 from contract.schema import Schema
@@ -18,6 +18,8 @@ from contract.split.defaults import DEFAULT_TEST_SHARE
 from contract.split.held_out import SPLIT_RULE
 from training.quality.objections import read_objections
 from training.registered import tags
+from training.registered.tags import read_moment
+from training.table.division import TIME_RULE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,12 +34,13 @@ class KeptRows(NamedTuple):
     """Features and labels of the held-out rows that are kept with a version.
 
     ``customers`` numbers whom each row is about; None where each is about another one, or an earlier release does not
-    say.
+    say. ``times`` says when each came, in ms; None where nobody knows.
     """
 
     X: pd.DataFrame
     y: Labels
     customers: Integers | None
+    times: Integers | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,22 @@ class Version:
     def objections(self) -> tuple[str, ...]:
         """What speaks against giving it the alias, one clause each; none of a version that does not say."""
         return read_objections(self.tags.get(tags.OBJECTIONS))
+
+    @property
+    def by_time(self) -> bool:
+        """Whether its held-out rows are the newest ones, and not those of some customers."""
+        return self.tags.get(tags.SPLIT_RULE) == TIME_RULE
+
+    @property
+    def learned_before(self) -> int | None:
+        """The moment (ms) before which all rows lie that it has learned from; None where nobody knows."""
+        return read_moment(self.tags.get(tags.LEARNED_BEFORE) or self.tags.get(tags.LEARNED_UNTIL))
+
+    @property
+    def test_period(self) -> tuple[int, int] | None:
+        """From which moment (ms) until before which its held-out rows lie; None where it holds out customers."""
+        start, end = (read_moment(self.tags.get(tag)) for tag in (tags.TEST_FROM, tags.TEST_UNTIL))
+        return None if start is None or end is None else (start, end)
 
     def has_held_out_all_of(self, other: "Version") -> bool:
         """Whether every customer that ``other`` has held out is certain to be held out of this version, too.
@@ -158,11 +177,12 @@ def reference_rows(client: "MlflowClient", version: Version, schema: Schema) -> 
         X = columns_frame(schema, [frame[name].tolist() for name in schema.names])
         labels = y.astype("int64")
         customers = frame[CUSTOMER_COLUMN].to_numpy("int64") if CUSTOMER_COLUMN in frame.columns else None
+        times = frame[TIME_COLUMN].to_numpy("int64") if TIME_COLUMN in frame.columns else None
     except (TypeError, ValueError):
         raise UserError(f"{named} hold another kind of value than the schema's; {remedy}") from None
     if set(labels.tolist()) != {0, 1}:
         raise UserError(f"{named} do not have both labels; {remedy}")
-    return KeptRows(X, labels, customers)
+    return KeptRows(X, labels, customers, times)
 
 
 def _wanted(meant: "re.Match[str]") -> str:

@@ -21,13 +21,15 @@ from training.table.split import Fold, folds
 class HeldOut:
     """Rows that no part of the training has seen, with their labels and the final model's probabilities.
 
-    ``customers`` numbers whom each row is about; None where each row is about another one.
+    ``customers`` numbers whom each row is about; None where each row is about another one. ``times`` says when it came,
+    in ms; None where nobody knows.
     """
 
     X: pd.DataFrame
     y: Labels
     scores: Floats
     customers: Integers | None = None
+    times: Integers | None = None
 
     def where(self, mask: Mask) -> "HeldOut":
         """The rows that ``mask`` masks."""
@@ -36,6 +38,7 @@ class HeldOut:
             self.y[mask],
             self.scores[mask],
             None if self.customers is None else self.customers[mask],
+            None if self.times is None else self.times[mask],
         )
 
 
@@ -67,4 +70,5 @@ def finish(candidate: Candidate, rows: Table, test: Mask, splits: list[Fold], jo
     strip_training(fitted.classifier)
     X_test, y_test = inside(rows, test)
     scores = positive_probabilities(fitted.classifier, X_test)
-    return Developed(candidate, fitted, HeldOut(X_test, y_test, scores, clusters_of(rows.customers[test])))
+    times = None if rows.times is None else rows.times[test]
+    return Developed(candidate, fitted, HeldOut(X_test, y_test, scores, clusters_of(rows.customers[test]), times))

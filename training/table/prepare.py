@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contract.arrays import Labels, Mask
+from contract.arrays import Integers, Labels, Mask
 from contract.errors import UserError
+from contract.history.known import label_known_at
 from contract.records import columns_frame
 from contract.schema import Schema
 from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.reading import open_table
+from contract.tables.times import EVENT_TIME, LABEL_TIME
 from training.defaults import OnBadRows
 from training.table.bad_rows import BadRow, find_bad_rows
 from training.table.past import Past, before
@@ -36,7 +38,9 @@ class Table:
     ``data_hash`` is ``hash_data`` of it. ``excluded`` counts, per column, the rows left out because of it (a row may
     count for several), ``bad_rows`` names them (empty where it was asked not to); ``duplicates`` counts rows whose
     customer has an earlier row. ``repairs`` says what was mended on reading, one clause each. ``past`` says which rows
-    were left out because they, or their labels, came later; None if there was no such bound.
+    were left out because they, or their labels, came later; None if there was no such bound. ``times`` says when each
+    row came and ``known`` when its label was known, in ms, as ``contract.history.known`` has it; None where times were
+    not read.
     """
 
     X: pd.DataFrame
@@ -49,6 +53,8 @@ class Table:
     repairs: tuple[str, ...] = ()
     bad_rows: tuple[BadRow, ...] = ()
     past: Past | None = None
+    times: Integers | None = None
+    known: Integers | None = None
 
 
 def read_table(
@@ -59,13 +65,15 @@ def read_table(
     on_bad_rows: OnBadRows = "report",
     options: ReadOptions = AS_FOUND,
     until: str | None = None,
+    times: bool = False,
 ) -> Table:
     """Read a CSV, Excel or Parquet file (by ``options``), or take a frame that is called ``name`` in messages.
 
     A row that the scorer would reject, or that has no id or no known label, is a bad row: ``stop`` refuses the table,
     ``skip`` and ``report`` leave the row out and count it, and ``report`` names it in ``Table.bad_rows``, too. With
     ``until`` (ISO 8601, in the zone of the schema's ``time`` unless it says) only rows before it whose labels were
-    known before it are taken; of the others nothing is judged.
+    known before it are taken; of the others nothing is judged. With ``until`` or ``times``, the schema's columns of
+    time are read.
 
     Raises:
         UserError: the file cannot be read or read in more than one way, lacks a column, holds a column of another kind
@@ -74,7 +82,8 @@ def read_table(
     if on_bad_rows not in get_args(OnBadRows):
         raise UserError(f"--on-bad-rows got {on_bad_rows!r}; give stop, skip or report")
     origin = (name or "the table") if isinstance(table, pd.DataFrame) else str(table)
-    raw, repairs = _read(table, schema, origin, options, times=until is not None)
+    times = (times and schema.time is not None) or until is not None
+    raw, repairs = _read(table, schema, origin, options, times=times)
     past = None
     if until is not None:
         raw, past = before(raw, schema, until, origin)
@@ -98,7 +107,14 @@ def read_table(
         repairs=repairs,
         bad_rows=bad.listed() if on_bad_rows == "report" else (),
         past=past,
+        times=kept[EVENT_TIME].to_numpy(np.int64) if times else None,
+        known=_known(kept, y, schema) if times else None,
     )
+
+
+def _known(kept: pd.DataFrame, y: Labels, schema: Schema) -> Integers:
+    label_times = kept[LABEL_TIME].to_numpy(np.int64) if schema.label_time is not None else None
+    return label_known_at(kept[EVENT_TIME].to_numpy(np.int64), label_times, y, schema)
 
 
 def outside(rows: Table, test: Mask) -> tuple[pd.DataFrame, Labels]:

@@ -14,7 +14,8 @@ import pandas as pd
 from contract.arrays import Mask
 from contract.errors import UserError
 from contract.schema import Schema
-from training.table.prepare import Table, hash_data, inside, outside
+from training.table.division import Division, Sides
+from training.table.prepare import hash_data, inside, outside
 
 SPLIT_FOLDER = "split"
 """Artifact folder of a run that holds the files."""
@@ -26,24 +27,27 @@ SPLIT_FILES = (
 )
 
 
-def split_hash(data_hash: str, test: Mask) -> str:
-    """SHA-256 (hex) of the data's hash and of which rows are held out, one byte each."""
-    return hashlib.sha256(data_hash.encode() + b"\n" + test.astype(np.uint8).tobytes()).hexdigest()
+def split_hash(data_hash: str, sides: Sides | Mask) -> str:
+    """SHA-256 (hex) of the data's hash and of each row's side, one byte each: 1 for those that are held out."""
+    return hashlib.sha256(data_hash.encode() + b"\n" + sides.astype(np.uint8).tobytes()).hexdigest()
 
 
-def write_split(folder: Path, rows: Table, test: Mask, schema: Schema, *, seed: int | None = None) -> str:
+def write_split(folder: Path, division: Division, schema: Schema) -> str:
     """Write ``X_train``, ``X_test``, ``y_train`` and ``y_test`` as CSV and Parquet into ``folder``; return the hash.
 
     Rows stand in the table's order, without the customers' ids; X has the features in schema order, y the label as 0
-    and 1. ``split.json`` has hashes, counts, the ``seed`` of the split, what was repaired and the rows left out.
+    and 1. ``split.json`` has hashes, counts, how rows were divided, what was repaired and the rows left out.
 
     Raises:
         UserError: the folder cannot be written.
     """
-    made = split_hash(rows.data_hash, test)
+    rows, test = division.rows, division.test
+    made = split_hash(rows.data_hash, division.sides)
     description: dict[str, object] = {
         "schema": f"{schema.name} v{schema.version}",
-        "seed": seed,
+        "split": division.split,
+        "seed": division.seed if division.split == "customer" else None,
+        "divided": division.said,
         "data_hash": rows.data_hash,
         "split_hash": made,
         "rows_read": rows.rows_read,

@@ -342,7 +342,7 @@ def test_the_command_shows_metrics_and_what_to_do_next(settings: Settings, tmp_p
     arguments = ["train", "--data", str(tmp_path / "customers.csv"), "--tracking-uri", settings.mlflow_tracking_uri]
     first, second = (CliRunner().invoke(app, arguments, catch_exceptions=False) for _ in range(2))
     assert (first.exit_code, second.exit_code) == (0, NOT_PROMOTED)
-    assert "churn v1 on 82 held-out customers" in first.stdout  # some 15 % of 599, by their hashes
+    assert "churn v1 on 82 held-out rows" in first.stdout  # some 15 % of 599, by their hashes
     assert "Next: churnstream score" in first.stdout
     assert "churn v2 does not take @champion" in second.stdout
     assert SURNAME not in first.output

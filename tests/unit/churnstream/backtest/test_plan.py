@@ -59,7 +59,7 @@ BY_DATE = {"time": "seen", "label_time": "known"}
 def test_a_table_with_dates_is_cut_in_the_middle_and_replayed_from_there(tmp_path: Path) -> None:
     found = plan(history(), tmp_path, schema(**BY_DATE))
     data = ["--data", str(tmp_path / "club.csv")]
-    assert found.training_arguments == [*data, "--until", "2023-06-09T00:00:00Z"]
+    assert found.training_arguments == [*data, "--until", "2023-06-09T00:00:00Z", "--split", "customer"]
     assert found.replay_arguments[:4] == [*data, "--since", "2023-06-09T00:00:00Z"]
     assert "--speed" in found.replay_arguments
     assert "--drift" not in found.replay_arguments
@@ -190,7 +190,7 @@ def test_a_column_without_a_time_is_refused_with_the_remedies(tmp_path: Path) ->
 def test_a_table_without_dates_is_split_by_customers_and_said_to_be_simulated(tmp_path: Path) -> None:
     found = plan(history().drop(columns=["seen", "known"]), tmp_path, schema())
     data = ["--data", str(tmp_path / "club.csv")]
-    assert found.training_arguments == [*data, "--test-share", "0.5"]
+    assert found.training_arguments == [*data, "--test-share", "0.5", "--split", "customer"]
     which = ["--no-own-dates", "--only", "held-out", "--test-share", "0.5", "--period", "30d"]
     assert found.replay_arguments[: 2 + len(which)] == [*data, *which]
     assert any("SIMULATED" in line and "--time-column" in line for line in found.told)

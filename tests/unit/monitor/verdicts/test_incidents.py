@@ -201,7 +201,7 @@ def test_the_sentence_says_what_since_when_how_sure_and_what_to_do() -> None:
         "by chance alone p < 1e-12; do not trust estimates without labels from there on; train on customers labelled "
         "since"
     )
-    assert "Brier score 0.1500 against 0.1000 on held-out customers" in by_kind["performance"]
+    assert "Brier score 0.1500 against 0.1000 on held-out rows" in by_kind["performance"]
 
 
 def test_what_nothing_can_change_is_forgotten_and_changes_nothing() -> None:

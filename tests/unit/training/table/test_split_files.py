@@ -10,6 +10,7 @@ from contract.errors import UserError
 from contract.schema import load_schema, parse_schema
 from contract.split.held_out import held_out
 from tests.support.tables.toy import SURNAME, toy_table
+from training.table.division import Division
 from training.table.prepare import Table, hash_data, read_table
 from training.table.split_files import SPLIT_FILE, split_hash, write_split
 
@@ -19,6 +20,10 @@ PARTS = ("train", "test")
 
 def every(third: int, count: int) -> npt.NDArray[np.bool_]:
     return np.arange(count) % 3 == third
+
+
+def divided(rows: Table, test: npt.NDArray[np.bool_]) -> Division:
+    return Division("customer", rows, test, test.astype(np.uint8), "by hand", 7, 0.15)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +36,7 @@ def rows() -> Table:
 def test_the_files_are_the_split(rows: Table, tmp_path: Path) -> None:
     test = every(0, len(rows.y))
 
-    made = write_split(tmp_path / "split", rows, test, SCHEMA, seed=7)
+    made = write_split(tmp_path / "split", divided(rows, test), SCHEMA)
 
     files = {path.name for path in (tmp_path / "split").iterdir()}
     assert files == {f"{axis}_{part}.{kind}" for axis in "Xy" for part in PARTS for kind in ("csv", "parquet")} | {
@@ -52,7 +57,7 @@ def test_the_files_are_the_split(rows: Table, tmp_path: Path) -> None:
 
 
 def test_no_file_has_an_id_or_a_private_column(rows: Table, tmp_path: Path) -> None:
-    write_split(tmp_path, rows, every(1, len(rows.y)), SCHEMA)
+    write_split(tmp_path, divided(rows, every(1, len(rows.y))), SCHEMA)
 
     for path in tmp_path.iterdir():
         assert SURNAME.encode() not in path.read_bytes()
@@ -76,7 +81,7 @@ def test_numbers_and_gaps_come_back_from_csv_as_they_were(tmp_path: Path) -> Non
     table.loc[::5, "Amount"] = np.nan
     rows = read_table(table, schema)
 
-    write_split(tmp_path, rows, every(2, 400), schema)
+    write_split(tmp_path, divided(rows, every(2, 400)), schema)
 
     X = pd.read_csv(tmp_path / "X_test.csv", float_precision="round_trip")
     assert X["Amount"].equals(rows.X["Amount"][every(2, 400)].reset_index(drop=True))
@@ -85,10 +90,10 @@ def test_numbers_and_gaps_come_back_from_csv_as_they_were(tmp_path: Path) -> Non
 
 def test_the_hash_is_the_same_for_the_same_split_and_another_for_another(rows: Table, tmp_path: Path) -> None:
     test = every(0, len(rows.y))
-    made = write_split(tmp_path / "one", rows, test, SCHEMA)
+    made = write_split(tmp_path / "one", divided(rows, test), SCHEMA)
 
-    assert write_split(tmp_path / "two", rows, test, SCHEMA) == made == split_hash(rows.data_hash, test)
-    assert write_split(tmp_path / "three", rows, every(1, len(rows.y)), SCHEMA) != made
+    assert write_split(tmp_path / "two", divided(rows, test), SCHEMA) == made == split_hash(rows.data_hash, test)
+    assert write_split(tmp_path / "three", divided(rows, every(1, len(rows.y))), SCHEMA) != made
     by_seed = [split_hash(rows.data_hash, held_out(rows.customers, seed)) for seed in (0, 0, 1)]
     assert by_seed[0] == by_seed[1] != by_seed[2]
     other = read_table(toy_table(seed=1), SCHEMA)
@@ -99,4 +104,4 @@ def test_a_folder_that_cannot_be_written_is_told(rows: Table, tmp_path: Path) ->
     (tmp_path / "file").write_text("")
 
     with pytest.raises(UserError, match="cannot be written"):
-        write_split(tmp_path / "file", rows, every(0, len(rows.y)), SCHEMA)
+        write_split(tmp_path / "file", divided(rows, every(0, len(rows.y))), SCHEMA)
