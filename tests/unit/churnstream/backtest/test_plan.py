@@ -138,7 +138,7 @@ def test_columns_of_time_may_be_named_by_flags(tmp_path: Path) -> None:
 def test_wishes_win(tmp_path: Path) -> None:
     wishes = Wishes(until="2023-08-01", window="28d", slide="7d", label_lateness="60d", drifts=("visits:shift=3",))
     found = plan(history(), tmp_path, schema(**BY_DATE), wishes)
-    assert found.training_arguments[-1] == "2023-08-01T00:00:00Z"
+    assert "2023-08-01T00:00:00Z" in found.training_arguments
     assert found.variables["CHURNSTREAM_WINDOW"] == "28d"
     assert found.variables["CHURNSTREAM_SLIDE"] == "7d"
     assert found.variables["CHURNSTREAM_LABEL_LATENESS"] == "60d"
