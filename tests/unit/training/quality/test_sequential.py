@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from contract.arrays import Floats
+from tests.support.challengers import TrueRows
 from tests.support.sizes import size
 from training.quality.sequential import log_capital, running_mean
 
@@ -12,12 +13,9 @@ LOOKS = range(100, 3_001, 100)
 
 
 def differences(rng: np.random.Generator, count: int, champion: float, challenger: float) -> Floats:
-    """Squared errors of a champion minus a challenger's, each off the truth by so much, by log-odds."""
-    truth = rng.beta(0.7, 2.8, count).clip(0.01, 0.99)
-    y = rng.random(count) < truth
-    odds = np.log(truth / (1 - truth))
-    old, new = (1 / (1 + np.exp(-(odds + rng.normal(0, error, count)))) for error in (champion, challenger))
-    return np.asarray((old - y) ** 2 - (new - y) ** 2, dtype=np.float64)
+    """Squared errors of a champion minus a challenger's, each with an error of its own."""
+    rows = TrueRows.drawn(rng, count)
+    return rows.gains(rows.model(rng, champion), rows.model(rng, challenger))
 
 
 def test_thirty_looks_err_no_more_often_than_stated() -> None:
