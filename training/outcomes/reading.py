@@ -1,8 +1,7 @@
-"""``predictions`` and ``outcomes`` of a stream read to where they stand now, or to where they stood once before.
+"""``predictions`` and ``outcomes`` of a stream read to where they stand now.
 
 Nothing is written, and no consumer group is joined. Only committed messages are read, so nothing of an aborted batch
-counts. A reading can be had again: ``Passage`` says what was read, and whoever reads it again gets the same rows, as
-long as Kafka keeps them.
+counts.
 """
 
 from collections.abc import Callable
@@ -81,7 +80,6 @@ def read_scored(
     maturity: int | None = None,
     features: bool = True,
     most: int = MOST_RECORDS,
-    again: Passage | None = None,
 ) -> tuple[ScoredRecords, Passage]:
     """The records of a stream with ``since <= event_time < until`` (ms) that were scored, and what was read for it.
 
@@ -89,39 +87,26 @@ def read_scored(
         maturity: ms from a record to when its label's time is up; by default ``usual_maturity``.
         features: whether they are wanted; without them a reading takes half the memory.
         most: more records than these are refused, because all are in memory.
-        again: read this again, in place of what there is now; ``since``, ``until`` and ``maturity`` are its own.
 
     Raises:
         UserError: the broker does not answer, there is no such stream, or there are more than ``most`` records.
     """
     stream = _stream(settings)
-    if again is None:
-        reached = _reached(settings)
-        begins = {topic: _begins(settings, topic, since) for topic in (PREDICTIONS, OUTCOMES)}
-        wanted = usual_maturity(settings, schema) if maturity is None else maturity
-        span = EventSpan(since, until)
-    else:
-        if again.stream != stream:
-            raise UserError("the stream that was read is gone, and another has its topics now; begin a new retraining")
-        reached, wanted, span = again.reached, again.maturity, EventSpan(again.since, again.until)
-        begins = {PREDICTIONS: _first(again.predictions), OUTCOMES: _first(again.outcomes)}
-    parts: list[ScoredRecords] = []
+    # asked before the messages are read, so that all labels up to there are among them
+    reached = _reached(settings)
+    wanted = usual_maturity(settings, schema) if maturity is None else maturity
+    begins = {topic: _begins(settings, topic, since) for topic in (PREDICTIONS, OUTCOMES)}
     read: dict[str, list[Offsets]] = {PREDICTIONS: [], OUTCOMES: []}
+    parts: list[ScoredRecords] = []
     left = most
-    for partition in range(len(begins[PREDICTIONS])):
-        rows = PartitionRows(schema, span, left, features=features)
+    for partition, come in enumerate(reached):
+        rows = PartitionRows(schema, EventSpan(since, until), left, features=features)
         for topic, take in ((PREDICTIONS, rows.prediction), (OUTCOMES, rows.outcome)):
-            until_offset = None
-            if again is not None:
-                until_offset = (again.predictions if topic == PREDICTIONS else again.outcomes)[partition].end
-            read[topic].append(_read(settings, topic, partition, begins[topic][partition], until_offset, take))
-        come = reached[partition] if partition < len(reached) else None
+            read[topic].append(_read(settings, topic, partition, begins[topic][partition], take))
         left -= len(rows)
         parts.append(rows.rows(None if come is None else come - wanted))
-    stretch = Passage(
-        stream, span.since, span.until, wanted, tuple(read[PREDICTIONS]), tuple(read[OUTCOMES]), tuple(reached)
-    )
-    return together(parts), stretch
+    passage = Passage(stream, since, until, wanted, tuple(read[PREDICTIONS]), tuple(read[OUTCOMES]), reached)
+    return together(parts), passage
 
 
 def how_far(progress: dict[int, JoinProgress], partitions: int) -> tuple[int | None, ...]:
@@ -153,10 +138,6 @@ def _reached(settings: Settings) -> tuple[int | None, ...]:
     return how_far(join_progress(known, settings.request_timeout_ms / 1_000), count)
 
 
-def _first(offsets: tuple[Offsets, ...]) -> dict[int, int]:
-    return {partition: one.begin for partition, one in enumerate(offsets)}
-
-
 def _begins(settings: Settings, topic: str, since: int | None) -> dict[int, int]:
     """By partition, an offset before which no message of ``since`` or later stands."""
     name, timeout = settings.topic(topic), settings.request_timeout_ms / 1_000
@@ -167,25 +148,18 @@ def _begins(settings: Settings, topic: str, since: int | None) -> dict[int, int]
         return peek.at(name, there, max(since - _BEFORE, 0))
 
 
-def _read(
-    settings: Settings,
-    topic: str,
-    partition: int,
-    begin: int,
-    end: int | None,
-    take: Callable[[bytes | None], None],
-) -> Offsets:
+def _read(settings: Settings, topic: str, partition: int, begin: int, take: Callable[[bytes | None], None]) -> Offsets:
     name = settings.topic(topic)
 
     def within(message: Message) -> None:
-        if (end is None or (message.offset() or 0) < end) and not is_control(message):
+        if not is_control(message):
             take(message.value())
 
     try:
         reached = read_whole(settings, [name], within, begin={name: begin}, partition=partition)[name]
     except NothingCameError as error:
         raise UserError(f"{name} cannot be read ({error}); check KAFKA_BOOTSTRAP_SERVERS") from None
-    return Offsets(begin, reached if end is None else end)
+    return Offsets(begin, reached)
 
 
 def _stream(settings: Settings) -> str:

@@ -1,7 +1,8 @@
 """Scored records with their labels, gathered from messages into columns. Pure.
 
 A record counts once, however often it was sent or scored: its features and its time are those of its first prediction,
-a model's score is its first, and the label is the one of highest revision. What stands in memory is columns; record ids
+and the label is the one of highest revision. Only what was scored together with the first prediction counts, because a
+record that is sent again may meet a model that has learned from it. What stands in memory is columns; record ids
 are there only while their partition is read.
 """
 
@@ -18,7 +19,7 @@ import pandas as pd
 from contract.arrays import Floats, Integers, Mask
 from contract.errors import UserError
 from contract.history.known import NEVER_KNOWN
-from contract.messages import ModelRef, Outcome, Prediction, prediction_type
+from contract.messages import ModelRef, Outcome, Prediction, RecordPosition, prediction_type
 from contract.records import columns_frame
 from contract.schema import Schema
 
@@ -83,6 +84,7 @@ class _ScoreOnly(msgspec.Struct, frozen=True):
     event_time: int
     probability: float
     model: ModelRef
+    source: RecordPosition | None = None
 
 
 class PartitionRows:
@@ -101,6 +103,7 @@ class PartitionRows:
         self._decode_prediction: msgspec.json.Decoder[Prediction | _ScoreOnly] = msgspec.json.Decoder(kind)
         self._decode_outcome = msgspec.json.Decoder(Outcome)
         self._places: dict[tuple[str, str], int] = {}
+        self._sources: list[RecordPosition | None] = []
         self._times: list[int] = []
         self._customers: list[str] = []
         self._waiting: list[tuple[Any, ...]] = []
@@ -130,13 +133,15 @@ class PartitionRows:
                     f"there are more than {self._most:,} records of this time, and all are in memory; ask for a "
                     f"shorter time with --since and --until"
                 )
+            self._sources.append(read.source)
             self._times.append(read.event_time)
             self._customers.append(read.customer_id)
             if isinstance(read, Prediction):
                 self._waiting.append(msgspec.structs.astuple(read.features))
                 if len(self._waiting) == _CHUNK:
                     self._pack()
-        self._scores.setdefault(read.model, {}).setdefault(place, read.probability)
+        if read.source == self._sources[place]:
+            self._scores.setdefault(read.model, {}).setdefault(place, read.probability)
 
     def outcome(self, value: bytes | None) -> None:
         """A message's value; one of a record that is not here is passed over."""
@@ -152,6 +157,7 @@ class PartitionRows:
     def rows(self, mature_before: int | None) -> ScoredRecords:
         """All of them in the order in which they came; mature are those with an earlier time (None: none is)."""
         self._places.clear()
+        self._sources.clear()
         self._pack()
         count = len(self._times)
         times = np.array(self._times, dtype=np.int64)

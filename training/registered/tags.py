@@ -40,6 +40,19 @@ JUDGED = "churnstream.judged"
 """On a version that was compared with a champion: what that gave, as JSON, so that it is not compared twice."""
 COMPARED = "churnstream.compared/"
 """On the registered model, followed by held-out rows and two versions: that these were compared on those."""
+NEW_TO = "churnstream.held_out_new_to"
+"""Numbers of versions, with commas, that have surely not learned from this version's held-out rows, however they were
+divided: they scored each of them on the stream before its label was known."""
+RETRAINING = "churnstream.retraining"
+"""On a version that was made from the stream: the hash of its lineage. The others say more of that."""
+RETRAINED_FROM = "churnstream.retrained_from"
+RETRAINED_UNTIL = "churnstream.retrained_until"
+"""Event times of the first and the last record of the stream, in ISO 8601."""
+RETRAINED_TOPICS = "churnstream.retrained_topics"
+RETRAINED_ROWS = "churnstream.retrained_rows"
+RETRAINED_BECAUSE = "churnstream.retrained_because"
+RETRAINING_POLICY = "churnstream.retraining_policy"
+"""What became of it: written last, so a version without it was registered by a retraining that did not end."""
 
 
 def divided(division: Division) -> dict[str, str]:

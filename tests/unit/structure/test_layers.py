@@ -45,6 +45,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "task",
         "explore making protocol",
         "train",
+        "retrain",
         "commands",
     ),
     "scorer": (

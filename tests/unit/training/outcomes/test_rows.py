@@ -20,8 +20,11 @@ SCHEMA = load_schema("bank_churn")
 CHAMPION, CHALLENGER = ModelRef("churn", 3), ModelRef("churn", 4, "challenger")
 
 
-def scored(i: int, model: ModelRef = CHAMPION, probability: float = 0.25, **changed: Any) -> bytes:
-    answer = {"probability": probability, "predicted": 0, "threshold": 0.4, "source": None}
+def scored(
+    i: int, model: ModelRef = CHAMPION, probability: float = 0.25, *, offset: int = 0, **changed: Any
+) -> bytes:
+    source = {"partition": 0, "offset": offset}
+    answer = {"probability": probability, "predicted": 0, "threshold": 0.4, "source": source}
     return encode({**customer(i, **changed), **answer, "model": msgspec.to_builtins(model)})
 
 
@@ -73,6 +76,19 @@ def test_a_record_is_one_row_with_each_models_first_score_and_the_label_of_highe
     assert found.usable.tolist() == [True, False]
     assert found.scored_by(CHAMPION, CHALLENGER).tolist() == [True, False]
     assert not found.scored_by(ModelRef("churn", 9)).any()
+
+
+@pytest.mark.parametrize("features", [True, False])
+def test_a_model_that_meets_a_record_when_it_is_sent_again_has_not_scored_it(features: bool) -> None:
+    later = ModelRef("churn", 5)
+    rows = gathered(features=features)
+    rows.prediction(scored(0))
+    rows.prediction(scored(0, CHALLENGER))
+    rows.prediction(scored(0, later, offset=900))  # it may have learned from the record by then
+    rows.prediction(scored(1, later, offset=1))
+    found = rows.rows(None)
+    assert found.scored_by(CHAMPION, CHALLENGER).tolist() == [True, False]
+    assert found.scored_by(later).tolist() == [False, True]
 
 
 def test_silence_gives_way_to_a_label_that_comes_late() -> None:

@@ -1,0 +1,250 @@
+"""From a stream's outcomes to a version: whether it is time, which rows, trained, measured on the newest, registered.
+
+It can be killed at any point and started again. Before a version is registered nothing but a run is left, and the next
+one begins anew. From then on the version is found by its tags: what has not become of it yet is done, and none is
+trained in its place.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from contract.arrays import Mask
+from contract.durations import format_duration
+from contract.messages import ModelRef
+from contract.models.registry import find_version, model_title, out_of_reach, registry_client
+from contract.schema import Schema, load_schema
+from contract.settings import Settings
+from training.defaults import DEFAULT_SEED
+from training.outcomes.reading import Passage, read_scored
+from training.outcomes.rows import NO_LABEL, ScoredRecords
+from training.registered import tags
+from training.registered.challenge import challenge
+from training.registered.promotion import promote
+from training.retrain.decision import Decision, Situation, decide
+from training.retrain.evidence import ModelEvidence, read_evidence
+from training.retrain.learning import TIMES, frame_hash, newest, stream_frame, table_frame
+from training.retrain.lineage import Lineage, RetrainedVersion, moment_text, retrained_versions
+from training.retrain.options import Policy, RetrainOptions
+from training.selection.search import Listener, Plan
+from training.train import TrainingResult, train
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+NEWEST_SHARE = 0.15
+"""Of the rows, those of the newest times, on which the version is measured and compared."""
+_log = logging.getLogger("churnstream.retraining")
+
+
+@dataclass(frozen=True)
+class Became:
+    """What has become of a version: ``said`` in a sentence; ``refused``: it was judged and does not take the alias."""
+
+    said: str
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class RetrainingResult:
+    """What a retraining came to. ``version`` is None where it was not time; ``trained`` is None where the version had
+    been registered before."""
+
+    decision: Decision
+    version: int | None = None
+    trained: TrainingResult | None = None
+    became: Became | None = None
+    told: tuple[str, ...] = ()
+
+
+def retrain(
+    settings: Settings,
+    options: RetrainOptions,
+    *,
+    seed: int = DEFAULT_SEED,
+    plan: Plan | None = None,
+    listener: Listener | None = None,
+) -> RetrainingResult:
+    """Train on what was scored and what came of it, if it is time, and do with the version what the policy says.
+
+    Only records count whose label is there and whose time for it is up. Of these the newest are held out, and the
+    version is measured on them.
+
+    Raises:
+        UserError: Kafka or the registry cannot be used, or the rows are too few; the message says what to do.
+    """
+    schema = load_schema(settings.dataset)
+    client = registry_client(settings)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        made = retrained_versions(client, settings)
+        if made and not made[-1].policy:
+            return _finished(client, settings, options.policy, made[-1])
+        champion = find_version(client, settings)
+    except (MlflowException, OSError) as error:
+        raise out_of_reach(settings, error) from error
+    records, passage = read_scored(
+        settings, schema, since=options.since, until=options.until, maturity=options.maturity
+    )
+    evidence = _evidence(settings, options, champion)
+    decision = decide(
+        options.when, _situation(settings, records, evidence, champion, made), every=options.every, least=options.least
+    )
+    told = _told(records, passage)
+    if not decision.trains:
+        return RetrainingResult(decision, told=told)
+    taken = _taken(records, decision, options)
+    frame, lineage = _learned_from(settings, schema, options, records, passage, taken, decision, seed, plan)
+    before = next((one for one in made if one.lineage == lineage.hash), None)
+    if before is not None:
+        same = f"{model_title(settings, before.number)} was made from these very rows, so none is trained in its place"
+        became = _become(client, settings, options.policy, before.number)
+        return RetrainingResult(decision, before.number, None, became, (*told, same))
+    trained = train(
+        settings,
+        frame,
+        name="the stream's outcomes",
+        seed=seed,
+        times=TIMES,
+        test_share=NEWEST_SHARE,
+        plan=plan,
+        listener=listener,
+        provenance=lineage.provenance(settings),
+        judged=False,
+    )
+    became = _become(client, settings, options.policy, trained.version)
+    return RetrainingResult(decision, trained.version, trained, became, told)
+
+
+def _finished(
+    client: "MlflowClient", settings: Settings, policy: Policy, version: RetrainedVersion
+) -> RetrainingResult:
+    title = model_title(settings, version.number)
+    said = f"{title} was registered by a retraining that did not end; it is ended now, and nothing is trained"
+    became = _become(client, settings, policy, version.number)
+    return RetrainingResult(Decision(True, (said,)), version.number, None, became)
+
+
+def _become(client: "MlflowClient", settings: Settings, policy: Policy, version: int) -> Became:
+    """Do what the policy says, and note it last; what was done already is found so."""
+    from mlflow.exceptions import MlflowException
+
+    title = model_title(settings, version)
+    if policy == "challenger":
+        became = Became(challenge(settings, str(version)))
+    elif policy == "promote":
+        verdict = promote(settings, str(version))
+        became = Became(verdict.reason, refused=not verdict.promoted)
+    else:
+        became = Became(f"{title} is registered and scores nothing yet, because --policy is none")
+    try:
+        client.set_model_version_tag(settings.model_name, str(version), tags.RETRAINING_POLICY, policy)
+    except (MlflowException, OSError) as error:
+        raise out_of_reach(settings, error) from error
+    return became
+
+
+def _evidence(settings: Settings, options: RetrainOptions, champion: int | None) -> ModelEvidence | None:
+    """Read only where an occasion asks for it."""
+    if champion is None or not {"drift", "performance"} & set(options.when):
+        return None
+    return read_evidence(settings, ModelRef(settings.model_name, champion))
+
+
+def _situation(
+    settings: Settings,
+    records: ScoredRecords,
+    evidence: ModelEvidence | None,
+    champion: int | None,
+    made: list[RetrainedVersion],
+) -> Situation:
+    last = max((one for one in made if one.until is not None), key=lambda one: one.until or 0, default=None)
+    return Situation(
+        times=records.times[records.usable],
+        champion=model_title(settings, champion) if champion is not None else f"@{settings.model_alias}",
+        incidents=() if evidence is None else evidence.incidents,
+        verdict=None if evidence is None else evidence.verdict,
+        learned_until=None if last is None else last.until,
+        last=None if last is None else model_title(settings, last.number),
+    )
+
+
+def _taken(records: ScoredRecords, decision: Decision, options: RetrainOptions) -> Mask:
+    """The rows to learn from: those that can be, and of a changed relation those of the time since."""
+    usable = records.usable
+    if options.since is not None or decision.since is None:
+        return usable
+    after: Mask = usable & (records.times >= decision.since)
+    _log.info("rows before %s are left out, because the relation has changed since", moment_text(decision.since))
+    return after
+
+
+def _learned_from(
+    settings: Settings,
+    schema: Schema,
+    options: RetrainOptions,
+    records: ScoredRecords,
+    passage: Passage,
+    taken: Mask,
+    decision: Decision,
+    seed: int,
+    plan: Plan | None,
+) -> tuple[pd.DataFrame, Lineage]:
+    frame = stream_frame(records, taken, schema)
+    times = records.times[taken]
+    table_rows = 0
+    if options.table is not None:
+        added = table_frame(options.table, schema, int(times[0]))
+        frame, table_rows = pd.concat([added, frame], ignore_index=True), len(added)
+    tested_from = newest(np.concatenate([np.full(table_rows, times[0] - 1), times]), NEWEST_SHARE)
+    lineage = Lineage(
+        passage=passage,
+        first=int(times[0]),
+        last=int(times[-1]),
+        rows=len(times),
+        table=None if options.table is None else options.table.name,
+        table_rows=table_rows,
+        rows_hash=frame_hash(frame),
+        settings_text=f"schema {schema.fingerprint}, seed {seed}, {plan or 'XGBoost as it comes'}",
+        reasons=decision.reasons,
+        new_to=_new_to(settings, records, taken & (records.times >= tested_from)),
+    )
+    return frame, lineage
+
+
+def _new_to(settings: Settings, records: ScoredRecords, tested: Mask) -> tuple[int, ...]:
+    """Versions that have scored each of the tested records on the stream, when no label of it was there yet."""
+    if not tested.any():
+        return ()
+    found = {
+        model.version
+        for model, scores in records.scores.items()
+        if model.name == settings.model_name and not np.isnan(scores[tested]).any()
+    }
+    return tuple(sorted(found))
+
+
+def _told(records: ScoredRecords, passage: Passage) -> tuple[str, ...]:
+    """What was read and what of it can be learned from, one clause each."""
+    known = records.labels != NO_LABEL
+    too_early = int((known & ~records.mature).sum())
+    silent = int((records.mature & ~known).sum())
+    said = [f"{len(records):,} records were scored, and {int(records.usable.sum()):,} of them can be learned from"]
+    maturity = format_duration(passage.maturity)
+    if too_early:
+        said.append(
+            f"{too_early:,} have a label, but their time ({maturity}) is not up: who is labelled early is not like the "
+            f"others"
+        )
+    waiting = int((~known & ~records.mature).sum())
+    if waiting:
+        said.append(f"{waiting:,} wait for their label")
+    if silent:
+        said.append(f"{silent:,} have none, though their time is up")
+    if records.unreadable:
+        said.append(f"{records.unreadable:,} messages could not be read under this schema")
+    return tuple(said)
