@@ -32,6 +32,7 @@ from training.commands import compare as compare_cli
 from training.commands import explore as explore_cli
 from training.commands import infer as infer_cli
 from training.commands import promotion as promotion_cli
+from training.commands import retrain as retrain_cli
 from training.commands import train as training_cli
 
 TELEMETRY_OFF = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -46,6 +47,7 @@ app.add_typer(kafka_cli.app, name="kafka")
 producer_cli.data.command()(infer_cli.infer)
 app.add_typer(producer_cli.data, name="data")
 app.command()(training_cli.train)
+app.command()(retrain_cli.retrain)
 app.command()(explore_cli.explore)
 app.command()(compare_cli.compare)
 app.command()(promotion_cli.promote)

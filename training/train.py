@@ -22,6 +22,7 @@ from training.defaults import DEFAULT_SEED, OnBadRows, Split
 from training.making import Selection, register_best, register_default
 from training.registered.promotion import give_alias, judge
 from training.registered.verdict import Verdict
+from training.selection.develop import HeldOut
 from training.selection.listening import Listener
 from training.selection.measure import Candidate
 from training.selection.search import Plan
@@ -52,6 +53,7 @@ class TrainingResult:
     table: Table
     suspicions: tuple[Suspicion, ...]
     verdict: Verdict
+    held_out: HeldOut
     selection: Selection | None = None
 
     @property
@@ -160,6 +162,7 @@ def train(
         table=rows,
         suspicions=looked_at,
         verdict=verdict,
+        held_out=held,
         selection=found.selection,
     )
 

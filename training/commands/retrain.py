@@ -24,9 +24,7 @@ REFUSED = 3
 
 
 def retrain(
-    when: Annotated[
-        str, typer.Option(help="Occasions, with commas: drift, performance, schedule, always.")
-    ] = "always",
+    when: Annotated[str, typer.Option(help="Occasions, with commas: drift, performance, schedule, always.")] = "always",
     policy: Annotated[
         Policy,
         typer.Option(help="What becomes of the version: none, challenger, or promote if it is proven better."),

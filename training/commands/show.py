@@ -13,8 +13,9 @@ from training.train import TrainingResult
 _VALIDATION = {"f1": "F1", "roc_auc": "ROC AUC", "average_precision": "AP", "brier": "Brier"}
 
 
-def show(result: TrainingResult) -> None:
-    """Print candidates, if there were several, metrics of the held-out rows, the verdict, and what to do next."""
+def show(result: TrainingResult, *, judged: bool = True) -> None:
+    """Print candidates, if there were several, metrics of the held-out rows, the verdict, and what to do next; these
+    two not unless it was ``judged``."""
     console = Console()
     if result.selection is not None:
         _show_candidates(console, result.selection)
@@ -28,6 +29,8 @@ def show(result: TrainingResult) -> None:
     )
     said = result.division.said
     console.print(f"{said[0].upper()}{said[1:]}.", highlight=False, markup=False, soft_wrap=True)
+    if not judged:
+        return
     console.print(result.verdict.reason, highlight=False, markup=False, soft_wrap=True)
     anyway = f"churnstream promote {result.version} --force, if it shall score anyway"
     after = "churnstream score" if result.verdict.promoted else anyway

@@ -30,6 +30,8 @@ def unlearned(client: "MlflowClient", champion: Version, challenger: Version, he
             split seeds, so that it has learned from most of them.
         mlflow.exceptions.MlflowException: MLflow does not answer.
     """
+    if champion.scored_all_of(challenger):
+        return held
     newer = _newer(champion, held)
     if newer.all():
         return held

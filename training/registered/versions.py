@@ -87,6 +87,11 @@ class Version:
         start, end = (read_moment(self.tags.get(tag)) for tag in (tags.TEST_FROM, tags.TEST_UNTIL))
         return None if start is None or end is None else (start, end)
 
+    def scored_all_of(self, other: "Version") -> bool:
+        """Whether this version has scored each row that ``other`` has held out, before the row's label was known."""
+        named = other.tags.get(tags.NEW_TO, "")
+        return self.settings.model_name == other.settings.model_name and str(self.number) in named.split(",")
+
     def has_held_out_all_of(self, other: "Version") -> bool:
         """Whether every customer that ``other`` has held out is certain to be held out of this version, too.
 

@@ -19,8 +19,8 @@ from training.outcomes.rows import ScoredRecords
 
 TIME_COLUMN, LABEL_TIME_COLUMN = "event time (churnstream)", "label time (churnstream)"
 """Columns of the frame that no feature's name can be."""
-TIMES = TimeOptions(TIME_COLUMN, format="ms", label_column=LABEL_TIME_COLUMN)
-"""How training is told of them."""
+TIMES = TimeOptions(TIME_COLUMN, label_column=LABEL_TIME_COLUMN)
+"""How training is told of them. They are ms, which is told from their size."""
 
 
 def stream_frame(records: ScoredRecords, taken: Mask, schema: Schema) -> pd.DataFrame:

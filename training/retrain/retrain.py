@@ -14,13 +14,22 @@ import pandas as pd
 
 from contract.arrays import Mask
 from contract.durations import format_duration
+from contract.errors import UserError
 from contract.messages import ModelRef
-from contract.models.registry import find_version, model_title, out_of_reach, registry_client
+from contract.models.registry import (
+    find_version,
+    load_registered,
+    model_title,
+    out_of_reach,
+    positive_probabilities,
+    registry_client,
+)
 from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from training.defaults import DEFAULT_SEED
 from training.outcomes.reading import Passage, read_scored
 from training.outcomes.rows import NO_LABEL, ScoredRecords
+from training.quality.evaluate import evaluate
 from training.registered import tags
 from training.registered.challenge import challenge
 from training.registered.promotion import promote
@@ -42,21 +51,27 @@ _log = logging.getLogger("churnstream.retraining")
 
 @dataclass(frozen=True)
 class Became:
-    """What has become of a version: ``said`` in a sentence; ``refused``: it was judged and does not take the alias."""
+    """What has become of a version, ``said`` in a sentence, and what is to be done ``next``; ``refused``: it was judged
+    and does not take the alias."""
 
     said: str
+    next: str
     refused: bool = False
 
 
 @dataclass(frozen=True)
 class RetrainingResult:
-    """What a retraining came to. ``version`` is None where it was not time; ``trained`` is None where the version had
-    been registered before."""
+    """What a retraining came to.
+
+    ``version`` is None where it was not time; ``trained`` is None where the version had been registered before.
+    ``compared``: how it and the champion do on the newest rows, where the champion has surely not learned from them.
+    """
 
     decision: Decision
     version: int | None = None
     trained: TrainingResult | None = None
     became: Became | None = None
+    compared: str | None = None
     told: tuple[str, ...] = ()
 
 
@@ -95,7 +110,7 @@ def retrain(
         options.when, _situation(settings, records, evidence, champion, made), every=options.every, least=options.least
     )
     told = _told(records, passage)
-    if not decision.trains:
+    if not (decision.trains and options.trains):
         return RetrainingResult(decision, told=told)
     taken = _taken(records, decision, options)
     frame, lineage = _learned_from(settings, schema, options, records, passage, taken, decision, seed, plan)
@@ -103,7 +118,7 @@ def retrain(
     if before is not None:
         same = f"{model_title(settings, before.number)} was made from these very rows, so none is trained in its place"
         became = _become(client, settings, options.policy, before.number)
-        return RetrainingResult(decision, before.number, None, became, (*told, same))
+        return RetrainingResult(decision, before.number, None, became, told=(*told, same))
     trained = train(
         settings,
         frame,
@@ -116,8 +131,11 @@ def retrain(
         provenance=lineage.provenance(settings),
         judged=False,
     )
+    compared = None
+    if champion is not None and champion in lineage.new_to:
+        compared = _compared(settings, schema, champion, trained)
     became = _become(client, settings, options.policy, trained.version)
-    return RetrainingResult(decision, trained.version, trained, became, told)
+    return RetrainingResult(decision, trained.version, trained, became, compared, told)
 
 
 def _finished(
@@ -133,19 +151,39 @@ def _become(client: "MlflowClient", settings: Settings, policy: Policy, version:
     """Do what the policy says, and note it last; what was done already is found so."""
     from mlflow.exceptions import MlflowException
 
-    title = model_title(settings, version)
     if policy == "challenger":
-        became = Became(challenge(settings, str(version)))
+        became = Became(challenge(settings, str(version)), f"churnstream promote {version}, once it has proven better")
     elif policy == "promote":
         verdict = promote(settings, str(version))
-        became = Became(verdict.reason, refused=not verdict.promoted)
+        anyway = f"churnstream promote {version} --force, if it shall score anyway"
+        became = Became(
+            verdict.reason, "churnstream score" if verdict.promoted else anyway, refused=not verdict.promoted
+        )
     else:
-        became = Became(f"{title} is registered and scores nothing yet, because --policy is none")
+        became = Became(
+            f"{model_title(settings, version)} is registered, and scores nothing, because the policy is none",
+            f"churnstream promote {version}, or churnstream challenge {version}",
+        )
     try:
         client.set_model_version_tag(settings.model_name, str(version), tags.RETRAINING_POLICY, policy)
     except (MlflowException, OSError) as error:
         raise out_of_reach(settings, error) from error
     return became
+
+
+def _compared(settings: Settings, schema: Schema, champion: int, trained: TrainingResult) -> str | None:
+    """For information: nothing is decided by it."""
+    held = trained.held_out
+    try:
+        loaded = load_registered(settings, champion, schema)
+    except UserError:
+        return None  # one that cannot be loaded has nothing to be compared with, and whoever promotes is told why
+    old = evaluate(held.y, positive_probabilities(loaded.classifier, held.X), loaded.card.threshold)
+    new, title = trained.metrics, model_title(settings, champion)
+    return (
+        f"On these rows {title} has ROC AUC {old['roc_auc']:.3f} and Brier score {old['brier']:.4f}, "
+        f"{model_title(settings, trained.version)} has {new['roc_auc']:.3f} and {new['brier']:.4f}."
+    )
 
 
 def _evidence(settings: Settings, options: RetrainOptions, champion: int | None) -> ModelEvidence | None:

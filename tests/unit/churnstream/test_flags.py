@@ -12,6 +12,7 @@ from churnstream.cli import app
 STREAM = {"--bootstrap-servers", "--stream", "--topic-prefix"}
 NEEDS: dict[str, set[str]] = {
     "train": {"--stream", "--dataset", "--tracking-uri", "--model-name", "--model-alias"},
+    "retrain": STREAM | {"--dataset", "--tracking-uri", "--model-name", "--model-alias"},
     "explore": {"--stream", "--dataset", "--tracking-uri"},
     "compare": {"--stream", "--dataset", "--tracking-uri", "--model-name"},
     "promote": STREAM | {"--dataset", "--tracking-uri", "--model-name", "--model-alias"},

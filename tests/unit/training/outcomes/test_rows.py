@@ -20,9 +20,7 @@ SCHEMA = load_schema("bank_churn")
 CHAMPION, CHALLENGER = ModelRef("churn", 3), ModelRef("churn", 4, "challenger")
 
 
-def scored(
-    i: int, model: ModelRef = CHAMPION, probability: float = 0.25, *, offset: int = 0, **changed: Any
-) -> bytes:
+def scored(i: int, model: ModelRef = CHAMPION, probability: float = 0.25, *, offset: int = 0, **changed: Any) -> bytes:
     source = {"partition": 0, "offset": offset}
     answer = {"probability": probability, "predicted": 0, "threshold": 0.4, "source": source}
     return encode({**customer(i, **changed), **answer, "model": msgspec.to_builtins(model)})
