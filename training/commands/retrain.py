@@ -105,10 +105,12 @@ def retrain(
     )
     from rich.console import Console
 
-    with Console(stderr=True).status("reading the stream, and training"):
+    from training.commands.progress import Bar
+
+    with Bar("retraining") as bar:
         from training.retrain.retrain import retrain as run
 
-        result = run(settings, options, seed=seed)
+        result = run(settings, options, seed=seed, listener=bar)
     from training.commands.show_retraining import show
 
     show(result, Console())

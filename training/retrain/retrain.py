@@ -38,7 +38,8 @@ from training.retrain.evidence import ModelEvidence, read_evidence
 from training.retrain.learning import TIMES, frame_hash, newest, stream_frame, table_frame
 from training.retrain.lineage import Lineage, RetrainedVersion, moment_text, retrained_versions
 from training.retrain.options import Policy, RetrainOptions
-from training.selection.search import Listener, Plan
+from training.selection.listening import Listener
+from training.selection.search import Plan
 from training.train import TrainingResult, train
 
 if TYPE_CHECKING:
