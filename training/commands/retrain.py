@@ -17,10 +17,8 @@ from contract.worker.flags import (
     TrackingUri,
     Verbose,
 )
-from training.defaults import DEFAULT_SEED
+from training.defaults import DEFAULT_SEED, NOT_PROMOTED
 from training.retrain.options import DEFAULT_EVERY, LEAST_RECORDS, Policy
-
-REFUSED = 3
 
 
 def retrain(
@@ -115,4 +113,4 @@ def retrain(
 
     show(result, Console())
     if result.became is not None and result.became.refused:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(NOT_PROMOTED)
