@@ -39,6 +39,13 @@ def retrain(
             help="Time from a record after which its label is there, or never comes, such as 30d.",
         ),
     ] = None,
+    gap: Annotated[
+        str | None,
+        typer.Option(
+            show_default="as long as labels take",
+            help="Time between what is learned from and what is tested on, such as 7d.",
+        ),
+    ] = None,
     least: Annotated[
         int, typer.Option(min=LEAST_RECORDS, help="New labelled records below which nothing is trained.")
     ] = LEAST_RECORDS,
@@ -96,6 +103,7 @@ def retrain(
         since=None if since is None else moment_of("--since", since),
         until=None if until is None else moment_of("--until", until),
         maturity=None if maturity is None else duration_of("--maturity", maturity),
+        gap=gap,
         least=least,
         table=table,
         read=ReadOptions(sheet, encoding),

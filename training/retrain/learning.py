@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from contract.arrays import Integers, Mask
+from contract.arrays import Mask
 from contract.errors import UserError
 from contract.history.known import NEVER_KNOWN, label_known_at, plausible
 from contract.schema import ROW_NUMBER, Schema
@@ -85,11 +85,6 @@ def frame_hash(frame: pd.DataFrame) -> str:
     digest = hashlib.sha256("\n".join(map(str, frame.columns)).encode())
     digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
     return digest.hexdigest()
-
-
-def newest(times: Integers, share: float) -> int:
-    """The time from which on the newest ``share`` of rows lies."""
-    return int(np.quantile(times, 1 - share, method="higher"))
 
 
 def _with_id(frame: pd.DataFrame, customers: npt.NDArray[np.object_], schema: Schema) -> pd.DataFrame:

@@ -21,7 +21,8 @@ LEAST_RECORDS = 200
 @dataclass(frozen=True)
 class RetrainOptions:
     """Times are event time in ms. ``table``: rows to learn from besides the stream's, read by ``read``. Unless
-    ``trains``, it is only decided whether it is time."""
+    ``trains``, it is only decided whether it is time. ``gap`` is a duration between what is learned from and what is
+    tested on, as long as labels take if not given."""
 
     when: tuple[Occasion, ...] = ("always",)
     policy: Policy = "none"
@@ -29,6 +30,7 @@ class RetrainOptions:
     since: int | None = None
     until: int | None = None
     maturity: int | None = None
+    gap: str | None = None
     least: int = LEAST_RECORDS
     table: Path | None = None
     read: ReadOptions = AS_FOUND

@@ -35,11 +35,12 @@ from training.registered.challenge import challenge
 from training.registered.promotion import promote
 from training.retrain.decision import Decision, Situation, decide
 from training.retrain.evidence import ModelEvidence, read_evidence
-from training.retrain.learning import TIMES, frame_hash, newest, stream_frame, table_frame
+from training.retrain.learning import TIME_COLUMN, TIMES, frame_hash, stream_frame, table_frame
 from training.retrain.lineage import Lineage, RetrainedVersion, moment_text, retrained_versions
 from training.retrain.options import Policy, RetrainOptions
 from training.selection.listening import Listener
 from training.selection.search import Plan
+from training.table.division import test_start
 from training.train import TrainingResult, train
 
 if TYPE_CHECKING:
@@ -126,7 +127,9 @@ def retrain(
         name="the stream's outcomes",
         seed=seed,
         times=TIMES,
+        split="time",
         test_share=NEWEST_SHARE,
+        gap=options.gap,
         plan=plan,
         listener=listener,
         provenance=lineage.provenance(settings),
@@ -239,7 +242,7 @@ def _learned_from(
     if options.table is not None:
         added = table_frame(options.table, schema, int(times[0]))
         frame, table_rows = pd.concat([added, frame], ignore_index=True), len(added)
-    tested_from = newest(np.concatenate([np.full(table_rows, times[0] - 1), times]), NEWEST_SHARE)
+    tested_from = test_start(frame[TIME_COLUMN].to_numpy(np.int64), NEWEST_SHARE)
     lineage = Lineage(
         passage=passage,
         first=int(times[0]),
@@ -248,7 +251,7 @@ def _learned_from(
         table=None if options.table is None else options.table.name,
         table_rows=table_rows,
         rows_hash=frame_hash(frame),
-        settings_text=f"schema {schema.fingerprint}, seed {seed}, {plan or 'XGBoost as it comes'}",
+        settings_text=f"schema {schema.fingerprint}, seed {seed}, gap {options.gap}, {plan or 'XGBoost as it comes'}",
         reasons=decision.reasons,
         new_to=_new_to(settings, records, taken & (records.times >= tested_from)),
     )

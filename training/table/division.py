@@ -135,7 +135,7 @@ def _by_time(rows: Table, schema: Schema, share: float, seed: int, gap: int | No
     between = _time_of_labels(rows, timed, schema) if gap is None else gap
     until = None if rows.past is None else rows.past.until - between
     usable = timed if until is None else timed & (times < until)
-    start = _start(times[usable], share)
+    start = test_start(times[usable], share)
     test = usable & (times >= start)
     learned = timed & (times < start - between) & (known < start)
     for side, mask in (("held-out", test), ("training", learned)):
@@ -213,7 +213,7 @@ def _time_of_labels(rows: Table, timed: Mask, schema: Schema) -> int:
     return longest
 
 
-def _start(times: Integers, share: float) -> int:
+def test_start(times: Integers, share: float) -> int:
     """The moment from which on the share of the rows is nearest to ``share``; never the first one."""
     moments, counts = np.unique(times, return_counts=True)
     if len(moments) < 2:
