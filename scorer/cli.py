@@ -56,6 +56,7 @@ def score(
     """
     from contract.worker.process import run_until_signalled, start_worker
     from contract.worker.scraping import metrics_served
+    from scorer.models.loaded import ModelRegistry
     from scorer.models.swap import Champion
 
     settings, schema = start_worker(
@@ -74,7 +75,7 @@ def score(
         log_format=log_format,
     )
     with metrics_served(settings):
-        champion = Champion(settings)
+        champion = Champion(settings, source=ModelRegistry(settings, kept=True))
         if not wait_for_model:
             champion.load()
         run_until_signalled(lambda stop: _work(settings, schema, champion, stop))

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from contract.errors import UserError
 from contract.models.bundle import ModelCard, read_card
@@ -24,6 +23,7 @@ from contract.schema import Schema
 from contract.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
     from mlflow.models import Model
 
@@ -56,7 +56,7 @@ _SQLITE_HEADER = b"SQLite format 3\0"
 class Classifier(Protocol):
     """What is used of a scikit-learn classifier."""
 
-    def predict_proba(self, X: pd.DataFrame) -> npt.NDArray[np.floating[Any]]:
+    def predict_proba(self, X: "pd.DataFrame") -> npt.NDArray[np.floating[Any]]:
         """One row per row of ``X``: probabilities of label 0 and of label 1."""
         ...
 
@@ -79,7 +79,7 @@ class Registered:
     version: int
     card: ModelCard
     classifier: Classifier
-    example: pd.DataFrame
+    example: "pd.DataFrame"
 
 
 def registry_client(settings: Settings, *, create: bool = False) -> "MlflowClient":
@@ -172,7 +172,7 @@ def load_registered(settings: Settings, version: int, schema: Schema) -> Registe
     return registered
 
 
-def positive_probabilities(classifier: Classifier, X: pd.DataFrame) -> npt.NDArray[np.float64]:
+def positive_probabilities(classifier: Classifier, X: "pd.DataFrame") -> npt.NDArray[np.float64]:
     """Probability of label 1 for each row of ``X``, a frame as ``contract.records.columns_frame`` makes it."""
     return classifier.predict_proba(X)[:, 1].astype(np.float64)
 
@@ -291,7 +291,7 @@ def _read_classifier(path: Path, named: str) -> Classifier:
     return loaded
 
 
-def _input_example(model: "Model", folder: Path, schema: Schema, named: str) -> pd.DataFrame:
+def _input_example(model: "Model", folder: Path, schema: Schema, named: str) -> "pd.DataFrame":
     try:
         example: Any = model.load_input_example(str(folder))
         return columns_frame(schema, [example[name].tolist() for name in schema.names])

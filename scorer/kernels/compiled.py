@@ -18,6 +18,8 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from scorer.kernels.unused import mark_used, remove_unused
+
 _log = logging.getLogger("churnstream.kernels")
 
 Loop = TypeVar("Loop", bound=Callable[..., object])
@@ -27,6 +29,7 @@ _ROOT = _ROOM.parent.parent
 _DECORATED = re.compile(rb"^@(compiled|inlined)$", re.MULTILINE)
 _CONSTANTS = ("scorer/kernels/tables.py", "contract/bounds.py", "contract/rejection.py", "contract/topics.py")
 """Modules whose constants become part of the code of loops."""
+_DIGITS = 16
 _TOLD_AFTER_SECONDS = 1.0
 _TOLD_OF_OTHER_PROCESSOR_AFTER_SECONDS = 5.0
 """There is code on disk, and reading it takes a second or two. It does not fit where it is of another processor."""
@@ -109,7 +112,7 @@ def sources_digest() -> str:
     kernels = {file for file in _ROOM.glob("*.py") if _DECORATED.search(file.read_bytes())}
     for file in sorted(kernels | {_ROOT / name for name in _CONSTANTS}):
         found.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    return found.hexdigest()[:16]
+    return found.hexdigest()[:_DIGITS]
 
 
 @cache
@@ -120,6 +123,9 @@ def cache_place() -> Path | None:
     given: str = vars(config)["CACHE_DIR"]
     wanted = (Path(given) if given else _user_cache() / "churnstream" / "kernels") / sources_digest()
     place = wanted if _is_writable(wanted) else _copied(wanted)
+    if place == wanted:
+        mark_used(wanted)
+        remove_unused(wanted.parent, "[0-9a-f]" * _DIGITS)
     if place is not None:
         vars(config)["CACHE_DIR"] = str(place)
     return place

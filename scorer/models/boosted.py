@@ -17,6 +17,7 @@ from scipy.special import expit
 from contract.arrays import Floats
 from contract.schema import Schema
 from scorer.kernels.boosted import ALWAYS_RIGHT, LEAST_DEPTH, MOST_DEPTH, Planes, Singles, Trees, margins, scratch
+from scorer.models.calibrators import as_arrays
 from scorer.models.columns import CheckedColumns
 from scorer.models.direct import Encoding
 from scorer.models.planes import PlaneMaker
@@ -96,13 +97,18 @@ def boosted(classifier: Any, encoding: Encoding, schema: Schema) -> Boosted | No
     # trees of one leaf each look at nothing
     if not len(maker.planes.base):
         return None
-    used = {}
-    for position in maker.planes.feature.tolist():
+    trees = _complete(read.roots, depths, maker.plane_of)
+    return Boosted(places_of(maker.planes, schema), len(schema.features), maker.planes, trees, read.start, calibrator)
+
+
+def places_of(planes: Planes, schema: Schema) -> dict[int, dict[str, int] | None]:
+    """The positions of the features that ``planes`` are made of, each with the places of its categories, if any."""
+    used: dict[int, dict[str, int] | None] = {}
+    for position in planes.feature.tolist():
         one = schema.features[position]
         places = {category: place for place, category in enumerate(one.categories)}
         used[position] = places if one.is_categorical else None
-    trees = _complete(read.roots, depths, maker.plane_of)
-    return Boosted(used, len(schema.features), maker.planes, trees, read.start, calibrator)
+    return used
 
 
 def _parts(classifier: Any) -> tuple[Any, Any]:
@@ -113,7 +119,8 @@ def _parts(classifier: Any) -> tuple[Any, Any]:
     calibrator = None
     if type(classifier) is CalibratedClassifierCV and classifier.method in ("sigmoid", "isotonic"):
         (inner,) = classifier.calibrated_classifiers_
-        (calibrator,) = inner.calibrators
+        (fitted,) = inner.calibrators
+        calibrator = as_arrays(fitted) or fitted
         classifier = inner.estimator
     return (classifier if type(classifier) is XGBClassifier else None), calibrator
 

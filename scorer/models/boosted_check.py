@@ -58,7 +58,7 @@ def _agrees(found: "Boosted", direct: Direct, schema: Schema, example: "pd.DataF
     structs = probes(schema)
     if not np.array_equal(found.probabilities(structs), direct.probabilities(structs)):
         return False
-    for columns in (columns_of_frame(example, schema), _sample(found, schema)):
+    for columns in (columns_of_frame(example, schema), sample(found, schema)):
         few = columns.part(0, _FEW)
         expected = direct.of_columns(columns)
         if not np.array_equal(found.of_columns(columns), expected) or not np.array_equal(
@@ -68,7 +68,8 @@ def _agrees(found: "Boosted", direct: Direct, schema: Schema, example: "pd.DataF
     return True
 
 
-def _sample(found: "Boosted", schema: Schema) -> CheckedColumns:
+def sample(found: "Boosted", schema: Schema) -> CheckedColumns:
+    """Random records whose numbers lie at the cuts of the trees, beside them or anywhere, with gaps."""
     rng = np.random.default_rng(0)
     values = np.empty((len(schema.features), _SAMPLE))
     for position, feature in enumerate(schema.features):

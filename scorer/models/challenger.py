@@ -77,7 +77,7 @@ class Challenger(AliasFollower):
     ) -> None:
         """``champion`` gives the number of the version that is champion here, if there is one; from any thread."""
         own = settings.model_copy(update={"model_alias": CHALLENGER})
-        super().__init__(own, CHALLENGER, source or ModelRegistry(own))
+        super().__init__(own, CHALLENGER, source or ModelRegistry(own, kept=True))
         self._champion = champion
         self._clock = clock
         self._share = settings.challenger_budget

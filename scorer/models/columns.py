@@ -32,6 +32,10 @@ class CheckedColumns:
         """Those of the records from ``start`` to ``stop`` (not included)."""
         return CheckedColumns(np.ascontiguousarray(self.values[:, start:stop]))
 
+    def beside(self, others: "CheckedColumns") -> "CheckedColumns":
+        """These records, and then the others of the same schema."""
+        return CheckedColumns(np.concatenate([self.values, others.values], axis=1))
+
     def frame(self, schema: Schema) -> "pd.DataFrame":
         """As ``contract.records.feature_frame`` of the same records."""
         return columns_frame(schema, [_column(*pair) for pair in zip(schema.features, self.values, strict=True)])

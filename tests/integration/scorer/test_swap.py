@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from churnstream.local_kafka.broker import free_port
-from contract.models.registry import registry_client
+from contract.models.lookup import LookedUp, look_up
+from contract.models.registry import FoundVersion, find_registered, registry_client
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.topics import CUSTOMERS, DEAD_LETTERS, PREDICTIONS
@@ -58,6 +59,10 @@ def settings(uri: str) -> Settings:
 def version(champion: Champion) -> int:
     assert champion.model is not None
     return champion.model.ref.version
+
+
+def as_found(looked: LookedUp | None) -> FoundVersion | None:
+    return None if looked is None else FoundVersion(looked.version, looked.created)
 
 
 def has_followed(champion: Champion, to: int) -> bool:
@@ -162,6 +167,9 @@ def test_an_outage_of_a_real_server_is_waited_out(
         for seed in range(2):
             train(settings, toy_table(400, seed=seed))
         move_alias(settings, 1)
+        for asked in (None, 1, 2, 3):
+            assert as_found(look_up(settings, asked)) == find_registered(registry_client(settings), settings, asked)
+        assert look_up(settings.model_copy(update={"model_alias": "no such"})) is None
         champion = Champion(settings)
         champion.load()
     with in_background(champion.run):

@@ -24,6 +24,7 @@ from contract.records import features_type
 from contract.schema import load_schema
 from contract.settings import Settings, load_settings
 from contract.split.held_out import held_out
+from scorer.models.direct import Direct
 from scorer.models.loaded import load_model
 from tests.support.mlflow.server import mlflow_server
 from tests.support.mlflow.store import full_disk
@@ -84,7 +85,7 @@ def test_a_trained_model_is_registered_with_all_that_serving_and_monitoring_need
 
     model = load_model(settings)
     assert (model.ref.name, model.ref.version, model.threshold) == ("churn", 1, result.threshold)
-    assert model.direct is not None
+    assert isinstance(model.direct, Direct)
     assert model.direct.compiled is not None, "trees that training registers are applied by compiled loops"
     sample = reference(settings, result, tmp_path)
     assert list(sample.columns) == [*SCHEMA.names, SCORE_COLUMN, LABEL_COLUMN]

@@ -17,6 +17,7 @@ SHOWN = {
     "monitor/join/worker.py": "in the header of a dead letter",
     "monitor/worker.py": "as the start of a run in MLflow",
     "producer/cli.py": "for a warning that event times will be refused",
+    "scorer/kernels/unused.py": "compared with the times of files, to remove what nobody has used for long",
     "scorer/models/swap.py": "as the time since which a version scores",
     "scorer/rest/server.py": "as the event time of a request that gives none",
     "scorer/serving/live_metrics.py": "as the timestamp of a point in MLflow",
@@ -26,7 +27,7 @@ SHOWN = {
     "training/registered/mlflow_runs.py": "as the start of a run in MLflow",
 }
 """Where it is read, and what for."""
-COMPARED = {"churnstream/doctor.py"}
+COMPARED = {"churnstream/doctor.py", "scorer/kernels/unused.py"}
 _READS = {("time", "time"), ("time", "time_ns"), ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today")}
 
 
