@@ -103,10 +103,10 @@ class BatchConsumer:
         messages = self._gather(timeout)
         if self.at_end:
             self.at_end.difference_update({(message.topic() or "", message.partition() or 0) for message in messages})
-        failed = [message for message in messages if message.error() is not None]
-        for message in failed:
-            self._failed(message)
-        if failed:
+        # a call for each message is some of what reading costs, so they are spared where they can be
+        if any(map(Message.error, messages)):
+            for message in messages:
+                self._failed(message)
             messages = [message for message in messages if message.error() is None]
         return [] if self._stale else messages
 
@@ -278,7 +278,7 @@ def arrived(consumer: Consumer, most: int, timeout: float) -> list[Message]:
 
 
 def _bytes(messages: Sequence[Message]) -> int:
-    return sum([len(message) + len(message.key() or b"") for message in messages])
+    return sum(map(len, messages)) + sum(map(len, filter(None, map(Message.key, messages))))
 
 
 def _names(partitions: list[TopicPartition]) -> str:

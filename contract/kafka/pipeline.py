@@ -17,6 +17,7 @@ Operating rules
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -82,8 +83,12 @@ class TransactionPipeline:
         if not self._idle.is_set():
             return
         self.settle()
-        for transactions in self._turns:
-            transactions.prepare()
+        missing = [transactions for transactions in self._turns if not transactions.prepared]
+        if missing:
+            # at once, because each may wait half a second until it knows its coordinator
+            with ThreadPoolExecutor(len(missing)) as pool:
+                for made in [pool.submit(transactions.prepare) for transactions in missing]:
+                    made.result()
 
     def submit(self, batch: Submitted) -> None:
         """Hand ``batch`` over to be committed, once the one before is.

@@ -208,3 +208,36 @@ def test_to_close_waits_for_what_is_under_way(log: MemoryLog) -> None:
     goes_on.set()
     eventually(lambda: not closing.is_alive(), 10)
     assert published(log) == ([0], 1)
+
+
+def test_producers_are_made_at_once(log: MemoryLog) -> None:
+    meet = threading.Barrier(len(IDS))
+
+    def made(name: str) -> Producer:
+        meet.wait(10)
+        return log.producer(name)
+
+    both = [Transactions(lambda _, name=name: made(name), 5, named=False) for name in IDS]  # type: ignore[misc]
+    subject = TransactionPipeline(both)
+    subject.prepare()
+    assert all(one.prepared for one in both)
+    subject.close()
+
+
+def test_a_producer_that_is_not_to_be_had_is_told_of_and_the_other_kept(log: MemoryLog) -> None:
+    made: list[str] = []
+
+    def producer(name: str) -> Producer:
+        made.append(name)
+        if made.count(name) == 1 and name != NAME:
+            raise BatchAbortedError("no broker")
+        return log.producer(name)
+
+    subject = TransactionPipeline(
+        [Transactions(lambda _, name=name: producer(name), 5, named=False) for name in IDS]  # type: ignore[misc]
+    )
+    with pytest.raises(BatchAbortedError, match="no broker"):
+        subject.prepare()
+    subject.prepare()
+    assert sorted(made) == sorted([*IDS, IDS[1]])
+    subject.close()

@@ -392,7 +392,7 @@ def test_a_reader_sees_a_model_with_its_own_time(
         return len(seen) > 8
 
     try:
-        eventually(hand_over, interval=0.001)
+        eventually(hand_over, interval=0.001, progress=lambda: len(seen))
     finally:
         stop.set()
         for reader in readers:
