@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from confluent_kafka import KafkaError, Producer, TopicPartition
@@ -189,9 +190,15 @@ def test_a_batch_is_read_beside_a_commit_where_that_gains(
 
 def test_it_is_known_how_long_the_last_transaction_took(log: MemoryLog, pipeline: TransactionPipeline) -> None:
     goes_on = log.hang("commit_transaction")
-    pipeline.submit(batch(0))
-    began = time.perf_counter()
-    eventually(lambda: time.perf_counter() - began > 0.05)
+    begun: list[float] = []
+    submitted = batch(0)
+
+    def fill(producer: Producer) -> None:
+        begun.append(time.perf_counter())
+        submitted.fill(producer)
+
+    pipeline.submit(replace(submitted, fill=fill))
+    eventually(lambda: bool(begun) and time.perf_counter() - begun[0] > 0.05)
     goes_on.set()
     pipeline.settle()
     assert pipeline.seconds > 0.05
