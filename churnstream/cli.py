@@ -33,6 +33,7 @@ from training.commands import explore as explore_cli
 from training.commands import infer as infer_cli
 from training.commands import promotion as promotion_cli
 from training.commands import retrain as retrain_cli
+from training.commands import review as review_cli
 from training.commands import train as training_cli
 
 TELEMETRY_OFF = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -50,6 +51,7 @@ app.command()(training_cli.train)
 app.command()(retrain_cli.retrain)
 app.command()(explore_cli.explore)
 app.command()(compare_cli.compare)
+app.command()(review_cli.review)
 app.command()(promotion_cli.promote)
 app.command()(promotion_cli.rollback)
 app.command()(promotion_cli.challenge)

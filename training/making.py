@@ -1,6 +1,7 @@
 """The model of a training: chosen, fitted, measured once on the held-out rows, and registered without the alias."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,11 @@ from training.registered.mlflow_runs import Run, open_run
 from training.registered.reference_file import reference_bytes
 from training.registered.register import BAD_ROWS_ARTIFACT, Trained, library_versions, listed, register
 from training.registered.validation_file import VALIDATION_ARTIFACT, validation_bytes
+from training.review.made import Review, make_review
 from training.selection.develop import Developed, develop, finish
 from training.selection.listening import Listener, Listeners
 from training.selection.measure import Candidate
+from training.selection.priced import priced
 from training.selection.rule import RULE, Ranking, rank
 from training.selection.search import Plan, Searcher
 from training.steps import part
@@ -55,15 +58,16 @@ class RegisteredModel:
     developed: Developed
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
+    review: Review
     selection: Selection | None = None
 
 
 def register_default(task: Task) -> RegisteredModel:
     with open_run(task.client, "xgboost", {**task.tags, tags.ROLE: "model"}) as run:
         developed = develop(task.rows, task.test, task.schema, task.seed, part(task.tell, 0.3, 0.8))
-        return _register(
-            task, developed, run, "The default, neither searched for nor compared with others.", alone=True
-        )
+        developed = priced(developed, outside(task.rows, task.test)[1], task.costs)
+        chosen = "The default, neither searched for nor compared with others."
+        return _register(task, developed, run, chosen, (developed.candidate,), alone=True)
 
 
 def register_best(task: Task, plan: Plan, listener: Listener | None) -> RegisteredModel:
@@ -82,10 +86,10 @@ def register_best(task: Task, plan: Plan, listener: Listener | None) -> Register
         selection = Selection(candidates, rank(y, candidates), run.run_id)
         best = selection.ordered[0]
         listeners.progress(0.9, f"fitting {best.name} on all training rows")
-        developed = finish(best, task.rows, task.test, searcher.splits, plan.jobs)
+        developed = priced(finish(best, task.rows, task.test, searcher.splits, plan.jobs), y, task.costs)
         tried = f", {best.searched} points of its grid tried" if best.searched and best.searched.limited else ""
         chosen = f"Chosen from {len(candidates)} candidates, {plan.search} search{tried}: {selection.ranking.reason}."
-        registered = _register(task, developed, runs.run_of(best), chosen, alone=False)
+        registered = _register(task, developed, runs.run_of(best), chosen, selection.ordered, alone=False)
         run.log(
             {"candidates": len(candidates), "equal": selection.ranking.equal, "version": registered.version},
             {
@@ -99,17 +103,12 @@ def register_best(task: Task, plan: Plan, listener: Listener | None) -> Register
             },
         )
         run.content(_table(selection).encode(), CANDIDATES_ARTIFACT)
-    return RegisteredModel(
-        registered.version,
-        registered.run_id,
-        developed,
-        registered.metrics,
-        registered.intervals,
-        selection,
-    )
+    return replace(registered, selection=selection)
 
 
-def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone: bool) -> RegisteredModel:
+def _register(
+    task: Task, developed: Developed, run: Run, chosen: str, candidates: Sequence[Candidate], *, alone: bool
+) -> RegisteredModel:
     """Measure on the held-out rows and register; ``alone``: ``run`` has not yet the candidate's own numbers."""
     candidate, held = developed.candidate, developed.held_out
     task.tell(0.8, "measuring on the held-out rows")
@@ -135,8 +134,11 @@ def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone:
         logged = candidate.metrics | logged
         params = {**candidate.params, "seed": str(task.seed), "search": "none"} | params
         files[VALIDATION_ARTIFACT] = validation_bytes(y, candidate.scores, customers)
-    if task.figures:
-        files |= _figures(task, developed)
+    review = make_review(task, developed, metrics, intervals, chosen, candidates)
+    files |= review.files
+    logged |= review.metrics
+    if task.costs is not None:
+        params |= {"cost_fn": f"{task.costs.missed:g}", "cost_fp": f"{task.costs.needless:g}"}
     if task.rows.bad_rows:
         files[BAD_ROWS_ARTIFACT] = listed([asdict(bad) for bad in task.rows.bad_rows])
     if task.looked_at:
@@ -155,7 +157,7 @@ def _register(task: Task, developed: Developed, run: Run, chosen: str, *, alone:
     )
     task.tell(0.95, "registering")
     version = register(task.client, task.settings, task.schema, trained, run)
-    return RegisteredModel(version, run.run_id, developed, metrics, intervals)
+    return RegisteredModel(version, run.run_id, developed, metrics, intervals, review)
 
 
 def _facts(
@@ -172,6 +174,7 @@ def _facts(
         sampling=candidate.sampling,
         parameters=candidate.hyperparameters,
         threshold=candidate.threshold,
+        threshold_rule=task.threshold_rule,
         calibration=candidate.validated.calibration,
         train_rows=int((~task.test).sum()),
         test_rows=int(task.test.sum()),
@@ -187,18 +190,6 @@ def _facts(
         suspicions=tuple(each.text for each in task.looked_at),
         versions=library_versions(),
     )
-
-
-def _figures(task: Task, developed: Developed) -> dict[str, bytes]:
-    """The chosen model's, on the held-out rows, as PNG."""
-    from training.quality.figures import curves, importance
-    from training.quality.plotting import png
-
-    held = developed.held_out
-    title = f"{developed.candidate.name}, held-out rows"
-    made = curves(held.y, held.scores, developed.candidate.threshold, title)
-    made["importance"] = importance(developed.fitted.classifier, held.X, held.y, task.seed)
-    return {f"figures/test_{name}.png": png(figure) for name, figure in made.items()}
 
 
 def _table(selection: Selection) -> str:

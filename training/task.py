@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from contract.arrays import Mask
 from contract.schema import Schema
 from contract.settings import Settings
+from training.quality.costs import Costs
 from training.registered import tags
 from training.steps import Tell, untold
 from training.table.division import Division
@@ -42,6 +43,17 @@ class Task:
     started: float
     provenance: Provenance = field(default_factory=Provenance)
     tell: Tell = untold
+    costs: Costs | None = None
+
+    @property
+    def threshold_rule(self) -> str:
+        """How the decision threshold follows, in words."""
+        if self.costs is None:
+            return "It is the threshold with the highest F1 on validation folds (mean over bootstrap samples)."
+        return (
+            f"From there on a call costs less than silence, where a missed churner costs {self.costs.missed:g} and a "
+            f"needless call {self.costs.needless:g}."
+        )
 
     @property
     def rows(self) -> Table:

@@ -20,8 +20,10 @@ from contract.tables.options import AS_FOUND, ReadOptions
 from contract.tables.times import TimeOptions
 from training.defaults import DEFAULT_SEED, OnBadRows, Split
 from training.making import Selection, register_best, register_default
+from training.quality.costs import Costs
 from training.registered.promotion import give_alias, judge
 from training.registered.verdict import Verdict
+from training.review.made import log_page
 from training.selection.develop import HeldOut
 from training.selection.listening import Listener
 from training.selection.measure import Candidate
@@ -86,6 +88,7 @@ def train(
     figures: bool | None = None,
     provenance: Provenance | None = None,
     judged: bool = True,
+    costs: Costs | None = None,
 ) -> TrainingResult:
     """Train on a file (read by ``options``) or a frame (called ``name`` in messages) and register the model.
 
@@ -133,6 +136,7 @@ def train(
         started,
         provenance or Provenance(),
         tell,
+        costs,
     )
     try:
         champion = find_version(client, settings)  # an unreachable registry is told before the work, not after
@@ -146,6 +150,7 @@ def train(
         )
         if verdict.promoted:
             give_alias(client, settings, found.version, verdict)
+        log_page(client, settings, found.run_id, found.version, found.review)
     except (MlflowException, OSError) as error:
         raise out_of_reach(settings, error) from error
     return TrainingResult(

@@ -92,8 +92,12 @@ def train(
         Task, typer.Option(help="regression: fit the label as a number; registers nothing.")
     ] = "classification",
     figures: Annotated[
-        bool | None, typer.Option("--figures/--no-figures", help="Draw figures; as a rule only when comparing.")
+        bool, typer.Option("--figures/--no-figures", help="Draw figures, and say what the model goes by.")
+    ] = True,
+    cost_fn: Annotated[
+        float | None, typer.Option(help="What a missed churner costs; with --cost-fp it sets the threshold.")
     ] = None,
+    cost_fp: Annotated[float | None, typer.Option(help="What a needless call costs, in the same unit.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Give it the alias whatever speaks against it.")] = False,
     stream: StreamName = None,
     dataset: Dataset = None,
@@ -128,13 +132,20 @@ def train(
     settings = load_settings(
         stream=stream, dataset=dataset, model_name=model_name, model_alias=model_alias, mlflow_tracking_uri=tracking_uri
     )
+    from training.quality.costs import read_costs
+
     options = ReadOptions(sheet, encoding)
+    costs = read_costs(cost_fn, cost_fp)
     comparing = everything or any(given is not None for given in (kinds, samplings, search, budget, trials))
     if protocol == "report" or task == "regression":
         if until is not None or test_share != DEFAULT_TEST_SHARE or split == "time" or gap is not None:
             raise UserError(
                 "--protocol report and --task regression measure on the whole table; leave out --until, --test-share, "
                 "--split time and --gap"
+            )
+        if costs is not None:
+            raise UserError(
+                "--protocol report and --task regression decide by no costs; leave out --cost-fn and --cost-fp"
             )
         _without_registering(settings, table, options, on_bad_rows, protocol, task, seed, split_seed, comparing)
         return
@@ -163,6 +174,7 @@ def train(
             plan=plan,
             listener=bar,
             figures=figures,
+            costs=costs,
         )
     show(result)
     if not result.verdict.promoted:

@@ -11,7 +11,8 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from contract.arrays import Floats, Labels, Mask
 from contract.schema import Feature, FeatureKind, Schema
-from training.quality.plotting import BLUE, GREY, INK, ORANGE, SKY, VERMILION, name, one_axes, several_axes, wilson
+from training.quality.estimates import wilson
+from training.quality.plotting import BLUE, GREY, INK, ORANGE, SKY, VERMILION, name, one_axes, several_axes
 from training.table.prepare import Table
 
 FEW_VALUES = 15

@@ -6,9 +6,10 @@ from matplotlib.figure import Figure
 
 from contract.arrays import Floats, Labels
 from training.protocol.reproduction import THRESHOLD, Reproduction
+from training.quality.estimates import wilson
 from training.quality.evaluate import evaluate
 from training.quality.intervals import bootstrap, percentiles
-from training.quality.plotting import BLUE, INK, ORANGE, PURPLE, SKY, VERMILION, name, several_axes, wilson
+from training.quality.plotting import BLUE, INK, ORANGE, PURPLE, SKY, VERMILION, name, several_axes
 
 _DRAWS = 1_000
 

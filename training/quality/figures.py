@@ -1,10 +1,8 @@
 """Pictures of one model's probabilities on labelled rows, and of two models beside each other."""
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.inspection import permutation_importance
 from sklearn.metrics import (
     average_precision_score,
     confusion_matrix,
@@ -14,8 +12,9 @@ from sklearn.metrics import (
 )
 
 from contract.arrays import Floats, Labels
-from contract.models.registry import Classifier, positive_probabilities
+from training.quality.estimates import wilson
 from training.quality.evaluate import CALIBRATION_BINS, calibration_error
+from training.quality.importances import Importances
 from training.quality.intervals import LOWER_IS_BETTER, METRICS, Difference, ScoredRows
 from training.quality.plotting import (
     BLUE,
@@ -28,11 +27,10 @@ from training.quality.plotting import (
     name,
     one_axes,
     several_axes,
-    wilson,
+    shortened,
 )
 
-IMPORTANCE_ROWS = 1_000
-IMPORTANCE_REPEATS = 5
+MOST_BARS = 40
 _GRID = 201  # thresholds drawn
 
 
@@ -50,32 +48,21 @@ def curves(y: Labels, p: Floats, threshold: float, title: str) -> dict[str, Figu
     }
 
 
-def importance(classifier: Classifier, X: pd.DataFrame, y: Labels, seed: int) -> Figure:
-    """How much ROC AUC falls when a feature's values are shuffled, most important feature first.
+def importance(found: Importances) -> Figure:
+    """How much ROC AUC falls when a feature's values are shuffled, most important feature first, at most ``MOST_BARS``.
 
-    At most ``IMPORTANCE_ROWS`` rows are used, of each label its share; bars are means of ``IMPORTANCE_REPEATS``
-    shuffles with their standard deviation (Breiman, Machine Learning 45, 2001).
+    Bars are means of the shuffles, with their standard deviation.
     """
-    rows = _sample(y, seed)
-    found = permutation_importance(
-        classifier,
-        X.iloc[rows].reset_index(drop=True),
-        y[rows],
-        scoring=_auc,
-        n_repeats=IMPORTANCE_REPEATS,
-        random_state=seed,
-    )
-    order = np.argsort(found.importances_mean, kind="stable")
+    order = np.argsort(found.means, kind="stable")[-MOST_BARS:]
+    cut = f", the first {len(order)} of {len(found.names)} features" if len(order) < len(found.names) else ""
     figure, axes = one_axes(
-        f"Permutation importance ({len(rows):,} rows)",
+        f"Permutation importance ({found.rows:,} rows{cut})",
         "fall of ROC AUC when the feature is shuffled",
         "",
         height=max(2.5, 0.38 * len(order) + 1.2),
     )
-    axes.barh(
-        np.arange(len(order)), found.importances_mean[order], xerr=found.importances_std[order], color=BLUE, ecolor=INK
-    )
-    axes.set_yticks(np.arange(len(order)), [str(X.columns[place]) for place in order])
+    axes.barh(np.arange(len(order)), found.means[order], xerr=found.spreads[order], color=BLUE, ecolor=INK)
+    axes.set_yticks(np.arange(len(order)), [shortened(found.names[place]) for place in order])
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.grid(visible=False, axis="y")
     return figure
@@ -207,20 +194,6 @@ def _threshold(y: Labels, p: Floats, threshold: float, title: str) -> Figure:
     axes.set_ylim(0, 1.03)
     axes.legend(loc="best")
     return figure
-
-
-def _sample(y: Labels, seed: int) -> Labels:
-    """Row numbers of at most ``IMPORTANCE_ROWS`` rows, of each label its share."""
-    if len(y) <= IMPORTANCE_ROWS:
-        return np.arange(len(y), dtype=np.int64)
-    rng = np.random.default_rng(seed)
-    parts = [np.flatnonzero(y == label) for label in (0, 1)]
-    taken = [rng.choice(part, max(1, round(IMPORTANCE_ROWS * len(part) / len(y))), replace=False) for part in parts]
-    return np.sort(np.concatenate(taken)).astype(np.int64)
-
-
-def _auc(classifier: Classifier, X: pd.DataFrame, y: Labels) -> float:
-    return float(roc_auc_score(y, positive_probabilities(classifier, X)))
 
 
 def _ends(difference: Difference) -> tuple[float, float]:

@@ -6,19 +6,15 @@ Figures are made without pyplot, so nothing is kept between them and threads do 
 import io
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from scipy import stats
-
-from contract.arrays import Floats
-from training.quality.evaluate import CONFIDENCE
 
 # Okabe & Ito, Color Universal Design, 2008
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
 GREY, INK = "#8A8A8A", "#222222"
 DPI = 120
+LONGEST_TICK = 28
 # a category between dollar signs is a category and no formula
 mpl.rcParams["text.parse_math"] = False
 
@@ -55,17 +51,13 @@ def name(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set_axisbelow(True)
 
 
+def shortened(text: str) -> str:
+    """A name as it fits beside an axis: at most ``LONGEST_TICK`` characters."""
+    return text if len(text) <= LONGEST_TICK else f"{text[: LONGEST_TICK - 1]}…"
+
+
 def png(figure: Figure) -> bytes:
     """The figure as PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
-
-
-def wilson(successes: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """Low and high ends of Wilson's score interval at ``CONFIDENCE`` (Wilson, JASA 22, 1927); counts are above 0."""
-    z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
-    share = successes / counts
-    centre = (share + z**2 / (2 * counts)) / (1 + z**2 / counts)
-    reach = z * np.sqrt(share * (1 - share) / counts + z**2 / (4 * counts**2)) / (1 + z**2 / counts)
-    return np.maximum(centre - reach, 0.0), np.minimum(centre + reach, 1.0)

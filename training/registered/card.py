@@ -19,6 +19,7 @@ class CardFacts:
     sampling: str
     parameters: Mapping[str, str]
     threshold: float
+    threshold_rule: str
     calibration: str
     train_rows: int
     test_rows: int
@@ -101,8 +102,8 @@ def _threshold(facts: CardFacts) -> str:
         "validation folds; customers can share a probability exactly.",
     }[facts.calibration]
     return (
-        f"A customer counts as churning from a probability of {facts.threshold:.4f} on, the threshold with the highest "
-        f"F1 on validation folds (mean over bootstrap samples). {calibrated}"
+        f"A customer counts as churning from a probability of {facts.threshold:.4f} on. {facts.threshold_rule} "
+        f"{calibrated}"
     )
 
 
@@ -111,6 +112,7 @@ def _limits(facts: CardFacts) -> str:
         "- The figures hold for customers like those of the table. When they change, so does the model's quality: that "
         "is what the monitor watches.\n"
         f"- F1 depends on the share of churners, here {facts.churn_rate:.1%}, and on the threshold.\n"
-        "- It was not examined for groups of customers separately; look before decisions affect people.\n"
+        "- Selection and error rates of groups of customers are in the review (`churnstream review`); look before "
+        "decisions affect people.\n"
         "- It finds who resembles those who left, not why they left, nor whom an offer would keep."
     )

@@ -52,11 +52,16 @@ class Run:
 
     def content(self, content: bytes, path: str) -> None:
         """Bytes as an artifact at ``path``, folders with slashes."""
-        folder, _, name = path.rpartition("/")
-        with tempfile.TemporaryDirectory(prefix="churnstream-artifact-") as local:
-            file = Path(local) / name
-            file.write_bytes(content)
-            self.client.log_artifact(self.run_id, str(file), folder or None)
+        put(self.client, self.run_id, content, path)
+
+
+def put(client: "MlflowClient", run_id: str, content: bytes, path: str) -> None:
+    """Bytes as an artifact of a run, which may have ended, at ``path``, folders with slashes."""
+    folder, _, name = path.rpartition("/")
+    with tempfile.TemporaryDirectory(prefix="churnstream-artifact-") as local:
+        file = Path(local) / name
+        file.write_bytes(content)
+        client.log_artifact(run_id, str(file), folder or None)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ NEEDS: dict[str, set[str]] = {
     "retrain": STREAM | {"--dataset", "--tracking-uri", "--model-name", "--model-alias"},
     "explore": {"--stream", "--dataset", "--tracking-uri"},
     "compare": {"--stream", "--dataset", "--tracking-uri", "--model-name"},
+    "review": {"--stream", "--tracking-uri", "--model-name"},
     "promote": STREAM | {"--dataset", "--tracking-uri", "--model-name", "--model-alias"},
     "rollback": {"--stream", "--dataset", "--tracking-uri", "--model-name", "--model-alias"},
     "challenge": {"--stream", "--dataset", "--tracking-uri", "--model-name", "--model-alias"},

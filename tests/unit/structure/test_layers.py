@@ -43,6 +43,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "infer selection",
         "registered",
         "task",
+        "review",
         "explore making protocol",
         "train",
         "retrain",

@@ -9,10 +9,12 @@ from contract.arrays import Floats, Labels
 from contract.schema import load_schema
 from tests.support.tables.toy import toy_table
 from training.kinds.kinds import KINDS, build
+from training.quality.estimates import wilson
 from training.quality.evaluate import evaluate
 from training.quality.figures import comparison, curves, importance
+from training.quality.importances import importances
 from training.quality.intervals import ScoredRows, paired_bootstrap
-from training.quality.plotting import png, wilson
+from training.quality.plotting import png
 from training.table.prepare import read_table
 
 THRESHOLD = 0.35
@@ -68,11 +70,11 @@ def test_importance_orders_features_by_what_they_are_worth_and_leaves_the_model_
     schema = load_schema("bank_churn")
     rows = read_table(toy_table(1_500), schema)
     model = build(KINDS["xgboost"], "plain", schema, 0, {"n_estimators": 30}, ratio=1.0).fit(rows.X, rows.y)
-    figure = importance(model, rows.X, rows.y, seed=0)
+    figure = importance(importances(model, rows.X, rows.y, seed=0))
     names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     assert set(names) == set(schema.names)
     assert set(names[-3:]) == {"Age", "IsActiveMember", "Geography"}  # the toy table's rule
-    again = importance(model, rows.X, rows.y, seed=0)
+    again = importance(importances(model, rows.X, rows.y, seed=0))
     assert [bar.get_width() for bar in again.axes[0].patches] == [bar.get_width() for bar in figure.axes[0].patches]
 
 

@@ -23,6 +23,7 @@ FACTS = CardFacts(
     sampling="smote",
     parameters={"max_depth": "4"},
     threshold=0.31234,
+    threshold_rule="It is the threshold with the highest F1 on validation folds (mean over bootstrap samples).",
     calibration="isotonic",
     train_rows=850,
     test_rows=150,
