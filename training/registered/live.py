@@ -3,31 +3,34 @@
 A customer counts once, with the first record that both have scored and whose label is known, because a customer who is
 scored every day is no new evidence each day. Only records count whose label's time is up, so that neither the labels
 that come sooner nor the customers who are told sooner have more of a say; and where too many of those have no label,
-nothing is said, because labels that do not come may be others than those that do.
+nothing is said, because labels that do not come may be others than those that do. Nor does a record count that one of
+the two has learned from.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from contract.arrays import Floats
-from contract.messages import ModelRef, Role
+from contract.messages import ModelRef
 from contract.schema import Schema
 from contract.settings import Settings
 from training.outcomes.reading import read_scored
 from training.outcomes.rows import NO_LABEL, ScoredRecords
 from training.quality.sequential import RunningMean, running_mean
-from training.registered import tags
+from training.registered.compare_rows import new_to
 from training.registered.verdict import Names, Verdict, percent
 from training.registered.versions import Version
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 LEAST_LABELLED = 0.8
 """Share of the records whose label's time is up that must have one."""
-MOST_LIVE = 2_000_000
-"""Records that are looked at; more are refused. Some 0.6 GB without their features."""
-_ROLES: tuple[Role, Role] = ("challenger", "champion")
+MOST_LIVE = 1_000_000
+"""Records that are looked at; more are refused, because all are in memory."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ class LiveEvidence:
     def lacking(self) -> str | None:
         """Why nothing can be said, None if it can."""
         if not self.records:
-            return "no record that both have scored has a label whose time is up"
+            return (
+                "there is no record that both have scored, that neither has learned from, and whose label's time is up"
+            )
         if self.labelled < LEAST_LABELLED * self.records:
             return (
                 f"only {self.labelled:,} of the {self.records:,} records that both have scored and whose label's time "
@@ -70,14 +75,28 @@ class LiveEvidence:
         )
 
 
-def read_pairs(settings: Settings, schema: Schema, versions: tuple[Version, Version]) -> ScoredRecords:
-    """What was scored on the stream, of the time from which on neither version can have learned from it.
+def read_pairs(
+    client: "MlflowClient", settings: Settings, schema: Schema, versions: tuple[Version, Version]
+) -> ScoredRecords:
+    """What was scored on the stream; what one of the versions may have learned from is never mature.
+
+    Of a version that says until when it has learned, that is what came before; else the records with all the features
+    of a row that it has learned from, as they come when a table is replayed.
 
     Raises:
-        UserError: the broker does not answer, there is no such stream, or it holds too many records.
+        UserError: the broker does not answer, there is no such stream, it holds too many records, or it cannot be known
+            what a version has learned from.
+        mlflow.exceptions.MlflowException: MLflow does not answer.
     """
-    since = max((_learned_until(version) for version in versions), default=None, key=lambda moment: moment or 0)
-    rows, _ = read_scored(settings, schema, since=since, features=False, most=MOST_LIVE)
+    moments = [version.learned_before for version in versions]
+    untimed = [version for version, moment in zip(versions, moments, strict=True) if moment is None]
+    since = max((moment for moment in moments if moment is not None), default=None)
+    rows, _ = read_scored(settings, schema, since=since, features=bool(untimed), most=MOST_LIVE)
+    for version in untimed:
+        counting = rows.mature & rows.scored_by(*_models(versions))
+        if counting.any():
+            counting[counting] = new_to(client, version, rows.X[counting], schema)
+        rows = replace(rows, mature=counting)
     return rows
 
 
@@ -86,10 +105,7 @@ def evidence(rows: ScoredRecords, versions: tuple[Version, Version], number: int
 
     ``number`` says as which challenger of that champion; ``confidence`` is the confidence sequence's.
     """
-    challenger, champion = (
-        ModelRef(version.settings.model_name, version.number, role)
-        for version, role in zip(versions, _ROLES, strict=True)
-    )
+    challenger, champion = _models(versions)
     both = rows.scored_by(champion, challenger) & rows.mature
     taken = np.flatnonzero(both & (rows.labels != NO_LABEL))
     # rows stand in the order of their times, so the first of a customer is the earliest
@@ -101,6 +117,12 @@ def evidence(rows: ScoredRecords, versions: tuple[Version, Version], number: int
     return LiveEvidence(
         int(both.sum()), len(taken), running_mean(differences, confidence), number, len(np.unique(y)) < 2
     )
+
+
+def _models(versions: tuple[Version, Version]) -> tuple[ModelRef, ModelRef]:
+    challenger, champion = versions
+    name = challenger.settings.model_name
+    return ModelRef(name, challenger.number, "challenger"), ModelRef(name, champion.number, "champion")
 
 
 def with_live(verdict: Verdict, live: LiveEvidence, names: Names, *, force: bool) -> Verdict:
@@ -122,11 +144,3 @@ def with_live(verdict: Verdict, live: LiveEvidence, names: Names, *, force: bool
             forced=True,
         )
     return Verdict(False, f"{names.new} does not take {names.alias} from {names.old}: {live.found}", verdict.comparison)
-
-
-def _learned_until(version: Version) -> int | None:
-    """Before which event time (ms) the rows lie that it has learned from; None if it does not say."""
-    try:
-        return round(datetime.fromisoformat(version.tags.get(tags.LEARNED_UNTIL, "")).timestamp() * 1_000)
-    except ValueError:
-        return None

@@ -164,7 +164,7 @@ def _with_stream(
     version, champion = pair
     settings = version.settings
     try:
-        rows = read_pairs(settings, schema, pair)
+        rows = read_pairs(client, settings, schema, pair)
     except UserError as error:
         if must:
             raise

@@ -1,7 +1,9 @@
 """A challenger's answers on a real stream decide for it or against it, however often one looks."""
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,10 +16,13 @@ from contract.messages import encode as encoded
 from contract.models.aliases import CHALLENGER
 from contract.models.registry import find_version, registry_client
 from contract.panes import JoinProgress
+from contract.schema import load_schema
 from contract.settings import Settings
+from contract.split.held_out import held_out
 from contract.topics import OUTCOMES, PANES, PREDICTIONS
 from tests.support.kafka.topics import send, stream_settings
 from tests.support.messages import DAY, customer, encode
+from tests.support.tables.toy import toy_table
 from tests.support.versions import FIVE, move_alias, store_with
 from training.registered import tags
 from training.registered.promotion import promote
@@ -25,6 +30,7 @@ from training.registered.tries import read_notes
 
 CHAMPION, OTHER = ModelRef("churn", 1), ModelRef("churn", 3, "challenger")
 RECORDS = 300
+NONE = "there is no record that both have scored, that neither has learned from, and whose label's time is up"
 
 
 @pytest.fixture
@@ -38,11 +44,13 @@ def settings(broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Se
     )
 
 
-def answer(number: int, model: ModelRef, certainty: float) -> tuple[bytes, bytes]:
+def answer(
+    number: int, model: ModelRef, certainty: float, features: Sequence[dict[str, Any]] = ()
+) -> tuple[bytes, bytes]:
     """On ``predictions``: the label's probability is ``certainty``; every second customer churns."""
     probability = certainty if number % 2 else 1 - certainty
     made = {"probability": probability, "predicted": 0, "threshold": 0.5, "source": None}
-    record = customer(number)
+    record = customer(number) | ({"features": features[number]} if features else {})
     return str(record["customer_id"]).encode(), encode({**record, **made, "model": msgspec.to_builtins(model)})
 
 
@@ -63,10 +71,18 @@ def outcome(number: int, model: ModelRef) -> tuple[bytes, bytes]:
     return str(record["customer_id"]).encode(), encoded(made)
 
 
-def scored(settings: Settings, numbers: range, *, champion: float, challenger: float, ended: bool = True) -> None:
+def scored(
+    settings: Settings,
+    numbers: range,
+    *,
+    champion: float,
+    challenger: float,
+    ended: bool = True,
+    features: Sequence[dict[str, Any]] = (),
+) -> None:
     """Both have scored these records, their labels have come, and the join has read them."""
-    send(settings, PREDICTIONS, [answer(number, CHAMPION, champion) for number in numbers])
-    send(settings, PREDICTIONS, [answer(number, OTHER, challenger) for number in numbers])
+    for model, certainty in ((CHAMPION, champion), (OTHER, challenger)):
+        send(settings, PREDICTIONS, [answer(number, model, certainty, features) for number in numbers])
     send(settings, OUTCOMES, [outcome(number, model) for number in numbers for model in (CHAMPION, OTHER)])
     last = customer(numbers[-1])["event_time"]
     progress = JoinProgress(partition=0, watermark=last, label_watermark=last, ended=ended)
@@ -115,13 +131,23 @@ def test_labels_whose_time_is_not_up_do_not_count(settings: Settings) -> None:
     scored(settings, range(RECORDS), champion=0.4, challenger=0.9, ended=False)
     verdict = promote(settings, "@challenger")
     assert not verdict.promoted
-    assert "no record that both have scored has a label whose time is up" in verdict.reason
+    assert NONE in verdict.reason
 
 
 def test_records_of_a_time_that_a_version_has_learned_from_do_not_count(settings: Settings) -> None:
     scored(settings, range(RECORDS), champion=0.4, challenger=0.9)
     registry_client(settings).set_model_version_tag("churn", "3", tags.LEARNED_UNTIL, "2026-01-01T00:00:00+00:00")
-    assert not promote(settings, "@challenger").promoted
+    assert NONE in promote(settings, "@challenger").reason
+
+
+def test_of_a_replayed_table_the_rows_that_a_version_has_learned_from_do_not_count(settings: Settings) -> None:
+    """The third version was trained on that table, the first on another one."""
+    table = toy_table(600, seed=3)
+    rows = list(table[list(load_schema("bank_churn").names)].to_dict("records"))
+    scored(settings, range(600), champion=0.4, challenger=0.9, features=rows)
+    verdict = promote(settings, "@challenger")
+    new = int(held_out(table["CustomerId"].astype(str).to_numpy(object)).sum())
+    assert f"on {new} customers of the stream" in verdict.reason
 
 
 def test_without_kafka_the_held_out_rows_decide_alone_unless_live_is_asked_for(settings: Settings) -> None:

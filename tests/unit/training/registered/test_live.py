@@ -101,7 +101,7 @@ def test_nothing_is_said_where_too_many_labels_are_missing() -> None:
 def test_nothing_is_said_without_records_or_with_one_label_alone() -> None:
     rows = stream()
     unknown = evidence(rows, (replace(CHALLENGER, number=9), CHAMPION), 1, 0.95)
-    assert "no record that both have scored" in with_live(REFUSED, unknown, NAMES, force=False).reason
+    assert "there is no record that both have scored" in with_live(REFUSED, unknown, NAMES, force=False).reason
     rows.labels[:] = 0
     assert "all 400 labels so far are the same" in with_live(REFUSED, found(rows), NAMES, force=False).reason
 
