@@ -19,7 +19,7 @@ import numpy as np
 from contract.arrays import Floats, Integers, Labels, Mask
 from contract.schema import Schema, load_schema
 from contract.split.held_out import held_out
-from tests.support.challengers import BETTER, GAIN, WORSE, TrueRows
+from tests.support.simulated.challengers import BETTER, GAIN, WORSE, TrueRows
 from training.quality.evaluate import compare
 from training.quality.sequential import STAKES
 from training.registered.tries import confidence

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contract.arrays import Floats
-from tests.support.challengers import TrueRows
+from tests.support.simulated.challengers import TrueRows
 from tests.support.sizes import size
 from training.quality.sequential import log_capital, running_mean
 

@@ -7,7 +7,7 @@ import pytest
 
 from contract.arrays import Floats
 from contract.settings import Settings
-from tests.support.challengers import BETTER, GAIN, WORSE, TrueRows
+from tests.support.simulated.challengers import BETTER, GAIN, WORSE, TrueRows
 from tests.support.sizes import size
 from training.quality.evaluate import compare
 from training.registered import tags

@@ -1,0 +1,1 @@
+"""Rows and models whose truth is known, for simulations."""
