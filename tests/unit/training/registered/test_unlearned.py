@@ -30,6 +30,7 @@ def version(number: int, **said: str) -> Version:
         "until": tags.LEARNED_UNTIL,
         "start": tags.TEST_FROM,
         "end": tags.TEST_UNTIL,
+        "new_to": tags.NEW_TO,
     }
     return Version(Settings(), number, "run", {named[name]: text for name, text in said.items()})
 
@@ -73,6 +74,16 @@ def test_customers_of_one_seed_are_new_to_both_and_of_another_are_not() -> None:
     assert unlearned(NOBODY, by_customer(1), by_customer(2), mine, SCHEMA) is mine
     with pytest.raises(UserError, match="split seed 1"):
         unlearned(NOBODY, by_customer(1, 1), by_customer(2), mine, SCHEMA)
+
+
+def test_what_a_champion_has_scored_before_its_label_was_known_is_new_to_it_however_it_was_divided() -> None:
+    mine = held(times=False)
+    named = version(4, rule=TIME_RULE, share="0.15", new_to="1,12")
+    for champion in (by_customer(1, 7), by_time(12, START + 100 * DAY)):
+        assert unlearned(NOBODY, champion, named, mine, SCHEMA) is mine
+    assert not by_customer(2, 7).scored_all_of(named)
+    another = Version(Settings(model_name="another"), 1, "run", {})
+    assert not another.scored_all_of(named)
 
 
 def test_the_period_that_is_held_out_is_read_back_as_it_was_written() -> None:
