@@ -39,7 +39,7 @@ SEEN, NEXT = size(ci=(800, 1_200), full=(8_000, 12_000))
 
 
 @dataclass(frozen=True)
-class Served:
+class CircleAtWork:
     """A stream whose scorer and join run."""
 
     settings: Settings
@@ -93,7 +93,7 @@ def test_the_version_that_a_stream_calls_for_is_better_on_it_by_what_the_rows_ca
         running(worker),
         running(JoinWorker(settings, SCHEMA)),
     ):
-        served = Served(settings, worker, challenger)
+        served = CircleAtWork(settings, worker, challenger)
         served.pass_through(customers(SEEN, seed=1, flipped=True), 0, 30)
         learned, _ = read_scored(settings, SCHEMA)
         told = CliRunner().invoke(app, ["retrain", "--policy", "challenger"])

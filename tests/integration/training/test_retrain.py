@@ -201,7 +201,7 @@ def test_killed_and_started_again_it_registers_one_version(
         env=environment(settings) | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert died.returncode == -signal.SIGKILL, died.stderr
