@@ -7,7 +7,7 @@ customers are drawn, each with all of theirs (Davison & Hinkley, Bootstrap Metho
 section 3.8): rows of one customer tell less than as many rows of others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -266,7 +266,8 @@ def _ratio(above: Floats, below: Floats, otherwise: float) -> Floats:
     return np.divide(above, below, out=np.full_like(below, otherwise), where=below > 0)
 
 
-def _draw(rng: np.random.Generator, units: int, rows: int, draws: int) -> list[Draws]:
+def _draw(rng: np.random.Generator, units: int, rows: int, draws: int) -> Iterator[Draws]:
     """``draws`` draws of ``units`` units, in blocks that keep the tables of counts small; ``rows`` bound a table."""
     block = max(1, _CELLS // (2 * rows))
-    return [rng.integers(0, units, (min(block, draws - start), units)) for start in range(0, draws, block)]
+    for start in range(0, draws, block):
+        yield rng.integers(0, units, (min(block, draws - start), units))

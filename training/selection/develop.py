@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import pandas as pd
+from joblib import cpu_count
 
 from contract.arrays import Floats, Integers, Labels, Mask
 from contract.models.registry import positive_probabilities
@@ -10,11 +11,11 @@ from contract.schema import Schema
 from training.kinds.kinds import KINDS, xgboost_pipeline
 from training.kinds.sampling import strip_training
 from training.quality.clusters import clusters_of
-from training.selection.fitting import Fitted, fit
+from training.selection.fitting import LARGE, Fitted, fit
 from training.selection.measure import Candidate, measure
 from training.steps import Tell, part, untold
 from training.table.prepare import Table, inside, outside
-from training.table.split import Fold, folds
+from training.table.split import FOLDS, Fold, folds
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,12 @@ def develop(rows: Table, test: Mask, schema: Schema, seed: int, tell: Tell = unt
     X, y = outside(rows, test)
     splits = folds(rows.customers[~test], y, seed)
     kind = KINDS["xgboost"]
+    jobs = min(cpu_count(), FOLDS) if len(y) >= LARGE else 1  # of a small table, a fit takes a fifth of a second
     candidate = measure(
-        kind.name, "plain", kind.defaults, xgboost_pipeline(schema, seed), X, y, splits, tell=part(tell, 0, 0.8)
+        kind.name, "plain", kind.defaults, xgboost_pipeline(schema, seed), X, y, splits, jobs, tell=part(tell, 0, 0.8)
     )
     tell(0.8, "fitting on all training rows")
-    return finish(candidate, rows, test, splits)
+    return finish(candidate, rows, test, splits, jobs)
 
 
 def finish(candidate: Candidate, rows: Table, test: Mask, splits: list[Fold], jobs: int = 1) -> Developed:

@@ -6,13 +6,16 @@ calibrated by a map that has not seen it either.
 
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from imblearn.pipeline import Pipeline
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.isotonic import IsotonicRegression
@@ -26,6 +29,10 @@ from training.table.split import Fold
 
 Calibration = Literal["none", "sigmoid", "isotonic"]
 THRESHOLD_DRAWS = 50
+LARGE = 50_000
+"""Rows from which folds are fitted beside one another by default, in threads."""
+
+RowNumbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,14 @@ def validate(
     The calibration is the one with the lowest Brier score; none where that is as low. A classifier without
     probabilities (an SVM) is always calibrated. ``jobs`` folds at a time; the result is the same for any number.
     """
-    scored = Parallel(n_jobs=jobs, return_as="generator")(
-        delayed(_score_fold)(pipeline, X.iloc[training], y[training], X.iloc[validation])
-        for training, validation in splits
-    )
     done = []
-    for number in range(len(splits)):
-        tell(number / len(splits), f"fitting fold {number + 1} of {len(splits)}")
-        done.append(next(scored))
+    with _parallel(len(y)):
+        scored = Parallel(n_jobs=jobs, return_as="generator")(
+            delayed(_score_fold)(pipeline, X, y, training, validation) for training, validation in splits
+        )
+        for number in range(len(splits)):
+            tell(number / len(splits), f"fitting fold {number + 1} of {len(splits)}")
+            done.append(next(scored))
     tell(1.0, "choosing calibration and threshold")
     # what a model of 32-bit floats gives must stay such where its own map is fitted: others have other steps
     given = np.empty(len(y), dtype=np.result_type(*(scores for scores, _, _ in done)))
@@ -116,8 +123,7 @@ def fit(
 ) -> Fitted:
     """Fit ``pipeline`` (left as it is) on all rows, calibrated as the folds say; ``validated`` if they have already."""
     found = validated or validate(pipeline, X, y, splits, jobs)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _parallel(len(y)):
         if found.calibration == "none":
             return Fitted(clone(pipeline).fit(X, y), found)
         classifier = CalibratedClassifierCV(
@@ -135,8 +141,10 @@ def stable_threshold(y: Labels, scores: Floats, draws: int = THRESHOLD_DRAWS) ->
     samples' highest does better than the highest of one (bagging: Breiman, Machine Learning 24, 1996).
     """
     rng = np.random.default_rng(0)
+    levels, place = np.unique(np.append(scores, 0.0), return_inverse=True)
+    place = place[:-1]
     samples = (rng.integers(0, len(y), len(y)) for _ in range(draws))
-    return float(np.mean([best_threshold(y[rows], scores[rows]) for rows in samples]))
+    return float(np.mean([_best_of_levels(levels, place[rows], y[rows]) for rows in samples]))
 
 
 def best_threshold(y: Labels, scores: Floats) -> float:
@@ -144,33 +152,54 @@ def best_threshold(y: Labels, scores: Floats) -> float:
 
     It lies midway between two neighbouring scores (0 counts as one), so that rounding cannot flip a decision.
     """
-    levels = np.unique(np.append(scores, 0.0))
+    levels, place = np.unique(np.append(scores, 0.0), return_inverse=True)
+    return _best_of_levels(levels, place[:-1], y)
+
+
+def _best_of_levels(levels: Floats, place: npt.NDArray[np.int64], y: Labels) -> float:
+    """``best_threshold`` of the scores ``levels[place]``; the levels rise from 0 on, and not all need be there."""
+    counts = np.bincount(place, minlength=len(levels))
+    there = np.flatnonzero(counts)
+    if there[0] != 0:
+        there = np.append(0, there)
+    levels = levels[there]
     middles = (levels[1:] + levels[:-1]) / 2
     # between the two smallest doubles there is no middle
     candidates = np.where(middles > levels[:-1], middles, levels[1:])
     if len(candidates) == 0:
         return 0.5
-    positives = np.sort(scores[y == 1])
-    true_positives = len(positives) - np.searchsorted(positives, candidates)
-    predicted = len(scores) - np.searchsorted(np.sort(scores), candidates)
-    f1 = 2 * true_positives / (predicted + len(positives))
+    positives = np.bincount(place, weights=y, minlength=len(counts))[there]
+    true_positives = np.cumsum(positives[:0:-1])[::-1]
+    predicted = np.cumsum(counts[there][:0:-1])[::-1]
+    f1 = 2 * true_positives / (predicted + positives.sum())
     return float(candidates[len(f1) - 1 - int(np.argmax(f1[::-1]))])
 
 
+@contextmanager
+def _parallel(rows: int) -> Iterator[None]:
+    """Fits without warnings and, where there are many ``rows``, in threads: processes would each have a copy of them.
+
+    A search meets what does not converge; its score says so.
+    """
+    with warnings.catch_warnings(), parallel_config("threading" if rows >= LARGE else "loky"):
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _score_fold(
-    pipeline: Pipeline, X: pd.DataFrame, y: Labels, validation: pd.DataFrame
+    pipeline: Pipeline, X: pd.DataFrame, y: Labels, training: RowNumbers, validation: RowNumbers
 ) -> tuple[Floats, float, float]:
     """Scores of the validation rows as the pipeline gives them, and the seconds for fitting and for scoring."""
     with warnings.catch_warnings():
-        # a search meets what does not converge; its score says so
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # in a process of its own
+        known, asked = X.iloc[training], X.iloc[validation]
         started = time.perf_counter()
-        fitted = clone(pipeline).fit(X, y)
+        fitted = clone(pipeline).fit(known, y[training])
         between = time.perf_counter()
         if hasattr(fitted, "predict_proba"):
-            scores = fitted.predict_proba(validation)[:, 1]
+            scores = fitted.predict_proba(asked)[:, 1]
         else:
-            scores = fitted.decision_function(validation)
+            scores = fitted.decision_function(asked)
         return np.asarray(scores), between - started, time.perf_counter() - between
 
 

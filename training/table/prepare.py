@@ -94,7 +94,7 @@ def read_table(
     kept = raw[~bad.rows].reset_index(drop=True)
     y = kept[schema.label.column].to_numpy(np.int64)
     _require_both_classes(y, bad.counts, schema, origin)
-    X = columns_frame(schema, [kept[feature].tolist() for feature in schema.names])
+    X = columns_frame(schema, [kept[feature].to_numpy() for feature in schema.names])
     customers = kept[schema.id_column].to_numpy(dtype=object)
     return Table(
         X=X,

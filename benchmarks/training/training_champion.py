@@ -5,7 +5,7 @@ of ``churnstream train --all`` without a search (every kind with its defaults, t
 Both are then scored once on the held-out 15 %. Differences are paired by split; their interval is Student's over the
 splits. The splits share customers, so it is a little too narrow.
 
-    python benchmarks/training_champion.py --data Churn_Modelling.csv
+    python benchmarks/training/training_champion.py --data Churn_Modelling.csv
 
 Needs some two minutes a split on two cores with all samplings, half a minute with ``--samplings plain``.
 """
