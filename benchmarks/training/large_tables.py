@@ -119,7 +119,7 @@ def _measured(table: Path, out: Path) -> list[tuple[str, float, float, float]]:
     """The steps of a training in a process of its own, from its start to its end."""
     started = time.perf_counter()
     store = out / f"mlflow-{os.getpid()}-{table.stem}.db"
-    environment = os.environ | {"CHURNSTREAM_MLFLOW_TRACKING_URI": f"sqlite:///{store}"}
+    environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{store.resolve()}"}
     command = [sys.executable, __file__, "--one", str(table.resolve())]
     done = subprocess.run(command, cwd=out, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     steps: list[tuple[str, float, float, float]] = [tuple(step) for step in json.loads(done.stdout.splitlines()[-1])]

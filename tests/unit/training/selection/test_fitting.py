@@ -1,3 +1,4 @@
+import warnings
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from contract.schema import load_schema
 from contract.split.held_out import held_out
 from tests.support.tables.toy import toy_table
 from training.kinds.kinds import xgboost_pipeline
+from training.selection import fitting
 from training.selection.develop import develop
-from training.selection.fitting import best_threshold, fit, stable_threshold
+from training.selection.fitting import THRESHOLD_DRAWS, best_threshold, fit, stable_threshold, validate
 from training.table.prepare import Table, read_table
 from training.table.split import folds
 
@@ -136,3 +138,29 @@ def test_unknown_categories_and_missing_numbers_are_scored(rows: Table) -> None:
         SCHEMA, [["Italy", None] if name in SCHEMA.categorical else [None, None] for name in SCHEMA.names]
     )
     assert np.isfinite(positive_probabilities(fitted, strange)).all()
+
+
+def test_folds_fitted_in_threads_give_what_they_give_one_after_another(
+    rows: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits = folds(rows.customers, rows.y, 0)
+    pipeline = xgboost_pipeline(SCHEMA, 0, n_estimators=TREES)
+    told: list[tuple[float, str]] = []
+    alone = validate(pipeline, rows.X, rows.y, splits, tell=lambda done, doing: told.append((done, doing)))
+    monkeypatch.setattr(fitting, "LARGE", 1)
+    filters = list(warnings.filters)
+    beside = validate(pipeline, rows.X, rows.y, splits, jobs=3)
+    assert warnings.filters == filters
+    assert (beside.scores == alone.scores).all()
+    assert (beside.threshold, beside.brier) == (alone.threshold, alone.brier)
+    assert told == [*((number / 5, f"fitting fold {number + 1} of 5") for number in range(5)), (1.0, told[-1][1])]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_stable_threshold_is_the_mean_of_the_best_ones_of_its_samples(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = np.round(rng.random(60), 1 + seed % 3)
+    y = (rng.random(60) < scores).astype(np.int64)
+    drawn = np.random.default_rng(0)
+    samples = [drawn.integers(0, 60, 60) for _ in range(THRESHOLD_DRAWS)]
+    assert stable_threshold(y, scores) == np.mean([best_threshold(y[rows], scores[rows]) for rows in samples])
