@@ -66,13 +66,12 @@ def numbers(cells: Cells, kind: FeatureKind, mark: Mark, parse: bool, dress: Dre
 
 def names(cells: Sequence[Any], feature: Feature) -> "pd.Series[Any]":
     """A categorical feature's cells as text, None for nothing: 1 and "1.0" are "1" where that is a category."""
-    name = _remembered(lambda cell: _name(cell, feature.categories))
-    return pd.Series([name(cell) for cell in cells], dtype=object)
+    return pd.Series(_answers(cells, lambda cell: _name(cell, feature.categories)), dtype=object)
 
 
 def identifiers(cells: Sequence[Any], whole_floats: bool) -> "pd.Series[Any]":
     """Ids as text, nothing as the empty text; where ``whole_floats``, text like "15.0" is "15"."""
-    texts = [identifier(cell) for cell in cells]
+    texts = ["" if cell in NULLS else cell for cell in cells] if _is_text(cells) else list(map(identifier, cells))
     return pd.Series([whole(text) for text in texts] if whole_floats else texts, dtype=object)
 
 
@@ -89,8 +88,7 @@ def label_codes(cells: Sequence[Any], label: LabelColumn) -> npt.NDArray[np.int8
             text = _TRUTH.get(text.lower(), whole(text))
         return 1 if text == positive else 0 if text == negative else NO_LABEL if text in NULLS else OTHER_LABEL
 
-    coded = _remembered(code)
-    return np.array([coded(cell) for cell in cells], dtype=np.int8)
+    return np.array(_answers(cells, code), dtype=np.int8)
 
 
 def identifier(cell: Any) -> str:
@@ -167,8 +165,23 @@ def _other_number(text: str, mark: Mark) -> float | None:
         return None
 
 
-def _remembered(answer: Callable[[Any], _T]) -> Callable[[Any], _T]:
-    """``answer``, asked once for each text and number. (1, 1.0 and True are one key, and NaN never the same one.)"""
+def _is_text(cells: Sequence[Any]) -> bool:
+    """Whether all cells are text, as those of a text file are."""
+    try:
+        "".join(cells)
+    except TypeError:
+        return False
+    return True
+
+
+def _answers(cells: Sequence[Any], answer: Callable[[Any], _T]) -> list[_T]:
+    """The answer to each cell, asked once for each text and number.
+
+    (1, 1.0 and True are one key, and NaN never the same one.)
+    """
+    if _is_text(cells):
+        texts = {cell: answer(cell) for cell in set(cells)}
+        return [texts[cell] for cell in cells]
     known: dict[tuple[type, Any], _T] = {}
 
     def ask(cell: Any) -> _T:
@@ -179,4 +192,4 @@ def _remembered(answer: Callable[[Any], _T]) -> Callable[[Any], _T]:
             known[key] = answer(cell)
         return known[key]
 
-    return ask
+    return [ask(cell) for cell in cells]

@@ -69,7 +69,7 @@ class Dialect:
 
 def is_blank(row: list[str]) -> bool:
     """Whether a record holds nothing but blanks."""
-    return not any(cell and not cell.isspace() for cell in row)
+    return not "".join(row).strip()
 
 
 def alike(name: str) -> str:
