@@ -126,6 +126,11 @@ def test_the_reasons_of_troubleshooting_are_those_of_dead_letters() -> None:
     ] == []
 
 
+def test_each_page_is_in_the_menu_of_the_site() -> None:
+    menu = (ROOT / "zensical.toml").read_text(encoding="utf-8")
+    assert [page.name for page in sorted(DOCS.glob("*.md")) if f' = "{page.name}" }}' not in menu] == []
+
+
 def test_the_readme_is_read_in_two_minutes() -> None:
     text = re.sub(r"\]\([^)]*\)", "]", text_of(ROOT / "README.md"))
     assert len(re.findall(r"\w[\w'’-]*", text)) <= 600  # at 300 words a minute, tables included
