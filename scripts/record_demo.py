@@ -1,4 +1,4 @@
-"""Record the demo in terminals of several sizes, as text, and make README's picture of it anew.
+"""Record the demo in terminals of several sizes, as text, and make the picture of it in docs/ anew.
 
 Usage: python scripts/record_demo.py [--columns 60,80,120,200] [--out FOLDER] [--picture docs/demo.svg] [--piped]
 
