@@ -1,4 +1,4 @@
-"""Make the picture of MLflow's timelines that docs/compose.md shows anew: what the link of ``churnstream mlflow`` opens.
+"""Make the picture of MLflow's timelines in docs/compose.md anew: what the link of ``churnstream mlflow`` opens.
 
 Usage: python scripts/timelines_picture.py DEMO_FOLDER [FOLDER]
 
