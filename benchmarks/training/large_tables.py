@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +22,15 @@ import pandas as pd
 
 LIMITS = {165_000: (30.0, None), 1_000_000: (300.0, 4_096.0)}
 """Seconds and MB that a quiet machine of two cores is to keep to, by rows."""
+Step = tuple[str, float, float, float]
 BLOCK = 100_000
 _RESET_PEAK = b"5"  # what the kernel takes for "forget the highest resident size so far"
 
 
 class Stopwatch:
-    """A training's listener that takes the time and the memory of each step."""
+    """A training's listener that prints the time and the memory of each step, as it ends, in a line of JSON."""
 
     def __init__(self) -> None:
-        self.steps: list[tuple[str, float, float, float]] = []
         self._doing = "loading libraries"
         self._wall, self._cpu = time.perf_counter(), 0.0
 
@@ -45,7 +46,7 @@ class Stopwatch:
     def progress(self, _done: float, doing: str) -> None:
         """Ends the step before, and begins the one that is told."""
         wall, cpu = time.perf_counter(), time.process_time()
-        self.steps.append((self._doing, wall - self._wall, cpu - self._cpu, peak()))
+        print(json.dumps([self._doing, wall - self._wall, cpu - self._cpu, peak()]), flush=True)
         Path("/proc/self/clear_refs").write_bytes(_RESET_PEAK)
         self._doing, self._wall, self._cpu = doing, wall, cpu
 
@@ -94,7 +95,7 @@ def write_table(path: Path, rows: int, seed: int) -> None:
 def main() -> None:
     arguments = _arguments()
     if arguments.one is not None:
-        print(json.dumps(_train(arguments.one)))
+        _train(arguments.one)
         return
     arguments.out.mkdir(parents=True, exist_ok=True)
     print("| rows | step | seconds | s CPU | peak, MB |")
@@ -103,9 +104,10 @@ def main() -> None:
         table = arguments.out / f"customers-{rows}-{arguments.seed}.csv"
         if not table.exists():
             write_table(table, rows, arguments.seed)
-        steps = _measured(table, arguments.out)
-        for name, seconds, cpu, memory in _together(steps):
-            print(f"| {rows:,} | {name} | {seconds:.1f} | {cpu:.1f} | {memory:,.0f} |")
+        steps = []
+        for name, seconds, cpu, memory in _measured(table, arguments.out):
+            steps.append((name, seconds, cpu, memory))
+            print(f"| {rows:,} | {name} | {seconds:.1f} | {cpu:.1f} | {memory:,.0f} |", flush=True)
         wall, cpu, memory = sum(s[1] for s in steps), sum(s[2] for s in steps), max(s[3] for s in steps)
         print(f"| {rows:,} | **whole** | **{wall:.1f}** | **{cpu:.1f}** | **{memory:,.0f}** |", flush=True)
         if rows in LIMITS:
@@ -115,37 +117,30 @@ def main() -> None:
             print(f"| | {said}: {'yes' if kept else 'no'} | | | |", flush=True)
 
 
-def _measured(table: Path, out: Path) -> list[tuple[str, float, float, float]]:
+def _measured(table: Path, out: Path) -> Iterator[Step]:
     """The steps of a training in a process of its own, from its start to its end."""
     started = time.perf_counter()
     store = out / f"mlflow-{os.getpid()}-{table.stem}.db"
     environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{store.resolve()}"}
     command = [sys.executable, __file__, "--one", str(table.resolve())]
-    done = subprocess.run(command, cwd=out, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    steps: list[tuple[str, float, float, float]] = [tuple(step) for step in json.loads(done.stdout.splitlines()[-1])]
-    left = time.perf_counter() - started - sum(step[1] for step in steps)
-    return [*steps, ("starting and ending Python", left, 0.0, 0.0)]
+    spent = 0.0
+    with subprocess.Popen(command, cwd=out, env=environment, stdout=subprocess.PIPE, text=True) as training:
+        for line in training.stdout or ():
+            name, seconds, cpu, memory = json.loads(line)
+            spent += seconds
+            yield name, seconds, cpu, memory
+    if training.returncode:
+        raise SystemExit(training.returncode)
+    yield "starting and ending Python", time.perf_counter() - started - spent, 0.0, 0.0
 
 
-def _together(steps: list[tuple[str, float, float, float]]) -> list[tuple[str, float, float, float]]:
-    """Folds as one step: they overlap."""
-    found: dict[str, list[tuple[str, float, float, float]]] = {}
-    for step in steps:
-        found.setdefault("fitting the folds" if step[0].startswith("fitting fold") else step[0], []).append(step)
-    return [
-        (name, sum(s[1] for s in some), sum(s[2] for s in some), max(s[3] for s in some))
-        for name, some in found.items()
-    ]
-
-
-def _train(table: Path) -> list[tuple[str, float, float, float]]:
+def _train(table: Path) -> None:
     watch = Stopwatch()
     from contract.settings import load_settings
     from training.train import train
 
     train(load_settings(), table, listener=watch)
     watch.progress(1.0, "nothing more")
-    return watch.steps
 
 
 def _arguments() -> argparse.Namespace:
