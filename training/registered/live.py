@@ -21,7 +21,7 @@ from training.outcomes.reading import read_scored
 from training.outcomes.rows import NO_LABEL, ScoredRecords
 from training.quality.sequential import RunningMean, running_mean
 from training.registered.compare_rows import new_to
-from training.registered.verdict import Names, Verdict, percent
+from training.registered.verdict import Names, Verdict, differs, percent
 from training.registered.versions import Version
 
 if TYPE_CHECKING:
@@ -69,9 +69,8 @@ class LiveEvidence:
         gain = self.gain
         asked = f", as challenger {self.number} of this champion asks" if self.number > 1 else ""
         return (
-            f"on {gain.count:,} customers of the stream its Brier score is {abs(gain.mean):.5f} "
-            f"{'lower' if gain.mean >= 0 else 'higher'} ({percent(gain.confidence)} confidence sequence of the gain "
-            f"{gain.low:.5f} to {gain.high:.5f}{asked})"
+            f"on {gain.count:,} customers of the stream its Brier score is {differs(gain.mean)} "
+            f"({percent(gain.confidence)} confidence sequence of the gain {gain.low:.5f} to {gain.high:.5f}{asked})"
         )
 
 

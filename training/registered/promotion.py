@@ -30,7 +30,7 @@ from contract.schema import Schema, load_schema
 from contract.settings import Settings
 from training.quality.evaluate import compare
 from training.registered import tags
-from training.registered.tries import MOST_COMPARISONS, Note, confidence, rows_name, spend
+from training.registered.tries import MOST_COMPARISONS, Note, confidence, live_rows, rows_name, spend
 from training.registered.unlearned import unlearned
 from training.registered.verdict import (
     USED_UP,
@@ -169,7 +169,7 @@ def _with_stream(
         if must:
             raise
         return verdict.saying(f"its answers on the stream could not be counted: {error}")
-    number = spend(client, settings, Note(f"live/{champion.number}", version.number, champion.number))
+    number = spend(client, settings, Note(live_rows(champion.number), version.number, champion.number))
     if number is None:
         return verdict.saying(f"{MOST_COMPARISONS} challengers of {champion.title} have been compared on the stream")
     found = evidence(rows, (version, champion), number, confidence(number))

@@ -30,7 +30,7 @@ FRESH_FROM = 5
 MOST_COMPARISONS = 100
 """On a set of held-out rows; a gain has to be 4.4 times its standard error then, and the next is not made."""
 MOST_NOTED = 500
-"""Notes kept with a model; beyond, those of the oldest periods go."""
+"""Notes kept with a model; beyond, the oldest go."""
 
 _KEY = re.compile(rf"{re.escape(tags.COMPARED)}(?P<rows>[\w/-]+)/(?P<challenger>\d+)-(?P<champion>\d+)", re.ASCII)
 _PERIOD = re.compile(r"time/(?P<start>\d{1,15})-(?P<end>\d{1,15})", re.ASCII)
@@ -103,10 +103,23 @@ def read_notes(keys: Iterable[str]) -> list[Note]:
     ]
 
 
-def oldest_periods(noted: list[Note], most: int = MOST_NOTED) -> list[Note]:
-    """The notes to forget where there are more than ``most``: of periods, those that ended first."""
-    ends = [(int(period["end"]), note.key, note) for note in noted if (period := _PERIOD.fullmatch(note.rows))]
-    return [note for _, _, note in sorted(ends, key=lambda each: each[:2])[: max(0, len(noted) - most)]]
+def live_rows(champion: int) -> str:
+    """Names what the stream says of a champion and its challengers."""
+    return f"live/{champion}"
+
+
+def to_forget(noted: list[Note], most: int = MOST_NOTED) -> list[Note]:
+    """The notes to forget where there are more than ``most``: of periods, those that ended first, then of the stream,
+    those of the earliest champions. None is of the rows of a split seed: of these there are few."""
+    ages = [(age, note.key, note) for note in noted if (age := _age(note)) is not None]
+    return [note for _, _, note in sorted(ages, key=lambda each: each[:2])[: max(0, len(noted) - most)]]
+
+
+def _age(note: Note) -> tuple[bool, int] | None:
+    period = _PERIOD.fullmatch(note.rows)
+    if period is not None:
+        return False, int(period["end"])
+    return (True, note.champion) if note.rows == live_rows(note.champion) else None
 
 
 def _noted(client: "MlflowClient", settings: Settings) -> list[Note]:
@@ -114,5 +127,5 @@ def _noted(client: "MlflowClient", settings: Settings) -> list[Note]:
 
 
 def _forget(client: "MlflowClient", settings: Settings, noted: list[Note]) -> None:
-    for note in oldest_periods(noted):
+    for note in to_forget(noted):
         client.delete_registered_model_tag(settings.model_name, note.key)

@@ -79,9 +79,8 @@ def verdict_of(judged: PairJudged, names: Names, *, force: bool) -> Verdict:
     comparison = judged.comparison
     asked = f", as comparison {judged.number} on them asks" if judged.number > 1 else ""
     found = (
-        f"on {judged.rows:,} held-out rows its Brier score is {abs(comparison.gain):.5f} "
-        f"{'lower' if comparison.gain >= 0 else 'higher'} ({percent(judged.confidence)} interval of the gain "
-        f"{comparison.low:.5f} to {comparison.high:.5f}{asked})"
+        f"on {judged.rows:,} held-out rows its Brier score is {differs(comparison.gain)} "
+        f"({percent(judged.confidence)} interval of the gain {comparison.low:.5f} to {comparison.high:.5f}{asked})"
     )
     if comparison.better:
         return Verdict(True, f"{names.new} takes {names.alias} from {names.old}: {found}", comparison)
@@ -98,6 +97,13 @@ def verdict_of(judged: PairJudged, names: Names, *, force: bool) -> Verdict:
         f"{_fresh(judged.number)}",
         comparison,
     )
+
+
+def differs(gain: float) -> str:
+    """How far a Brier score is from the champion's, such as ``0.00120 lower``."""
+    if gain == 0:
+        return "the same"
+    return f"{abs(gain):.5f} {'lower' if gain > 0 else 'higher'}"
 
 
 def percent(share: float) -> str:

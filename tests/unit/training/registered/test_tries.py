@@ -16,10 +16,10 @@ from training.registered.tries import (
     MOST_COMPARISONS,
     Note,
     confidence,
-    oldest_periods,
     read_notes,
     rows_name,
     share_rows,
+    to_forget,
 )
 from training.registered.versions import Version
 
@@ -51,11 +51,11 @@ def test_rows_are_known_again_by_seed_or_by_a_period_that_overlaps() -> None:
     assert rows_name(seven) == "customer/7"
 
 
-def test_only_notes_of_the_oldest_periods_are_forgotten() -> None:
-    noted = [Note("customer/0", 2, 1), Note("time/5-9", 4, 1), Note("time/0-4", 3, 1)]
-    assert oldest_periods(noted, most=3) == []
-    assert oldest_periods(noted, most=2) == [Note("time/0-4", 3, 1)]
-    assert oldest_periods(noted, most=0) == [Note("time/0-4", 3, 1), Note("time/5-9", 4, 1)]
+def test_the_oldest_notes_are_forgotten_and_none_of_a_split_seed() -> None:
+    noted = [Note("live/7", 8, 7), Note("customer/0", 2, 1), Note("time/5-9", 4, 1), Note("time/0-4", 3, 1)]
+    assert to_forget(noted, most=4) == []
+    assert to_forget(noted, most=3) == [Note("time/0-4", 3, 1)]
+    assert to_forget(noted, most=0) == [Note("time/0-4", 3, 1), Note("time/5-9", 4, 1), Note("live/7", 8, 7)]
 
 
 def takes(rows: TrueRows, champion: Floats, models: Iterable[Floats], *, spending: bool = True) -> bool:
