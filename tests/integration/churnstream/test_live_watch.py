@@ -1,4 +1,4 @@
-"""What ``StreamWatch`` says of consumer groups while a worker's transaction is open, as one that was killed leaves it."""
+"""What ``StreamWatch`` says of consumer groups while a killed worker's transaction is still open."""
 
 from pathlib import Path
 
