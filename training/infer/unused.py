@@ -10,7 +10,8 @@ from training.infer.draft import LabelGuess, Unused
 from training.infer.identity import numbers_rows
 from training.infer.looks import amounts, is_free_text
 from training.infer.names import names_id, names_postcode, names_rows
-from training.table.suspicions import GIVEAWAY_AUC, is_dense, single_feature_auc
+from training.table.leaks import GIVEAWAY_AUC, single_feature_auc
+from training.table.suspicions import is_dense
 
 MAX_CATEGORIES = 50
 _CATEGORY_SHARE = 0.05

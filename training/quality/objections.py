@@ -6,7 +6,8 @@ Pure. Objections are kept with the version as text of bounded length, so that a 
 import json
 from collections.abc import Mapping, Sequence
 
-from training.table.suspicions import GIVEAWAY_AUC, Suspicion
+from training.table.leaks import GIVEAWAY_AUC
+from training.table.suspicions import Suspicion
 
 BEYOND_BELIEF = GIVEAWAY_AUC
 """ROC AUC on held-out rows from which a churn model is not believed: the label stands among its features, or the rows

@@ -9,23 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
-from sklearn.tree import DecisionTreeClassifier
 
-from contract.arrays import Floats, Labels
-from contract.bounds import LARGEST_NUMBER
+from contract.arrays import Floats
 from contract.schema import Feature, FeatureKind, Schema
+from training.table.leaks import GIVEAWAY_AUC, few_of_many, names_customers, single_feature_auc, telling_pairs
 from training.table.prepare import Table
+from training.table.sentinels import sentinels
 
-GIVEAWAY_AUC = 0.98
-"""Area under the ROC curve of one feature alone, out of sample, from which it is suspected to know the answer."""
 FEW_OF_A_CLASS = 50
 EQUAL_CORRELATION = 0.9999
+_NEARLY_EQUAL = 0.999
 UNIQUE_SHARE = 0.98
-_FOLDS = 3
-_DEPTH = 3
 _MIN_IDS = 50
+_GLANCE = 10_000
+_CELLS = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -37,11 +34,15 @@ class Suspicion:
 
 
 def suspicions(rows: Table, schema: Schema) -> list[Suspicion]:
-    """One for each thing to look at; none for a table that is as it should be."""
-    constant = [feature.name for feature in schema.features if rows.X[feature.name].nunique(dropna=False) < 2]
-    ids = [feature.name for feature in schema.features if _is_id(feature, rows.X[feature.name])]
+    """One for each thing to look at; none for a table that is as it should be.
+
+    Of a large table a sample is looked at where a sample tells (``training.table.leaks.few_of_many``).
+    """
+    constant = [feature.name for feature in schema.features if _is_constant(rows.X[feature.name])]
     others = [feature for feature in schema.features if feature.name not in constant]
-    leaks = _giveaways(rows, [feature for feature in others if feature.name not in ids])
+    firsts = ~pd.Series(rows.customers).duplicated().to_numpy()
+    ids = [feature.name for feature in others if _is_id(feature, rows.X[feature.name][firsts])]
+    leaks = _leaks(rows, [feature for feature in others if feature.name not in ids])
     looked = [
         *_small_classes(rows, schema),
         *_contradictions(rows, schema),
@@ -54,26 +55,14 @@ def suspicions(rows: Table, schema: Schema) -> list[Suspicion]:
             f"take it out of the schema"
             for name in ids
         ),
+        *sentinels(rows.X, schema),
         *_twins(rows.X, others),
     ]
     return [*(Suspicion(text, leak=True) for text in leaks), *map(Suspicion, looked)]
 
 
-def single_feature_auc(column: "pd.Series[float]", y: Labels, *, categorical: bool) -> float:
-    """ROC AUC of a tree of depth 3 on one feature, each third of the rows scored by a tree of the others.
-
-    A missing value is a value like any other. Categories are ordered by their share of label 1 among the other rows.
-    """
-    scores = np.zeros(len(y))
-    for train, test in StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(y, y):
-        if categorical:
-            shares = pd.Series(y[train]).groupby(column.iloc[train].fillna("").to_numpy()).mean()
-            scores[test] = column.iloc[test].fillna("").map(shares).fillna(y[train].mean())
-        else:
-            values = column.to_numpy(np.float64).clip(-LARGEST_NUMBER, LARGEST_NUMBER).reshape(-1, 1)
-            tree = DecisionTreeClassifier(max_depth=_DEPTH, min_samples_leaf=5, random_state=0)
-            scores[test] = tree.fit(values[train], y[train]).predict_proba(values[test])[:, 1]
-    return float(roc_auc_score(y, scores))
+def _is_constant(column: "pd.Series[float]") -> bool:
+    return column.iloc[:_GLANCE].nunique(dropna=False) < 2 and column.nunique(dropna=False) < 2
 
 
 def _small_classes(rows: Table, schema: Schema) -> Iterator[str]:
@@ -96,14 +85,34 @@ def _contradictions(rows: Table, schema: Schema) -> Iterator[str]:
         )
 
 
-def _giveaways(rows: Table, features: list[Feature]) -> Iterator[str]:
+def _leaks(rows: Table, features: list[Feature]) -> Iterator[str]:
+    drawn = few_of_many(rows.y, len(features))
+    X, y, customers = rows.X.iloc[drawn], rows.y[drawn], rows.customers[drawn]
+    repeated, everybody = (customers, rows.customers) if rows.duplicates else (None, None)
+    of_values = 1 + len(rows.y) * len(features) // _CELLS
+    alone: dict[str, float] = {}
+    rest = []
     for feature in features:
-        auc = single_feature_auc(rows.X[feature.name], rows.y, categorical=feature.is_categorical)
+        auc = single_feature_auc(X[feature.name], y, categorical=feature.is_categorical, customers=repeated)
+        alone[feature.name] = auc
         if auc >= GIVEAWAY_AUC:
             yield (
                 f"feature {feature.name} alone tells the label (ROC AUC {auc:.3f}): if it is known only after a "
                 f"customer has left, take it out of the schema, for it will not be there when customers are scored"
             )
+        elif names_customers(rows.X[feature.name], rows.y, everybody, of_values=of_values):
+            yield (
+                f"rows with the same {feature.name} nearly always have the same label, and those with the next value "
+                f"do not: if it names the customer, make it the schema's id, so that all rows of a customer stay on "
+                f"one side of the split"
+            )
+        else:
+            rest.append(feature)
+    for pair in telling_pairs(X, y, rest, alone, repeated):
+        yield (
+            f"features {pair.one} and {pair.other} together tell the label (ROC AUC {pair.auc:.3f}), and neither does "
+            f"alone: if one of them is known only after a customer has left, take it out of the schema"
+        )
 
 
 def _is_id(feature: Feature, column: "pd.Series[float]") -> bool:
@@ -134,13 +143,23 @@ def _twins(X: pd.DataFrame, features: list[Feature]) -> Iterator[str]:
         if np.array_equal(codes[one], codes[other])
     )
     numeric = [feature.name for feature in features if not feature.is_categorical]
-    correlations: Floats = X[numeric].corr().abs().to_numpy()
-    gaps = X[numeric].isna()
-    for one, other in _pairs(numeric):
-        alike = correlations[numeric.index(one), numeric.index(other)] > EQUAL_CORRELATION
-        if alike and gaps[one].equals(gaps[other]):
+    for one, other in _alike(X, numeric):
+        exactly = abs(float(X[one].corr(X[other]))) > EQUAL_CORRELATION
+        if exactly and X[one].isna().equals(X[other].isna()):
             how = "are equal" if X[one].equals(X[other]) else "are perfectly correlated"
             yield f"features {one} and {other} {how}: {remedy}"
+
+
+def _alike(X: pd.DataFrame, numeric: list[str]) -> list[tuple[str, str]]:
+    """Pairs that may be perfectly correlated, going by a part of the rows. Twins have the same gaps."""
+    if len(numeric) < 2:
+        return []
+    values = X[numeric].iloc[:: -(-len(X) // _GLANCE)].to_numpy(np.float64)
+    values = np.where(np.isnan(values), np.nanmean(values, axis=0), values)
+    wide = np.ptp(values, axis=0) > 0
+    kept = [name for name, varies in zip(numeric, wide, strict=True) if varies]
+    together = np.triu(np.abs(np.corrcoef(values[:, wide].T)), 1)
+    return [(kept[one], kept[other]) for one, other in np.argwhere(together > _NEARLY_EQUAL)]
 
 
 def _pairs(names: list[str]) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,9 @@ import pytest
 from contract.schema import Schema, load_schema, parse_schema
 from tests.support.paths import REAL_TABLE
 from tests.support.tables.toy import toy_table
+from training.table.leaks import single_feature_auc
 from training.table.prepare import read_table
-from training.table.suspicions import single_feature_auc, suspicions
+from training.table.suspicions import suspicions
 
 SCHEMA = load_schema("bank_churn")
 
