@@ -83,7 +83,7 @@ def register_best(task: Task, plan: Plan, listener: Listener | None) -> Register
         listeners = Listeners((runs, listener) if listener else (runs,))
         searcher = Searcher(X, y, customers, task.schema, plan, listeners, started=task.started)
         candidates = tuple(searcher.run())
-        selection = Selection(candidates, rank(y, candidates), run.run_id)
+        selection = Selection(candidates, rank(y, candidates, customers), run.run_id)
         best = selection.ordered[0]
         listeners.progress(0.9, f"fitting {best.name} on all training rows")
         developed = priced(finish(best, task.rows, task.test, searcher.splits, plan.jobs), y, task.costs)

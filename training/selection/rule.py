@@ -18,8 +18,10 @@ from typing import Protocol
 
 import numpy as np
 
-from contract.arrays import Floats, Labels
+from contract.arrays import Floats, Integers, Labels
 from training.kinds.kinds import PACES, Pace
+from training.quality.clusters import Customers, clusters_of
+from training.quality.clusters import standard_error as clustered_error
 
 AUC_TIE = 0.0005
 RULE = (
@@ -54,12 +56,13 @@ class Ranking:
         return self.order[0]
 
 
-def rank(y: Labels, candidates: Sequence[Competitor]) -> Ranking:
-    """Order at least one candidate by the rule."""
+def rank(y: Labels, candidates: Sequence[Competitor], customers: Customers | None = None) -> Ranking:
+    """Order at least one candidate by the rule; ``customers`` says whom each row is about."""
+    clusters = clusters_of(customers)
     f1 = [candidate.metrics["f1"] for candidate in candidates]
     auc = [candidate.metrics["roc_auc"] for candidate in candidates]
     best = max(range(len(candidates)), key=lambda place: (f1[place], auc[place]))
-    equal = [place for place in range(len(candidates)) if _as_good(y, candidates, place, best)]
+    equal = [place for place in range(len(candidates)) if _as_good(y, candidates, place, best, clusters)]
     equal.sort(key=lambda place: (-auc[place], -f1[place]))
     others = sorted((place for place in range(len(candidates)) if place not in equal), key=lambda place: -f1[place])
     reason = f"F1 {f1[equal[0]]:.4f}"
@@ -73,15 +76,18 @@ def rank(y: Labels, candidates: Sequence[Competitor]) -> Ranking:
     return Ranking((*equal, *others), len(equal), reason)
 
 
-def standard_error(y: Labels, first: Competitor, second: Competitor) -> float:
-    """Of the first candidate's F1 minus the second's, on the same rows."""
+def standard_error(y: Labels, first: Competitor, second: Competitor, clusters: Integers | None = None) -> float:
+    """Of the first candidate's F1 minus the second's, on the same rows; ``clusters`` numbers those that belong
+    together."""
     difference = _influence(y, first) - _influence(y, second)
+    if clusters is not None:
+        return clustered_error(difference, clusters)[0]
     return float(difference.std() / np.sqrt(len(y)))
 
 
-def _as_good(y: Labels, candidates: Sequence[Competitor], place: int, best: int) -> bool:
+def _as_good(y: Labels, candidates: Sequence[Competitor], place: int, best: int, clusters: Integers | None) -> bool:
     behind = candidates[best].metrics["f1"] - candidates[place].metrics["f1"]
-    return place == best or behind <= standard_error(y, candidates[best], candidates[place])
+    return place == best or behind <= standard_error(y, candidates[best], candidates[place], clusters)
 
 
 def _influence(y: Labels, candidate: Competitor) -> Floats:

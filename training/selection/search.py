@@ -196,7 +196,7 @@ class Searcher:
         chosen = search.default
         if search.best is not None and search.found_better:
             again = self._measure(search.kind, search.sampling, search.best.parameters, search.members, self._final)
-            chosen = (chosen, again)[rank(self.y, (chosen, again)).winner]
+            chosen = (chosen, again)[rank(self.y, (chosen, again), self.customers).winner]
         listed = search.points if self.plan.search in LISTED else None
         chosen = replace(chosen, searched=Searched(search.trials, listed) if search.trials else None)
         search.stands = True
@@ -232,7 +232,7 @@ class Searcher:
         ]
         if len(usable) < 2:
             return ()
-        order = rank(self.y, usable).order
+        order = rank(self.y, usable, self.customers).order
         return tuple(usable[place] for place in order[: kind.of_best])
 
     def _later(self, searches: list[_Search], composite: list[ModelKind]) -> float:

@@ -7,6 +7,7 @@ import pytest
 
 from contract.arrays import Floats, Labels
 from training.kinds.kinds import Pace
+from training.quality.clusters import clusters_of
 from training.quality.evaluate import evaluate
 from training.quality.intervals import ScoredRows, paired_bootstrap
 from training.selection.fitting import best_threshold
@@ -76,3 +77,26 @@ def test_the_standard_error_is_the_one_that_a_paired_bootstrap_finds() -> None:
     )["f1"]
     assert standard_error(Y, first, second) == pytest.approx((drawn.high - drawn.low) / (2 * 1.96), rel=0.06)
     assert standard_error(Y, first, first) == 0
+
+
+def test_the_standard_error_goes_by_customers_where_they_repeat() -> None:
+    first, second = noisy(0.1), noisy(0.4)
+    # rows in which the models differ alike are one customer's
+    customers = np.argsort(np.argsort(first.scores - second.scores)) // 10
+    drawn = paired_bootstrap(
+        Y,
+        ScoredRows(first.scores, first.threshold),
+        ScoredRows(second.scores, second.threshold),
+        seed=0,
+        draws=2_000,
+        customers=customers,
+    )["f1"]
+    expected = (drawn.high - drawn.low) / (2 * 1.96)
+    assert standard_error(Y, first, second, clusters_of(customers)) == pytest.approx(expected, rel=0.06)
+    assert expected > 1.05 * standard_error(Y, first, second)
+
+
+def test_what_one_customer_alone_tells_makes_no_candidate_better() -> None:
+    first, second = noisy(0.1), noisy(0.4)
+    assert rank(Y, [second, first]).equal == 1
+    assert rank(Y, [second, first], np.zeros(ROWS, dtype=np.int64)).equal == 2
