@@ -91,5 +91,5 @@ constraints: $(DEV_STAMP) ## constraints.txt anew, for maintainers
 	  --no-emit-find-links --upgrade --custom-compile-command 'make constraints' -o constraints.txt pyproject.toml
 
 clean: ## remove the environment and what tools have left; downloads and brokers stay
-	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .cache build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
