@@ -55,7 +55,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Rows:
+class LookedAt:
     """Some rows; ``customers`` is None where none repeats."""
 
     X: pd.DataFrame
@@ -109,10 +109,10 @@ def telling_pairs(
     if len(features) < 2:
         return []
     drawn = few_of_many(y, 1, _PAIR_ROWS)
-    few = Rows(X.iloc[drawn], y[drawn], _each(customers, drawn))
+    few = LookedAt(X.iloc[drawn], y[drawn], _each(customers, drawn))
     near = _screened(few, features) | _close(few, features)
     rows = few_of_many(y, 1, _CONFIRMED_ROWS)
-    many = Rows(X.iloc[rows], y[rows], _each(customers, rows))
+    many = LookedAt(X.iloc[rows], y[rows], _each(customers, rows))
     found = []
     for one, other in sorted(near):
         pair = features[one], features[other]
@@ -153,7 +153,7 @@ def names_customers(
     return apart < usual / 4 and apart < usual - noise
 
 
-def _screened(rows: Rows, features: Sequence[Feature]) -> set[tuple[int, int]]:
+def _screened(rows: LookedAt, features: Sequence[Feature]) -> set[tuple[int, int]]:
     """Pairs, by place, whose cells, counted on one half of the rows, rank the other half well; the best of them."""
     bins = min(max(_PAIR_COLUMNS // len(features), _FEWEST_BINS), _MOST_BINS)
     codes = np.stack([_binned(rows.X[feature.name], bins, feature) for feature in features])
@@ -213,7 +213,7 @@ def _ranked(learned: _Counts, tried: _Counts, bins: int) -> Floats:
     return auc
 
 
-def _close(rows: Rows, features: Sequence[Feature]) -> set[tuple[int, int]]:
+def _close(rows: LookedAt, features: Sequence[Feature]) -> set[tuple[int, int]]:
     """Pairs, by place, of numbers that go together closely, where what is left of one tells the label."""
     places = [place for place, feature in enumerate(features) if not feature.is_categorical]
     values = np.stack([_numbers(rows.X[features[place].name]) for place in places]) if places else np.empty((0, 1))
@@ -236,7 +236,7 @@ def _close(rows: Rows, features: Sequence[Feature]) -> set[tuple[int, int]]:
     return found
 
 
-def _pair_auc(rows: Rows, pair: tuple[Feature, Feature]) -> float:
+def _pair_auc(rows: LookedAt, pair: tuple[Feature, Feature]) -> float:
     """Of the cells of both, or of a tree that takes both, whichever is higher."""
     codes = np.stack([_binned(rows.X[each.name], _MOST_BINS, each) for each in pair])
     auc = 0.0
