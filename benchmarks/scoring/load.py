@@ -33,9 +33,11 @@ class SentTimes(NamedTuple):
     acknowledged: Integers
 
 
-def start(servers: str, prefix: str, rate: int, count: int, folder: Path) -> "subprocess.Popen[bytes]":
-    """Start the generator; its times are there once it has ended."""
-    command = (sys.executable, __file__, servers, prefix, str(rate), str(count), str(folder))
+def start(
+    servers: str, prefix: str, rate: int, count: int, folder: Path, linger: float = 0.0
+) -> "subprocess.Popen[bytes]":
+    """Start the generator; its times are there once it has ended. It waits ``linger`` ms for company of a record."""
+    command = (sys.executable, __file__, servers, prefix, str(rate), str(count), str(folder), str(linger))
     return subprocess.Popen(command)
 
 
@@ -47,9 +49,9 @@ def _file(folder: Path) -> Path:
     return folder / "times.npy"
 
 
-def _generate(servers: str, prefix: str, rate: int, count: int, folder: Path) -> None:
+def _generate(servers: str, prefix: str, rate: int, count: int, folder: Path, linger: float) -> None:
     settings = load_settings(kafka={"bootstrap.servers": servers}, topic_prefix=prefix)
-    producer = idempotent_producer(settings, {"linger.ms": 0})
+    producer = idempotent_producer(settings, {"linger.ms": linger})
     topic = settings.topic(CUSTOMERS)
     # a connection takes longer than a record
     producer.list_topics(topic, 30.0)
@@ -86,5 +88,6 @@ if __name__ == "__main__":
     parser.add_argument("rate", type=int)
     parser.add_argument("count", type=int)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("linger", type=float)
     given = parser.parse_args()
-    _generate(given.servers, given.prefix, given.rate, given.count, given.folder)
+    _generate(given.servers, given.prefix, given.rate, given.count, given.folder, given.linger)

@@ -6,7 +6,8 @@ reader that has its prediction), and of its two parts: until the broker has ackn
 generator's and the broker's share, and from there on, which is the scorer's. ``late`` is how far the generator was
 behind its own schedule; where that is much, the machine is too small for the rate, and the row says nothing.
 
-    python benchmarks/scoring/scorer_latency.py [--quick] [--rates N …] [--seconds N] [--to FOLDER]
+    python benchmarks/scoring/scorer_latency.py [--quick] [--rates N …] [--seconds N] [--generator-linger MS]
+        [--to FOLDER]
 
 Writes scorer_latency.json and scorer_latency.png. Takes the broker at KAFKA_BOOTSTRAP_SERVERS, or else starts a local
 Kafka. Wall times on a machine that is busy with something else say nothing.
@@ -68,6 +69,7 @@ def main() -> None:
     arguments.add_argument("--partitions", type=int, default=4)
     arguments.add_argument("--large", action="store_true", help="300 × 5 trees instead of the champion's 200 × 4")
     arguments.add_argument("--quick", action="store_true", help="8 seconds at each rate")
+    arguments.add_argument("--generator-linger", type=float, default=0.0, metavar="MS", help="of the generator")
     arguments.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="of the worker's environment")
     arguments.add_argument("--to", type=Path, default=Path(), help="folder of what is written")
     given = arguments.parse_args()
@@ -87,9 +89,10 @@ def main() -> None:
         changed = dict(pair.split("=", 1) for pair in given.set)
         with _scorer(settings, folder, changed) as process:
             # imports, model and group; then what a first batch of each size still has to warm up
-            _measure(settings, folder, process, 200, 400, _START_SECONDS)
+            _measure(settings, folder, process, 200, 400, _START_SECONDS, given.generator_linger)
             found = [
-                _measure(settings, folder, process, rate, int(rate * seconds), _STILL_SECONDS) for rate in given.rates
+                _measure(settings, folder, process, rate, int(rate * seconds), _STILL_SECONDS, given.generator_linger)
+                for rate in given.rates
             ]
     print(_table(found, given.partitions, settings.model_name))
     given.to.mkdir(parents=True, exist_ok=True)
@@ -115,7 +118,7 @@ def _scorer(settings: Settings, folder: Path, changed: Mapping[str, str]) -> Ite
 
 
 def _measure(
-    settings: Settings, folder: Path, process: psutil.Process, rate: int, count: int, patience: float
+    settings: Settings, folder: Path, process: psutil.Process, rate: int, count: int, patience: float, linger: float
 ) -> LatencyAtRate:
     topic = settings.topic(PREDICTIONS)
     reader = Consumer(
@@ -124,7 +127,7 @@ def _measure(
     places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
     before = [reader.get_watermark_offsets(place, 30.0)[1] for place in places]
     reader.assign([TopicPartition(topic, place.partition, end) for place, end in zip(places, before, strict=True)])
-    generator = load.start(settings.kafka["bootstrap.servers"], settings.topic_prefix, rate, count, folder)
+    generator = load.start(settings.kafka["bootstrap.servers"], settings.topic_prefix, rate, count, folder, linger)
     began, cpu = time.monotonic(), sum(process.cpu_times()[:2])
     values, arrived = _read(reader, count, patience)
     if generator.wait() or len(values) < count:
