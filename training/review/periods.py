@@ -10,6 +10,8 @@ from training.review.groups import DecidedRows
 from training.review.rates import ends, rate, stability_index
 
 MOST_PERIODS = 12
+ROWS_WANTED = 75
+"""Rows of a period, so that its rates are more than chance; of fewer rows in all there are fewer periods."""
 UNTIMED = (
     "The table says of no row when it came, so nothing is known of stability over time. Name the column with "
     "--time-column, or as time in the schema."
@@ -38,7 +40,7 @@ def period_facts(decided: DecidedRows, times: Integers | None) -> tuple[tuple[Pe
 
 def _parts(times: Integers) -> list[Mask]:
     moments, counts = np.unique(times, return_counts=True)
-    wanted = min(MOST_PERIODS, len(times) // FEWEST_ROWS)
+    wanted = min(MOST_PERIODS, len(times) // ROWS_WANTED)
     if wanted < 2:
         return []
     # by the middle of each moment's rows, so that no moment is divided

@@ -175,7 +175,7 @@ def test_no_artifact_is_a_pickle_or_holds_a_surname(settings: Settings, tmp_path
     train(settings, tmp_path.parent / "customers.csv")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {
-        ".skops", ".parquet", ".csv", ".json", ".yaml", ".txt", ".toml", ".md", ".db", ""
+        ".skops", ".parquet", ".csv", ".json", ".yaml", ".txt", ".toml", ".md", ".html", ".db", ""
     }  # fmt: skip
     for path in files:
         content = path.read_bytes()
@@ -351,8 +351,9 @@ def test_the_command_shows_metrics_and_what_to_do_next(settings: Settings, tmp_p
 
 def test_a_process_that_trains_is_quiet(tmp_path: Path) -> None:
     toy_table().to_csv(tmp_path / "customers.csv", index=False)
+    own_store = f"sqlite:///{tmp_path / 'mlflow.db'}"  # MLFLOW_TRACKING_URI is what the test before has set
     done = subprocess.run(
-        [sys.executable, "-m", "churnstream", "train", "--data", "customers.csv"],
+        [sys.executable, "-m", "churnstream", "train", "--data", "customers.csv", "--tracking-uri", own_store],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
