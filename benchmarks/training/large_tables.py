@@ -139,7 +139,7 @@ def _train(table: Path) -> None:
     from contract.settings import load_settings
     from training.train import train
 
-    train(load_settings(), table, listener=watch)
+    train(load_settings(), table, listener=watch, figures=True)  # as the command does
     watch.progress(1.0, "nothing more")
 
 
