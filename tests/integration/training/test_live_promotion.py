@@ -24,6 +24,7 @@ from tests.support.kafka.topics import send, stream_settings
 from tests.support.messages import DAY, customer, encode
 from tests.support.tables.toy import toy_table
 from tests.support.versions import FIVE, move_alias, store_with
+from training.quality.objections import objections_text
 from training.registered import tags
 from training.registered.promotion import promote
 from training.registered.tries import read_notes
@@ -125,6 +126,16 @@ def test_one_that_is_worse_on_the_stream_does_not_take_it(settings: Settings) ->
     verdict = promote(settings, "3", live=True)
     assert not verdict.promoted
     assert "higher (95 % confidence sequence" in verdict.reason
+
+
+def test_the_stream_does_not_pass_over_what_training_objects_to(settings: Settings) -> None:
+    scored(settings, range(RECORDS), champion=0.4, challenger=0.9)
+    said = objections_text(["column Age is suspected of a leak"])
+    registry_client(settings).set_model_version_tag("churn", "3", tags.OBJECTIONS, said)
+    verdict = promote(settings, "@challenger")
+    assert not verdict.promoted
+    assert "column Age is suspected" in verdict.reason
+    assert spent(settings).isdisjoint({("live/1", 3, 1)})
 
 
 def test_labels_whose_time_is_not_up_do_not_count(settings: Settings) -> None:
