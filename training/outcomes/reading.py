@@ -26,7 +26,7 @@ from contract.topics import OUTCOMES, PREDICTIONS
 from training.outcomes.rows import EventSpan, PartitionRows, ScoredRecords, together
 
 MOST_RECORDS = 1_000_000
-"""Some 0.6 GB while they are gathered, with ten features."""
+"""Some 1 GB while they are gathered, with ten features, and half of that without."""
 _BEFORE = FUTURE_TOLERANCE_MS + DAY
 """A record's time lies at most this far beyond the broker's when its prediction was appended."""
 ENDED = 2**62

@@ -90,10 +90,11 @@ def decide(
     known = [call.begins for call in calls if call.begins is not None]
     if len(known) < len(calls):
         return Decision(True, _reasons(calls))
-    too_soon = _too_soon(situation, min(known), least)
+    changes = [call.begins for call in calls if call.relation and call.begins is not None]
+    # of a changed relation only what came since is learned from, so that must be enough by itself
+    too_soon = _too_soon(situation, min(changes or known), least)
     if too_soon is not None:
         return Decision(False, (*_reasons(calls), too_soon))
-    changes = [call.begins for call in calls if call.relation and call.begins is not None]
     return Decision(True, _reasons(calls), min(changes, default=None))
 
 

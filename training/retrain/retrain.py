@@ -6,7 +6,7 @@ trained in its place.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +41,7 @@ from training.retrain.options import Policy, RetrainOptions
 from training.selection.listening import Listener
 from training.selection.search import Plan
 from training.table.division import test_start
+from training.table.prepare import MIN_ROWS_OF_CLASS
 from training.train import TrainingResult, train
 
 if TYPE_CHECKING:
@@ -115,6 +116,9 @@ def retrain(
     if not (decision.trains and options.trains):
         return RetrainingResult(decision, told=told)
     taken = _taken(records, decision, options)
+    too_few = _too_few(records, taken)
+    if too_few is not None:
+        return RetrainingResult(replace(decision, trains=False, reasons=(*decision.reasons, too_few)), told=told)
     frame, lineage = _learned_from(settings, schema, options, records, passage, taken, decision, seed, plan)
     before = next((one for one in made if one.lineage == lineage.hash), None)
     if before is not None:
@@ -225,6 +229,19 @@ def _taken(records: ScoredRecords, decision: Decision, options: RetrainOptions) 
     return after
 
 
+def _too_few(records: ScoredRecords, taken: Mask) -> str | None:
+    """Why the newest rows are not enough to measure on yet; None if they are. More come by themselves."""
+    labels = records.labels[taken]
+    newest = labels[int(len(labels) * (1 - NEWEST_SHARE)) :]
+    fewest = min(int((newest == label).sum()) for label in (0, 1))
+    if fewest >= MIN_ROWS_OF_CLASS:
+        return None
+    return (
+        f"but of the newest {NEWEST_SHARE:.0%} of {len(labels):,} records, on which it would be measured, only "
+        f"{fewest:,} have one of the labels, and {MIN_ROWS_OF_CLASS} are needed"
+    )
+
+
 def _learned_from(
     settings: Settings,
     schema: Schema,
@@ -242,7 +259,10 @@ def _learned_from(
     if options.table is not None:
         added = table_frame(options.table, schema, int(times[0]))
         frame, table_rows = pd.concat([added, frame], ignore_index=True), len(added)
-    tested_from = test_start(frame[TIME_COLUMN].to_numpy(np.int64), NEWEST_SHARE)
+    dated = frame[TIME_COLUMN].to_numpy(np.int64)
+    tested_from = test_start(dated, NEWEST_SHARE)
+    # nobody has scored a table's rows on the stream
+    tested_of_table = (dated[:table_rows] >= tested_from).any()
     lineage = Lineage(
         passage=passage,
         first=int(times[0]),
@@ -253,7 +273,7 @@ def _learned_from(
         rows_hash=frame_hash(frame),
         settings_text=f"schema {schema.fingerprint}, seed {seed}, gap {options.gap}, {plan or 'XGBoost as it comes'}",
         reasons=decision.reasons,
-        new_to=_new_to(settings, records, taken & (records.times >= tested_from)),
+        new_to=() if tested_of_table else _new_to(settings, records, taken & (records.times >= tested_from)),
     )
     return frame, lineage
 

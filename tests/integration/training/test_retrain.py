@@ -175,6 +175,8 @@ def test_whether_it_is_time_can_be_asked_and_nothing_is_done(settings: Settings,
     assert (quiet.decision.trains, quiet.version) == (False, None)
     asked = retrain(settings, replace(RELATION, trains=False))
     assert (asked.decision.trains, asked.version) == (True, None)
+    waiting = retrain(settings, RetrainOptions(until=START + 8 * DAY))
+    assert "and 20 are needed" in waiting.decision.reasons[-1]
     assert retrained_versions(client, settings) == []
 
 
@@ -206,9 +208,10 @@ def test_killed_and_started_again_it_registers_one_version(
     )
     assert died.returncode == -signal.SIGKILL, died.stderr
 
-    retrain(settings, RetrainOptions(policy="promote"))
+    retrain(settings, RELATION)
     (version,) = retrained_versions(client, settings)
     assert (version.number, version.policy) == (2, "promote")
+    assert find_version(client, settings) == 2
     assert len(client.search_model_versions("name='churn'")) == 2
     retrain(settings, RetrainOptions(policy="promote"))
     assert len(client.search_model_versions("name='churn'")) == 2

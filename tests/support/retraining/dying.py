@@ -25,7 +25,7 @@ STEPS: dict[str, tuple[Any, str, bool]] = {
 
 
 def main(step: str) -> None:
-    """Retrain and promote, and die."""
+    """Retrain because an incident stands, promote, and die."""
     module, name, done = STEPS[step]
     whole: Callable[..., Any] = getattr(module, name)
 
@@ -35,7 +35,7 @@ def main(step: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(module, name, deadly)
-    training.retrain.retrain.retrain(load_settings(), RetrainOptions(policy="promote"))
+    training.retrain.retrain.retrain(load_settings(), RetrainOptions(when=("performance",), policy="promote"))
 
 
 if __name__ == "__main__":

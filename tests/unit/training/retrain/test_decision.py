@@ -100,6 +100,13 @@ def test_a_change_of_which_hardly_any_label_is_in_is_waited_for() -> None:
     assert asked("performance", situation(range(14), incidents=(relation,))).trains
 
 
+def test_what_is_known_from_before_a_changed_relation_does_not_make_up_for_what_came_since() -> None:
+    both = incident("drift", 2), incident("relation", 28)
+    found = asked("drift,performance", situation(range(29), incidents=both))
+    assert not found.trains
+    assert found.reasons[-1].startswith("but only 100 records since 2025-01-29")
+
+
 def test_an_incident_that_goes_on_gives_a_version_each_time_its_records_have_doubled() -> None:
     """Asked every day for a year, with a version made whenever it says so."""
     relation = incident("relation", 0)
