@@ -21,7 +21,7 @@ MlflowPublished = Annotated[
     str | None, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address in your browser.")
 ]
 ReportsPublished = Annotated[
-    str | None, typer.Option(envvar="CHURNSTREAM_REPORTS_PUBLISHED", help="The report pages' address there.")
+    str | None, typer.Option(envvar="CHURNSTREAM_REPORTS_PUBLISHED", help="The report pages' address in your browser.")
 ]
 
 
@@ -39,10 +39,10 @@ def dashboard(
     log_format: LogFormatFlag = None,
     verbose: Verbose = False,
 ) -> None:
-    """Show the page that tells how the model is: the verdict, since when, why, and what to do.
+    """Show how the model is on a web page: the verdict, since when, why, and what to do.
 
-    It reads the stream's topics and changes nothing; any number may run. CHURNSTREAM_HTTP_TOKEN sets a token that
-    browsers are asked for. Ctrl-C or SIGTERM ends it.
+    It only reads the stream's topics, so any number may run. If CHURNSTREAM_HTTP_TOKEN is set, browsers are asked for
+    that token. Ctrl-C or SIGTERM stops it.
     """
     from contract.masking import public_address
     from contract.settings import load_settings

@@ -38,11 +38,11 @@ def dashboard(
     log_format: LogFormatFlag = None,
     verbose: Verbose = False,
 ) -> None:
-    """Show the page that tells how the model is: the verdict, since when, why, and what to do.
+    """Show how the model is on a web page: the verdict, since when, why, and what to do.
 
-    It reads the stream's topics and changes nothing; any number may run. CHURNSTREAM_HTTP_TOKEN sets a token that
-    browsers are asked for. With --dir it shows what a demo has kept, with that demo's settings, on the next port that
-    is free. Ctrl-C or SIGTERM ends it.
+    It only reads the stream's topics, so any number may run. If CHURNSTREAM_HTTP_TOKEN is set, browsers are asked for
+    that token. With --dir it shows what a demo has kept, with that demo's settings, on the next free port. Ctrl-C or
+    SIGTERM stops it.
     """
     import os
 

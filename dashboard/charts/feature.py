@@ -20,7 +20,7 @@ def history_of(axis: TimeAxis, feature: FeatureHistory) -> Overview:
     series.append({**_values("drifted", 0, axis, drifted, "mark"), **dots})
     if any(value is not None for value in (*feature.means, *feature.medians)):
         number = len(panels)
-        title = "Median (solid) and mean (dotted); horizontal: in training"
+        title = "Median (solid) and mean (dotted); horizontal lines: training"
         panels.append(Panel(name="centre", title=title, height=120, axis=value_axis(scale=True)))
         series.append(_values("median", number, axis, feature.medians, "realised"))
         series.append(_values("mean", number, axis, feature.means, "estimated", [2, 3]))

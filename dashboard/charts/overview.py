@@ -75,7 +75,7 @@ def described(page: Page) -> str:
     last = f"; drifted in the last one: {', '.join(drifted)}" if drifted else ""
     return (
         f"{page.course.title} over time, drift distances by feature, records, labels and dead letters "
-        f"of {windows:,} windows{last}. The same numbers stand in tables below the chart."
+        f"of {windows:,} windows{last}. The same numbers are in tables below the chart."
     )
 
 

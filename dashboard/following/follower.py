@@ -96,12 +96,12 @@ class StreamFollower:
                 try:
                     self._step()
                 except KafkaException as error:
-                    _log.warning("reading failed (%s); it is begun anew", error.args[0].str())
+                    _log.warning("reading failed (%s); it starts again", error.args[0].str())
                     self._begin_anew()
                     stop.wait(_AGAIN_SECONDS)
                 except Exception:
                     # the page must not stand still for good because of one message or answer
-                    _log.exception("following the stream failed; it is begun anew")
+                    _log.exception("following the stream failed; it starts again")
                     self._begin_anew()
                     stop.wait(_AGAIN_SECONDS)
         finally:
@@ -138,7 +138,7 @@ class StreamFollower:
     def _follow(self, found: FoundTopics) -> None:
         """Follow what there is now."""
         if self._followed is not None and self._is_another(found):
-            _log.info("topics were made anew; what was known of those before is forgotten")
+            _log.info("topics were deleted and created again; what was known of the old ones is forgotten")
             self._begin_anew()
         if self._followed is None:
             with self._lock:

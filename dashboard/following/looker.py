@@ -75,7 +75,7 @@ class Looker:
                     self._is_away(error)
             except Exception:
                 # the page must not be blind for good because one look failed
-                _log.exception("a look at the stream failed; it is tried again")
+                _log.exception("a look at the stream failed; trying again")
             self._pause(stop)
 
     def heard_of_trouble(self, reason: str) -> None:
@@ -128,7 +128,7 @@ class Looker:
             self._failed += 1
             if self._failed < _MOST_FAILED:
                 return
-            _log.warning("the join's progress cannot be looked for (%s); it is known when the join goes on", error)
+            _log.warning("cannot look up the join's progress (%s); it will be known when the join continues", error)
             found = []
         self._failed = 0
         if self._wanted is wanted:
@@ -137,7 +137,7 @@ class Looker:
     def _is_away(self, error: Exception) -> None:
         KAFKA_UP.set(0)
         reason = self._trouble or _said(error) or f"no answer within {self._timeout:g} s"
-        self._outage.begin("the broker does not answer (%s); the page shows what was known until then", reason)
+        self._outage.begin("the broker does not answer (%s); the page shows the last known state", reason)
         since = self.reach.away_since
         if since is None:
             since = self._clock.now() if self._answered is None else self._answered

@@ -26,7 +26,7 @@ def register(source: PageSource) -> None:
     translations[_LANGUAGE] = {
         **translations[_LANGUAGE],
         "connection_lost": "The page has lost its connection.",
-        "trying_to_reconnect": "What you see is as of then. It goes on by itself as soon as the dashboard answers.",
+        "trying_to_reconnect": "What you see is from before that. It goes on as soon as the dashboard answers.",
     }
 
     @ui.page("/", title="churnstream", language=_LANGUAGE, dark=None, response_timeout=_SLOWEST_SECONDS)

@@ -7,8 +7,8 @@ from dashboard.view.model import IncidentLine, LetterReason, Page
 _STATES = (("standing", "Standing"), ("closed", "Resolved"), ("retracted", "Taken back"))
 
 _LETTERS_COMMANDS = (
-    "`churnstream dead-letters` lists all that stand; once what was wrong is mended, `churnstream redrive` sends them "
-    "again."
+    "`churnstream dead-letters` lists all that are still open. Once the cause is repaired, `churnstream redrive` sends "
+    "them again."
 )
 
 
@@ -81,7 +81,7 @@ def _reason(reason: LetterReason) -> Node:
     told = [node("p", text) for text in (reason.meaning, reason.remedy) if text]
     if reason.examples:
         rows = [(one.origin, one.came, one.field, one.detail) for one in reason.examples]
-        told.append(table(f"Examples of {name}", ("where it came from", "came", "field", "detail"), rows))
+        told.append(table(f"Examples of {name}", ("origin", "arrived", "field", "detail"), rows))
     return node(
         "li", node("details", [node("summary", head), *told]), class_="incident", key=f"{reason.reason}/{reason.field}"
     )
@@ -94,8 +94,8 @@ def footer(page: Page) -> Node:
     glossary = node("details", [node("summary", "Words on this page"), node("dl", words, class_="glossary")])
     keys = node(
         "p",
-        "Keys: Tab goes through the page. In the charts, arrow keys move over windows and Enter opens one; "
-        "beside an open one, ← and → go to its neighbours and Esc closes it.",
+        "Keys: Tab moves through the page. In the charts, arrow keys move between windows and Enter opens one. "
+        "While a window is open, ← and → go to its neighbours and Esc closes it.",
         class_="quiet keys",
     )
     shown = [links, glossary if words else None, keys]

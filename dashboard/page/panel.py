@@ -81,7 +81,7 @@ def _confusion(window: WindowDetail) -> list[Node]:
         ("stayed", cell(tn, 0), cell(fp, 1)),
     ]
     matrix = table("Labels by prediction", ("label ↓ prediction →", "to stay", "to churn"), rows)
-    note = "Expected: by the scores alone, of all records of the window."
+    note = "Expected: computed from the scores alone, for all records of the window."
     return [matrix] if expected is None else [matrix, node("p", note, class_="quiet when")]
 
 
@@ -132,7 +132,7 @@ def _segments(segments: tuple[SegmentDetail, ...]) -> Node:
         for one in segments
     ]
     names = ("segment", "labelled", "F1", "churn", "adds to Brier score")
-    return table("Segments of this window, those that lost most first", names, rows)
+    return table("Segments of this window, the largest loss first", names, rows)
 
 
 def _feature(feature: FeatureHistory, page: Page, selected: Selected, opened: Mapping[str, bool]) -> list[Node | None]:

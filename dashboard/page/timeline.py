@@ -56,7 +56,7 @@ def _metrics(page: Page, selected: Selected) -> Node:
 
 def _nothing_yet(page: Page) -> Node:
     said = {
-        "unreachable": "The charts come back with the broker.",
+        "unreachable": "The charts come back as soon as the broker answers.",
         "no_stream": "The charts begin here as soon as the stream does.",
         "no_model": "The charts begin here as soon as a version of a model scores.",
     }.get(page.stage, "The charts begin here with the first window that is measured.")
@@ -111,8 +111,10 @@ def _below(page: Page, selected: Selected) -> Node:
     newest = page.axis.starts[-1]
     links = [local_link("Open the newest window", address(selected, window=newest, feature=None), key="newest")]
     if selected.since is not None or selected.until is not None:
-        links.append(local_link("Show the whole time", address(selected, since=None, until=None), key="whole"))
-    hint = "Click on a window to open it, on a column’s name for its history. Drag the bar to zoom, or Ctrl and wheel."
+        links.append(local_link("Show all windows", address(selected, since=None, until=None), key="whole"))
+    hint = (
+        "Click a window to open it, or a column’s name for its history. To zoom, drag the bar or hold Ctrl and scroll."
+    )
     return node("p", [*links, node("span", hint, class_="quiet")], class_="below")
 
 

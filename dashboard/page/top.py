@@ -93,8 +93,8 @@ def tiles(page: Page) -> Node | None:
     if not page.tiles:
         return None
     shown = [_tile(tile, page, number) for number, tile in enumerate(page.tiles)]
-    parts = [node("h2", "Now, beside training", class_="unseen"), node("ul", shown, class_="tiles")]
-    return node("section", parts, key="tiles", aria_label="Now, beside training")
+    parts = [node("h2", "Now, compared with training", class_="unseen"), node("ul", shown, class_="tiles")]
+    return node("section", parts, key="tiles", aria_label="Now, compared with training")
 
 
 def _tile(tile: Tile, page: Page, number: int) -> Node:

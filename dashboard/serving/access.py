@@ -22,7 +22,7 @@ _MOST_FORM_BYTES = 4_096
 _MOST_WRONG = 10
 _WRONG_PER_MS = 60_000
 _MOST_ADDRESSES = 1_000
-_TOO_MANY = "Too many wrong tokens came from this address; try again in a minute."
+_TOO_MANY = "Too many wrong tokens came from this address. Try again in a minute."
 
 
 class WrongTokens:
@@ -118,7 +118,7 @@ class AccessMiddleware:
         given = await _token_of_form(request)
         if not hmac.compare_digest(given.encode(), self._token.get_secret_value().encode()):
             self._wrong.count(address)
-            return login_page(action, "That is not the token.", 401)
+            return login_page(action, "This token is wrong.", 401)
         # `./` makes whatever was asked for a path of ours
         answer = RedirectResponse(f"./{request.query_params.get('next', '').lstrip('/')}", 303)
         answer.set_cookie(
@@ -132,7 +132,7 @@ def _to_login(scope: Scope) -> Response:
     asked = scope["path"].lstrip("/") + (f"?{query}" if query else "")
     if Headers(scope=scope).get("sec-fetch-site") == "cross-site":
         # who follows a link from a mail may be logged in, but such a request carries no cookie; one from here does
-        return short_page("One moment", "The page opens.", again_in=0)
+        return short_page("One moment", "The page is opening.", again_in=0)
     return RedirectResponse(f"login?next={quote(asked, safe='')}", 303)
 
 

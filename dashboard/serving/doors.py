@@ -14,7 +14,7 @@ from dashboard.signals import HTTP_REQUESTS, HTTP_SECONDS
 INSIDE = "/_nicegui"
 """What NiceGUI's own paths begin with: its assets and the web socket."""
 MOST_PAGES = 200
-AT_FAULT = "The page is at fault; the log of `churnstream dashboard` says more."
+AT_FAULT = "The page has a fault. See the log of `churnstream dashboard`."
 _SOCKET = "/_nicegui_ws/"
 _log = logging.getLogger("churnstream.dashboard")
 _log.addFilter(LogThrottle(seconds=10))
@@ -63,11 +63,11 @@ class DoorsMiddleware:
         if not methods:
             await sentence(404, "There is no such page.")(scope, receive, send)
         elif scope["method"] not in methods:
-            answer = sentence(405, "This page only shows; nothing can be changed here.")
+            answer = sentence(405, "This page is read-only.")
             answer.headers["Allow"] = ", ".join(sorted(methods))
             await answer(scope, receive, send)
         elif path == "/" and self._open_pages() >= MOST_PAGES:
-            text = f"{MOST_PAGES} pages are open, which is the most that this server holds. Close one and come back."
+            text = f"{MOST_PAGES} pages are open, which is this server's limit. Close one and try again."
             answer = short_page("Too many pages are open", text, status=503, again_in=30)
             answer.headers["Retry-After"] = "30"
             await answer(scope, receive, send)

@@ -107,4 +107,4 @@ class ReaderWatch:
             self._run(stop)
         except Exception as error:
             self.failed = True
-            _log.exception("the topics are read no more (%s)", type(error).__name__)
+            _log.exception("the topics are no longer read (%s)", type(error).__name__)

@@ -27,7 +27,7 @@ class OriginMiddleware:
         if scope["type"] == "websocket" and not self._is_own(Headers(scope=scope)):
             await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         elif scope["type"] == "http" and not self._may_ask(Headers(scope=scope)):
-            await sentence(403, "A page of another origin may not ask for this.")(scope, receive, send)
+            await sentence(403, "Pages of other origins may not request this.")(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -89,7 +89,7 @@ class ReportDesk:
             return FailedReport(why)
         if wanted not in self._waiting:
             if len(self._waiting) >= MOST_WAITING:
-                return FailedReport(f"{MOST_WAITING} reports are waiting to be made; come back in a few minutes.")
+                return FailedReport(f"{MOST_WAITING} reports are waiting. Try again in a few minutes.")
             self._waiting[wanted] = None
             self._something_to_do.set()
         return AwaitedReport(list(self._waiting).index(wanted))
@@ -113,7 +113,7 @@ class ReportDesk:
         begin = self._clock.monotonic()
         why = await self._run(wanted, path)
         if not why and not path.is_file():
-            why = "The command ended well, but wrote no report."
+            why = "The command succeeded but wrote no report."
         if why:
             REPORTS.labels("failed").inc()
             path.unlink(missing_ok=True)
@@ -144,13 +144,13 @@ class ReportDesk:
                 said = await _end_of(process.stderr)
                 code = await process.wait()
         except TimeoutError:
-            return f"It was not made within {self._seconds:g} seconds; try again, or run `churnstream report`."
+            return f"It was not ready within {self._seconds:g} seconds. Try again, or run `churnstream report`."
         finally:
             await _end(process)
         if code == 0:
             return ""
         _log.warning("no report could be made (exit code %d)", code)
-        return _last_line(said) or f"The command ended with code {code} and said nothing."
+        return _last_line(said) or f"The command ended with exit code {code} and no message."
 
     def _forget_oldest(self) -> None:
         while len(self._made) > 1 and (

@@ -54,7 +54,7 @@ class PageRoutes:
         """200 while the process works, also while the broker is away: the page says so."""
         if self._is_reading():
             return sentence(200, "ok")
-        return sentence(503, "The topics are read no more; restart `churnstream dashboard`, its log says why.")
+        return sentence(503, "The topics are no longer read; restart `churnstream dashboard`. Its log says why.")
 
     async def robots(self, _request: Request) -> Response:
         return sentence(200, "User-agent: *\nDisallow: /")
@@ -85,16 +85,16 @@ class PageRoutes:
         if wanted is None:
             return short_page(
                 "No such window",
-                "The page knows of no window of this model version that starts then.",
-                "It may be older than what the topic `windows` or this page keeps, or not have been read yet.",
+                "The page knows no window of this model version that starts at that time.",
+                "It may be too old for the topic `windows` or this page to keep, or it has not been read yet.",
                 status=404,
             )
         answer = self._desk.ask(wanted)
         if isinstance(answer, AwaitedReport):
-            before = "" if not answer.before else f" {answer.before} more will be made before it."
+            before = "" if not answer.before else f" Reports that come first: {answer.before}."
             return short_page(
                 "The report is being made",
-                f"It takes half a minute, on a busy machine longer.{before} This page shows it as soon as it is there.",
+                f"It takes half a minute, or longer on a busy machine.{before} It is shown here when it is ready.",
                 status=202,
                 again_in=_SECONDS_BETWEEN_LOOKS,
             )

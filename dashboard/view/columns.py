@@ -57,7 +57,9 @@ def dependence_in_words(pair: DependenceDrift) -> str:
     title = f"{named(first, 40)} × {named(second, 40)}"
     if pair.kind == "correlation":
         return f"{title}: correlation {_two(pair.then)} → {_two(pair.now)}"
-    return f"{title}: pairs of values that training never had {percent(pair.then)} → {percent(pair.now)} of rows"
+    return (
+        f"{title}: pairs of values that never occurred in training {percent(pair.then)} → {percent(pair.now)} of rows"
+    )
 
 
 def _changed(name: str, trained: TrainedColumn | None, drift: FeatureDrift, missing: float | None) -> str:

@@ -10,77 +10,80 @@ from dashboard.view.words import moment, named
 
 _MOST_REASONS = 50
 _MOST_EXAMPLES = 3
-_PRODUCER = "Have whatever sends the records correct it"
+_PRODUCER = "Correct it where the records are sent"
 MEANINGS: dict[Reason, tuple[str, str]] = {
     Reason.EMPTY_VALUE: (
         "The message has no value at all.",
-        f"{_PRODUCER}; a message without a value deletes nothing here.",
+        f"{_PRODUCER}. A message without a value deletes nothing here.",
     ),
-    Reason.TOO_LARGE: ("The message is larger than any that is taken.", "Send records of less than 1 MB."),
+    Reason.TOO_LARGE: ("The message is too large.", "Send records of less than 1 MB."),
     Reason.NOT_UTF8: ("The message is not text in UTF-8.", f"{_PRODUCER}: write JSON in UTF-8."),
-    Reason.NOT_JSON: ("The message is no JSON.", f"{_PRODUCER}: one JSON object for each message."),
+    Reason.NOT_JSON: ("The message is not JSON.", f"{_PRODUCER}: send one JSON object per message."),
     Reason.WRONG_SHAPE: (
-        "The message is JSON, but not an object of the form that is expected.",
-        f"{_PRODUCER}, after the schema.",
+        "The message is JSON, but not an object of the expected form.",
+        f"{_PRODUCER}, following the schema.",
     ),
     Reason.MISSING_FIELD: (
-        "A field that must be there is missing.",
+        "A required field is missing.",
         f"{_PRODUCER}, or mark it as optional in the schema.",
     ),
     Reason.UNKNOWN_FIELD: (
-        "There is a field that the schema does not have.",
+        "A field is not in the schema.",
         f"{_PRODUCER}, or add the field to the schema. Private fields must not be sent.",
     ),
-    Reason.WRONG_TYPE: ("A field has another type than the schema says, such as text for a number.", f"{_PRODUCER}."),
+    Reason.WRONG_TYPE: (
+        "A field has a different type than in the schema, such as text instead of a number.",
+        f"{_PRODUCER}.",
+    ),
     Reason.NOT_FINITE: (
-        "A number is not a number (NaN), infinite, or beyond what a computer can hold.",
-        f"{_PRODUCER}: send null where a value is not known.",
+        "A number is NaN, infinite, or too large for a computer to hold.",
+        f"{_PRODUCER}: send null if a value is not known.",
     ),
     Reason.OUT_OF_RANGE: (
-        "A number lies outside the range that the schema allows.",
-        "See whether unit or meaning has changed at the source; where the value is right, widen the schema's range.",
+        "A number is outside the range that the schema allows.",
+        "Check whether the unit or meaning has changed at the source. If the value is right, widen the schema's range.",
     ),
     Reason.UNKNOWN_CATEGORY: (
-        "A category is none of those that the schema names.",
-        "See whether it is new, or another spelling; add it to the schema and train with it, or correct it.",
+        "A category is not in the schema.",
+        "Check whether it is new or only spelled differently. Add it to the schema and train with it, or correct it.",
     ),
     Reason.TOO_LONG: ("A text is longer than the schema allows.", f"{_PRODUCER}."),
     Reason.IMPLAUSIBLE_EVENT_TIME: (
         "The time of the event is before 2000, after 2200, or more than a day after the message was sent.",
         "Send milliseconds since 1970 in UTC, and set the sender's clock.",
     ),
-    Reason.NULL_KEY: ("The message has no key.", f"{_PRODUCER}: the key is the customer's id."),
+    Reason.NULL_KEY: ("The message has no key.", f"{_PRODUCER}: the key must be the customer's id."),
     Reason.KEY_MISMATCH: (
         "The key is not the id of the customer in the message.",
-        f"{_PRODUCER}: the key is the customer's id, or labels are not found.",
+        f"{_PRODUCER}: the key must be the customer's id, otherwise labels are not found.",
     ),
     Reason.NOT_SCORABLE: (
-        "The record is well-formed, but the model could not give it a score.",
-        "Look at the scorer's log; the model may need another version of the schema.",
+        "The record is valid, but the model could not score it.",
+        "Look at the scorer's log. The model may need another version of the schema.",
     ),
-    Reason.INVALID_LABEL: ("The label is neither 0 nor 1.", "Have whatever sends the labels correct it."),
+    Reason.INVALID_LABEL: ("The label is neither 0 nor 1.", "Correct it where the labels are sent."),
     Reason.RECORD_TOO_LATE: (
-        "The record came after everything that it could belong to was closed.",
-        "See why records come so late; `label_lateness` in the settings says how long is waited.",
+        "The record came after all the windows that it could belong to were closed.",
+        "Find out why records come so late. `label_lateness` in the settings says how long the join waits.",
     ),
     Reason.LABEL_TOO_LATE: (
-        "The label came after the longest time that is waited for one.",
-        "Raise `label_lateness` in the settings where labels may take longer.",
+        "The label came later than labels are waited for.",
+        "If labels can take longer, raise `label_lateness` in the settings.",
     ),
     Reason.LABEL_BEFORE_RECORD: (
-        "The label is dated before the record that it belongs to.",
-        "Correct the dates, or set `label_tolerance` where labels carry no time of day.",
+        "The label is dated before its record.",
+        "Correct the dates, or set `label_tolerance` if labels have no time of day.",
     ),
     Reason.LABEL_WITHOUT_RECORD: (
-        "No record was found that the label belongs to.",
-        "See that the label has its record's id and the customer's key, and that the record was scored.",
+        "No record was found for this label.",
+        "Check that the label has its record's id and the customer's key, and that the record was scored.",
     ),
     Reason.WRONG_PARTITION: (
-        "The message lies in another partition than its key belongs to, so record and label would not meet.",
+        "The message is in a different partition than its key belongs in, so record and label cannot meet.",
         "Have the sender use Kafka's default partitioner (murmur2), or see docs/guarantees.md.",
     ),
 }
-_UNKNOWN = ("A reason that this release does not know.", "Look at the detail in the message's headers.")
+_UNKNOWN = ("This release does not know the reason.", "Look at the detail in the message's headers.")
 
 
 def letters_of(known: StreamState) -> tuple[LetterReason, ...]:

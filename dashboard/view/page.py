@@ -101,27 +101,29 @@ def _not_found(choice: Chosen, selected: Selected, has_window: bool, has_feature
     """What of the address could not be shown."""
     if selected.ignored:
         yield Banner(
-            text=f"Parts of the address were not understood and left out: {', '.join(selected.ignored)}.",
+            text=f"Parts of the address were not understood and are ignored: {', '.join(selected.ignored)}.",
             tone="notice",
         )
     if "model" in choice.unknown and selected.model is not None:
-        yield Banner(text=f"There is no model {named(selected.model)}; the one at work last is shown.", tone="notice")
+        yield Banner(
+            text=f"There is no model {named(selected.model)}. The page shows the last active one.", tone="notice"
+        )
     if "version" in choice.unknown:
         yield Banner(
-            text=f"v{selected.version} has no window as {selected.role}; all champions in turn are shown.",
+            text=f"v{selected.version} has no window as {selected.role}. The page shows all champions in turn.",
             tone="notice",
         )
     if selected.window is not None and not has_window:
         yield Banner(
-            text=f"The window from {short_moment(selected.window)} is not known, or not any more.", tone="notice"
+            text=f"The window from {short_moment(selected.window)} is not known, or no longer known.", tone="notice"
         )
     if selected.feature is not None and not has_feature:
         yield Banner(text=f"No window has a column {named(selected.feature)}.", tone="notice")
     if choice.misplaced:
         yield Banner(
-            text=f"{count(choice.misplaced, 'window')} left out, because times or counts in it cannot be right.",
+            text=f"{count(choice.misplaced, 'window')} left out because of impossible times or counts.",
             tone="notice",
-            remedy="Somebody else may write on the topic windows.",
+            remedy="Another program may be writing to the topic windows.",
         )
 
 
@@ -147,14 +149,14 @@ def _look_at(choice: Chosen, selected: Selected, places: Places) -> Iterator[Lin
     yield Link(text="Open the newest window", address=f"/{address}", note=span(newest.start, newest.end))
     if places.own_reports:
         report = places.report_of(newest.model, newest.start)
-        yield Link(text="Its drift report", address=report, note="Made now, which takes some seconds.")
+        yield Link(text="Its drift report", address=report, note="Made on demand, which takes some seconds.")
 
 
 def _links(choice: Chosen, selected: Selected, places: Places) -> Iterator[Link]:
     address = address_of(selected)
     if choice.windows:
-        yield Link(text="CSV", address=f"{CSV_ADDRESS}{address}", note="A row for each window.")
-    yield Link(text="JSON", address=f"{JSON_ADDRESS}{address}", note="All that this page shows.")
+        yield Link(text="CSV", address=f"{CSV_ADDRESS}{address}", note="One row per window.")
+    yield Link(text="JSON", address=f"{JSON_ADDRESS}{address}", note="Everything on this page.")
     trained = None if choice.champion is None else choice.trained(choice.champion)
     experiment = None if trained is None or trained.experiment is None else trained.experiment
     if experiment is not None and (mlflow := places.mlflow_experiment(experiment)) is not None:

@@ -58,7 +58,7 @@ def _data(choice: Chosen) -> Fact:
 def _labels(choice: Chosen) -> Fact:
     reached = labels_reached(choice.known.progress.values())
     tone, alarm = _alarm(choice, ("coverage", "delay"), "good" if reached.until is not None else "unknown")
-    none = "" if reached.until is not None else "No label has come yet in at least one partition."
+    none = "" if reached.until is not None else "At least one partition has no label yet."
     return Fact(
         label="Labels until",
         value=reached.text,
@@ -71,7 +71,7 @@ def _labels(choice: Chosen) -> Fact:
 def _reached(reached: ComeUntil) -> str:
     if reached.ended:
         return "The stream has ended."
-    return "All partitions are silent at present." if reached.idle else ""
+    return "All partitions are silent at the moment." if reached.idle else ""
 
 
 def _lag(choice: Chosen, positions: Positions) -> Fact:
@@ -119,7 +119,7 @@ def _partitions(choice: Chosen, positions: Positions) -> Fact:
         label="Partitions",
         value=f"{len(progress)}/{total}" if total else NOTHING,
         tone="unknown" if not total else "good" if len(progress) == total else "notice",
-        detail=f"Partitions that the join has reported of. {'; '.join(told).capitalize()}".strip() if total else "",
+        detail=f"Partitions that the join has reported on. {'; '.join(told).capitalize()}".strip() if total else "",
         term="partition",
     )
 
@@ -131,14 +131,14 @@ def _members(choice: Chosen, positions: Positions) -> Fact:
     told = [f"{whole(members) if members > 0 else 'no'} {_name(group)}" for group, members in known.items()]
     commands = [f"`{_COMMANDS[group]}`" for group in missing if group in _COMMANDS]
     if not missing:
-        detail = "Processes at work." if known else ""
+        detail = "Running processes." if known else ""
     elif ended:
         detail = "The stream has ended, so none is needed."
     else:
         detail = f"To start: {', '.join(commands)}." if commands else ""
     return Fact(
         label="Workers",
-        value=NOTHING if not known else "none at work" if len(missing) == len(known) else ", ".join(told),
+        value=NOTHING if not known else "none running" if len(missing) == len(known) else ", ".join(told),
         tone="unknown" if not known or (missing and ended) else "notice" if missing else "good",
         detail=detail,
         term="worker",
@@ -157,7 +157,9 @@ def _serving(choice: Chosen) -> Fact:
         return Fact(
             label="Serving",
             value=NOTHING if choice.champion is None else f"v{choice.champion}",
-            detail=f"By its windows{seen}. The registry has not been asked yet." if choice.champion is not None else "",
+            detail=f"Known from its windows{seen}. The registry has not been asked yet."
+            if choice.champion is not None
+            else "",
             term="champion",
         )
     present = serving.champion
@@ -178,7 +180,7 @@ def _serving(choice: Chosen) -> Fact:
         value=f"v{present.version} {named(serving.alias)}{since}{f' (v{before[-1].version} before)' if before else ''}",
         tone="good",
         detail=(f"Before: {', '.join(earlier)}. " if earlier else "")
-        + "Since when it has the alias in the registry, by the clock.",
+        + "The time is when it got the alias in the registry, by the clock.",
         term="champion",
     )
 
@@ -196,7 +198,7 @@ def _challengers(serving: ServingVersions | None) -> tuple[Fact, ...]:
         Fact(
             label="Challenger" if len(serving.challengers) == 1 else "Challengers",
             value=versions(serving.challengers[:5]),
-            detail="Scores the same customers beside the champion, or waits to; its answers are not used.",
+            detail="Scores the same customers beside the champion, or is about to. Its scores are not used.",
             term="challenger",
         ),
     )
@@ -207,11 +209,11 @@ def _mlflow(choice: Chosen) -> Fact:
     if not standing:
         if not choice.windows:
             return Fact(label="MLflow", value=NOTHING, detail="Known with the first window.", term="MLflow")
-        return Fact(label="MLflow", value="ok", tone="good", detail="The monitor reports no trouble.", term="MLflow")
+        return Fact(label="MLflow", value="ok", tone="good", detail="The monitor reports no problem.", term="MLflow")
     one = standing[0]
     return Fact(
         label="MLflow",
-        value=f"away since {moment(one.start)}",
+        value=f"down since {moment(one.start)}",
         tone=severity_tone(one.severity),
         detail=named(one.message, 500),
         term="MLflow",
@@ -226,7 +228,7 @@ def _dead_letters(choice: Chosen, positions: Positions, now_ms: int) -> Fact:
     more = bool(letters) and came == len(letters) and sum(positions.letters.values()) > came
     ever = sum(positions.letters.values())
     # counted from offsets, which may not be known yet
-    told = f"; {count(ever, 'dead letter')} ever" if ever >= max(came, 1) else ""
+    told = f"; {count(ever, 'dead letter')} in all" if ever >= max(came, 1) else ""
     tone, alarm = _alarm(choice, ("dead_letters",), "notice" if came else "good")
     return Fact(
         label="Dead letters today",

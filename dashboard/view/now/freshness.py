@@ -71,14 +71,14 @@ def staleness(
                 text=f"Kafka has not answered since {moment(reach.away_since)} by the clock"
                 f"{f': {named(reach.reason, 200)}' if reach.reason else ''}. {known_since}.",
                 tone="bad" if is_away(reach, now_ms) else "notice",
-                remedy="Look at the broker and the network. This page goes on by itself as soon as it answers.",
+                remedy="Check the broker and the network. This page continues automatically as soon as Kafka answers.",
             )
         )
         return banners
     if not reach.caught_up:
         banners.append(
             Banner(
-                text="The page has just started and still reads the topics. What you see may not be the newest.",
+                text="The page has just started and is still reading the topics. What you see may be out of date.",
                 tone="notice",
             )
         )
@@ -97,8 +97,8 @@ def _without_workers(positions: Positions) -> list[Banner]:
         if lag > 0 and positions.members.get(group) == 0:
             banners.append(
                 Banner(
-                    text=f"No {group} is at work, and {count(lag, 'message')} "
-                    f"{'waits' if lag == 1 else 'wait'} for one. What you see grows older.",
+                    text=f"No {group} is running, and {count(lag, 'message')} "
+                    f"{'waits' if lag == 1 else 'wait'} for one. What you see is getting older.",
                     tone="bad",
                     remedy=f"Start one: `{command}`.",
                 )
@@ -118,10 +118,10 @@ def without_windows(known: StreamState, newest: Window, now_ms: int, places: Pla
     if data.until is not None and data.until - newest.end >= slide and now_ms - at > _BEHIND_MS and not data.ended:
         return [
             Banner(
-                text=f"The monitor is behind: data have come until {short_moment(data.until)}, but the newest window "
+                text=f"The monitor is behind: there are data until {short_moment(data.until)}, but the newest window "
                 f"ends {short_moment(newest.end)} and came {ago} ago.",
                 tone="bad",
-                remedy="See that `churnstream monitor` runs, and look at its log.",
+                remedy="Check that `churnstream monitor` is running, and look at its log.",
             )
         ]
     follows_clock = abs(at - newest.end) <= 2 * slide + places.out_of_orderness
@@ -130,7 +130,7 @@ def without_windows(known: StreamState, newest: Window, now_ms: int, places: Pla
             Banner(
                 text=f"No window has come for {ago}: the newest one ends {short_moment(newest.end)}.",
                 tone="bad",
-                remedy="See that records come and that `churnstream score`, `join` and `monitor` run.",
+                remedy="Check that records arrive and that `churnstream score`, `join` and `monitor` are running.",
             )
         ]
     return []

@@ -38,28 +38,28 @@ def early_headline(
             sign=SIGNS["bad"],
             since=moment(since),
             why=f"{sentence(named(reach.reason, 300)) or 'The broker does not answer.'} "
-            f"The page has tried for {lasting(now_ms - (since or now_ms))}.",
-            remedy="Start Kafka (`churnstream kafka start` runs one here), or set KAFKA_BOOTSTRAP_SERVERS to where it "
-            "is. This page goes on by itself.",
+            f"The page has been trying for {lasting(now_ms - (since or now_ms))}.",
+            remedy="Start Kafka (`churnstream kafka start` runs one here), or set KAFKA_BOOTSTRAP_SERVERS to its "
+            "address. This page continues automatically.",
         )
     if not reach.caught_up and stage in ("no_windows", "no_stream", "no_model") and not reach.missing:
-        return _unknown(subject, "READING", "The page has just started and still reads the topics.", "")
+        return _unknown(subject, "READING", "The page has just started and is still reading the topics.", "")
     if stage == "no_stream":
         return _unknown(
             subject,
             "NO STREAM YET",
             f"Kafka answers, but {'topics are' if len(reach.missing) > 1 else 'a topic is'} missing: "
             f"{', '.join(f'{places.topic_prefix}{one}' for one in sorted(reach.missing))}.",
-            "Run `churnstream init`, which creates them, or `churnstream demo` for an example with data. Where others "
-            "are there under a prefix, set CHURNSTREAM_TOPIC_PREFIX.",
+            "Run `churnstream init` to create them, or `churnstream demo` for an example with data. If your topics "
+            "have a prefix, set CHURNSTREAM_TOPIC_PREFIX.",
         )
     if stage == "no_model":
         return _unknown(
             subject,
             "NO MODEL YET",
             f"No version of the model has the alias {named(places.alias)}, so nothing can be scored.",
-            "Run `churnstream train --data customers.csv`; its first version gets the alias. A later one gets it by "
-            "`churnstream promote`.",
+            "Run `churnstream train --data customers.csv`; the first version gets the alias. A later one gets it "
+            "with `churnstream promote`.",
         )
     if stage == "no_windows":
         return _nothing_measured(choice, subject, positions, places)
@@ -75,20 +75,20 @@ def _nothing_measured(choice: Chosen, subject: str, positions: Positions, places
             subject,
             "NO RECORDS YET",
             f"{waiting}No record has been scored and joined yet.",
-            "Send records to the topic customers (`churnstream replay --data customers.csv` does), and have "
-            "`churnstream score`, `join` and `monitor` run.",
+            "Send records to the topic customers, for example with `churnstream replay --data customers.csv`, and "
+            "start `churnstream score`, `join` and `monitor`.",
         )
     if places.slide > 0:
         # the first window that holds a record ends with the slide that the record lies in
         ends = data.until - data.until % places.slide + places.slide
-        closes = f"It ends {short_moment(ends)} in event time, and closes when all partitions have come past that."
+        closes = f"The first one ends {short_moment(ends)} in event time, and closes when all partitions are past that."
     else:
         closes = ""
     return _unknown(
         subject,
         "NOTHING MEASURED YET",
-        f"Records have come until {short_moment(data.until)}, but no window has closed yet. {closes}".strip(),
-        "Wait until the first window closes. If data have come past its end, see that `churnstream monitor` runs.",
+        f"There are records until {short_moment(data.until)}, but no window has closed yet. {closes}".strip(),
+        "Wait until the first window closes. If there are data past its end, see that `churnstream monitor` runs.",
     )
 
 
@@ -109,7 +109,7 @@ def _not_judged(choice: Chosen, subject: str, places: Places) -> Headline:
         "NOT JUDGED YET",
         f"There {'is' if len(choice.windows) == 1 else 'are'} {count(len(choice.windows), 'window')}, but no verdict. "
         f"{label_outlook(choice, places)}".strip(),
-        "See that `churnstream monitor` runs; it says a verdict with each window.",
+        "Check that `churnstream monitor` is running. It publishes a verdict with each window.",
     )
 
 
@@ -119,10 +119,11 @@ def label_outlook(choice: Chosen, places: Places) -> str:
         return ""
     reached = labels_reached(choice.known.progress.values())
     first = choice.windows[0].start
-    latest = f"At the latest they come until {short_moment(first + places.window + places.label_lateness)} (event time)"
+    latest = f"by {short_moment(first + places.window + places.label_lateness)} (event time) at the latest"
     if reached.until is None:
-        return f"No label has come yet. {latest}, if labels come at all."
-    return f"Labels have come until {short_moment(reached.until)}, none of these windows' records. {latest}."
+        return f"No label has come yet. If labels come at all, they come {latest}."
+    until = short_moment(reached.until)
+    return f"There are labels until {until}, but none for the records of these windows. They come {latest}."
 
 
 def _unknown(subject: str, word: str, why: str, remedy: str) -> Headline:

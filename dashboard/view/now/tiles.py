@@ -74,7 +74,7 @@ def _brier(choice: Chosen) -> Tile:
         told = "Worse than in training." if window.worsening.worse else "Not worse than in training."
         then = then if before is not None else MetricValue(window.worsening.reference).text
     else:
-        tone, told = "unknown", "Not judged: too few labels, or training's value is not known."
+        tone, told = "unknown", "Not judged: too few labels, or the value in training is not known."
     return _tile("Brier score", found.text, tone, "brier", then=then, detail=f"{_of_labels(window)} {told}")
 
 
@@ -83,13 +83,19 @@ def _estimated(choice: Chosen, metric: Metric) -> Tile:
     newest = choice.windows[-1]
     then = _then(choice, newest, metric)
     if newest.untrusted_since is not None:
-        told = f"Withdrawn: labels show that scores mean something else since {short_moment(newest.untrusted_since)}."
+        told = (
+            f"Withdrawn: labels show that scores have had another meaning since {short_moment(newest.untrusted_since)}."
+        )
         return _tile(name, "withdrawn", "notice", "estimated", then=then, detail=told)
     found = estimated(newest, metric)
     if found is None:
         return _tile(name, NOTHING, "unknown", "estimated", then=then, detail="No estimate for the newest window.")
     inside = _inside(choice.labelled, metric)
-    told = "" if inside is None else f"Realised lies {'inside' if inside else 'outside'} the estimate's interval where "
+    told = (
+        ""
+        if inside is None
+        else f"The realised value is {'inside' if inside else 'outside'} the estimate's interval where "
+    )
     where = "" if inside is None or choice.labelled is None else f"labels are in (window {_of_when(choice.labelled)})."
     before = held_out(choice.trained(newest.model.version), metric)
     tone: Tone = "unknown" if inside is None else "good" if inside else "notice"
@@ -131,7 +137,7 @@ def _coverage(choice: Chosen) -> Tile:
 def _drifted(choice: Chosen) -> Tile:
     window = choice.judged
     if window is None:
-        told = "No window had records enough to be compared with training."
+        told = "No window had enough records to be compared with training."
         return _tile("Drifted columns", NOTHING, "unknown", "drifted", detail=told)
     features = [name for name in window.drift.features if name != "score"]
     drifted = [name for name in features if window.drift.features[name].drifted]

@@ -63,7 +63,9 @@ def window_of(choice: Chosen, selected: Selected, places: Places) -> WindowDetai
 
 
 def _facts(window: Window, at: int | None) -> tuple[Fact, ...]:
-    inferred = f"{whole(window.inferred)} of them are silence that counts as 0." if window.inferred else ""
+    inferred = (
+        f"{whole(window.inferred)} of them are inferred: no label came, which counts as 0." if window.inferred else ""
+    )
     facts = [
         Fact(label="Records", value=whole(window.records), term="record"),
         Fact(
@@ -76,7 +78,7 @@ def _facts(window: Window, at: int | None) -> tuple[Fact, ...]:
         Fact(
             label="Customers",
             value=whole(window.customers),
-            detail="Estimated number of different ones." if window.customers is not None else "",
+            detail="Estimated number of different customers." if window.customers is not None else "",
             term="customer",
         ),
         Fact(label="Threshold", value=number(window.threshold), term="threshold"),
@@ -86,7 +88,7 @@ def _facts(window: Window, at: int | None) -> tuple[Fact, ...]:
     ]
     if window.untrusted_since is not None:
         told = f"withdrawn since {short_moment(window.untrusted_since)}"
-        detail = "Labels have shown that scores mean something else since then."
+        detail = "Labels have shown that scores have had another meaning since then."
         facts.append(Fact(label="Estimate", value=told, tone="notice", detail=detail, term="estimated"))
     lost = sum(window.dead_letters.values())
     reasons = [f"{reason}: {whole(count)}" for reason, count in sorted(window.dead_letters.items())]
@@ -100,7 +102,7 @@ def _facts(window: Window, at: int | None) -> tuple[Fact, ...]:
         )
     )
     if at is not None:
-        detail = "When Kafka took this revision, by the clock."
+        detail = "When this revision reached Kafka, by the clock."
         facts.append(Fact(label="Last updated", value=moment(at), detail=detail, term="revision"))
     return tuple(facts)
 
@@ -127,7 +129,7 @@ def _relation(window: Window) -> Fact:
         value="changed" if found.changed else "as in training",
         tone="bad" if found.changed else "good",
         detail=f"{whole(found.observed)} churned, {number(expected.value)} "
-        f"({number(expected.low)}–{number(expected.high)}) were expected of their scores.",
+        f"({number(expected.low)}–{number(expected.high)}) were expected from their scores.",
         term="relation",
     )
 
@@ -141,7 +143,7 @@ def _worsening(window: Window) -> Fact:
         label="Probabilities",
         value="worse than in training" if found.worse else "not worse than in training",
         tone="bad" if found.worse else "good",
-        detail=f"Brier score above training's by {with_interval(excess.value, excess.low, excess.high)}.",
+        detail=f"The Brier score is above that of training by {with_interval(excess.value, excess.low, excess.high)}.",
         term="brier",
     )
 
@@ -222,7 +224,7 @@ def _links(choice: Chosen, window: Window, selected: Selected, places: Places) -
             Link(
                 text="Drift report of this window",
                 address=places.report_of(window.model, window.start),
-                note="By Evidently, made now, which takes some seconds.",
+                note="By Evidently, made on demand, which takes some seconds.",
             )
         )
     trained = choice.trained(window.model.version)

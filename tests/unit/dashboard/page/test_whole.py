@@ -94,7 +94,7 @@ def test_without_windows_it_says_what_will_be_there() -> None:
     assert "The charts begin here with the first window that is measured." in _texts(drawn)
     broken = _drawn(broken_page())
     assert "Kafka does not answer." in _texts(broken)
-    assert "The charts come back with the broker." in _texts(broken)
+    assert "The charts come back as soon as the broker answers." in _texts(broken)
 
 
 def test_embedded_it_has_no_bar_and_no_footer() -> None:

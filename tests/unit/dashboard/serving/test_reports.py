@@ -106,7 +106,7 @@ def test_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("import sys; sys.exit('error: no such window; see `churnstream doctor`')", "No such window; see"),
         ("import sys; sys.exit('a\\nerror: token=hunter2hunter2 is wrong\\n\\n')", "Token=*** is wrong"),
-        ("import sys; sys.exit(3)", "ended with code 3"),
+        ("import sys; sys.exit(3)", "ended with exit code 3"),
         ("", "wrote no report"),
         ("import sys; sys.exit('<img src=x>' * 1000)", "<img src=x>"),
     ],

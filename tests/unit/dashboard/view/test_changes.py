@@ -103,7 +103,7 @@ def test_most_drifted_first_and_at_most_six() -> None:
     ("kind", "text"),
     [
         ("correlation", "Age × Balance: correlation 0.10 → 0.45"),
-        ("together", "Age × Balance: pairs of values that training never had 10 % → 45 % of rows"),
+        ("together", "Age × Balance: pairs of values that never occurred in training 10 % → 45 % of rows"),
     ],
 )
 def test_a_pair_that_goes_together_otherwise(kind: Any, text: str) -> None:

@@ -68,7 +68,7 @@ def test_a_standing_alert_on_lag_gives_its_tone() -> None:
 def test_workers_in_words() -> None:
     none = Positions(members={"scorer": 0, "join": 0, "timeline": 0}, at=NOW)
     workers = fact(ToldStream(final(), progress()).page(positions=none), "Workers")
-    assert (workers.value, workers.tone) == ("none at work", "notice")
+    assert (workers.value, workers.tone) == ("none running", "notice")
     assert workers.detail == "To start: `churnstream join`, `churnstream score`, `churnstream monitor`."
     some = Positions(members={"scorer": 2, "join": 0, "timeline": 1}, at=NOW)
     assert fact(ToldStream(final()).page(positions=some), "Workers").value == "no join, 2 scorer, 1 monitor"
@@ -89,7 +89,7 @@ def test_who_serves_since_when_and_who_waits() -> None:
 def test_mlflow_that_does_not_answer() -> None:
     assert fact(ToldStream(final()).page(), "MLflow").value == "ok"
     away = incident("mlflow", model=None, start=NOW - DAY)
-    assert fact(ToldStream(final(), away).page(), "MLflow").value == "away since 4 Feb 2026 00:00 UTC"
+    assert fact(ToldStream(final(), away).page(), "MLflow").value == "down since 4 Feb 2026 00:00 UTC"
 
 
 def test_dead_letters_of_today_by_the_clock() -> None:
@@ -97,14 +97,14 @@ def test_dead_letters_of_today_by_the_clock() -> None:
     told.reject("not-json", at=NOW - 1)
     told.reject("not-json", at=NOW)
     found = fact(told.page(positions=Positions(letters={0: 10, 1: 2}, at=NOW)), "Dead letters today")
-    assert (found.value, "12 dead letters ever" in found.detail) == ("1", True)
+    assert (found.value, "12 dead letters in all" in found.detail) == ("1", True)
     assert "ever" not in fact(told.page(), "Dead letters today").detail
 
 
 def test_records_wait_and_no_worker_is_there() -> None:
     positions = Positions(lag={"scorer": {"customers": {0: 5}}}, members={"scorer": 0}, at=NOW)
     page = ToldStream(final(), verdict()).page(positions=positions)
-    assert "No scorer is at work, and 5 messages wait" in texts(page)
+    assert "No scorer is running, and 5 messages wait" in texts(page)
     busy = Positions(lag={"scorer": {"customers": {0: 5}}}, members={"scorer": 1}, at=NOW)
     assert ToldStream(final(), verdict()).page(positions=busy).banners == ()
 
