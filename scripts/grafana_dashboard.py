@@ -46,24 +46,24 @@ ROWS: dict[str, tuple[Chart, ...]] = {
     "Is it keeping up?": (
         Chart(
             "Workers up",
-            "How many of each are running. 0, or none: nobody does this work; what comes meanwhile waits in Kafka.",
+            "How many of each are running. With 0 or none, nobody does this work, and new messages wait in Kafka.",
             (Line(f"sum by (job) (up{{{_JOBS}}})", "{{job}}"),),
             kind="numbers",
         ),
         Chart(
-            "Messages that wait",
-            "Lag: messages of a topic that its reader has not read yet. It may rise for a while; it should fall again.",
+            "Waiting messages",
+            "Lag: messages of a topic that its reader has not read yet. It may rise for a while, but it should fall.",
             (Line("sum by (job, topic) (churnstream_lag_records)", "{{job}}: {{topic}}"),),
         ),
         Chart(
             "Messages read a second",
-            "In batches that were committed.",
+            "Only batches that were committed count.",
             (Line("sum by (job, topic) (rate(churnstream_records_total[1m]))", "{{job}}: {{topic}}"),),
         ),
         Chart(
             "From record to prediction",
-            "From a record's arrival at Kafka to the commit of its prediction. After a pause of the scorer, "
-            "old records make it long.",
+            "From a record's arrival at Kafka to the commit of its prediction. It is long after a pause of "
+            "the scorer, because the records are old.",
             tuple(
                 Line(
                     f"histogram_quantile({share}, "
@@ -76,7 +76,7 @@ ROWS: dict[str, tuple[Chart, ...]] = {
         ),
         Chart(
             "Stages of a batch, 95 %",
-            "How long 95 % of the batches take at most in each stage.",
+            "95 % of the batches take at most this long in each stage.",
             (
                 Line(
                     "histogram_quantile(0.95, "
@@ -88,12 +88,12 @@ ROWS: dict[str, tuple[Chart, ...]] = {
         ),
         Chart(
             "Dead letters a second, the most frequent reasons",
-            "Messages that could not be used. The topic dead-letters has each with its reason and field.",
+            "Messages that could not be used. Each is on the topic dead-letters, with its reason and field.",
             (Line("topk(5, sum by (reason) (rate(churnstream_dead_letters_total[5m])))", "{{reason}}"),),
         ),
         Chart(
             "Batches given up, producers replaced, rebalances",
-            "Each may come now and then, as when a worker starts. Many in a row: Kafka, or the network, is not well.",
+            "Some are normal, such as when a worker starts. Many in a row mean a problem with Kafka or the network.",
             (
                 Line("sum by (job) (increase(churnstream_batches_aborted_total[5m]))", "{{job}}: batches given up"),
                 Line(
@@ -104,9 +104,9 @@ ROWS: dict[str, tuple[Chart, ...]] = {
             ),
         ),
         Chart(
-            "What is held",
-            "By the join: predictions that wait for labels, labels that wait for predictions, panes. By the monitor: "
-            "windows that can still change, and panes of them.",
+            "Kept in the stores",
+            "The join keeps predictions that wait for labels, labels that wait for predictions, and panes. The monitor "
+            "keeps windows that can still change, and their panes.",
             (
                 Line("sum by (what) (churnstream_join_kept)", "join: {{what}}"),
                 Line("max by (what) (churnstream_monitor_kept)", "monitor: {{what}}"),
@@ -114,7 +114,7 @@ ROWS: dict[str, tuple[Chart, ...]] = {
         ),
         Chart(
             "Event time behind wall time",
-            "How far behind now the windows are closed. In a replay of old data it is the age of the data.",
+            "How far the closing of windows is behind the clock. In a replay of old data it is the age of the data.",
             (
                 Line("min(churnstream_watermark_age_seconds)", "windows"),
                 Line(
@@ -126,7 +126,7 @@ ROWS: dict[str, tuple[Chart, ...]] = {
         ),
         Chart(
             "Windows that wait for MLflow",
-            "0 while MLflow takes them. At the limit the monitor waits, and no window comes any more.",
+            "0 while MLflow accepts them. At the limit the monitor waits and publishes no more windows.",
             (
                 Line("sum(churnstream_spool_windows)", "waiting"),
                 Line("max(churnstream_spool_limit_windows)", "limit"),
@@ -134,8 +134,8 @@ ROWS: dict[str, tuple[Chart, ...]] = {
             ),
         ),
         Chart(
-            "Version at work",
-            "The version that scores. They may differ for some seconds after a promotion; for longer, one was refused.",
+            "Version in use",
+            "The version that scores. Jobs may differ for seconds after a promotion. If for longer, one refused it.",
             (
                 Line("max by (job) (churnstream_model_version)", "{{job}}"),
                 Line("max by (job) (churnstream_model_refused)", "{{job}}: refused"),
@@ -143,22 +143,22 @@ ROWS: dict[str, tuple[Chart, ...]] = {
         ),
         Chart(
             "Requests a second",
-            "What the REST service and the page have answered.",
+            "Requests that the REST service and the page have answered.",
             (Line("sum by (job, status) (rate(churnstream_http_requests_total[5m]))", "{{job}}: {{status}}"),),
         ),
     ),
     "Is it right?": (
         Chart(
             "Verdict",
-            "In one word, as the monitor says it. The page of `churnstream dashboard` says since when, why, "
+            "The monitor's verdict in one word. The page of `churnstream dashboard` says since when, why, "
             "and what to do.",
             (Line("max by (model, version, role, state) (churnstream_verdict) == 1", f"{_MODEL}: {{{{state}}}}"),),
             kind="states",
         ),
         Chart(
             "F1",
-            "Realised: by labels, of the newest final window. Nowcast: what the newest window will have when its "
-            "labels are in. Estimated: told from scores alone.",
+            "Realised: from labels, of the newest final window. Nowcast: what the newest window will have when its "
+            "labels are in. Estimated: from scores alone.",
             (
                 Line(
                     'max by (model, version, role, basis) (churnstream_window_performance_ratio{metric="f1"})',
@@ -170,7 +170,7 @@ ROWS: dict[str, tuple[Chart, ...]] = {
         ),
         Chart(
             "Brier score (0 is best)",
-            "Mean squared error of the probabilities, beside that on the rows held out in training.",
+            "Mean squared error of the probabilities, with that on the held-out rows for comparison.",
             (
                 Line(
                     'max by (model, version, role, basis) (churnstream_window_performance_ratio{metric="brier"})',
@@ -180,33 +180,33 @@ ROWS: dict[str, tuple[Chart, ...]] = {
         ),
         Chart(
             "Records with a label",
-            "Share of the newest window's records whose label has come. Without labels nothing is realised.",
+            "Share of the newest window's records that have their label. Without labels nothing is realised.",
             (Line("max by (model, version, role) (churnstream_window_coverage_ratio)", _MODEL),),
             unit="percentunit",
             most=1,
         ),
         Chart(
-            "Standing alerts",
-            "Incidents that go on, by kind. `churnstream alerts` lists them.",
+            "Open alerts",
+            "Incidents that are open, by kind. `churnstream alerts` lists them.",
             (Line("max by (kind) (churnstream_alerts_standing)", "{{kind}}"),),
         ),
     ),
     "Has the world changed?": (
         Chart(
             "Drifted columns",
-            "Columns of the newest window that differ from training by more than chance explains.",
+            "Columns of the newest window that differ from training by more than chance.",
             (Line("max by (model, version, role) (churnstream_window_drifted_columns)", _MODEL),),
         ),
         Chart(
             "Share of features that drifted",
-            "Of the newest window. Which ones, the page of `churnstream dashboard` shows.",
+            "Of the newest window. The page of `churnstream dashboard` shows which ones.",
             (Line("max by (model, version, role) (churnstream_window_drift_ratio)", _MODEL),),
             unit="percentunit",
             most=1,
         ),
         Chart(
             "Records in a window",
-            "Of the newest window. A fall says that customers are missing, or that a source is silent.",
+            "Of the newest window. A fall means that customers are missing, or that a source is silent.",
             (Line("max by (model, version, role) (churnstream_window_records)", _MODEL),),
         ),
     ),
@@ -218,7 +218,7 @@ def dashboard() -> str:
     made = (
         Dashboard("churnstream")
         .uid("churnstream")
-        .description("Is it keeping up, is it right, has the world changed. Made by scripts/grafana_dashboard.py.")
+        .description("Is it keeping up? Is it right? Has the world changed? Made by scripts/grafana_dashboard.py.")
         .tags(["churnstream"])
         .readonly()
         .timezone("browser")
