@@ -1,4 +1,4 @@
-"""How often the input rule cries wolf, and what it finds, beside what others do as they come. One table each.
+"""How often the input rule gives false alarms and what it finds, compared with other tools. One table each.
 
 Nothing has changed: tumbling windows of 200, 1,000 and 5,000 records of the synthetic bank, and of customers of a
 table whom the model has not seen, against ten references each; then customers who come again in overlapping windows,
@@ -8,8 +8,8 @@ has few of 5,000.) Then each change, in two windows of 1,000 records after fifte
 
     python benchmarks/drift_quality.py --data Churn_Modelling.csv --nannyml PYTHON --alibi PYTHON
 
-``--data`` is left out where there is no table; ``--nannyml`` and ``--alibi`` are interpreters of environments in which
-these are installed. ``--quick`` takes a tenth of the windows, and no peers that are slow. ``--only`` takes some of the
+Leave out ``--data`` if there is no table. ``--nannyml`` and ``--alibi`` are interpreters of environments in which
+these are installed. ``--quick`` takes a tenth of the windows, and leaves out slow peers. ``--only`` takes some of the
 tables.
 """
 
@@ -289,12 +289,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", default="bank_churn", help="its schema")
     parser.add_argument("--windows", type=int, default=3_000, help="undrifted windows a row")
     parser.add_argument("--runs", type=int, default=200, help="runs a change")
-    parser.add_argument("--peer-windows", type=int, default=100, help="of the peers; 0 leaves them out")
+    parser.add_argument("--peer-windows", type=int, default=100, help="windows a row for the peers; 0 leaves them out")
     parser.add_argument("--peer-runs", type=int, default=10)
     parser.add_argument("--nannyml", type=Path, help="Python of an environment with nannyml")
     parser.add_argument("--alibi", type=Path, help="Python of an environment with alibi-detect")
     parser.add_argument("--only", nargs="+", choices=("undrifted", "repeated", "weekly", "power"))
-    parser.add_argument("--quick", action="store_true", help="a tenth of it, without the slow peers")
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything, without the slow peers")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""How often verdicts on labels are right (relation, performance, withdrawal), and how near and honest estimates are.
+"""How often verdicts on labels are right (relation, performance, withdrawal), and how close and honest estimates are.
 
 Scores come from models of ten synthetic banks, whose truth is known, and from models of ten halves of a table, whose
 other halves are drawn from. Each figure stands with its standard error. Nothing here was used to choose a rule or a
@@ -6,8 +6,8 @@ number: the seeds are others.
 
     python benchmarks/estimate_quality.py --data Churn_Modelling.csv --nannyml PYTHON
 
-``--data`` is left out where there is no table; ``--nannyml`` is the interpreter of an environment in which NannyML is
-installed. ``--quick`` takes a tenth of the windows, and one model of each kind. Takes some ten minutes on one core.
+Leave out ``--data`` if there is no table. ``--nannyml`` is the interpreter of an environment in which NannyML is
+installed. ``--quick`` takes a tenth of the windows, and one model of each kind. Takes about ten minutes on one core.
 """
 
 import argparse
@@ -177,7 +177,7 @@ def _power(sources: dict[str, list[Source]], amounts: Amounts, rng: np.random.Ge
 def _input_drift(
     schema: Schema, banks: list[tuple[Source, Developed]], amounts: Amounts, rng: np.random.Generator
 ) -> None:
-    print("\nInput drift, the relation as it was: share of windows called changed (where the drift went unnoticed)\n")
+    print("\nInput drift alone, relation unchanged: share of windows called changed (where drift went unnoticed)\n")
     print("| drift | n = 200 | n = 1,000 | n = 5,000 |\n|---|--:|--:|--:|")
     others = pd.concat(SyntheticBank(20_000, seed=909).chunks(), ignore_index=True)
     for name, drift in INPUT_DRIFTS.items():

@@ -42,7 +42,7 @@ def main() -> None:
             found = scored_until(settings, 0, 60.0)
             seconds = time.perf_counter() - began
             if found != 8:
-                raise SystemExit(f"the search found {found}, not what stands there")
+                raise SystemExit(f"the search found {found}, which is not what is there")
             alone = alone or seconds
             print(f"| {behind:,} | {seconds:.2f} | {behind / seconds:,.0f} | {seconds / alone:.1f} |", flush=True)
 

@@ -1,4 +1,4 @@
-"""How near a window's nowcast comes to what its metrics are when all labels are in, beside what else could be shown.
+"""How close a window's nowcast is to its final metrics, compared with other figures that could be shown.
 
 Each window has 2,000 records over three days. A label in ten never comes; the others take log-normal times whose
 medians depend on the label. The window is looked at when a given share of those that come is there. Compared with its

@@ -3,8 +3,8 @@
 Prints a table of p50, p99 and requests per second of three servers: ``churnstream serve`` with Kafka (each answer
 acknowledged by the broker), ``churnstream serve --local``, and ``mlflow models serve``; of single records and of lists
 of 1,000, at several numbers of connections. A second table has the ratios. The model is the champion that
-``churnstream train`` makes, here. Before anything is measured, all servers must give the same probabilities; any
-answer that is an error ends the benchmark.
+``churnstream train`` makes, here. Before anything is measured, all servers must give the same probabilities. Any
+error ends the benchmark.
 
     python benchmarks/rest_latency.py [--seconds N] [--connections N ...] [--data FILE] [--without-mlflow]
 
@@ -105,12 +105,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--seconds", type=int, default=10, help="length of a measurement")
     arguments.add_argument("--connections", type=int, nargs="+", default=[1, 8, 64])
-    arguments.add_argument("--data", type=Path, help="table to train on, instead of 10,000 customers that are made up")
-    arguments.add_argument("--without-mlflow", action="store_true", help="leave mlflow models serve out")
+    arguments.add_argument("--data", type=Path, help="table to train on, instead of 10,000 made-up customers")
+    arguments.add_argument("--without-mlflow", action="store_true", help="leave out mlflow models serve")
     given = arguments.parse_args()
     wrk = shutil.which("wrk")
     if wrk is None:
-        print("wrk is not on the path; install it: apt-get install wrk, or brew install wrk", file=sys.stderr)
+        print("wrk is not on the PATH; install it with apt-get install wrk, or brew install wrk", file=sys.stderr)
         sys.exit(2)
     logging.disable(logging.WARNING)
     try:

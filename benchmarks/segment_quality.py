@@ -1,4 +1,4 @@
-"""How often a segment is named that has not changed, and how often the one that has is named first.
+"""How often a segment that has not changed is named, and how often the one that has changed is named first.
 
 Customers of synthetic banks, whose truth is known, scored by a model that was trained on 10,000 others of the bank;
 windows of 7 days, one a day, 30 a month, judged by the product's own functions at the level of 0.5 false alerts a
@@ -9,7 +9,7 @@ that of so many months. Nothing here was used to choose a rule or a number.
 
     python benchmarks/segment_quality.py [--quick] [--banks N] [--months N] [--only PART]
 
-Takes about half an hour on one core, with ``--quick`` two minutes.
+Takes about half an hour on one core, or two minutes with ``--quick``.
 """
 
 import argparse
@@ -330,9 +330,9 @@ def _share(found: list[list[bool]]) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one bank, ten months")
-    parser.add_argument("--banks", type=int, help="8, or 1 with --quick")
-    parser.add_argument("--months", type=int, help="of each bank in which nothing changed; 40, or 10 with --quick")
-    parser.add_argument("--only", choices=("nothing", "alone", "all", "repeated"), help="one part, in place of all")
+    parser.add_argument("--banks", type=int, help="number of banks; 8, or 1 with --quick")
+    parser.add_argument("--months", type=int, help="months without a change, for each bank; 40, or 10 with --quick")
+    parser.add_argument("--only", choices=("nothing", "alone", "all", "repeated"), help="run only this part")
     return parser.parse_args()
 
 

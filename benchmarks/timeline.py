@@ -4,7 +4,7 @@ Hourly windows of 24 h, 60 days of label lateness, labels that take up to ten da
 traffic: one that is twelve days old, and one that is a year old, whose topics hold what a year leaves there: a fold,
 the panes that can still change, and their windows. The timeline runs in a process of its own, with its Faust
 application, its transactions and the drift tests, without MLflow. Beside it a Faust table holds the same panes, as the
-timeline's did before. Prints tables with ratios; what is being done goes to standard error.
+timeline's did before. Prints tables with ratios. Progress goes to standard error.
 
     python benchmarks/timeline.py [--quick]
 

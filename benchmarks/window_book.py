@@ -46,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, nargs="+", default=[1, 65, 125, 245, 365], help="ages to measure at")
     parser.add_argument("--partitions", type=int, default=24)
-    parser.add_argument("--records", type=int, default=50, help="of a pane")
+    parser.add_argument("--records", type=int, default=50, help="records per pane")
     given = parser.parse_args()
     models = [ModelRef("churn", 1), ModelRef("churn", 2, "challenger")]
     stream = HourlyStream(models, given.partitions, given.records)

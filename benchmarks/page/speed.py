@@ -2,12 +2,12 @@
 
 1,000 windows of 20 features for each of two models, each with its drift, its counts and its nowcast. ``churnstream
 dashboard`` runs in a process of its own, the page in the system's Chromium without a window. Prints a table with the
-limits; what is being done goes to standard error.
+limits. Progress goes to standard error.
 
     python benchmarks/page/speed.py [--quick] [--windows N]
 
-Takes the broker at KAFKA_BOOTSTRAP_SERVERS, or else starts a local Kafka. Wall times on a machine that is busy with
-something else say nothing.
+Takes the broker at KAFKA_BOOTSTRAP_SERVERS, or else starts a local Kafka. Wall times mean nothing on a machine that
+is busy with something else.
 """
 
 import argparse
@@ -191,7 +191,7 @@ def say(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="100 windows")
-    parser.add_argument("--windows", type=int, default=1_000, help="of each of the two models")
+    parser.add_argument("--windows", type=int, default=1_000, help="windows of each of the two models")
     arguments = parser.parse_args()
     count = 100 if arguments.quick else arguments.windows
     with (

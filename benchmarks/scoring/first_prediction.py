@@ -51,10 +51,10 @@ class MeasuredStart(NamedTuple):
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--repeats", type=int, default=5, help="warm starts")
+    arguments.add_argument("--repeats", type=int, default=5, help="number of warm starts")
     arguments.add_argument("--partitions", type=int, default=4)
     arguments.add_argument("--large", action="store_true", help="300 × 5 trees instead of the champion's 200 × 4")
-    arguments.add_argument("--to", type=Path, default=Path(), help="folder of what is written")
+    arguments.add_argument("--to", type=Path, default=Path(), help="output folder")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as name, session_broker(Path(name) / "kafka") as servers:
         folder = Path(name)

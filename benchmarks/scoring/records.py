@@ -81,7 +81,7 @@ def fill(settings: Settings, shape: RecordShape, count: int) -> float:
             written, turn, batch = written + len(batch), turn + 1, []
     _send(producer, topic, batch, turn % settings.partitions)
     if producer.flush(_FLUSH_SECONDS):
-        raise SystemExit("the broker does not take the records in time")
+        raise SystemExit("the broker did not accept the records in time")
     return length / count
 
 

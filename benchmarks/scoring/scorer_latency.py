@@ -4,13 +4,13 @@
 this one. Each rate has a row with p50, p99 and p99.9 in ms of the whole way (from the call that sends the record to the
 reader that has its prediction), and of its two parts: until the broker has acknowledged the record, which is the
 generator's and the broker's share, and from there on, which is the scorer's. ``late`` is how far the generator was
-behind its own schedule; where that is much, the machine is too small for the rate, and the row says nothing.
+behind its own schedule; if that is a lot, the machine is too small for the rate, and the row means nothing.
 
     python benchmarks/scoring/scorer_latency.py [--quick] [--rates N …] [--seconds N] [--generator-linger MS]
         [--to FOLDER]
 
 Writes scorer_latency.json and scorer_latency.png. Takes the broker at KAFKA_BOOTSTRAP_SERVERS, or else starts a local
-Kafka. Wall times on a machine that is busy with something else say nothing.
+Kafka. Wall times mean nothing on a machine that is busy with something else.
 """
 
 import argparse
@@ -65,13 +65,15 @@ class LatencyAtRate(NamedTuple):
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rates", type=int, nargs="+", default=[100, 1_000, 5_000], help="records a second")
-    arguments.add_argument("--seconds", type=float, default=30.0, help="at each rate")
+    arguments.add_argument("--seconds", type=float, default=30.0, help="seconds at each rate")
     arguments.add_argument("--partitions", type=int, default=4)
     arguments.add_argument("--large", action="store_true", help="300 × 5 trees instead of the champion's 200 × 4")
     arguments.add_argument("--quick", action="store_true", help="8 seconds at each rate")
-    arguments.add_argument("--generator-linger", type=float, default=0.0, metavar="MS", help="of the generator")
-    arguments.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="of the worker's environment")
-    arguments.add_argument("--to", type=Path, default=Path(), help="folder of what is written")
+    arguments.add_argument("--generator-linger", type=float, default=0.0, metavar="MS", help="linger of the generator")
+    arguments.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="variables of the worker's environment"
+    )
+    arguments.add_argument("--to", type=Path, default=Path(), help="output folder")
     given = arguments.parse_args()
     seconds = 8.0 if given.quick else given.seconds
     with tempfile.TemporaryDirectory() as name, session_broker(Path(name) / "kafka") as servers:

@@ -62,11 +62,11 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--records", type=int, help="400,000 unless given; 200,000 with --quick")
-    arguments.add_argument("--batch", type=int, default=10_000, help="most records in a batch and a transaction")
+    arguments.add_argument("--batch", type=int, default=10_000, help="maximum records in a batch and a transaction")
     arguments.add_argument("--repeats", type=int, help="runs of each; 3 unless given, 1 with --quick")
     arguments.add_argument("--only", nargs="+", choices=list(SECTIONS), default=list(SECTIONS)[1:])
     arguments.add_argument("--quick", action="store_true", help="the models and Quix Streams' copy, once each")
-    arguments.add_argument("--out", type=Path, default=Path("build/benchmarks"), help="folder of what is written")
+    arguments.add_argument("--out", type=Path, default=Path("build/benchmarks"), help="output folder")
     given = arguments.parse_args()
     given.records = given.records or (200_000 if given.quick else 400_000)
     given.repeats = given.repeats or (1 if given.quick else 3)

@@ -78,7 +78,7 @@ def main() -> None:
         return
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--records", type=int, default=400_000)
-    arguments.add_argument("--batch", type=int, default=10_000, help="most records in a batch and a transaction")
+    arguments.add_argument("--batch", type=int, default=10_000, help="maximum records in a batch and a transaction")
     arguments.add_argument("--model", choices=[CHAMPION, LARGE], default=LARGE)
     arguments.add_argument("--without-numba", action="store_true")
     arguments.add_argument("--repeats", type=int, default=3)

@@ -117,14 +117,14 @@ def _follow(
             break
         if any(child.poll() is not None for child in children) or time.monotonic() > deadline:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise NotMeasuredError(f"{group} came to {done:,} of {stream.records:,}; its log ends with:\n{tail}")
+            raise NotMeasuredError(f"{group} reached {done:,} of {stream.records:,}; its log ends with:\n{tail}")
         if not complete and looks % 10 == 0:
             complete = _members(stream.admin, group) == len(children)
         if looks % 5 == 0:
             resident = max(resident, sum(process.memory_info().rss for process in processes) / 1e6)
         time.sleep(max(0.0, _LOOK_SECONDS - (time.perf_counter() - now)))
     if first is None or done == first[1]:
-        raise NotMeasuredError(f"{group} was through before it could be measured; give more --records")
+        raise NotMeasuredError(f"{group} finished before it could be measured; raise --records")
     measured = done - first[1]
     return WatchedRun(measured / (now - first[0]), (_cpu(processes) - first[2]) / measured * 1e6, resident)
 

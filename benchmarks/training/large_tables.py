@@ -3,7 +3,7 @@
     python benchmarks/training/large_tables.py --rows 165000 1000000
 
 Each size is trained on in a process of its own, with a store of its own below ``--out``. The table (CSV, drawn by a
-seed, with the columns of the bank's) is made there unless it is there already. A step is what the command's bar shows.
+seed, with the columns of the bank's) is made there unless it exists. A step is what the command's bar shows.
 ``peak`` is the most resident memory of the process during the step, ``whole`` the most of all of it, with Python and
 its libraries. On a busy machine, read the CPU seconds: two threads fit the folds, everything else is one.
 """
@@ -146,7 +146,7 @@ def _train(table: Path) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=list(LIMITS), help="sizes of the tables")
-    parser.add_argument("--seed", type=int, default=0, help="of the tables")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the tables")
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks/large_tables"))
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()

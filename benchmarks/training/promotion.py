@@ -1,12 +1,12 @@
 """How often luck takes the alias, and how soon a better challenger does: on held-out rows, and on the stream.
 
 Models and rows are synthetic, and their distance from the truth is known: a fifth of the customers churn, a good model
-has a Brier score of 0.102, and the better challenger is better by 0.005 on average. All is decided by the product's own
-functions. Shares are printed with their standard error. Nothing here was used to choose a rule or a number.
+has a Brier score of 0.102, and the better challenger is better by 0.005 on average. The product's own functions decide
+everything. Shares are printed with their standard error. Nothing here was used to choose a rule or a number.
 
     python benchmarks/training/promotion.py [--quick] [--histories N] [--only held-out|stream] [--data TABLE]
 
-Takes some minutes on one core, with ``--quick`` half a minute.
+Takes a few minutes on one core, or half a minute with ``--quick``.
 """
 
 import argparse

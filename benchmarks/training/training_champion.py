@@ -7,7 +7,7 @@ splits. The splits share customers, so it is a little too narrow.
 
     python benchmarks/training/training_champion.py --data Churn_Modelling.csv
 
-Needs some two minutes a split on two cores with all samplings, half a minute with ``--samplings plain``.
+Needs about two minutes per split on two cores with all samplings, or half a minute with ``--samplings plain``.
 """
 
 import argparse

@@ -269,7 +269,7 @@ def test_the_benchmark_of_the_service_says_what_it_lacks_without_wrk(tmp_path: P
     shown = _latencies(environment(PATH=str(tmp_path)))
     assert shown.returncode == 2
     assert shown.stdout == ""
-    assert shown.stderr == "wrk is not on the path; install it: apt-get install wrk, or brew install wrk\n"
+    assert shown.stderr == "wrk is not on the PATH; install it with apt-get install wrk, or brew install wrk\n"
 
 
 def _latencies(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
