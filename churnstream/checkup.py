@@ -38,7 +38,7 @@ def check_senders(settings: Settings, timeout: float) -> str:
         if astray:
             raise UserError(
                 f"{len(astray)} of the newest {len(messages)} messages on {settings.topic(name)} are not in the "
-                f"partition of their key, so labels miss their records; let all producers partition by murmur2, as "
+                f"partition of their key, so labels miss their records; make all producers partition by murmur2, as "
                 f"Java's do (librdkafka, Python and Go: partitioner=murmur2_random)"
             )
     record_times = {dated.record_id: dated.event_time for dated in _dated([*records, *predictions])}
@@ -47,18 +47,18 @@ def check_senders(settings: Settings, timeout: float) -> str:
     early = [dated for dated in known if dated.event_time < record_times[dated.record_id] - tolerance]
     if early:
         raise UserError(
-            f"{len(early)} of the newest {len(known)} labels whose record was found are dated before it, as labels "
-            f"dated by the day are, and cannot join; date a label when it became known, or set "
+            f"{len(early)} of the newest {len(known)} labels whose record was found are dated before it and cannot "
+            f"join, as happens with labels dated by the day; date a label when it became known, or set "
             f"CHURNSTREAM_LABEL_TOLERANCE to 1d"
         )
     dated_labels = _dated(labels)
     midnight = sum(dated.event_time % _DAY_MS == 0 for dated in dated_labels)
     if tolerance < _DAY_MS and midnight >= _ENOUGH and midnight > 0.9 * len(dated_labels):
         raise UserError(
-            f"{midnight} of the newest {len(dated_labels)} labels are dated at midnight (UTC), which is before the "
-            f"records of that day, so that they cannot join; set CHURNSTREAM_LABEL_TOLERANCE to 1d"
+            f"{midnight} of the newest {len(dated_labels)} labels are dated at midnight (UTC), before the records of "
+            f"that day, so they cannot join; set CHURNSTREAM_LABEL_TOLERANCE to 1d"
         )
-    return f"{len(records):,} records and {len(labels):,} labels, each where its key belongs"
+    return f"{len(records):,} records and {len(labels):,} labels, each in the partition of its key"
 
 
 def count_dead_letters(settings: Settings, timeout: float) -> str:
@@ -83,11 +83,11 @@ def describe_event_times(settings: Settings, timeout: float) -> str:
     progress = join_progress(settings, timeout).values()
     ahead, inferred = sum(each.ahead for each in progress), sum(each.inferred for each in progress)
     odd = (
-        f"{ahead:,} records are dated far ahead of their partition; check the clock of whoever sends them"
+        f"{ahead:,} records are dated far ahead of their partition; check the sender's clock"
         if ahead
         else "no record is dated far ahead of its partition"
     )
-    silent = f"; {inferred:,} records have had no label within the horizon, and count as 0" if inferred else ""
+    silent = f"; {inferred:,} records had no label within the horizon and count as 0" if inferred else ""
     return odd + silent
 
 

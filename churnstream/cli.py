@@ -89,7 +89,7 @@ def _options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Score a stream of customers for churn on Kafka, and watch how well the model still does."""
+    """Score a stream of customers for churn on Kafka, and monitor how well the model still works."""
 
 
 def main() -> None:

@@ -69,7 +69,9 @@ def _checked(name: str, check: Callable[[], str]) -> Finding:
         found, _, remedy = str(error).partition("; ")
         return Finding(name, False, found, remedy)
     except KafkaException as error:
-        return Finding(name, False, error.args[0].str(), "run the doctor again; if it stays, see the broker's log")
+        return Finding(
+            name, False, error.args[0].str(), "run the doctor again; if the error stays, see the broker's log"
+        )
 
 
 def _schema(settings: Settings) -> str:
@@ -83,7 +85,7 @@ def _alerts(settings: Settings) -> str:
     for rule in rules.sinks:
         open_sink(rule, variables)
     names = ", ".join(rule.name for rule in rules.sinks)
-    return f"alerts are sent to {names}; --test-sink of `churnstream alerts` tries one" if names else "sent to nobody"
+    return f"alerts go to {names}; `churnstream alerts --test-sink NAME` tests one" if names else "alerts are not sent"
 
 
 def _broker(settings: Settings) -> str:
@@ -94,11 +96,11 @@ def _broker(settings: Settings) -> str:
 def _topics(settings: Settings, admin: AdminClient, create: bool) -> str:
     if create:
         created = ensure_topics(admin, settings, _TIMEOUT)
-        return f"all fit; created {', '.join(created) or 'none'}"
+        return f"all topics are right; created {', '.join(created) or 'none'}"
     problems = misfits(admin, settings, _TIMEOUT)
     if problems:
         raise UserError(problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""))
-    return "all there, and they fit"
+    return "all topics exist and are right"
 
 
 def _clock(settings: Settings, admin: AdminClient) -> str:
@@ -110,7 +112,7 @@ def _clock(settings: Settings, admin: AdminClient) -> str:
     ahead = newest - time.time_ns() // 1_000_000
     if ahead > _MAX_SKEW_MS:
         raise UserError(
-            f"the newest record is {ahead / 1_000:.0f} s ahead of this machine's clock; set the clocks of the "
+            f"the newest record is {ahead / 1_000:.0f} s ahead of this machine's clock; synchronise the clocks of the "
             f"machines that produce and score (NTP)"
         )
     return "no record is ahead of this machine's clock"
@@ -126,7 +128,7 @@ def _at_work(settings: Settings) -> Iterator[Finding]:
         + ("" if worker.lag is None else f", {worker.lag:,} waiting")
         for worker in found.workers
     ]
-    yield Finding("workers", True, "; ".join(workers) or "nothing is known of them")
+    yield Finding("workers", True, "; ".join(workers) or "not known")
     newest = found.newest_window
     if newest is None:
         yield Finding("windows", True, "none yet")
@@ -169,7 +171,7 @@ def _disk(settings: Settings) -> str:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if not os.access(existing, os.W_OK):
-        raise UserError(f"state folder {folder} cannot be written; set CHURNSTREAM_STATE_DIR")
+        raise UserError(f"state folder {folder} is not writable; set CHURNSTREAM_STATE_DIR")
     if free < _MIN_FREE_BYTES:
-        raise UserError(f"{free / 1024**3:.1f} GB free for {folder}; make room, or set CHURNSTREAM_STATE_DIR")
+        raise UserError(f"only {free / 1024**3:.1f} GB free for {folder}; make room, or set CHURNSTREAM_STATE_DIR")
     return f"{free / 1024**3:.0f} GB free for {folder}"

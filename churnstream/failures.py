@@ -14,15 +14,15 @@ _REMEDIES = {
     errno.EACCES: _ACCESS,
     errno.EPERM: _ACCESS,
     errno.EROFS: _ACCESS,
-    errno.EIO: "the disk fails: see the system's log, and choose another place",
+    errno.EIO: "the disk is failing: see the system's log, and choose another place",
     errno.ENOENT: "give a path that exists",
-    errno.ENOTDIR: "give a path in a folder",
-    errno.EISDIR: "give a file",
-    errno.ELOOP: "give a path that ends somewhere",
+    errno.ENOTDIR: "give a path in which every part but the last is a folder",
+    errno.EISDIR: "give a file, not a folder",
+    errno.ELOOP: "give a path without a loop of symbolic links",
     errno.ENAMETOOLONG: "give a shorter name",
     errno.EMFILE: "raise the limit with `ulimit -n`",
     errno.ENFILE: "close other programs, or raise the system's limit of open files",
-    errno.ENOMEM: "close other programs, or give it more memory",
+    errno.ENOMEM: "close other programs, or add memory",
     errno.EADDRINUSE: "end the other program, or choose another port",
     errno.EADDRNOTAVAIL: "give an address of this machine",
 }
@@ -30,10 +30,10 @@ _DATABASE = {
     "full": _ROOM,
     "readonly": _ACCESS,
     "unable to open": _ACCESS,
-    "disk i/o error": "the disk fails: see the system's log, and choose another place",
-    "malformed": "it is damaged: restore it from a copy, or put it aside",
-    "not a database": "it is damaged: restore it from a copy, or put it aside",
-    "locked": "another program has it: end that one, or try again",
+    "disk i/o error": "the disk is failing: see the system's log, and choose another place",
+    "malformed": "it is damaged: restore it from a backup, or move it away",
+    "not a database": "it is damaged: restore it from a backup, or move it away",
+    "locked": "another program is using it: end that program, or try again",
 }
 
 
@@ -49,7 +49,7 @@ def explained(error: BaseException) -> str | None:
             what = os.fspath(cause.filename) if isinstance(cause.filename, str | os.PathLike) else "a file"
             return f"{what} cannot be used ({os.strerror(cause.errno)}); {_REMEDIES[cause.errno]}"
         elif isinstance(cause, MemoryError):
-            return "there is not enough memory; give it more, or a smaller table or batch"
+            return "there is not enough memory; add memory, or use a smaller table or batch"
     return None
 
 

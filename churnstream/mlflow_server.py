@@ -21,7 +21,7 @@ def newest_run(base: Path) -> Path:
     """
     runs = sorted(path.parent for path in base.glob(f"*/{STORE}"))
     if not runs:
-        raise UserError(f"no demo has left anything in {base}; run `make demo`, or name a folder with --dir")
+        raise UserError(f"there is no earlier demo in {base}; run `make demo`, or give a folder with --dir")
     return runs[-1]
 
 
@@ -35,7 +35,7 @@ def serve(folder: Path, port: int, experiment: str) -> None:
     """
     store = folder.resolve() / STORE
     if not store.is_file():
-        raise UserError(f"{folder} holds no {STORE}; give the folder that `churnstream demo` has printed")
+        raise UserError(f"{folder} has no {STORE}; give the folder that `churnstream demo` printed")
     refuse_taken(port)
     from mlflow import MlflowClient
 
@@ -45,7 +45,7 @@ def serve(folder: Path, port: int, experiment: str) -> None:
     found = MlflowClient(tracking_uri=uri).get_experiment_by_name(experiment)
     base = f"http://{HOST}:{port}"
     print(f"timelines: {chart_link(base, found.experiment_id, found.tags) if found else base}", flush=True)
-    print("the page answers in some seconds, until Ctrl-C", flush=True)
+    print("the page opens in a few seconds; Ctrl-C ends it", flush=True)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     address = ["--host", HOST, "--port", str(port), "--workers", "1"]
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", "server", *address, "--backend-store-uri", uri])
@@ -61,7 +61,7 @@ def refuse_taken(port: int) -> None:
         return
     other = next((near for near in range(port + 1, min(port + 100, _MOST_PORT + 1)) if is_free(near)), None)
     named = "--port" if other is None else f"--port {other}"
-    raise UserError(f"port {port} of {HOST} is taken by another program (5000 is AirPlay's on a Mac); give {named}")
+    raise UserError(f"port {port} of {HOST} is taken by another program (on a Mac, AirPlay uses 5000); give {named}")
 
 
 def _answers(port: int) -> bool:

@@ -99,11 +99,11 @@ class StreamReset:
                     for member in _done(f"group {group}", future).members
                 ]
         locks = [lock for path in found.paths if path.is_dir() for lock in sorted(path.rglob("lock"))]
-        workers += [f"a process of this machine (folder {lock.parent})" for lock in locks if _is_locked(lock)]
+        workers += [f"a process on this machine (folder {lock.parent})" for lock in locks if _is_locked(lock)]
         if workers:
             raise UserError(
-                f"the stream is being worked on by {', '.join(workers)}; stop all its workers first (one that was "
-                f"killed counts until its session has timed out)"
+                f"the stream is in use by {', '.join(workers)}; stop all its workers first (a killed worker counts "
+                f"until its session times out)"
             )
 
     def _partitions(self) -> dict[str, int]:
@@ -131,8 +131,8 @@ class StreamReset:
             except KafkaException as error:
                 if error.args[0].code() not in _GONE:
                     raise UserError(
-                        f"{name} cannot be deleted ({error.args[0].str()}); what came before it is gone, so run this "
-                        f"again when it can be"
+                        f"{name} cannot be deleted ({error.args[0].str()}); what was listed before it is deleted, so "
+                        f"remove the cause and run this again"
                     ) from None
 
 
@@ -140,7 +140,7 @@ def _done(what: str, future: "Future[Any]") -> Any:
     try:
         return future.result()
     except KafkaException as error:
-        raise UserError(f"{what} cannot be looked at ({error.args[0].str()}); grant access, or check Kafka") from None
+        raise UserError(f"{what} cannot be read ({error.args[0].str()}); grant access, or check Kafka") from None
 
 
 def _size(path: Path) -> int:

@@ -22,7 +22,7 @@ def main() -> None:
             if (elsewhere := _hidden_by(name)) is not None:
                 print(
                     f"error: {elsewhere} hides churnstream's own package {name!r}, which the wheel installs under that "
-                    f"name; take {elsewhere.parent} off PYTHONPATH, or give churnstream an environment of its own",
+                    f"name; remove {elsewhere.parent} from PYTHONPATH, or install churnstream in its own environment",
                     file=sys.stderr,
                 )
                 sys.exit(2)

@@ -6,13 +6,13 @@ from contract.alerts import BY_WALL_TIME, VerdictState
 from monitor.naming import day, model_title
 
 _ANSWERS: dict[VerdictState, str] = {
-    "healthy": "No, it held",
-    "customers_changed": "Its customers did, and the model held as far as labels tell",
-    "relation_changed": "Yes: the same scores mean something else now",
-    "probably_worse": "Probably: it is expected to be worse once all labels are there",
+    "healthy": "No, it has held up",
+    "customers_changed": "Its customers did; the model has held up as far as labels show",
+    "relation_changed": "Yes: the same scores now mean a different risk",
+    "probably_worse": "Probably: it is expected to be worse once all labels are in",
     "worse": "Yes: it has become worse",
-    "unjudged": "That cannot be told: no window has enough customers and labels for a verdict",
-    "silent": "That cannot be told: nothing was scored in the end",
+    "unjudged": "Not known: no window has enough customers and labels for a verdict",
+    "silent": "Not known: nothing was scored at the end",
 }
 
 
@@ -20,7 +20,7 @@ def conclusion(snapshot: Snapshot) -> str:
     """The answer to "did my model drift?", with the verdict and its reason."""
     verdicts = champions(snapshot)
     if not verdicts:
-        return "Did the model drift? That cannot be told: no window has been measured"
+        return "Did the model drift? Not known: no window has been measured"
     verdict = verdicts[0]
     subject = model_title(verdict.model)
     over = ""
@@ -35,7 +35,7 @@ def conclusion(snapshot: Snapshot) -> str:
     if verdict.state == "healthy" and passed:
         first = passed[0]
         told = first.title.removeprefix(f"{subject}: ") or f"{first.kind} from {day(first.start)} to {day(first.end)}"
-        many = f"{len(passed)} incidents that went by, the first"
-        over = f", after {'an incident that went by' if len(passed) == 1 else many} ({told})"
+        many = f"{len(passed)} past incidents, the first"
+        over = f", after {'a past incident' if len(passed) == 1 else many} ({told})"
     reason = verdict.message.removeprefix(f"{subject}: ")
     return f"Did {subject} drift? {_ANSWERS[verdict.state]}{over}. {verdict.title}: {reason}"

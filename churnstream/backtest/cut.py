@@ -69,8 +69,8 @@ def choose_cut(rows: DatedRows, origin: str) -> Cut:
     beats = np.unique(times // unit) * unit
     if first // DAY == last // DAY:
         raise UserError(
-            f"{origin}: all rows are dated {format_time(first)[:10]}, and a model is followed over time; name another "
-            f"column with --time-column, or leave dates out with --no-dates"
+            f"{origin}: all rows are dated {format_time(first)[:10]}, but drift shows only over time; name another "
+            f"column with --time-column, or ignore dates with --no-dates"
         )
     tried: list[Cut] = []
     for share in _SHARES:
@@ -96,7 +96,7 @@ def given_cut(rows: DatedRows, at: int, origin: str) -> Cut:
     span = f"its rows are dated {format_time(int(rows.times.min()))} to {format_time(int(rows.times.max()))}"
     if not cut.known + cut.unknown or not cut.replayed:
         side = "after" if cut.known + cut.unknown else "before"
-        raise UserError(f"{origin}: no row lies {side} --until {format_time(at)}, and {span}; give a moment between")
+        raise UserError(f"{origin}: no row lies {side} --until {format_time(at)} ({span}); give a time between these")
     if cut.known < _LEAST_ROWS or min(cut.positives, cut.known - cut.positives) < _LEAST_OF_CLASS:
         raise UserError(_too_few(cut, origin))
     return cut
@@ -104,8 +104,8 @@ def given_cut(rows: DatedRows, at: int, origin: str) -> Cut:
 
 def _too_few(cut: Cut, origin: str) -> str:
     return (
-        f"{origin}: before {format_time(cut.at)[:10]} the labels of {cut.known:,} rows were known, {cut.positives:,} "
-        f"of them of customers who left and {cut.known - cut.positives:,} of others ({cut.unknown:,} rows had no "
-        f"label yet); to learn from these takes {_LEAST_ROWS}, at least {_LEAST_OF_CLASS} of each kind: give a longer "
-        f"history, a later --until, or split by customers instead of by time with --no-dates"
+        f"{origin}: before {format_time(cut.at)[:10]} the labels of {cut.known:,} rows were known: {cut.positives:,} "
+        f"of customers who left and {cut.known - cut.positives:,} of others ({cut.unknown:,} rows had no label yet). "
+        f"Training needs at least {_LEAST_ROWS} such rows, with at least {_LEAST_OF_CLASS} of each kind; give a longer "
+        f"history or a later --until, or split by customer instead of by time with --no-dates"
     )

@@ -81,8 +81,8 @@ def undecided(path: Path) -> list[tuple[int, str]]:
 
 
 def _show(draft: Draft, table: Path, path: Path, dialogue: Dialogue) -> None:
-    dialogue.say(f"no schema is given, so one has been drafted from {table.name}: {path}")
-    dialogue.say("  id: the number of each row" if draft.id_column == ROW_NUMBER else f"  id: {draft.id_column!r}")
+    dialogue.say(f"no schema was given, so one was drafted from {table.name}: {path}")
+    dialogue.say("  id: the row number" if draft.id_column == ROW_NUMBER else f"  id: {draft.id_column!r}")
     if draft.label is not None:
         label = draft.label
         dialogue.say(f"  label: {label.column!r}, where {label.positive!r} means that a customer left")
@@ -110,7 +110,7 @@ def _ask(path: Path, dialogue: Dialogue) -> None:
         choices = "[e]dit it, or [q]uit" if open_lines else "[a]ccept it, [e]dit it, or [q]uit"
         answer = dialogue.answer(f"The draft: {choices}? ").strip().lower()[:1]
         if answer == "q":
-            raise UserError(f"nothing was run; go on with the draft by: {dialogue.again(path)}")
+            raise UserError(f"nothing was run; to continue with the draft, run: {dialogue.again(path)}")
         if answer == "e":
             _edit(path, dialogue)
         elif answer != "a" or open_lines:
@@ -131,7 +131,7 @@ def _edit(path: Path, dialogue: Dialogue) -> None:
         try:
             subprocess.run([*shlex.split(editor), str(path)], check=False)
         except (OSError, ValueError) as error:
-            dialogue.say(f"  editor {editor!r} cannot be started ({error}); edit {path} by another program")
+            dialogue.say(f"  editor {editor!r} cannot be started ({error}); edit {path} with another program")
         else:
             return
     dialogue.answer(f"Edit {path}, then press Enter ")
@@ -146,8 +146,8 @@ def _must_decide(path: Path, dialogue: Dialogue) -> str:
         )
         told.append(f"line {below + 1} ({lines[below].removeprefix('# ')}…): {line.removeprefix('# ')}")
     return (
-        f"the draft {path} must be filled in first, without the mark # before these lines: {'; '.join(told)} Then run: "
-        f"{dialogue.again(path)}"
+        f"the draft {path} must be completed first: fill in these lines and remove the # before them: "
+        f"{'; '.join(told)} Then run: {dialogue.again(path)}"
     )
 
 

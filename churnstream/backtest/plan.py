@@ -36,7 +36,7 @@ _ENOUGH_CHURNERS = 50
 _FASTEST = 4_000
 """Records per second of wall time that any machine scores; a longer replay goes at full speed."""
 _TRAINED_A_SECOND = 500
-_ODD = "rows hold another value than the label's two: they are not learned from, and are replayed without a label"
+_ODD = "rows have a label that is neither of the two values: they are not trained on, and are replayed without a label"
 _MIN_RECORDS = 200
 """The default of the setting ``min_records``."""
 
@@ -156,15 +156,15 @@ def own_table_plan(table: Path, schema: Schema, wishes: Wishes) -> OwnPlan:
         return _by_date(table, schema, wishes)
     for option, given in (("--until", wishes.until), ("--label-delay", wishes.label_delay)):
         if given is not None:
-            raise UserError(f"{option} is of tables with dates; name their column with --time-column")
+            raise UserError(f"{option} needs a table with dates; name their column with --time-column")
     return _by_customer(table, schema, wishes)
 
 
 def _by_date(table: Path, schema: Schema, wishes: Wishes) -> OwnPlan:
     if schema.label_time is not None and wishes.label_delay is not None:
         raise UserError(
-            f"--label-delay says when labels were known, and so does column {schema.label_time.column!r}; leave out "
-            f"the one or the other"
+            f"--label-delay and column {schema.label_time.column!r} both say when labels were known; leave out one of "
+            f"them"
         )
     delay = parse_span(wishes.label_delay or "0s", "--label-delay")
     dates = read_dates(table, schema, delay, wishes.options)
@@ -215,15 +215,18 @@ def _by_customer(table: Path, schema: Schema, wishes: Wishes) -> OwnPlan:
         odd += int((codes == OTHER_LABEL).sum())
         replayed += int(held_out(chunk[schema.id_column].tolist(), share=HELD_OUT_SHARE).sum())
     if not 0 < replayed < rows:
-        raise UserError(f"{table} has {rows:,} rows, of too few customers to learn from some and replay the others")
+        raise UserError(
+            f"{table} has {rows:,} rows from too few customers to train on some and replay the others; give a table "
+            f"with more customers"
+        )
     times = np.arange(replayed, dtype=np.int64) * SIMULATED_SPAN // replayed
     windowing = _windowing(times, positives / max(labelled, 1), wishes)
     timing = _waiting(LabelTiming(_SIMULATED_LATENESS, 0, 0, 0, None), wishes)
     told = (
-        "no dates of the table are used, so order and dates are SIMULATED: its rows are spread over 30 days as they "
-        "stand, and labels come up to ten days later; where a column holds dates, name it with --time-column",
+        "no dates of the table are used, so order and dates are SIMULATED: its rows are spread over 30 days in file "
+        "order, and labels come up to ten days later. If a column holds dates, name it with --time-column",
         f"the customers are split by a hash of their id: a champion learns from {rows - replayed:,} rows, and the "
-        f"{replayed:,} rows of the others are replayed",
+        f"{replayed:,} rows of the other customers are replayed",
         *_left_out(odd, _ODD),
         about_windows(windowing, _MIN_RECORDS),
         *about_drifts(wishes.drifts),
@@ -262,7 +265,7 @@ def _windowing(times: Integers, churn: float, wishes: Wishes) -> Windowing:
 def _some(option: str, text: str) -> int:
     span = parse_span(text, option)
     if span <= 0:
-        raise UserError(f"{option} got {text}; give some time, such as 7d")
+        raise UserError(f"{option} got {text}; give a duration above zero, such as 7d")
     return span
 
 

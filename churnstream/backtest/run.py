@@ -42,7 +42,7 @@ def run_own_table(own: OwnTable, console: Console, ask: Callable[[str], str] = i
         UserError: the table or schema cannot be used, something must be decided, or a part of the run failed.
     """
     if not own.table.is_file():
-        raise UserError(f"{own.table} is no file; give the path of a CSV, Excel or Parquet table")
+        raise UserError(f"{own.table} is not a file; give the path of a CSV, Excel or Parquet table")
     table = own.table.resolve()
     if own.schema is not None:
         load_schema(own.schema)
@@ -80,7 +80,7 @@ def _concluding(
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in stack.items())
     return (
         conclusion(snapshot),
-        f"the same again:    {again}",
+        f"run it again:        {again}",
         f"in the Docker stack: {settings} docker compose up",
     )
 

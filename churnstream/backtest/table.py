@@ -59,14 +59,14 @@ def read_dates(path: Path, schema: Schema, label_delay: int, options: ReadOption
     """
     table = open_table(path, schema, str(path), times=True, options=options)
     if not table.rows:
-        raise UserError(f"{path} has no rows; give a table of history")
+        raise UserError(f"{path} has no rows; give a historical table")
     times, label_times, labels = (np.concatenate(column) for column in zip(*_chunks(table, schema), strict=True))
     usable = _plausible(times)
     if not usable.any():
         column = schema.time.column if schema.time else ""
         raise UserError(
-            f"{path}: no row has a usable time in column {column!r}; name another column with --time-column, or leave "
-            f"dates out with --no-dates"
+            f"{path}: no row has a usable time in column {column!r}; name another column with --time-column, or ignore "
+            f"dates with --no-dates"
         )
     times, label_times, labels = times[usable], label_times[usable], labels[usable]
     odd = int((labels == OTHER_LABEL).sum())

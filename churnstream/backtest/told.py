@@ -11,10 +11,11 @@ from producer.options import format_time
 
 def about_cut(cut: Cut) -> str:
     """Where the table is cut in two, and what lies on both sides."""
-    waiting = f" ({cut.unknown:,} more rows had no label by then)" if cut.unknown else ""
+    waiting = f" ({cut.unknown:,} more rows had no label yet)" if cut.unknown else ""
     return (
-        f"cut at {format_time(cut.at)}: a champion learns from the {cut.known:,} rows before it whose label was known, "
-        f"{cut.positives:,} of customers who left{waiting}; the {cut.replayed:,} rows from it on are replayed"
+        f"cut at {format_time(cut.at)}: a champion learns from the {cut.known:,} earlier rows whose label was known by "
+        f"then, {cut.positives:,} of them of customers who left{waiting}; the {cut.replayed:,} rows after the cut are "
+        f"replayed"
     )
 
 
@@ -27,7 +28,7 @@ def about_windows(windowing: Windowing, min_records: int) -> str:
     )
     few = ""
     if windowing.records < min_records:
-        few = f"; fewer than {min_records} are too few for a verdict: give a longer history, or --window"
+        few = f"; a verdict needs at least {min_records}: give a longer history or a longer --window"
     return f"windows of {format_duration(windowing.window)}, {each}, with about {windowing.records:,} rows each{few}"
 
 
@@ -36,13 +37,13 @@ def about_labels(timing: LabelTiming, column: str | None, delay: int) -> Sequenc
     if column is None:
         when = f"{format_duration(delay)} after its row" if delay else "at its row's own time"
         return (
-            f"no column says when labels were known, so each is taken to be known {when}; name such a column with "
-            f"--label-time-column, or say --label-delay 30d",
+            f"no column says when labels were known, so each label is assumed to be known {when}; name such a column "
+            f"with --label-time-column, or give --label-delay 30d",
         )
-    median = "" if timing.median is None else f" (half of them come within {_coarse(timing.median)})"
-    lines = [f"labels are waited for {format_duration(timing.lateness)}{median}"]
+    median = "" if timing.median is None else f" (half of the labels come within {_coarse(timing.median)})"
+    lines = [f"label lateness: {format_duration(timing.lateness)}{median}"]
     if timing.beyond:
-        lines.append(f"{timing.beyond:,} labels come later and are not counted; --label-lateness waits for longer")
+        lines.append(f"{timing.beyond:,} labels come later and are not counted; raise --label-lateness to count them")
     if timing.before:
         lines.append(
             f"{timing.before:,} labels are dated before their row and are not counted; does {column!r} say when labels "
@@ -53,7 +54,7 @@ def about_labels(timing: LabelTiming, column: str | None, delay: int) -> Sequenc
 
 def about_drifts(drifts: Sequence[str]) -> Sequence[str]:
     """Drift is injected on request alone."""
-    return (f"drift is INJECTED, as asked for: {', '.join(drifts)}",) if drifts else ()
+    return (f"drift is INJECTED, as requested: {', '.join(drifts)}",) if drifts else ()
 
 
 def _coarse(span: int) -> str:

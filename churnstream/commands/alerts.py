@@ -19,18 +19,16 @@ def alerts(
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     alert_rules: AlertRulesFile = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="All incidents that are over, not only the last ten.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON instead of tables.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show all past incidents, not only the last ten.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     test_sink: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Send one test alert to this sink, and say what came of it.")
+        str | None, typer.Option(metavar="NAME", help="Send one test alert to this sink and show the result.")
     ] = None,
 ) -> None:
-    """List the incidents that stand and those over last, and what waits for which sink.
+    """List the open incidents, the latest past ones, and how many alerts wait for each sink.
 
-    Reads Kafka alone; no monitor need be at work. With --test-sink it only sends a test alert: exit code 0 if it was
-    taken, 1 if not, 2 if the sink cannot be used at all.
+    Reads only Kafka; no monitor has to run. With --test-sink it only sends a test alert. The exit code is 0 if the
+    sink accepts it, 1 if not, and 2 if the sink cannot be used at all.
     """
     from rich.console import Console
 
@@ -68,10 +66,10 @@ def _send_test(settings: "Settings", name: str) -> bool:
     rules = load_alert_rules(settings.alert_rules)
     rule = next((one for one in rules.sinks if one.name == name), None)
     if settings.alert_rules is None:
-        raise UserError("there are no alert rules; name their file with --alert-rules or CHURNSTREAM_ALERT_RULES")
+        raise UserError("there are no alert rules; give their file with --alert-rules or CHURNSTREAM_ALERT_RULES")
     if rule is None:
         known = ", ".join(one.name for one in rules.sinks) or "none"
-        raise UserError(f"alert rules {settings.alert_rules} name no sink {name!r}; those that they name: {known}")
+        raise UserError(f"alert rules {settings.alert_rules} have no sink {name!r}; the sinks in them: {known}")
     sink = open_sink(rule, environment_variables())
     try:
         sink.send(trial_notice(settings.topic_prefix))
@@ -80,9 +78,9 @@ def _send_test(settings: "Settings", name: str) -> bool:
             sink.send(trial_notice(settings.topic_prefix, ends=True))
     except DeliveryError as error:
         refused = isinstance(error, RefusedDeliveryError)
-        remedy = f"correct {rule.url_variable}" if refused else "look at the receiver and the way to it, and try again"
-        print(f"sink {name} has {'refused' if refused else 'not taken'} the test alert: {error}", file=sys.stderr)
+        remedy = f"correct {rule.url_variable}" if refused else "check the receiver and the network, and try again"
+        print(f"sink {name} has {'refused' if refused else 'not accepted'} the test alert: {error}", file=sys.stderr)
         print(f"→ {remedy}", file=sys.stderr)
         return False
-    print(f"sink {name} has taken the test alert{' and its end' if sink.keeps_incidents else ''}")
+    print(f"sink {name} has accepted the test alert{' and its end' if sink.keeps_incidents else ''}")
     return True

@@ -14,10 +14,10 @@ SchemaFile = Annotated[
     str | None,
     typer.Option("--schema", "--dataset", show_default="drafted", help="Schema: a shipped name or a TOML file."),
 ]
-Drift = Annotated[list[str] | None, typer.Option(help="Drift to inject, as `replay` takes it; none unless asked for.")]
-Accept = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about doubts; they are shown all the same.")]
-Force = Annotated[bool, typer.Option("--force", help="Go on with a model that is worthless, or too good to be true.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="End when all is measured, also on a terminal.")]
+Drift = Annotated[list[str] | None, typer.Option(help="Drift to inject, written as for `replay`. Default: none.")]
+Accept = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about doubts; only show them.")]
+Force = Annotated[bool, typer.Option("--force", help="Continue with a model that is worthless or too good to be true.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="End when everything is measured, even on a terminal.")]
 
 
 def backtest(
@@ -29,41 +29,42 @@ def backtest(
     label_time_column: LabelTimeColumn = None,
     label_delay: Annotated[
         str | None,
-        typer.Option(show_default="0s", help="Time from a row to its label, where no column says it, such as 30d."),
+        typer.Option(show_default="0s", help="Time from a row to its label if no column states it, such as 30d."),
     ] = None,
     no_dates: Annotated[
-        bool, typer.Option("--no-dates", help="Use no dates: split by customers, and simulate time.")
+        bool, typer.Option("--no-dates", help="Ignore dates: split by customer and simulate time.")
     ] = False,
     until: Annotated[
         str | None,
-        typer.Option(show_default="the middle", help="Learn from what was known before this moment; ISO 8601."),
+        typer.Option(show_default="the middle", help="Learn only from what was known before this time (ISO 8601)."),
     ] = None,
     window: Annotated[
-        str | None, typer.Option(show_default="chosen", help="Length of a window, such as 28d; a multiple of slide.")
+        str | None,
+        typer.Option(show_default="chosen", help="Length of a window, such as 28d: a multiple of the slide."),
     ] = None,
     slide: Annotated[
-        str | None, typer.Option(show_default="chosen", help="From one window's start to the next's.")
+        str | None, typer.Option(show_default="chosen", help="Distance from the start of one window to the next.")
     ] = None,
     label_lateness: Annotated[
-        str | None, typer.Option(show_default="chosen", help="Longest time that labels are waited for.")
+        str | None, typer.Option(show_default="chosen", help="Longest time to wait for labels.")
     ] = None,
     drift: Drift = None,
     sheet: Sheet = None,
     encoding: Encoding = None,
     yes: Accept = False,
     force: Force = False,
-    base: Annotated[Path, typer.Option("--dir", help="Where this run's folder is made.")] = DEFAULT_BASE,
+    base: Annotated[Path, typer.Option("--dir", help="Where to create the folder of this run.")] = DEFAULT_BASE,
     no_wait: NoWait = False,
 ) -> None:
-    """Did my model drift? Train on the first part of a table of history, replay the rest as it happened, and see.
+    """Did my model drift? Train on the first part of a historical table, replay the rest as it happened, and see.
 
-    Without --schema one is drafted: what is doubtful is shown, and on a terminal asked about. The table's own dates say
-    what a champion may learn from, when records come, and when labels do; from them follow windows, and how long labels
-    are waited for. Where there are no dates, half of the customers are learned from and the others replayed, and time
-    is simulated. What was chosen is said first, whether the model drifted last. A model that is no better than guessing
-    or too good to be true ends it, with the reason, unless --force is given.
+    Without --schema, it drafts one and shows all doubts; on a terminal it asks about them. The dates in the table
+    decide what a champion may learn from and when records and labels come. Windows and the label lateness follow from
+    them. If there are no dates, it learns from half of the customers, replays the others, and simulates time. It first
+    shows what it has chosen, and at the end whether the model drifted. It stops, with the reason, if the model is no
+    better than guessing or too good to be true, unless --force is given.
 
-    It needs neither Docker nor Java, and leaves one folder with the schema, all figures, reports and logs.
+    It needs neither Docker nor Java. It leaves one folder with the schema, all figures, reports and logs.
 
     \b
     Examples:

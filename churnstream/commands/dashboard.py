@@ -23,7 +23,7 @@ _OF_THE_PAGE = ("CHURNSTREAM_HTTP_", "CHURNSTREAM_DASHBOARD_")
 
 def dashboard(
     folder: Annotated[
-        Path | None, typer.Option("--dir", help="Folder that a demo has left: start its Kafka, and show it.")
+        Path | None, typer.Option("--dir", help="Folder of an earlier demo: start its Kafka and show its stream.")
     ] = None,
     host: Host = None,
     port: Port = None,

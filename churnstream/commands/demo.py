@@ -26,22 +26,23 @@ DEFAULT_BASE = Path("demo-runs")
 
 def demo(
     data: Annotated[
-        Path | None, typer.Option(help="Your own CSV, Excel or Parquet table instead, as `backtest` runs it.")
+        Path | None, typer.Option(help="Run on your own CSV, Excel or Parquet table, as `backtest` does.")
     ] = None,
     schema: SchemaFile = None,
     drift: Drift = None,
     yes: Accept = False,
     force: Force = False,
-    rows: Annotated[int, typer.Option(min=500, help="Customers of the synthetic bank.")] = ROWS,
+    rows: Annotated[int, typer.Option(min=500, help="Number of customers of the synthetic bank.")] = ROWS,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic bank.")] = SEED,
-    base: Annotated[Path, typer.Option("--dir", help="Where this run's folder is made.")] = DEFAULT_BASE,
+    base: Annotated[Path, typer.Option("--dir", help="Where to create the folder of this run.")] = DEFAULT_BASE,
     no_wait: NoWait = False,
 ) -> None:
     """Run the whole stream on this machine: train, replay six weeks in which two things change, score, join, measure.
 
-    Starts a Kafka of its own on free ports, all workers and the model's page, and ends them all, also on Ctrl-C. On a
-    terminal the page stays open until then. What it leaves is one folder: its Kafka, MLflow's store, the drift reports
-    and the logs; its last line is the command that opens the page again. It needs neither Docker nor Java.
+    Starts its own Kafka on free ports, all workers and the model's page, and ends them all at the end or on Ctrl-C. On
+    a terminal the page stays open until Ctrl-C. It leaves one folder with its Kafka, MLflow's store, the drift reports
+    and the logs. The last line of its output is the command that opens the page again. It needs neither Docker nor
+    Java.
     """
     import signal
 
@@ -53,9 +54,9 @@ def demo(
     from contract.errors import UserError
 
     if data is not None and not data.is_file():
-        raise UserError(f"--data {data} is no file; give a CSV, Excel or Parquet table")
+        raise UserError(f"--data {data} is not a file; give a CSV, Excel or Parquet table")
     if data is None and (schema is not None or drift or force):
-        raise UserError("--schema, --drift and --force are of a table of your own; give it with --data")
+        raise UserError("--schema, --drift and --force need your own table; give it with --data")
     # whoever ends it by SIGTERM wants everything gone, too
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     waits = sys.stdout.isatty() and not no_wait
@@ -70,11 +71,11 @@ def demo(
 
 def mlflow(
     folder: Annotated[
-        Path | None, typer.Option("--dir", show_default="the last demo's", help="Folder that a demo has left.")
+        Path | None, typer.Option("--dir", show_default="the last demo's", help="Folder of an earlier demo.")
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
-    """Show MLflow's pages on what a demo has left: metric timelines, drift reports, the registered model."""
+    """Show MLflow's pages for an earlier demo: metric timelines, drift reports, the registered model."""
     from churnstream.mlflow_server import newest_run, serve
     from contract.settings import load_settings
 
@@ -86,10 +87,10 @@ def doctor(
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     partitions: Partitions = None,
-    replication_factor: Annotated[int | None, typer.Option(help="Replicas of topics that are created.")] = None,
+    replication_factor: Annotated[int | None, typer.Option(help="Replicas of newly created topics.")] = None,
     state_dir: StateDir = None,
     alert_rules: AlertRulesFile = None,
-    create_topics: Annotated[bool, typer.Option("--create-topics", help="Create the topics that are missing.")] = False,
+    create_topics: Annotated[bool, typer.Option("--create-topics", help="Create missing topics.")] = False,
     dataset: Dataset = None,
     model_name: ModelName = None,
     model_alias: ModelAlias = None,
@@ -97,9 +98,9 @@ def doctor(
 ) -> None:
     """Check broker, topics, clock, registry, model, schema and disk, and say what to do about each failure.
 
-    Tells what waits for the workers and which window is the newest, and looks at the newest messages: whether records
-    and labels are where their keys belong, labels dated after their records, and why there are dead letters. Changes
-    nothing but by --create-topics. Exit code 1 if anything is wrong.
+    Shows how many messages wait for the workers, and the newest window. It also looks at the newest messages: are
+    records and labels in the partition of their key, are labels dated after their records, and why are there dead
+    letters? It changes nothing unless --create-topics is given. The exit code is 1 if anything is wrong.
     """
     from rich.console import Console
     from rich.markup import escape

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 9092
 
 app = typer.Typer(
-    help="Run Apache Kafka on this machine: the real one, one node, on 127.0.0.1 only. No Docker, no Java needed.",
+    help="Run Apache Kafka on this machine: one real node, on 127.0.0.1 only. It needs neither Docker nor Java.",
     no_args_is_help=True,
 )
 Directory = Annotated[
@@ -20,8 +20,8 @@ Directory = Annotated[
     typer.Option(
         "--dir",
         file_okay=False,
-        show_default="kafka in CHURNSTREAM_STATE_DIR, that is ~/.local/state/churnstream/kafka",
-        help="Folder of the broker's data, configuration and log.",
+        show_default="kafka in CHURNSTREAM_STATE_DIR, which is ~/.local/state/churnstream/kafka",
+        help="Folder for the broker's data, configuration and log.",
     ),
 ]
 
@@ -39,28 +39,28 @@ def fetch() -> None:
 @app.command()
 def start(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 takes any free one.")
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free port.")
     ] = DEFAULT_PORT,
     directory: Directory = None,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds that its log may stand still before it is given up.")
+        float, typer.Option(min=1, help="Give up if the broker's log does not grow for so many seconds.")
     ] = 60.0,
 ) -> None:
-    """Start a broker that goes on running when this command and its shell have ended.
+    """Start a broker that keeps running after this command and its shell have ended.
 
-    Its data stays in the folder: a broker that is started there again goes on with it. Topics are not made by merely
-    using them; churnstream's commands make theirs.
+    Its data stays in the folder, and a broker that is started there again continues with it. Topics are not created
+    automatically on first use. churnstream's commands create the topics they need.
     """
     broker = _broker(directory, port or None)
     broker.start(timeout, on_wait=lambda line: print(f"still starting: {line}", file=sys.stderr))
     print(f"Kafka answers at {broker.bootstrap_servers} (pid {broker.pid}), log in {broker.log_path}")
     if broker.port != DEFAULT_PORT:
-        print(f"Tell the other commands: export KAFKA_BOOTSTRAP_SERVERS={broker.bootstrap_servers}")
+        print(f"For the other commands: export KAFKA_BOOTSTRAP_SERVERS={broker.bootstrap_servers}")
 
 
 @app.command()
 def stop(directory: Directory = None) -> None:
-    """Stop the broker of a folder. Its data stays; delete the folder to be rid of it."""
+    """Stop the broker of a folder. Its data stays; delete the folder to get rid of it."""
     broker = _broker(directory)
     pid = broker.pid
     broker.stop()
@@ -69,7 +69,7 @@ def stop(directory: Directory = None) -> None:
 
 @app.command()
 def status(directory: Directory = None) -> None:
-    """Tell whether a broker runs in a folder, and where. Exit code 0: it answers; 1: it does not, or none runs."""
+    """Show whether a broker runs in a folder, and where. Exit code 0: it answers; 1: it does not answer or run."""
     broker = _broker(directory)
     pid = broker.pid
     if pid is None:

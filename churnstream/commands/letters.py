@@ -7,16 +7,22 @@ import typer
 from contract.worker.flags import BootstrapServers, Dataset, StreamName, TopicPrefix
 
 LetterReasons = Annotated[
-    list[str] | None, typer.Option("--reason", help="Only of this reason, such as unknown-category; may be repeated.")
+    list[str] | None,
+    typer.Option("--reason", help="Only dead letters with this reason, such as unknown-category. Repeatable."),
 ]
-LetterFields = Annotated[list[str] | None, typer.Option("--field", help="Only of this field; may be repeated.")]
+LetterFields = Annotated[
+    list[str] | None, typer.Option("--field", help="Only dead letters with this field. Repeatable.")
+]
 LetterTopics = Annotated[
-    list[str] | None, typer.Option("--topic", help="Only from customers, labels or predictions; may be repeated.")
+    list[str] | None,
+    typer.Option("--topic", help="Only dead letters from this topic: customers, labels or predictions. Repeatable."),
 ]
 LettersSince = Annotated[
-    str | None, typer.Option("--since", metavar="MOMENT", help="Only those that came then or later.")
+    str | None, typer.Option("--since", metavar="MOMENT", help="Only dead letters that came at this time or later.")
 ]
-LettersUntil = Annotated[str | None, typer.Option("--until", metavar="MOMENT", help="Only those that came before it.")]
+LettersUntil = Annotated[
+    str | None, typer.Option("--until", metavar="MOMENT", help="Only dead letters that came before this time.")
+]
 
 
 def dead_letters(
@@ -25,16 +31,16 @@ def dead_letters(
     topic: LetterTopics = None,
     since: LettersSince = None,
     until: LettersUntil = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
     bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     dataset: Dataset = None,
 ) -> None:
-    """List the dead letters that stand, by reason, field and origin, and say which could be sent again.
+    """List the dead letters by reason, field and origin, and show which can be sent again.
 
-    Reads Kafka alone and changes nothing. Nothing that stands in a message is shown, but where it is and what kind of
-    value the field holds. Letters are judged by the schema that is there now. Times are UTC, and of when a letter came.
+    Reads only Kafka and changes nothing. No value of a message is shown, only its place and what kind of value the
+    field holds. Letters are judged by the current schema. Times are UTC and say when a letter came.
     """
     from churnstream.live.shown import output
     from churnstream.redrive.chosen import choose_letters
@@ -64,22 +70,24 @@ def redrive(
     since: LettersSince = None,
     until: LettersUntil = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Send so many at most, the oldest of each partition first.")
+        int | None, typer.Option(min=1, help="Send at most this many, the oldest of each partition first.")
     ] = None,
     most_tries: Annotated[
-        int, typer.Option(min=1, help="Leave those that were sent again so often already.", show_default=True)
+        int, typer.Option(min=1, help="Leave letters that have already been sent again this often.", show_default=True)
     ] = 3,
-    yes: Annotated[bool, typer.Option("--yes", help="Send them. Without this flag they are only counted.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Send the letters. Without this flag they are only counted.")
+    ] = False,
     bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     dataset: Dataset = None,
 ) -> None:
-    """Send dead letters back to the topic that they came from, each once, after what was at fault has been mended.
+    """Send dead letters back to the topic they came from, each once, after the cause has been fixed.
 
-    Says first what would be sent and what would stay; `--yes` does it. A letter keeps its bytes, key and partition. One
-    that the schema would refuse again stays, and so does one that was cut, or is none of this stream's. What was sent
-    is never sent twice, whoever runs this. What fails again is a dead letter with the header `redriven`. See
+    Without `--yes` it only shows what would be sent and what would stay. A letter keeps its bytes, key and partition.
+    It stays if the schema would refuse it again, if it was cut, or if it is from another stream. No letter is sent
+    twice, whoever runs this command. A message that fails again becomes a dead letter with the header `redriven`. See
     docs/dead-letters.md.
     """
     from churnstream.live.shown import output
@@ -104,7 +112,7 @@ def redrive(
         tally = work.plan()
         console.print(tally_view(tally, done=False))
         if tally.sent:
-            print("nothing has been sent; to do it: churnstream redrive --yes, with the same flags")
+            print("nothing has been sent; to send them, run churnstream redrive --yes with the same flags")
         return
     configure_logging(verbose=False)
     console.print(tally_view(work.run(stop_on_signals()), done=True))

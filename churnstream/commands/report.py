@@ -12,7 +12,7 @@ from monitor.cli import ReportFile, ReportRole, ReportStart, ReportVersion
 def report(
     start: ReportStart,
     folder: Annotated[
-        Path | None, typer.Option("--dir", help="Folder that a demo has left: start its Kafka, and read that.")
+        Path | None, typer.Option("--dir", help="Folder of an earlier demo: start its Kafka and read its stream.")
     ] = None,
     model: ModelName = None,
     version: ReportVersion = None,
@@ -27,9 +27,9 @@ def report(
 ) -> None:
     """Make Evidently's drift report of any window, as one HTML file.
 
-    Reads `windows` and `panes`, and the version's reference sample from MLflow; no monitor need be at work. Samples of
-    a final window are deleted; where Kafka has let go of them, it says where MLflow has a report. With --dir it reads
-    what a demo has kept, with that demo's settings.
+    Reads the topics `windows` and `panes`, and the version's reference sample from MLflow. No monitor has to run. The
+    samples of a final window are deleted. Once Kafka has removed them, the command says where in MLflow the report is.
+    With --dir it reads the stream of an earlier demo with that demo's settings.
     """
     import os
 

@@ -12,15 +12,15 @@ def reset(
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
     state_dir: StateDir = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete it. Without this flag it is only listed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it all. Without this flag it is only listed.")] = False,
 ) -> None:
-    """Delete all of a stream: its topics, its consumer groups, and what its workers keep on this machine.
+    """Delete everything of a stream: its topics, its consumer groups, and what its workers keep on this machine.
 
-    Says first what that is; `--yes` does it. Refuses while workers are at work. What is in MLflow stays: the model, and
-    the monitor's experiment.
+    Without `--yes` it only lists what would be deleted. It refuses while workers are running. The model and the
+    monitor's experiment stay in MLflow.
 
-    After it the stream begins anew: any worker makes its topics again. On other machines with workers of this stream
-    nothing is deleted; their state is noticed and forgotten when they start.
+    Then the stream starts from the beginning: any worker creates its topics again. Nothing is deleted on other machines
+    with workers of this stream. These workers notice the old state when they start, and discard it.
     """
     from churnstream.reset import StreamReset
     from contract.kafka.clients import DEFAULT_BOOTSTRAP_SERVERS, admin_client
@@ -48,8 +48,8 @@ def reset(
     for path, size in found.paths.items():
         print(f"  {path}: {size / 1e6:,.1f} MB")
     if found.strangers:
-        print(f"kept, for they only share the prefix: {', '.join(found.strangers)}")
+        print(f"kept, because they only share the prefix: {', '.join(found.strangers)}")
     print(f"kept in MLflow: the model {settings.model_name!r} and the experiment {settings.experiment!r}")
     if not yes:
         whole.refuse_while_at_work(found)
-        print("nothing has been deleted; to do it: churnstream reset --yes, with the same settings")
+        print("nothing has been deleted; to delete it, run churnstream reset --yes with the same settings")

@@ -10,17 +10,17 @@ from contract.worker.flags import Dataset
 
 def schema(
     topic: Annotated[
-        str | None, typer.Argument(help="Print that of this topic: customers, labels, predictions …")
+        str | None, typer.Argument(help="Print the schema of this topic: customers, labels, predictions …")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write those of all topics into this folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the schemas of all topics into this folder.")] = None,
     example: Annotated[
-        bool, typer.Option("--example", help="A message that is taken, in place of the schema (customers, labels).")
+        bool, typer.Option("--example", help="Print a valid message instead of the schema (customers, labels).")
     ] = False,
     dataset: Dataset = None,
 ) -> None:
-    """Print the JSON Schema of a topic's messages, made from the data set's schema.
+    """Print the JSON Schema of a topic's messages, derived from the data set's schema.
 
-    For producers and readers in any language. docs/your-stream.md has one message of each kind, and producers in
+    It serves producers and readers in any language. docs/your-stream.md has one message of each kind, and producers in
     Python, Java and kcat.
 
     \b
@@ -40,7 +40,7 @@ def schema(
     if (topic is None) == (out is None):
         raise UserError(f"give either one topic ({', '.join(known)}) or --out FOLDER for all")
     if topic is not None and topic not in known:
-        written = "is written by churnstream alone" if topic in DESCRIBED else "has no JSON Schema"
+        written = "is written only by churnstream" if topic in DESCRIBED else "has no JSON Schema"
         raise UserError(f"topic {topic!r} {written}; take one of {', '.join(known)}")
     data = load_schema(load_settings(dataset=dataset).dataset)
     make = example_message if example else message_schema

@@ -29,7 +29,7 @@ def init(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", envvar="CHURNSTREAM_FORCE", help="Take a model that is worthless, or too good to be true."
+            "--force", envvar="CHURNSTREAM_FORCE", help="Accept a model that is worthless or too good to be true."
         ),
     ] = False,
     bootstrap_servers: BootstrapServers = None,
@@ -43,8 +43,8 @@ def init(
 ) -> None:
     """Prepare a new stream: create its topics, and train and register a champion if there is none.
 
-    Run it before the workers; running it again changes nothing. A model that is no better than guessing or too good to
-    be true does not become champion, and ends it with the reason, unless --force is given.
+    Run it before the workers. Running it again changes nothing. If the model is no better than guessing or too good to
+    be true, it does not become champion, and the command ends with the reason, unless --force is given.
     """
     from rich.console import Console
 
@@ -69,28 +69,28 @@ def init(
 def showcase(
     data: Data = None,
     rows: Annotated[
-        int, typer.Option(min=500, envvar="CHURNSTREAM_ROWS", help="Customers of the synthetic bank.")
+        int, typer.Option(min=500, envvar="CHURNSTREAM_ROWS", help="Number of customers of the synthetic bank.")
     ] = ROWS,
     seconds: Annotated[
         float, typer.Option(min=0.1, envvar="CHURNSTREAM_REPLAY_SECONDS", help="Wall time that the replay takes.")
     ] = REPLAY_SECONDS,
-    again: Annotated[bool, typer.Option("--again", help="Replay it behind the end of the stream, and leave.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Replay again after the end of the stream, and exit.")] = False,
     mlflow_published: Annotated[
         str, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address in your browser.")
     ] = "http://127.0.0.1:5000",
     reports: Annotated[
-        str, typer.Option(envvar="CHURNSTREAM_REPORTS", help="Address of `evidently ui`, as seen from here.")
+        str, typer.Option(envvar="CHURNSTREAM_REPORTS", help="Address of `evidently ui`, as seen from this process.")
     ] = "http://127.0.0.1:8000",
     reports_published: Annotated[
-        str, typer.Option(envvar="CHURNSTREAM_REPORTS_PUBLISHED", help="The same in your browser.")
+        str, typer.Option(envvar="CHURNSTREAM_REPORTS_PUBLISHED", help="Address of `evidently ui` in your browser.")
     ] = "http://127.0.0.1:8000",
     dashboard_published: Annotated[
-        str, typer.Option(envvar="CHURNSTREAM_DASHBOARD_PUBLISHED", help="The model's page in your browser.")
+        str, typer.Option(envvar="CHURNSTREAM_DASHBOARD_PUBLISHED", help="Address of the model's page in your browser.")
     ] = "http://127.0.0.1:8090",
 ) -> None:
-    """Replay the demo's six weeks of customers to workers that run already, once, and say where to look.
+    """Replay the demo's six weeks of customers once, to workers that are already running, and say where to look.
 
-    Then it goes on following the stream. Where that has been done already, nothing is sent.
+    Then it keeps following the stream. If the replay has been done before, nothing is sent.
     """
     from rich.console import Console
 

@@ -11,14 +11,18 @@ def status(
     bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on until Ctrl-C, with the windows.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON; with --watch a line for each change.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, max=3_600, help="Seconds that reading the topics may take.")] = 30.0,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Keep showing the status, with the windows, until Ctrl-C.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON; with --watch, one line for each change.")] = False,
+    timeout: Annotated[
+        float, typer.Option(min=1, max=3_600, help="Longest time to read the topics, in seconds.")
+    ] = 30.0,
 ) -> None:
-    """Tell whether a stream is well now: workers, lag, newest window, dead letters, incidents, versions.
+    """Show whether a stream is well now: workers, lag, newest window, dead letters, incidents, versions.
 
-    Reads Kafka alone and changes nothing. Exit code 0: it is well; 1: it is not; 2: that cannot be told, because the
-    broker does not answer, there is no such stream, or its topics may not be read.
+    Reads only Kafka and changes nothing. Exit code 0: it is well; 1: it is not; 2: unknown, because the broker does not
+    answer, the stream does not exist, or its topics may not be read.
     """
     import logging
 

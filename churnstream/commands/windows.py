@@ -15,16 +15,20 @@ def windows(
     topic_prefix: TopicPrefix = None,
     final: Annotated[bool, typer.Option("--final", help="Only final windows.")] = False,
     model_name: ModelName = None,
-    since: Annotated[str | None, typer.Option(metavar="MOMENT", help="Only windows that start then or later.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="MOMENT", help="Only windows that start before it.")] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="CSV on standard output, as without any of these.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON on standard output: a list of objects.")] = False,
-    parquet: Annotated[Path | None, typer.Option(metavar="FILE", help="A Parquet file.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="MOMENT", help="Only windows that start at this time or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="MOMENT", help="Only windows that start before this time.")
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV on standard output (the default).")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output: a list of objects.")] = False,
+    parquet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a Parquet file.")] = None,
 ) -> None:
-    """Give out the stream's windows as a table: one row a window, its newest revision.
+    """Print the stream's windows as a table: one row per window, its newest revision.
 
-    Reads Kafka alone. Times are UTC. docs/reading-a-stream.md names the columns; `read_windows` of the Python package
-    gives the same table, `read_outcomes` and `read_alerts` the others.
+    Reads only Kafka. Times are UTC. docs/reading-a-stream.md lists the columns. In Python, `read_windows` gives the
+    same table, and `read_outcomes` and `read_alerts` give outcomes and alerts.
     """
     from churnstream.frames.files import as_csv, as_json, write_parquet
     from churnstream.frames.windows import read_windows

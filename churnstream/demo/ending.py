@@ -23,17 +23,17 @@ def tell(followed: Followed, plan: RunPlan, console: Console) -> None:
     snapshot = followed.snapshot
     console.print(windows_table([window for window in snapshot.ordered() if window.status == "final"]))
     if plan.acts:
-        console.print("\nwhat was estimated before labels had come, and what labels then said:", style="bold")
+        console.print("\nwhat was estimated before the labels came, and what the labels then showed:", style="bold")
         console.print(acts_table(plan.acts, snapshot.ordered(), followed.provisional))
     if followed.verdicts:
-        console.print("\nthe verdict, as windows and labels came:", style="bold")
+        console.print("\nhow the verdict changed as windows and labels came:", style="bold")
         console.print(_course(followed.verdicts))
     console.print()
     if followed.provisional:
         console.print(
-            f"{len(followed.provisional)} windows were provisional first, {followed.ahead} of them seen with their "
-            f"estimate before half of their labels had come; {followed.final_before} were final while others still "
-            f"were provisional",
+            f"{len(followed.provisional)} windows were provisional first, {followed.ahead} of them with an estimate "
+            f"before half of their labels had come; {followed.final_before} were final while others were still "
+            f"provisional",
             soft_wrap=True,
         )
     for remark in remarks(snapshot, plan.own_dates):

@@ -88,7 +88,7 @@ def follow(
                     seen, moved = position, now
                 elif now - moved > STALL_SECONDS:
                     raise UserError(
-                        f"nothing has moved for {STALL_SECONDS:.0f} s; see the logs in {replay.log_path.parent}"
+                        f"nothing has changed for {STALL_SECONDS:.0f} s; see the logs in {replay.log_path.parent}"
                     )
                 time.sleep(_REFRESH_SECONDS)
     finally:
@@ -97,7 +97,7 @@ def follow(
 
 def _state(snapshot: Snapshot, replay: Child, acts: Sequence[Act]) -> str:
     if replay.exit_code is not None:
-        return "measuring what is left"
+        return "measuring the rest"
     number = sum(act.start <= (snapshot.newest or 0) for act in acts)
     if not number:
         return "replaying"

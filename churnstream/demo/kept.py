@@ -67,8 +67,8 @@ def kept_stream(folder: Path) -> Iterator[dict[str, str]]:
         kept = msgspec.json.decode((folder / _STREAM).read_bytes(), type=_KeptStream)
     except FileNotFoundError:
         raise UserError(
-            f"{folder} holds no stream that can be opened again; give the folder that `churnstream demo` has printed, "
-            f"or run it anew: demos of earlier releases, and those cut short, keep none"
+            f"{folder} has no stream that can be opened again; give the folder that `churnstream demo` printed, or run "
+            f"the demo again (demos of earlier releases and interrupted demos keep no stream)"
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{folder / _STREAM} is damaged ({error}); run `churnstream demo` again") from None

@@ -17,7 +17,7 @@ def page_port(first: int = PORT) -> int:
     for port in range(first, first + _MOST_PORTS):
         if is_free(port):
             return port
-    raise UserError(f"no port of {HOST} from {first} to {first + _MOST_PORTS - 1} is free; end some program")
+    raise UserError(f"no port from {first} to {first + _MOST_PORTS - 1} is free on {HOST}; end a program that uses one")
 
 
 class DemoPage:

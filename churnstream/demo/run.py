@@ -66,7 +66,7 @@ def new_folder(base: Path) -> Path:
             return folder
     except OSError as error:
         raise UserError(f"folder {base} cannot be written ({error.strerror}); choose another with --dir") from None
-    raise UserError(f"folder {base} is full of runs; remove some")
+    raise UserError(f"folder {base} is full of runs; remove old ones")
 
 
 def run_demo(demo: LocalRun, console: Console) -> None:
@@ -129,7 +129,9 @@ def run_demo(demo: LocalRun, console: Console) -> None:
         if not kept:
             shutil.rmtree(demo.folder / KAFKA, ignore_errors=True)
     size = kept_size(demo.folder) / 1e6
-    console.print(f"kept in {demo.folder}: {size:,.0f} MB; the model's page again:\n", soft_wrap=True, highlight=False)
+    console.print(
+        f"kept in {demo.folder}: {size:,.0f} MB; to open the model's page again:\n", soft_wrap=True, highlight=False
+    )
     console.print(f"  {demo.reopen}", soft_wrap=True, highlight=False, markup=False)
 
 
@@ -141,8 +143,9 @@ def _refused(training: Child) -> str:
     """Why nothing is scored: what ``train`` has said last but for what to do next."""
     reasons = [line for line in training.last_lines(2) if not line.startswith("Next: ")]
     return (
-        f"there is no champion, so nothing can be scored: {reasons[-1] if reasons else training.explain()}. Mend the "
-        f"table or its schema, or run it all the same with --force; training's whole log is {training.log_path}"
+        f"there is no champion, so nothing can be scored: {reasons[-1] if reasons else training.explain()}. "
+        f"Correct the table or its schema, or continue anyway with --force; the full training log is "
+        f"{training.log_path}"
     )
 
 

@@ -44,15 +44,15 @@ ACTS = (
         "other customers",
         START + CUSTOMERS_CHANGE_DAY * DAY,
         START + RELATION_CHANGES_DAY * DAY,
-        "customers are three years younger, and half of the active members no longer are",
-        "drift is told within days; labels show later that the model holds",
+        "customers are three years younger, and half of the active members are no longer active",
+        "drift is reported within days; labels show later that the model holds up",
     ),
     Act(
         "another relation",
         START + RELATION_CHANGES_DAY * DAY,
         START + LAST_DAY * DAY,
-        "customers are as before, but half of those from 40 to 60 do the opposite of what such customers did",
-        "nothing drifts; as labels come, realised figures leave the estimates, and the model is called worse",
+        "customers are as before, but half of those aged 40 to 60 do the opposite of what such customers did",
+        "nothing drifts; as labels come, realised figures leave the estimates, and the verdict becomes worse",
     ),
 )
 

@@ -61,7 +61,7 @@ def read_alerts(settings: Settings | None = None, *, standing: bool = False, mos
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return  # none of ours
         if len(rows) > most:
-            raise UserError(f"there are more than {most:,} incidents; give a larger `most`, if there is memory for it")
+            raise UserError(f"there are more than {most:,} incidents; give a larger `most` if memory allows")
 
     read_newest(settings or load_settings(), ALERTS, take)
     wanted = [row for row in rows.values() if row["standing"] or not standing]

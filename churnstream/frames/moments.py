@@ -35,7 +35,7 @@ def _milliseconds(name: str, moment: Moment) -> int | None:
         return round((read if read.tzinfo is not None else read.replace(tzinfo=UTC)).timestamp() * 1_000)
     except (ValueError, OverflowError):
         raise UserError(
-            f"{name} got {moment!r}, which is no time; give a date or a time in UTC, such as 2025-01-25 or "
+            f"{name} got {moment!r}, which is not a time; give a date or a time in UTC, such as 2025-01-25 or "
             f"2025-01-25T06:00"
         ) from None
 

@@ -50,8 +50,8 @@ def _partitions(settings: Settings, name: str) -> int:
     found = admin_client(settings).list_topics(name, timeout=settings.request_timeout_ms / 1_000).topics[name]
     if found.error is not None:
         raise UserError(
-            f"topic {name} is not there or may not be read ({found.error.str()}); look at --stream and --topic-prefix, "
-            f"or see what is missing with `churnstream doctor`"
+            f"topic {name} does not exist or may not be read ({found.error.str()}); check --stream and --topic-prefix, "
+            f"or run `churnstream doctor` to see what is missing"
         )
     return len(found.partitions)
 

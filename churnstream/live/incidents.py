@@ -64,10 +64,10 @@ def as_json(found: Incidents, shown: int | None = RECENT) -> bytes:
 
 def incidents_view(found: Incidents, shown: int | None = RECENT) -> RenderableType:
     """Tables for a terminal: what stands with what to do, what is over (at most ``shown``), and the sinks."""
-    parts: list[RenderableType] = [_standing(found.standing) if found.standing else Text("no incident stands")]
+    parts: list[RenderableType] = [_standing(found.standing) if found.standing else Text("no open incidents")]
     if found.over:
         left_out = len(found.over) - len(found.over[:shown])
-        title = f"over ({left_out:,} more: --all)" if left_out else "over"
+        title = f"past ({left_out:,} more: --all)" if left_out else "past"
         parts += [Text(), Text(title, style="bold"), _over(found.over[:shown])]
     parts += [Text(), _sinks(found.sinks)]
     return Group(*parts)
@@ -80,7 +80,7 @@ def _standing(alerts: Sequence[Alert]) -> RenderableType:
         text = Text.assemble((title_of(one), "bold"), "\n", one_line(one.message, _MOST_MESSAGE))
         table.add_row(Text(one.severity, style=style), _time(one.start), one.kind, text)
     note = _clock_note(alerts)
-    title = Text(f"{len(alerts)} incident{'' if len(alerts) == 1 else 's'} standing", style="bold")
+    title = Text(f"{len(alerts)} open incident{'' if len(alerts) == 1 else 's'}", style="bold")
     return Group(title, table, *note)
 
 
@@ -93,7 +93,7 @@ def _over(alerts: Sequence[Alert]) -> RenderableType:
 
 def _sinks(sinks: Sequence[Backlog]) -> RenderableType:
     if not sinks:
-        return Text("alerts are sent to nobody: CHURNSTREAM_ALERT_RULES names no sink (docs/alerts.md)", style="dim")
+        return Text("alerts are not sent: CHURNSTREAM_ALERT_RULES names no sink (docs/alerts.md)", style="dim")
     table = _table("sink", "waiting", "state")
     for one in sinks:
         table.add_row(one.sink, f"{one.waiting:,}", _state(one))
@@ -105,9 +105,9 @@ def _state(one: Backlog) -> Text:
         since = "" if one.since is None else f" since {iso_time(one.since)}"
         return Text(f"fails{since}: {one_line(one.failing, _MOST_MESSAGE)}", style="red")
     if not one.begun:
-        return Text("no monitor with this sink has been at work yet", style="yellow")
+        return Text("no monitor has run with this sink yet", style="yellow")
     return Text(
-        "on their way; is a monitor at work?" if one.waiting else "has all", style="" if one.waiting else "green"
+        "waiting to be sent; is a monitor running?" if one.waiting else "all sent", style="" if one.waiting else "green"
     )
 
 
@@ -122,7 +122,7 @@ def _table(*columns: str) -> Table:
 def _clock_note(alerts: Iterable[Alert]) -> list[Text]:
     if any(one.kind in BY_WALL_TIME for one in alerts):
         return [
-            Text(f"times of {', '.join(sorted(BY_WALL_TIME))} are wall time, the others event time; UTC", style="dim")
+            Text(f"times of {', '.join(sorted(BY_WALL_TIME))} are wall time, all others event time; UTC", style="dim")
         ]
     return [Text("times are event time, UTC", style="dim")]
 

@@ -17,7 +17,7 @@ SECONDS_BETWEEN_COUNTS = 5.0
 _MOST_SINGLE = 4
 """Windows that change together and are told one by one; of more, one line tells all."""
 _MOST_CHANGED = 4
-_WORDS: dict[Status, str] = {"provisional": "is measured, labels are to come", "final": "is final"}
+_WORDS: dict[Status, str] = {"provisional": "is measured, labels are still to come", "final": "is final"}
 
 
 class Teller:
@@ -110,7 +110,7 @@ def _told_together(windows: Sequence[Window], status: Status) -> str:
     f1 = f"; F1 {metric(min(values))} to {metric(max(values))}" if values else ""
     changed = sum(bool(found_in(window)) for window in windows)
     told = f"; {count(changed, 'window')} with a change" if changed else ""
-    word = "are final" if status == "final" else "are measured, labels are to come"
+    word = "are final" if status == "final" else "are measured, labels are still to come"
     return f"{count(len(windows), 'window')} {word}: {period(first.start, last.end)}{f1}{told}"
 
 

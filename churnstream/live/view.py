@@ -100,11 +100,9 @@ def remarks(snapshot: Snapshot, own_dates: bool = False) -> list[str]:
     """
     found = []
     if snapshot.ahead and not own_dates:
-        found.append(
-            f"{snapshot.ahead:,} records are dated far ahead of their partition; check the clock of whoever sends them"
-        )
+        found.append(f"{snapshot.ahead:,} records are dated far ahead of their partition; check the sender's clock")
     if snapshot.inferred:
-        found.append(f"{snapshot.inferred:,} records have had no label within the horizon, and count as 0")
+        found.append(f"{snapshot.inferred:,} records had no label within the horizon and count as 0")
     return found
 
 

@@ -116,12 +116,12 @@ class WindowsTable:
         """What the table does not say by itself, as far as it is there."""
         told = []
         if width < _WIDE and any(window.status != "final" for window in self._windows):
-            told.append("prov.: provisional, labels are to come")
+            told.append("prov.: provisional, labels are still to come")
         of_f1 = [name for name in ("nowcast", "estimated") if name in shown]
         if of_f1:
-            told.append(f"{' and '.join(of_f1)} {'are' if len(of_f1) > 1 else 'is'} of F1")
+            told.append(f"{' and '.join(of_f1)} {'refer' if len(of_f1) > 1 else 'refers'} to F1")
         if "F1" in shown and any(_outside(window) for window in self._windows):
-            told.append("↓↑ outside what was estimated")
+            told.append("↓↑ outside the estimated range")
         if any(window.key in self._partial for window in self._windows):
             told.append(f"{PARTIAL} the stream begins or ends within it")
         return "; ".join(told)

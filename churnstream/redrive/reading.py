@@ -94,7 +94,7 @@ class LetterTopic:
                     deadline = time.monotonic() + self._patience
                 elif time.monotonic() > deadline:
                     raise self._unreadable(
-                        f"nothing more came within {self._patience:.0f} s; a worker that was stopped may have left a "
+                        f"no more messages came within {self._patience:.0f} s; a stopped worker may have left a "
                         f"transaction open, so try again in a minute"
                     )
         finally:
@@ -104,8 +104,8 @@ class LetterTopic:
         found = self.counts([self._name]).get(self._name)
         if found is None:
             raise UserError(
-                f"topic {self._name} is not there or may not be read; look at --stream and --topic-prefix, or see what "
-                f"is missing with `churnstream doctor`"
+                f"topic {self._name} does not exist or may not be read; check --stream and --topic-prefix, or run "
+                f"`churnstream doctor` to see what is missing"
             )
         return range(found)
 

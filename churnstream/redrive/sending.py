@@ -132,13 +132,13 @@ class Redrive:
                     try:
                         self._send(topic, transactions, tally, unknown, stop)
                     except BatchAbortedError as error:
-                        _log.warning("a batch was given up (%s); reading what was sent, and going on", error)
+                        _log.warning("a batch was aborted (%s); reading what was sent, then continuing", error)
                         if attempt == _TRIES or stop.wait(_PAUSE_SECONDS):
-                            raise UserError(f"Kafka does not take the letters ({error}); {_told(tally)}") from error
+                            raise UserError(f"Kafka does not accept the letters ({error}); {_told(tally)}") from error
                     else:
                         break
         except FencedError as error:
-            raise UserError(f"another `churnstream redrive` of this stream has begun; {_told(tally)}") from error
+            raise UserError(f"another `churnstream redrive` of this stream has started; {_told(tally)}") from error
         finally:
             transactions.close()
         return tally
@@ -247,6 +247,6 @@ def _headers(letter: StoredLetter) -> list[Header]:
 
 def _told(tally: RedriveTally) -> str:
     return (
-        f"{tally.sent:,} letter{'' if tally.sent == 1 else 's'} had been sent by then, and will not be sent twice; run "
+        f"{tally.sent:,} letter{'' if tally.sent == 1 else 's'} had been sent by then and will not be sent twice. Run "
         f"it again for the rest"
     )

@@ -22,14 +22,17 @@ def as_json(found: LettersFound) -> str:
 def letters_view(found: LettersFound) -> RenderableType:
     """A block for each reason, field and origin."""
     if not found.count:
-        return Text(f"no dead letter stands here{_redriven(found.redriven)}")
+        return Text(f"no dead letters are left{_redriven(found.redriven)}")
     parts: list[RenderableType] = [
         Text(f"{_letters(found.count)}{_redriven(found.redriven)}; times are wall time, UTC", style="bold")
     ]
     for group in found.groups:
         parts += [Text(), *_group(group)]
     if any(group.goes for group in found.groups):
-        parts += [Text(), Text("see what would be sent again: churnstream redrive, with the same flags", style="dim")]
+        parts += [
+            Text(),
+            Text("see what would be sent again: run churnstream redrive with the same flags", style="dim"),
+        ]
     return Group(*parts)
 
 
@@ -44,7 +47,7 @@ def tally_view(tally: RedriveTally, *, done: bool) -> RenderableType:
     parts += _stays(tally.stays)
     if tally.already:
         more = f"{tally.already:,} more {'has' if tally.already == 1 else 'have'}"
-        parts.append(Text(f"{more} been sent again before, and will not be sent twice"))
+        parts.append(Text(f"{more} already been sent again and will not be sent twice"))
     if tally.beyond:
         parts.append(Text("there are more: --limit was reached"))
     if tally.stopped:
@@ -59,10 +62,10 @@ def _group(group: LetterGroup) -> list[RenderableType]:
     head.append(f", {moment(group.first_at)} to {moment(group.last_at)}", "dim")
     lines: list[RenderableType] = [head, Text(f"  {group.meaning} {group.remedy}")]
     if group.goes:
-        lines.append(Text(f"  {group.goes:,} would be taken now, as far as the schema says", style="green"))
+        lines.append(Text(f"  {group.goes:,} would be accepted by the schema now", style="green"))
     lines += [Text("  ").append_text(line) for line in _stays(group.stays)]
     if group.failed_again:
-        lines.append(Text(f"  {group.failed_again:,} had been sent again before, and have failed again"))
+        lines.append(Text(f"  {group.failed_again:,} had been sent again before and failed again"))
     table = _table("  letter", "where it came from", "came", "found", "detail")
     for one in group.examples:
         table.add_row(*_example(group, one))

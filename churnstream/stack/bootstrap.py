@@ -28,14 +28,14 @@ def initialise(settings: Settings, data: Path | None, *, force: bool = False) ->
     from mlflow.exceptions import MlflowException
 
     created = ensure_topics(admin_client(settings), settings)
-    topics = f"{len(created)} topics created" if created else "all topics there"
+    topics = f"{len(created)} topics created" if created else "all topics exist"
     client = registry_client(settings, create=True)
     try:
         version = find_version(client, settings)
     except MlflowException as error:
         raise out_of_reach(settings, error) from error
     if version is not None:
-        return f"{topics}; {model_title(settings, version)} is {settings.model_alias} already"
+        return f"{topics}; {model_title(settings, version)} is already {settings.model_alias}"
     return f"{topics}; {_train(settings, data, force)}"
 
 
@@ -54,13 +54,14 @@ def _train(settings: Settings, data: Path | None, force: bool) -> str:
             result = train(settings, table, split="customer", name="the synthetic bank", force=force)
     else:
         raise UserError(
-            f"there is no {settings.model_alias} of {settings.model_name} and no table to train one on: the synthetic "
-            f"bank is not of schema {settings.dataset}; give a table with --data, or DATA in the compose stack"
+            f"there is no {settings.model_alias} of {settings.model_name} and no table to train one on, because the "
+            f"synthetic bank does not have schema {settings.dataset}; give a table with --data (DATA in the compose "
+            f"stack)"
         )
     if not result.verdict.promoted:
         raise UserError(
-            f"{result.verdict.reason}. The workers wait for a champion: mend the table or its schema and begin again, "
-            f"or take it all the same with --force (FORCE=1 in the compose stack)"
+            f"{result.verdict.reason}. The workers wait for a champion; correct the table or its schema and run this "
+            f"again, or accept the model with --force (FORCE=1 in the compose stack)"
         )
     metrics = result.metrics
     trained = (

@@ -80,6 +80,6 @@ def other_settings(settings: Settings, plan: OwnPlan) -> str | None:
         return None
     named = " ".join(f"{name}={plan.variables[f'CHURNSTREAM_{name}']}" for name in fitting)
     return (
-        f"for this table {named} would fit; with these in .env, `docker compose down -v` and `docker compose up` "
-        f"begin anew"
+        f"these settings would fit the table better: {named}. Put them into .env, then start again with "
+        f"`docker compose down -v` and `docker compose up`"
     )

@@ -82,7 +82,7 @@ def run_showcase(settings: Settings, showcase: Showcase, stop: threading.Event, 
     stream = f"{stream_identity(settings, CUSTOMERS)} {settings.topic(CUSTOMERS)}"
     resumed = mark.exists() and mark.read_text(encoding="utf-8") == stream
     if resumed:
-        console.print("the stream has been replayed already; `docker compose run --rm replay` goes on with it")
+        console.print("the stream has already been replayed; `docker compose run --rm replay` continues it")
     elif _replay(settings, showcase, None, stop, heartbeat, console):
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_text(stream, encoding="utf-8")
@@ -101,7 +101,7 @@ def replay_again(settings: Settings, showcase: Showcase, stop: threading.Event, 
     """
     if showcase.data is not None and load_schema(settings.dataset).time is not None:
         raise UserError(
-            f"the rows of {showcase.data} have their own dates and have been replayed at them; there is nothing behind"
+            f"the rows of {showcase.data} have their own dates and have all been replayed; nothing is left to replay"
         )
     _replay(settings, showcase, next_start(settings), stop, Heartbeat(settings.heartbeat), console)
 
@@ -134,7 +134,7 @@ def _replay(
         result = replay(settings, source, scenario, name, stop=stop, progress=progress)
     console.print(summary(result))
     if result.failures:
-        raise UserError(f"Kafka did not take {result.failures:,} messages; {result.first_failure}")
+        raise UserError(f"Kafka did not accept {result.failures:,} messages; {result.first_failure}")
     return result.ended
 
 

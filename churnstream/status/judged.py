@@ -128,7 +128,7 @@ def _problems(
                 kind="model",
                 severity="critical",
                 text=f"no version of {named(serving.name)} has the alias {named(serving.alias)}, so nothing is scored",
-                remedy="`churnstream promote` or `churnstream rollback` gives it to one",
+                remedy="give it to one with `churnstream promote` or `churnstream rollback`",
             )
     if choice.windows:
         for banner in without_windows(choice.known, choice.windows[-1], now_ms, places):
@@ -149,7 +149,7 @@ def _blind(seen: StreamSeen, places: Places) -> Problem | None:
             kind="broker",
             severity="unknown",
             text=f"Kafka at {named(seen.servers, 200)} does not answer: {named(reach.reason, 300)}",
-            remedy="see that it runs and that KAFKA_BOOTSTRAP_SERVERS is right; `churnstream doctor` looks closer",
+            remedy="check that it runs and that KAFKA_BOOTSTRAP_SERVERS is right; `churnstream doctor` checks more",
         )
     if reach.reason:
         return Problem(
@@ -171,22 +171,22 @@ def _blind(seen: StreamSeen, places: Places) -> Problem | None:
             kind="unread",
             severity="unknown",
             text=f"the topics could not be read to their end within {seen.gave_up_after:.0f} s",
-            remedy="try again, with a longer --timeout",
+            remedy="try again with a longer --timeout",
         )
     if seen.stream is None:
         return Problem(
             kind="no_stream",
             severity="unknown",
-            text=f"topic {places.topic_prefix}{FORMAT} does not name a stream: the topics are another program's, or "
-            f"they are just being made",
-            remedy="choose the stream with --stream or --topic-prefix, or see what `churnstream doctor` says",
+            text=f"topic {places.topic_prefix}{FORMAT} does not name a stream: the topics belong to another program or "
+            f"are just being created",
+            remedy="choose the stream with --stream or --topic-prefix, or run `churnstream doctor`",
         )
     return None
 
 
 def _where_else(others: tuple[str, ...]) -> str:
     if not others:
-        return "name another with --stream or --topic-prefix, or make it with `churnstream doctor --create-topics`"
+        return "choose another with --stream or --topic-prefix, or create it with `churnstream doctor --create-topics`"
     shown = [f"--topic-prefix {named(prefix, 100)}" if prefix else "one without a prefix" for prefix in others]
     return f"streams on this Kafka: {', '.join(shown)}"
 
@@ -196,8 +196,8 @@ def _of_topics(seen: StreamSeen) -> Iterator[Problem]:
         yield Problem(
             kind="topics",
             severity="critical",
-            text=f"of the stream's topics there are none called {', '.join(seen.reach.missing)}",
-            remedy="`churnstream doctor --create-topics` makes them",
+            text=f"topics of the stream are missing: {', '.join(seen.reach.missing)}",
+            remedy="create them with `churnstream doctor --create-topics`",
         )
 
 
@@ -209,7 +209,7 @@ def _of_workers(workers: tuple[WorkerStatus, ...], *, ended: bool) -> Iterator[P
             yield Problem(
                 kind="worker",
                 severity="unknown",
-                text=f"Kafka does not tell who is in the group {worker.group}",
+                text=f"Kafka does not show who is in the group {worker.group}",
                 remedy="grant this user DESCRIBE on it",
             )
         elif worker.members == 0 and (waiting or not ended):
@@ -218,7 +218,7 @@ def _of_workers(workers: tuple[WorkerStatus, ...], *, ended: bool) -> Iterator[P
                 kind="worker",
                 severity="critical",
                 text=f"no {worker.name} is at work{waits}",
-                remedy=f"`churnstream {commands[worker.name]}` starts one",
+                remedy=f"start one with `churnstream {commands[worker.name]}`",
             )
 
 
@@ -243,7 +243,7 @@ def _of_incident(alert: Alert) -> Problem:
         kind="incident",
         severity=alert.severity,
         text=f"{subject}{plain_times(named(title, 300))}{f': {about}' if about else ''}",
-        remedy="`churnstream alerts` says all of it",
+        remedy="see `churnstream alerts` for details",
     )
 
 
@@ -252,20 +252,20 @@ def _remarks(seen: StreamSeen, choice: Chosen) -> Iterator[str]:
     labels = labels_reached(progress)
     data = data_reached(progress)
     if data.ended:
-        yield "the stream has ended; workers are not needed any more"
+        yield "the stream has ended; its workers are no longer needed"
     elif data.idle:
-        yield "all partitions are silent at present"
+        yield "all partitions are silent now"
     if seen.reach.caught_up and data.until is None and not data.ended:
         yield "no record has been scored and joined yet"
     elif labels.until is None:
         yield "no label has come yet in at least one partition"
     ahead, inferred = sum(one.ahead for one in progress), sum(one.inferred for one in progress)
     if ahead:
-        yield f"{count(ahead, 'record')} dated far ahead of their partition; check the clock of whoever sends them"
+        yield f"{count(ahead, 'record')} dated far ahead of their partition; check the sender's clock"
     if inferred:
         yield f"{count(inferred, 'record')} without a label within the horizon count as 0"
     if choice.known.skipped:
-        yield f"{count(choice.known.skipped, 'message')} on the topics could not be read; somebody else may write there"
+        yield f"{count(choice.known.skipped, 'message')} on the topics could not be read; does another program write?"
 
 
 def _workers(seen: StreamSeen, places: Places) -> Iterator[WorkerStatus]:

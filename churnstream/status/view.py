@@ -38,9 +38,9 @@ def status_view(status: StreamStatus) -> RenderableType:
     """All of it, as it is printed once."""
     parts: list[RenderableType] = [verdict_line(status), *map(_problem, status.problems[:_MOST_PROBLEMS])]
     if any(one.kind == "incident" for one in status.problems):
-        parts.append(Text("  → `churnstream alerts` says all of each"))
+        parts.append(Text("  → see `churnstream alerts` for details"))
     if len(status.problems) > _MOST_PROBLEMS:
-        parts.append(Text(f"  and {len(status.problems) - _MOST_PROBLEMS} more: --json has all", style="dim"))
+        parts.append(Text(f"  and {len(status.problems) - _MOST_PROBLEMS} more: --json shows all", style="dim"))
     if _is_blind(status):
         return Group(*parts)
     return Group(*parts, *_facts(status), *(Text(remark, style="dim") for remark in status.remarks))
@@ -60,7 +60,7 @@ def verdict_line(status: StreamStatus) -> Text:
     """Whether the stream is well, in one line."""
     prefix = f" ({named(status.topic_prefix)})" if status.topic_prefix else ""
     if status.well is None:
-        return Text(f"{SIGNS['unknown']} it cannot be told whether the stream{prefix} is well", style="bold yellow")
+        return Text(f"{SIGNS['unknown']} it is not known whether the stream{prefix} is well", style="bold yellow")
     if status.well:
         return Text(f"{SIGNS['good']} the stream{prefix} is well", style="bold green")
     return Text(f"{SIGNS['bad']} the stream{prefix} is not well", style="bold red")
@@ -137,7 +137,7 @@ def _newest(window: WindowStatus) -> Text:
     figures += [f"Brier {metric(window.brier)}", f"accuracy {metric(window.accuracy)}"]
     changed = ", ".join(window.changed[:_MOST_CHANGED])
     more = f" +{len(window.changed) - _MOST_CHANGED}" if len(window.changed) > _MOST_CHANGED else ""
-    told = f"; told {lasting(window.told_ago_ms)} ago" if window.told_ago_ms is not None else ""
+    told = f"; published {lasting(window.told_ago_ms)} ago" if window.told_ago_ms is not None else ""
     return Text(
         f"newest window {period(window.start, window.end)}, {window.status}: {', '.join(figures)}"
         f"{f'; changed: {changed}{more}' if changed else ''}{told}"

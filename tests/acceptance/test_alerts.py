@@ -43,13 +43,13 @@ def test_the_command_lists_what_stands_what_is_over_and_what_waits(
     broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     settings = stream_settings(broker, topic_prefix, tmp_path, partitions=1, alert_rules=rules_file(tmp_path, "team"))
-    assert "no incident stands" in shown(settings, tmp_path)
+    assert "no open incidents" in shown(settings, tmp_path)
     publish_alerts(settings, alert(9), stream="another")
     publish_alerts(settings, *lives(range(11)), alert(12, severity="critical"))
     said = shown(settings, tmp_path)
-    assert "1 incident standing" in said
+    assert "1 open incident" in said
     assert "critical" in said
-    assert "over (1 more: --all)" in said
+    assert "past (1 more: --all)" in said
     assert "more:" not in shown(settings, tmp_path, "--all")
     assert max(map(len, said.splitlines())) <= 160
     [sink] = json.loads(shown(settings, tmp_path, "--json"))["sinks"]
@@ -61,11 +61,11 @@ def test_the_command_lists_what_stands_what_is_over_and_what_waits(
     [
         ([], {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}, "error: no Kafka answers at 127.0.0.1"),
         (["--alert-rules", "none.toml"], {}, "none.toml cannot be read"),
-        (["--test-sink", "team"], {}, "there are no alert rules; name their file"),
+        (["--test-sink", "team"], {}, "there are no alert rules; give their file"),
         (
             ["--test-sink", "night", "--alert-rules", "rules.toml"],
             {},
-            "no sink 'night'; those that they name: team",
+            "no sink 'night'; the sinks in them: team",
         ),
         (["--test-sink", "team", "--alert-rules", "rules.toml"], {}, "variable TEAM_URL is not set"),
         (["--test-sink", "team", "--alert-rules", "rules.toml"], {"TEAM_URL": "slack://S3CRET"}, "apprise refuses"),
@@ -86,7 +86,7 @@ def test_one_test_alert_is_sent_and_told(tmp_path: Path) -> None:
     arguments = ("--test-sink", "team", "--alert-rules", str(rules))
     with receiving() as receiver:
         done = command(tmp_path, *arguments, TEAM_URL=receiver.url("team"))
-        assert (done.returncode, done.stdout) == (0, "sink team has taken the test alert\n")
+        assert (done.returncode, done.stdout) == (0, "sink team has accepted the test alert\n")
         [sent] = receiver.messages("team")
         assert sent["title"] == "Test alert: churnstream can reach you"
         receiver.answers["/team"] = 403
@@ -96,7 +96,7 @@ def test_one_test_alert_is_sent_and_told(tmp_path: Path) -> None:
         assert "correct TEAM_URL" in done.stderr
     done = command(tmp_path, *arguments, TEAM_URL=receiver.url("team"))
     assert done.returncode == 1
-    assert "has not taken the test alert" in done.stderr
+    assert "has not accepted the test alert" in done.stderr
 
 
 @pytest.mark.timeout(300)
@@ -135,7 +135,7 @@ def test_a_monitor_sends_alerts_and_its_successor_on_another_machine_goes_on(
         try:
             both = states_of([*lives([1]), *lives([2])])
             eventually(lambda: receiver.first_states("team") == both, 120, second.explain())
-            eventually(lambda: "has all" in shown(settings, tmp_path, **url), 60, "the command tells")
+            eventually(lambda: "all sent" in shown(settings, tmp_path, **url), 60, "the command tells")
             second.signal(signal.SIGTERM)
             eventually(lambda: second.exit_code is not None, 60, second.explain())
         finally:

@@ -78,7 +78,7 @@ def test_a_model_that_guesses_is_told_with_the_reason_and_nothing_is_scored(tmp_
         "error: there is no champion, so nothing can be scored: churn v1 does not take @champion: its"
     )
     assert "which is no better than guessing" in last
-    assert "run it all the same with --force" in last
+    assert "continue anyway with --force" in last
 
 
 @pytest.mark.timeout(600)
@@ -101,7 +101,7 @@ def test_a_table_of_history_is_measured_by_its_own_dates(name: str, tmp_path: Pa
     assert "INJECTED" not in said
 
     chosen = re.search(r"windows of (\w+), one (?:every (\w+)|for each)", said)
-    cut = re.search(r"cut at (\S+): .* the ([\d,]+) rows from it on are replayed", said)
+    cut = re.search(r"cut at (\S+): .* the ([\d,]+) rows after the cut are replayed", said)
     assert chosen is not None, said
     assert cut is not None, said
     frame = shape.frame(ROWS)
@@ -118,7 +118,7 @@ def test_a_table_of_history_is_measured_by_its_own_dates(name: str, tmp_path: Pa
     (answer,) = [line for line in lines if line.startswith("Did churn v1 drift? ")]
     # where to look comes first
     assert any(line.startswith("the model's page:") for line in lines[: lines.index(answer)])
-    again = next(line for line in lines if line.startswith("the same again:"))
+    again = next(line for line in lines if line.startswith("run it again:"))
     assert f"backtest {table} --schema runs/{folder.name}/{SCHEMA}" in again
 
 

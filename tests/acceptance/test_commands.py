@@ -71,7 +71,7 @@ def test_help_of_each_command_says_what_it_does(command: str, tmp_path: Path) ->
         (["train", "--data", "nowhere.csv"], {}, "nowhere.csv"),
         (["replay", "--data", "nowhere.csv"], {}, "nowhere.csv"),
         (["replay", "--drift", "Age:sideways=3"], {}, "sideways"),
-        (["mlflow"], {}, "no demo has left anything"),
+        (["mlflow"], {}, "there is no earlier demo"),
         (["showcase"], {"MLFLOW_TRACKING_URI": "sqlite:///a.db"}, "MLFLOW_TRACKING_URI got 'sqlite:///a.db'; give a"),
         (["showcase", "--reports", "localhost"], {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}, "--reports got"),
     ],

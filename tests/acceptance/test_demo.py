@@ -93,8 +93,8 @@ def test_the_demo_tells_its_story_and_ends_without_a_trace(tmp_path: Path, mark:
     # one label in ten never comes
     assert 3_500 < int(counts[1].replace(",", "")) < 3_700
     lived = re.search(
-        r"(\d+) windows were provisional first, (\d+) of them seen with their estimate before half of their labels had "
-        r"come; (\d+) were final while others still were",
+        r"(\d+) windows were provisional first, (\d+) of them with an estimate before half of their labels had "
+        r"come; (\d+) were final while others were still",
         output,
     )
     assert lived is not None, output

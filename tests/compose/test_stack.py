@@ -240,8 +240,8 @@ def test_down_and_up_lose_nothing_and_replay_nothing(stack: Stack) -> None:
     stack.run("down")
     stack.up()
     eventually(stack.flowed, timeout=FLOWED, interval=2, message="the producer says where to look")
-    assert "the stream has been replayed already" in stack.logs("producer")
-    assert "churn v1 is champion already" in stack.logs("init")
+    assert "the stream has already been replayed" in stack.logs("producer")
+    assert "churn v1 is already champion" in stack.logs("init")
     assert state() == before
 
 

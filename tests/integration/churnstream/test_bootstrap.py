@@ -33,7 +33,7 @@ def test_topics_and_a_champion_are_made_once(settings: Settings, tmp_path: Path)
     first = initialise(settings, table)
     assert first.startswith("10 topics created; churn v1 is the first @champion, trained on ")
     assert misfits(admin_client(settings), settings) == []
-    assert initialise(settings, table) == "all topics there; churn v1 is champion already"
+    assert initialise(settings, table) == "all topics exist; churn v1 is already champion"
     assert find_version(registry_client(settings), settings) == 1
 
 

@@ -36,7 +36,7 @@ def send_customers(settings: Settings, count: int = 60) -> None:
 
 
 def test_a_stream_as_it_should_be_is_well(settings: Settings) -> None:
-    assert check_senders(settings, TIMEOUT) == "0 records and 0 labels, each where its key belongs"
+    assert check_senders(settings, TIMEOUT) == "0 records and 0 labels, each in the partition of its key"
     assert count_dead_letters(settings, TIMEOUT) == "none"
     send_customers(settings)
     send(settings, LABELS, pairs([label(i, event_time=MIDNIGHT + DAY // 2 + i) for i in range(60)]))
@@ -54,8 +54,8 @@ def test_records_dated_far_ahead_and_silence_are_told(settings: Settings) -> Non
         send(settings, PANES, [(progress.key.encode(), encode_message(progress))], partition=0)
     send(settings, PANES, [(b"progress/0", b"{"), (b"progress/1", None)], partition=0)
     assert describe_event_times(settings, TIMEOUT) == (
-        "5 records are dated far ahead of their partition; check the clock of whoever sends them; "
-        "1,005 records have had no label within the horizon, and count as 0"
+        "5 records are dated far ahead of their partition; check the sender's clock; "
+        "1,005 records had no label within the horizon and count as 0"
     )
 
 

@@ -118,7 +118,7 @@ def test_a_stream_without_records_is_an_empty_table(broker: str, topic_prefix: s
     assert len(read_windows(settings)) == len(read_outcomes(settings)) == len(read_alerts(settings)) == 0
     delete_topics(admin_client(settings), [settings.topic(WINDOWS), settings.topic(OUTCOMES)])
     for read, name in ((read_windows, WINDOWS), (read_outcomes, OUTCOMES)):
-        with pytest.raises(UserError, match=rf"topic {settings.topic(name)} is not there"):
+        with pytest.raises(UserError, match=rf"topic {settings.topic(name)} does not exist"):
             read(settings)
 
 

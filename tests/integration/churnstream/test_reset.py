@@ -93,7 +93,7 @@ def test_it_tells_first_and_touches_nothing(settings: Settings, admin: AdminClie
         assert f"  consumer group {settings.topic(group)}\n" in told
     assert f"  {settings.state_dir / 'join'}: 0.0 MB\n" in told
     assert f"kept in MLflow: the model 'churn' and the experiment {settings.experiment!r}\n" in told
-    assert told.endswith("nothing has been deleted; to do it: churnstream reset --yes, with the same settings\n")
+    assert told.endswith("nothing has been deleted; to delete it, run churnstream reset --yes with the same settings\n")
     assert before == (
         names(admin, settings.topic_prefix),
         groups(admin, settings.topic_prefix),
@@ -114,7 +114,7 @@ def test_it_deletes_all_of_the_stream_and_nothing_else(broker: str, settings: Se
 
     code, told = reset(settings, "--yes")
     assert code == 0, told
-    assert f"kept, for they only share the prefix: {', '.join(sorted(theirs))}\n" in told
+    assert f"kept, because they only share the prefix: {', '.join(sorted(theirs))}\n" in told
     assert names(admin, prefix) == theirs
     assert groups(admin, prefix) == {neighbour.topic(JOIN)}
     assert sorted(path.name for path in settings.state_dir.iterdir()) == ["kafka", "references"]
@@ -148,7 +148,7 @@ def test_it_refuses_while_a_worker_is_in_a_group(settings: Settings, admin: Admi
 def test_it_refuses_while_a_worker_has_a_folder(settings: Settings, admin: AdminClient) -> None:
     slot = Slot(settings.state_dir / "join", None)
     stream = StreamReset(settings, admin)
-    with pytest.raises(UserError, match=r"a process of this machine \(folder \S+join/0\); stop all its workers"):
+    with pytest.raises(UserError, match=r"a process on this machine \(folder \S+join/0\); stop all its workers"):
         stream.delete(stream.find())
     slot.close()
     stream.delete(stream.find())

@@ -60,7 +60,7 @@ def test_it_replays_once(settings: Settings) -> None:
     sent = re.search(rf"{ROWS} records and (\d+) labels", said)
     assert sent is not None, said
     assert int(sent[1]) == pytest.approx(LABEL_SHARE * ROWS, rel=0.05)
-    run(settings, showcase(), "the stream has been replayed already")
+    run(settings, showcase(), "the stream has already been replayed")
     assert len(record_ids(settings)) == len(set(record_ids(settings))) == ROWS
 
 

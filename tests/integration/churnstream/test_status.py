@@ -111,7 +111,7 @@ def test_a_model_that_is_worse_is_told_with_its_incidents(stream: Callable[[str]
         answer = asked(settings)
     assert answer.code == 1
     assert "WORSE since" in answer.out
-    assert "`churnstream alerts` says all of each" in answer.out
+    assert "see `churnstream alerts` for details" in answer.out
     # piped it is whole and without colour
     assert "\x1b" not in answer.out
 

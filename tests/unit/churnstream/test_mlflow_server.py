@@ -24,5 +24,5 @@ def test_a_port_that_is_taken_is_told_before_a_link_with_one_that_is_free(
 
 
 def test_a_folder_without_a_store_is_named_whatever_has_the_port(tmp_path: Path) -> None:
-    with socket.create_server((HOST, 0)) as other, pytest.raises(UserError, match=r"holds no mlflow\.db; give"):
+    with socket.create_server((HOST, 0)) as other, pytest.raises(UserError, match=r"has no mlflow\.db; give"):
         serve(tmp_path, int(other.getsockname()[1]), "churn monitor")

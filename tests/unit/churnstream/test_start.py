@@ -37,7 +37,7 @@ def test_packages_on_the_path_that_hide_ours_are_named(project: Path) -> None:
     done = version_in(project.parent, f"{project}:{ROOT}")
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {project / 'training'} hides churnstream's own package 'training'")
-    assert f"take {project} off PYTHONPATH" in done.stderr
+    assert f"remove {project} from PYTHONPATH" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -48,14 +48,16 @@ def test_every_verdict_is_an_answer(state: VerdictState) -> None:
     assert "\n" not in said
 
 
-@pytest.mark.parametrize(("state", "answer"), [("healthy", "No, it held"), ("worse", "Yes: it has become worse")])
+@pytest.mark.parametrize(
+    ("state", "answer"), [("healthy", "No, it has held up"), ("worse", "Yes: it has become worse")]
+)
 def test_the_answer_is_that_of_the_verdict(state: VerdictState, answer: str) -> None:
     assert f"drift? {answer}" in conclusion(snapshot(state))
 
 
 def test_what_went_by_is_said_of_a_model_that_is_healthy_again() -> None:
     said = conclusion(snapshot("healthy", alert("closed")))
-    assert "No, it held, after an incident that went by (customers changed in May, over). TITLE" in said
+    assert "No, it has held up, after a past incident (customers changed in May, over). TITLE" in said
 
 
 @pytest.mark.parametrize("state", ["retracted", "opened"])
@@ -64,4 +66,4 @@ def test_what_was_taken_back_or_goes_on_did_not_go_by(state: AlertState) -> None
 
 
 def test_without_a_verdict_there_is_no_answer() -> None:
-    assert conclusion(Snapshot()) == "Did the model drift? That cannot be told: no window has been measured"
+    assert conclusion(Snapshot()) == "Did the model drift? Not known: no window has been measured"

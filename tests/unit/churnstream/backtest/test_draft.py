@@ -83,7 +83,7 @@ def test_where_nobody_can_answer_doubts_are_shown_and_the_run_goes_on(tmp_path: 
 
 
 def test_whoever_quits_is_told_how_to_go_on(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"nothing was run; go on .* --schema .*schema\.toml"):
+    with pytest.raises(UserError, match=r"nothing was run; to continue .* --schema .*schema\.toml"):
         draft_schema(doubtful(tmp_path), tmp_path, _Answering("q").dialogue)
     assert (tmp_path / SCHEMA).is_file()
 

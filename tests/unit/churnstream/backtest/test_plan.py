@@ -83,16 +83,16 @@ def test_what_was_chosen_is_said(tmp_path: Path) -> None:
     told = "\n".join(plan(history(), tmp_path, schema(**BY_DATE)).told)
     assert "times in 'seen' are read as" in told
     assert "cut at 2023-06-09T00:00:00Z: a champion learns from the 2," in told
-    assert "the 3,000 rows from it on are replayed" in told
+    assert "the 3,000 rows after the cut are replayed" in told
     assert "windows of 14d, one every 1d, about 113 in all, with about 420 rows each" in told
-    assert "labels are waited for 20d (half of them come within 10d" in told
+    assert "label lateness: 20d (half of the labels come within 10d" in told
 
 
 def test_labels_that_come_long_after_the_others_are_counted(tmp_path: Path) -> None:
     frame = history()
     frame.loc[frame.index[-5:], "known"] = pd.Timestamp("2025-12-01")
     told = "\n".join(plan(frame, tmp_path, schema(**BY_DATE)).told)
-    assert "5 labels come later and are not counted; --label-lateness" in told
+    assert "5 labels come later and are not counted; raise --label-lateness" in told
 
 
 def test_labels_dated_before_their_rows_are_counted(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_wishes_win(tmp_path: Path) -> None:
     assert found.variables["CHURNSTREAM_SLIDE"] == "7d"
     assert found.variables["CHURNSTREAM_LABEL_LATENESS"] == "60d"
     assert found.replay_arguments[-2:] == ["--drift", "visits:shift=3"]
-    assert "drift is INJECTED, as asked for: visits:shift=3" in found.told
+    assert "drift is INJECTED, as requested: visits:shift=3" in found.told
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_of_window_and_slide_the_other_fits(tmp_path: Path, wishes: Wishes, wind
     [
         (Wishes(window="10d", slide="3d"), "--window must be a multiple of --slide"),
         (Wishes(window="soon"), "--window: 'soon' is not a duration"),
-        (Wishes(slide="0s"), "--slide got 0s; give some time"),
+        (Wishes(slide="0s"), "--slide got 0s; give a duration above zero"),
         (Wishes(until="then"), "--until: 'then' is no time"),
-        (Wishes(label_delay="30d"), "--label-delay says when labels were known, and so does column 'known'"),
+        (Wishes(label_delay="30d"), "--label-delay and column 'known' both say when labels were known"),
     ],
 )
 def test_wishes_that_cannot_be_met_are_refused(tmp_path: Path, wishes: Wishes, message: str) -> None:
@@ -212,12 +212,12 @@ def test_dates_may_be_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wishes", [Wishes(until="2023-05-01"), Wishes(label_delay="3d")])
 def test_wishes_about_dates_need_dates(tmp_path: Path, wishes: Wishes) -> None:
-    with pytest.raises(UserError, match="is of tables with dates; name their column with --time-column"):
+    with pytest.raises(UserError, match="needs a table with dates; name their column with --time-column"):
         plan(history(), tmp_path, schema(), wishes)
 
 
 def test_one_customer_cannot_be_split(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="of too few customers to learn from some"):
+    with pytest.raises(UserError, match="from too few customers to train on some"):
         plan(history(member="M1"), tmp_path, schema())
 
 
@@ -242,7 +242,7 @@ def test_rows_with_another_label_are_replayed_without_one(tmp_path: Path, more: 
     frame.loc[frame.index[-11:], "left"] = "U"
     found = plan(frame, tmp_path, schema(**more))
     assert found.replay_arguments[-2:] == ["--other-labels", "unknown"]
-    assert any(line.startswith("11 rows hold another value than the label's two") for line in found.told)
+    assert any(line.startswith("11 rows have a label that is neither of the two values") for line in found.told)
 
 
 def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_table_that_cannot_be_read_leaves_no_folder(tmp_path: Path, runs: list
     empty.write_text("customer_id,churn\n")
     with pytest.raises(UserError, match="has no rows"):
         run_own_table(own(empty, tmp_path), quiet())
-    with pytest.raises(UserError, match=r"nowhere\.csv is no file"):
+    with pytest.raises(UserError, match=r"nowhere\.csv is not a file"):
         run_own_table(own(tmp_path / "nowhere.csv", tmp_path), quiet())
     assert not list(tmp_path.glob("runs/*"))
     assert runs == []
@@ -136,5 +136,5 @@ def test_the_demo_on_a_table_is_a_backtest_without_drift(table: Path, tmp_path: 
 
 
 def test_the_demos_own_bank_takes_no_schema() -> None:
-    with pytest.raises(UserError, match="--schema, --drift and --force are of a table of your own"):
+    with pytest.raises(UserError, match="--schema, --drift and --force need your own table"):
         demo(schema="mine.toml")

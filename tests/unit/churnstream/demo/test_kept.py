@@ -18,8 +18,8 @@ def refusal(folder: Path) -> str:
 
 
 def test_a_folder_without_a_stream_is_told(tmp_path: Path) -> None:
-    assert refusal(tmp_path).startswith(f"{tmp_path} holds no stream that can be opened again; give the folder that")
-    assert refusal(tmp_path / "nowhere").startswith(f"{tmp_path / 'nowhere'} holds no stream")
+    assert refusal(tmp_path).startswith(f"{tmp_path} has no stream that can be opened again; give the folder that")
+    assert refusal(tmp_path / "nowhere").startswith(f"{tmp_path / 'nowhere'} has no stream")
 
 
 def test_a_stream_whose_kafka_is_gone_is_told(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_the_page_takes_the_first_port_that_is_free(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("churnstream.demo.page.is_free", lambda port: port not in taken)
     assert page_port() == 8092
     taken |= set(range(8090, 8190))
-    with pytest.raises(UserError, match=r"no port of 127\.0\.0\.1 from 8090 to 8189 is free"):
+    with pytest.raises(UserError, match=r"no port from 8090 to 8189 is free on 127\.0\.0\.1"):
         page_port()
 
 

@@ -108,5 +108,5 @@ def test_a_moment_is_in_utc_unless_it_says_otherwise(moment: Moment) -> None:
 
 
 def test_what_is_no_moment_is_told() -> None:
-    with pytest.raises(UserError, match="since got 'yesterday', which is no time; give a date"):
+    with pytest.raises(UserError, match="since got 'yesterday', which is not a time; give a date"):
         span("yesterday", None)

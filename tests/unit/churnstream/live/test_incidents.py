@@ -31,13 +31,13 @@ def test_eighty_columns_hold_everything() -> None:
     assert max(map(len, text.splitlines())) <= 80
     words = " ".join(text.split())
     for expected in (
-        "2 incidents standing",
+        "2 open incidents",
         "critical 2025-01-02 00:00 dead_letters",
         "look at the",
-        "over (20 more: --all)",
-        "team 0 has all",
+        "past (20 more: --all)",
+        "team 0 all sent",
         "12,000 fails since 2025-01-01",
-        "no monitor with this sink has been at work yet",
+        "no monitor has run with this sink yet",
         "are wall time",
     ):
         assert expected in words, expected
@@ -46,8 +46,8 @@ def test_eighty_columns_hold_everything() -> None:
 
 def test_nothing_is_said_plainly() -> None:
     text = " ".join(shown(Incidents((), (), ())).split())
-    assert "no incident stands" in text
-    assert "alerts are sent to nobody: CHURNSTREAM_ALERT_RULES names no sink" in text
+    assert "no open incidents" in text
+    assert "alerts are not sent: CHURNSTREAM_ALERT_RULES names no sink" in text
 
 
 def test_text_from_data_is_neither_markup_nor_control() -> None:

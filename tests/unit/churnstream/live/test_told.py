@@ -42,7 +42,7 @@ def test_a_window_is_told_once_as_provisional_and_once_as_final_with_its_figures
     teller.lines(seen(), 0.0, "replaying")
     fresh = window(0, labelled=200, nowcast=nowcast())
     assert teller.lines(seen(fresh), 1.0, "replaying") == [
-        "1–8 Jan 2025 is measured, labels are to come: 2,000 records, 10 % labelled, F1 0.750, nowcast 0.720, "
+        "1–8 Jan 2025 is measured, labels are still to come: 2,000 records, 10 % labelled, F1 0.750, nowcast 0.720, "
         "estimated 0.700±0.040, Brier 0.100, accuracy 0.850"
     ]
     assert teller.lines(seen(msgspec.structs.replace(fresh, revision=1)), 2.0, "replaying") == []
@@ -57,7 +57,9 @@ def test_a_window_without_labels_tells_what_is_expected() -> None:
     none = performance(None, 0)
     none = msgspec.structs.replace(none, brier=None, accuracy=None)
     (line,) = Teller()._windows([window(0, labelled=0, performance=none)])
-    assert line == "1–8 Jan 2025 is measured, labels are to come: 2,000 records, 0 % labelled, estimated 0.700±0.040"
+    assert (
+        line == "1–8 Jan 2025 is measured, labels are still to come: 2,000 records, 0 % labelled, estimated 0.700±0.040"
+    )
 
 
 def test_many_windows_at_once_are_one_line() -> None:

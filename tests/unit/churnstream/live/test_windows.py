@@ -57,7 +57,7 @@ def test_a_realised_metric_outside_of_what_was_estimated_has_an_arrow_also_witho
     low, high = (final(day, performance=performance(f1), worsening=FINE) for day, f1 in ((0, 0.5), (1, 0.9)))
     told = rows(low, high, final(2, performance=performance(0.71), worsening=FINE), width=60)
     assert ["0.500↓" in told[1], "0.900↑" in told[2], "0.710 " in told[3]] == [True] * 3
-    assert "outside what was estimated" in " ".join(told[4:])
+    assert "outside the estimated range" in " ".join(told[4:])
     # without labels enough to judge by, it says nothing
     assert "↓" not in "".join(rows(final(performance=performance(0.5)), width=60))
 

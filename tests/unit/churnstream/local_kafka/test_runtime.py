@@ -84,7 +84,7 @@ def tamper(jar: Path) -> None:
     jar.write_bytes(b"another jar")
 
 
-@pytest.mark.parametrize(("damage", "reason"), [(remove, "RuntimeError"), (tamper, "not those of the release")])
+@pytest.mark.parametrize(("damage", "reason"), [(remove, "RuntimeError"), (tamper, "not that of the release")])
 def test_a_jar_that_is_missing_or_changed_is_refused(mirror: Path, damage: Callable[[Path], None], reason: str) -> None:
     jar = mirror / "org" / "example" / "second" / "2.0" / "second-2.0.jar"
     content = jar.read_bytes()

@@ -53,7 +53,7 @@ def test_a_terminal_is_told_counts_places_and_what_would_be_taken() -> None:
     for said in (
         "1,200 dead letters (5 more have been sent again)",
         "1,200 missing-field at Age, from customers",
-        "1,000 would be taken now",
+        "1,000 would be accepted by the schema now",
         "200 stay: would be refused again: not-json",
         "1 @ 20",
         "customers-1 @ 7",
@@ -63,7 +63,7 @@ def test_a_terminal_is_told_counts_places_and_what_would_be_taken() -> None:
 
 
 def test_without_letters_it_says_so() -> None:
-    assert "no dead letter stands here" in drawn(letters_view(LettersFound(count=0, redriven=0, groups=[])))
+    assert "no dead letters are left" in drawn(letters_view(LettersFound(count=0, redriven=0, groups=[])))
 
 
 def test_a_program_is_told_the_same() -> None:
@@ -80,7 +80,7 @@ def test_a_run_says_what_it_sent_and_what_stays() -> None:
     for said in (
         "2 dead letters sent again",
         "1 stays: cut",
-        "1 more has been sent again before",
+        "1 more has already been sent again",
         "--limit",
         "stopped",
     ):

@@ -74,6 +74,8 @@ def test_without_dates_the_customers_that_were_not_learned_from_are_replayed(tab
 def test_what_would_fit_better_is_said(table: Path, tmp_path: Path) -> None:
     given = settings(tmp_path, DATES + SCHEMA, window="3d", slide="1d", label_lateness="8d")
     told = open_own(given, table, 10, None)[2]
-    assert told[-1].startswith("for this table WINDOW=7d SLIDE=1d LABEL_LATENESS=14d LABEL_TOLERANCE=0s would fit")
+    assert told[-1].startswith(
+        "these settings would fit the table better: WINDOW=7d SLIDE=1d LABEL_LATENESS=14d LABEL_TOLERANCE=0s"
+    )
     fitting = settings(tmp_path, DATES + SCHEMA, window="7d", slide="1d", label_lateness="14d")
     assert not any("would fit" in line for line in open_own(fitting, table, 10, None)[2])

@@ -78,7 +78,7 @@ def test_a_stream_that_has_just_been_made_is_well_once_its_workers_are_there() -
         "no join is at work",
         "no monitor is at work",
     ]
-    assert nobody.problems[2].remedy == "`churnstream monitor` starts one"
+    assert nobody.problems[2].remedy == "start one with `churnstream monitor`"
 
 
 def test_what_waits_for_a_worker_that_is_not_there_is_counted() -> None:
@@ -97,7 +97,7 @@ def test_a_stream_that_has_ended_needs_no_workers_unless_something_waits() -> No
     gone = dict.fromkeys(ALL_AT_WORK, 0)
     found = status(ended, at_work=positions(gone))
     assert (found.well, found.ended) == (True, True)
-    assert "the stream has ended; workers are not needed any more" in found.remarks
+    assert "the stream has ended; its workers are no longer needed" in found.remarks
     assert status(ended, at_work=positions(gone, customers=5)).well is False
 
 
@@ -159,7 +159,7 @@ def test_other_streams_on_the_same_kafka_are_named() -> None:
 def test_a_topic_that_is_gone_is_named() -> None:
     found = status(reach=Reach(caught_up=True, missing=(WINDOWS,)))
     assert found.well is False
-    assert found.problems[0].text == "of the stream's topics there are none called windows"
+    assert found.problems[0].text == "topics of the stream are missing: windows"
 
 
 @pytest.mark.parametrize(

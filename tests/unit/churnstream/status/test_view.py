@@ -49,10 +49,10 @@ def test_it_fits_into_the_terminal(state: str, width: int) -> None:
 def test_what_cannot_be_told_shows_no_figures_that_are_not_known() -> None:
     lines = drawn(status_view(status(reach=Reach(away_since=NOW, reason="refused"), stream=None)), 80)
     assert lines == [
-        "? it cannot be told whether the stream (cards-) is well",
+        "? it is not known whether the stream (cards-) is well",
         "? Kafka at kafka:9092 does not answer: refused",
-        "  → see that it runs and that KAFKA_BOOTSTRAP_SERVERS is right; `churnstream",
-        "doctor` looks closer",
+        "  → check that it runs and that KAFKA_BOOTSTRAP_SERVERS is right; `churnstream",
+        "doctor` checks more",
     ]
 
 

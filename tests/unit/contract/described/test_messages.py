@@ -126,6 +126,6 @@ def test_the_command_prints_one_or_says_what_there_is() -> None:
     for arguments, words in (
         (["schema"], "give either one topic (customers, labels, predictions"),
         (["schema", "windos"], "has no JSON Schema; take one of customers"),
-        (["schema", "windows", "--example"], "is written by churnstream alone; take one of customers, labels"),
+        (["schema", "windows", "--example"], "is written only by churnstream; take one of customers, labels"),
     ):
         assert words in str(runner.invoke(app, arguments).exception)
