@@ -11,15 +11,15 @@ FOR_WORK := .[local,dev]
 .DEFAULT_GOAL := help
 .PHONY: help install demo browser test test-long test-compose docs env lint constraints clean
 
-help: ## what can be made
+help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 install: $(STAMP) ## the environment: .venv with what the product needs, and the local Kafka in the user's cache
 
-# uv takes half a minute where pip takes five; pip does it where uv cannot be had, or cannot use what pip is set up for
+# uv takes half a minute, pip takes five. pip is used if uv is not available or cannot use pip's configuration
 define install_packages
 	@$(PIP) uv && $(BIN)/uv pip install --quiet --python .venv --override overrides.txt $(PACKAGES) '$(1)' || \
-	  { echo 'uv cannot install the packages here, so pip does; it takes some minutes'; $(PIP) $(PACKAGES) '$(1)'; }
+	  { echo 'uv cannot install the packages here, so pip installs them; this takes some minutes'; $(PIP) $(PACKAGES) '$(1)'; }
 endef
 
 $(STAMP): pyproject.toml constraints.txt overrides.txt
@@ -42,12 +42,12 @@ demo: $(STAMP) ## replay, score, join and monitor six simulated weeks; DATA=tabl
 # The tests that look at pages take whichever of these is there. Debian's package is asked for by root alone.
 BROWSERS = chromium chromium-browser google-chrome google-chrome-stable
 
-browser: ## Chromium for the tests that look at pages, where none is there (apt, as root)
+browser: ## install Chromium for the tests that look at pages, if no browser exists (apt, as root)
 	@for name in $(BROWSERS); do if command -v $$name; then exit 0; fi; done; \
 	if ! command -v apt-get >/dev/null; then \
-	  echo 'no browser is here and no apt-get; install Chromium, or the tests that look at pages are skipped' >&2; exit 1; \
+	  echo 'found neither a browser nor apt-get; install Chromium, or the tests that look at pages are skipped' >&2; exit 1; \
 	elif [ "$$(id -u)" != 0 ]; then \
-	  echo 'no browser is here; as root: apt-get install chromium; else the tests that look at pages are skipped' >&2; exit 1; \
+	  echo 'found no browser; run apt-get install chromium as root, or the tests that look at pages are skipped' >&2; exit 1; \
 	else \
 	  export DEBIAN_FRONTEND=noninteractive; \
 	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium; \
@@ -83,13 +83,13 @@ lint: $(DEV_STAMP) ## ruff (lint and format) and mypy --strict
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks scripts
 
-docs: $(DEV_STAMP) ## the documentation as a site in build/site, all links checked; needs no network
+docs: $(DEV_STAMP) ## build the documentation in build/site and check all links; needs no network
 	$(BIN)/python scripts/build_docs.py
 
-constraints: $(DEV_STAMP) ## constraints.txt anew, for maintainers
+constraints: $(DEV_STAMP) ## update constraints.txt, for maintainers
 	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --no-annotate --no-emit-index-url \
 	  --no-emit-find-links --upgrade --custom-compile-command 'make constraints' -o constraints.txt pyproject.toml
 
-clean: ## remove the environment and what tools have left; downloads and brokers stay
+clean: ## remove the environment and what tools left behind; downloads and brokers stay
 	rm -rf .venv .cache build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
