@@ -40,16 +40,16 @@ def score(
     metrics_port: MetricsPort = None,
     log_format: LogFormatFlag = None,
     wait_for_model: Annotated[
-        bool, typer.Option("--wait-for-model", help="Wait for a first model, in place of ending where there is none.")
+        bool, typer.Option("--wait-for-model", help="Wait for a first model instead of ending if there is none.")
     ] = False,
     verbose: Verbose = False,
 ) -> None:
     """Apply the registered model to the stream of customers, exactly once.
 
-    Reads `customers`, writes `predictions` and `dead-letters`. Start as many as there are partitions; they share them.
-    Ctrl-C or SIGTERM finishes the batch at hand. Where the alias moves to another version, that one takes over between
-    two batches; one that fails its checks is refused, and the scorer goes on with the one it has. The version with the
-    alias `challenger` scores the same records beside it, within CHURNSTREAM_CHALLENGER_BUDGET.
+    Reads `customers`, writes `predictions` and `dead-letters`. You can start as many scorers as there are partitions.
+    Ctrl-C or SIGTERM finishes the current batch. If the alias moves to another version, that version takes over between
+    two batches. If a version fails its checks, it is refused, and the scorer keeps the one it has. The version with
+    the alias `challenger` scores the same records beside it, within CHURNSTREAM_CHALLENGER_BUDGET.
 
     Kafka is found through KAFKA_BOOTSTRAP_SERVERS; every librdkafka property passes through as KAFKA_…
     (KAFKA_SASL_USERNAME is sasl.username).

@@ -20,8 +20,8 @@ from contract.worker.flags import (
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to bind to; 127.0.0.1 unless given.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 8080 unless given, 0 for a free one.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to bind to; 127.0.0.1 by default.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 8080 by default, 0 for a free one.")] = None,
     local: Annotated[
         bool, typer.Option("--local", help="Without Kafka: live metrics are kept here and logged to MLflow.")
     ] = False,
@@ -37,7 +37,8 @@ def serve(
         str | None, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address in your browser.")
     ] = None,
     reports_published: Annotated[
-        str | None, typer.Option(envvar="CHURNSTREAM_REPORTS_PUBLISHED", help="The report pages' address there.")
+        str | None,
+        typer.Option(envvar="CHURNSTREAM_REPORTS_PUBLISHED", help="Address of the report pages in your browser."),
     ] = None,
     metrics_port: MetricsPort = None,
     log_format: LogFormatFlag = None,
@@ -45,9 +46,9 @@ def serve(
 ) -> None:
     """Answer requests over HTTP with the registered model: predictions, labels, explanations.
 
-    Each prediction is on Kafka's `predictions`, and each label on `labels`, before its request is answered, so that
-    requests are joined and measured as the stream is. Try it at /docs. CHURNSTREAM_HTTP_TOKEN sets a bearer token.
-    Ctrl-C or SIGTERM finishes the requests in work.
+    Each prediction is on Kafka's `predictions`, and each label on `labels`, before its request is answered. So
+    requests are joined and measured like the stream. Try it at /docs. CHURNSTREAM_HTTP_TOKEN sets a bearer token.
+    Ctrl-C or SIGTERM finishes the requests that have begun.
     """
     from contract.masking import public_address
     from contract.schema import load_schema

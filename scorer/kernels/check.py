@@ -46,8 +46,8 @@ def checked_kernel(schema: Schema) -> Kernel | None:
     if fault is None:
         return Kernel(schema)
     _log.warning(
-        "records are read and predictions written without compiled code, at about half the speed, because it does not "
-        "give what it should here: %s",
+        "compiled code gives wrong results on this machine, so records are read and predictions are written without "
+        "it, at about half the speed: %s",
         fault,
     )
     return None
@@ -61,7 +61,7 @@ def _fault(schema: Schema) -> str | None:
     taken = kernel.take(*(list(each) for each in zip(*given, strict=True)))
     fault = difference(schema, given, taken)
     if fault is None and not len(taken):
-        return "it takes no record"
+        return "it reads no record"
     if fault is not None:
         return fault
     values = [given[place][0] for place in taken.places.tolist()]
@@ -70,7 +70,7 @@ def _fault(schema: Schema) -> str | None:
     offsets = np.cumsum(np.resize(np.array([1, 9, 10**12]), len(taken)))
     made = predictions(taken, probabilities, decisions, _CONSTANT.encode(), offsets)
     if made != defined_predictions(values, probabilities, decisions.tolist(), _CONSTANT, offsets.tolist()):
-        return "a prediction has other bytes"
+        return "a prediction differs"
     return None
 
 
@@ -80,10 +80,10 @@ def difference(schema: Schema, messages: Sequence[Probe], taken: Taken) -> str |
     for record, place in enumerate(taken.places.tolist()):
         expected = definition.column(*messages[place])
         if expected is None:
-            return f"it takes record {place}, which is to be declined"
+            return f"it accepts record {place}, which it should decline"
         # bits, so that -0.0 is not 0.0
         if np.array(expected).tobytes() != np.ascontiguousarray(taken.columns[:, record]).tobytes():
-            return f"it reads other numbers from record {place}"
+            return f"it reads wrong numbers from record {place}"
     return None
 
 

@@ -86,12 +86,12 @@ def _compiled(loop: Loop, *, forceinline: bool) -> Loop:
 def told_if_long(what: str) -> Iterator[None]:
     """Says in the log what takes so long, where the code of ``what`` is not on disk yet."""
     place = cache_place()
-    where = f"the code is kept in {place}" if place else "there is no place to keep the code in"
+    where = f"the code is kept in {place}" if place else "there is no folder to keep the code in"
     kept = place is not None and any(place.rglob("*.nbi"))
     said = (
-        "the code of %s takes long to read, because the processors are busy, or is compiled anew for this processor; %s"
+        "loading the compiled code of %s takes long: the processors are busy, or it is compiled again for this one; %s"
         if kept
-        else "compiling %s, which takes 10 to 30 s, once for this version and processor; %s"
+        else "compiling %s (10 to 30 s, once for this version and processor); %s"
     )
     timer = Timer(
         _TOLD_OF_OTHER_PROCESSOR_AFTER_SECONDS if kept else _TOLD_AFTER_SECONDS, _log.info, (said, what, where)

@@ -50,7 +50,7 @@ def with_compiled_trees(direct: Direct, schema: Schema, named: str, example: "pd
         reason = "they differ from its result"
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-    _log.warning("model %s is scored by XGBoost, for compiled trees cannot be used: %s", named, reason)
+    _log.warning("model %s is scored by XGBoost, because compiled trees cannot be used: %s", named, reason)
     return direct
 
 

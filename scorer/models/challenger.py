@@ -136,7 +136,7 @@ class Challenger(AliasFollower):
             self._drop(bout, "failing", f"it has scored none of the last {bout.failed_in_a_row:,} records")
             return False
         _failures_log.warning(
-            "%s, the challenger, failed on %d records; the champion's predictions of them stand",
+            "the challenger %s failed on %d records; the champion's predictions for them stand",
             self._title(bout.found),
             failures,
         )
@@ -144,8 +144,8 @@ class Challenger(AliasFollower):
 
     def _too_slow(self, taken: float, seconds: float) -> str:
         return (
-            f"it took {taken:.3g} s for a batch that takes the champion {seconds:.3g} s, and has used up what "
-            f"CHURNSTREAM_CHALLENGER_BUDGET ({self._share:g}) gives it"
+            f"it took {taken:.3g} s for a batch that takes the champion {seconds:.3g} s, and has used up its "
+            f"CHURNSTREAM_CHALLENGER_BUDGET ({self._share:g})"
         )
 
     def _drop(self, bout: _Bout, reason: DropReason, why: str, *, left_behind: bool = False) -> None:
@@ -162,8 +162,8 @@ class Challenger(AliasFollower):
     def _warn(self, found: FoundVersion, reason: DropReason, why: str) -> None:
         CHALLENGER_DROPPED.labels(reason).inc()
         _log.warning(
-            "%s is no challenger any more: %s. The champion goes on alone; v%d is tried again when @%s has moved away "
-            "and back, or the scorer starts anew",
+            "%s is no longer the challenger: %s. The champion scores alone; v%d is tried again when @%s has moved "
+            "away and back, or when the scorer restarts",
             self._title(found),
             why,
             found.version,
@@ -187,8 +187,8 @@ class Challenger(AliasFollower):
             return False
         if not self._waits:
             _log.warning(
-                "%s does not score beside the champion, because %d dropped challengers hang in their threads; start "
-                "the scorer anew",
+                "%s does not score beside the champion, because %d dropped challengers hang in their threads; "
+                "restart the scorer",
                 self._title(found),
                 len(self._left_behind),
             )
@@ -198,7 +198,7 @@ class Challenger(AliasFollower):
 
     def _go_without_alias(self) -> None:
         self._turned_away = None
-        self._end(f"has not the alias @{self._alias} any more; no version scores beside the champion")
+        self._end(f"no longer has the alias @{self._alias}; no version scores beside the champion")
 
     def _refuse(self, found: FoundVersion, reason: str) -> None:
         self._end(f"gives way to v{found.version}")
@@ -230,7 +230,11 @@ class Challenger(AliasFollower):
 
     def _meanwhile(self) -> str:
         bout = self._bout
-        return "the champion scores alone" if bout is None else f"{self._title(bout.found)} goes on beside the champion"
+        return (
+            "the champion scores alone"
+            if bout is None
+            else f"{self._title(bout.found)} goes on scoring beside the champion"
+        )
 
 
 def _done(work: Sequence[Callable[[Scores], Sequence[Answer | None]]], model: Scores) -> list[Sequence[Answer | None]]:

@@ -131,7 +131,7 @@ def checked_direct(classifier: Classifier, schema: Schema, named: str) -> Direct
         reason = "it differs from the frame's result"
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-    _log.warning("model %s is scored through a data frame, for the direct way cannot be used: %s", named, reason)
+    _log.warning("model %s is scored through a data frame, because the direct way cannot be used: %s", named, reason)
     return None
 
 

@@ -100,14 +100,14 @@ def explainer(model: Model) -> Explainer:
     last = _last_step(pipeline)
     if type(last) is not XGBClassifier:
         raise NotExplainableError(
-            f"{named} is of the kind {type(last).__name__}, and only XGBoost models explain themselves; train one with "
+            f"{named} is of type {type(last).__name__}, and only XGBoost models can be explained; train one with "
             f"`churnstream train --data TABLE --force`"
         )
     if is_calibrated:
         raise NotExplainableError(
-            f"{named} is calibrated ({classifier.method}), and the contributions add up to what XGBoost said before; "
-            f"let an XGBoost version score whose card says that no calibration was needed: "
-            f"`churnstream promote VERSION`"
+            f"{named} is calibrated ({classifier.method}), and contributions explain only XGBoost's answer before "
+            "calibration; promote an XGBoost version whose card says that no calibration was needed: `churnstream "
+            "promote VERSION`"
         )
     if is_pipeline(pipeline):
         before = [step for _, step in pipeline.steps[:-1]]
@@ -115,7 +115,7 @@ def explainer(model: Model) -> Explainer:
         if found is not None and _is_known(last) and all(_imputes(step, model.schema) for step in before[:-1]):
             return Explainer(model.schema, last, found, tuple(before) if len(before) > 1 else ())
     raise NotExplainableError(
-        f"{named} is an XGBoost model of another make than churnstream's, whose columns or margin are not known; train "
+        f"{named} is an XGBoost model that churnstream did not make, so its columns or margin are unknown; train "
         f"one with `churnstream train --data TABLE --force`"
     )
 

@@ -94,6 +94,6 @@ def _probe(model: Scores, features: Sequence[msgspec.Struct], cause: Exception) 
         else:
             return
     raise BrokenModelError(
-        f"model {model.ref.name} v{model.ref.version} scores none of the {len(features):,} records at hand "
+        f"model {model.ref.name} v{model.ref.version} scores none of the {len(features):,} records "
         f"({type(cause).__name__})"
     ) from cause

@@ -77,7 +77,7 @@ class KeptModels:
         # a damaged file fails in its own way
         except Exception as error:
             _log.warning(
-                "what %s has of %s v%d cannot be used (%s: %s), so the model is read from the registry",
+                "the copy in %s of %s v%d cannot be used (%s: %s), so the model is read from the registry",
                 path,
                 self._model,
                 version.version,
@@ -159,15 +159,15 @@ def _read(arrays: Arrays, schema: Schema) -> tuple[ModelCard, Boosted]:
     )
     columns, answers = CheckedColumns(arrays["columns"]), arrays["answers"]
     if len(columns.values) != trees.features or not len(columns) or card.schema_fingerprint != schema.fingerprint:
-        raise NotTheSameError("it is of another schema")
+        raise NotTheSameError("it has another schema")
     few = columns.part(0, _FEW)
     if not np.array_equal(trees.of_columns(columns), answers) or not np.array_equal(
         trees.of_columns(few), answers[:_FEW]
     ):
-        raise NotTheSameError("its trees answer otherwise than the model")
+        raise NotTheSameError("its trees give other results than the model")
     expected = np.array(card.expected)
     if not len(expected) or not np.abs(answers[: len(expected)] - expected).max() <= TOLERANCE:
-        raise NotTheSameError("it answers otherwise than when it was registered")
+        raise NotTheSameError("it gives other results than when it was registered")
     return card, trees
 
 

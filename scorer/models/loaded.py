@@ -125,7 +125,7 @@ class ModelRegistry:
         try:
             looked = look_up(self._settings, version)
         except NotAnsweredError as error:
-            _log.debug("MLflow is asked, because the registry cannot be looked into: %s", error)
+            _log.debug("asking MLflow, because the registry cannot be read directly: %s", error)
         else:
             return None if looked is None else FoundVersion(looked.version, looked.created)
         if self._client is None:

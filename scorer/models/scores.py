@@ -73,6 +73,6 @@ def _checked(
     if not ((probabilities >= 0.0) & (probabilities <= 1.0)).all():
         finite = np.isfinite(probabilities).all()
         raise ModelAnswerError(
-            f"{named} answered with a probability that is {'outside of 0 to 1' if finite else 'no number'}"
+            f"{named} answered with a probability that is {'outside 0 to 1' if finite else 'not a number'}"
         )
     return probabilities, decisions

@@ -53,7 +53,7 @@ async def json_body(request: Request, max_bytes: int) -> bytes:
             return await _read(request, max_bytes)
     except TimeoutError:
         raise ProblemError(
-            408, f"the body has not come within {_BODY_SECONDS} seconds", headers={"Connection": "close"}
+            408, f"the body did not arrive within {_BODY_SECONDS} seconds", headers={"Connection": "close"}
         ) from None
 
 

@@ -38,7 +38,9 @@ class Instruments:
         )
         self.records = Counter("churnstream_http_records", "Records scored and accepted.", registry=self.registry)
         self.labels = Counter("churnstream_http_labels", "Labels accepted.", registry=self.registry)
-        self.in_work = Gauge("churnstream_http_in_work", "Records and labels in work.", registry=self.registry)
+        self.in_work = Gauge(
+            "churnstream_http_in_work", "Records and labels that are being processed.", registry=self.registry
+        )
         self.ready = Gauge("churnstream_ready", "1 if requests are answered.", registry=self.registry)
 
     def exposition(self) -> bytes:

@@ -25,14 +25,14 @@ _JSON = "application/json"
 _REF = "#/components/schemas/{name}"
 
 _SAID = {
-    400: "The request cannot be used; `errors` names each field that is at fault, and what to send instead.",
+    400: "The request cannot be used; `errors` names each wrong field, and what to send instead.",
     401: "The bearer token is missing or wrong.",
     404: "A label's record is not known here (only without Kafka).",
-    408: "The body has not come in time.",
+    408: "The body did not arrive in time.",
     413: "The body is too large, or a record's prediction is; `errors` names such records.",
     415: "The body is not `application/json`, or it is compressed.",
-    421: "The header `Host` has a name that is not known to be this service's (only without a token).",
-    429: "Too much is in work already.",
+    421: "The header `Host` names a host that this service does not answer for (only without a token).",
+    429: "Too much is being processed already.",
     500: "The service is at fault; its log says more. `errors` names records that the model fails on.",
     503: "No model has been loaded yet, or Kafka has not acknowledged the request.",
 }
@@ -63,23 +63,23 @@ def openapi_document(schema: Schema, settings: Settings, version: str) -> Docume
     limit = settings.http_max_records
     scored = _Operation(
         "Score records",
-        f"One record, or a list of up to {limit}. With Kafka each answer is on `predictions`, and acknowledged, before "
-        "it is given. A record whose `true_value` is known already brings its label along.",
+        f"One record, or a list of up to {limit}. With Kafka, each prediction is on `predictions`, and acknowledged, "
+        "before the answer is sent. If the label is known already, a record can carry it as `true_value`.",
         _body("ScoringRequest", limit, record),
         {200: _one_or_many("ScoringAnswer", limit)},
         denied,
     )
     labelled = _Operation(
         "Label records that were scored earlier",
-        "A `record_id` that the service made says whose it is; for a record that had both ids of your own, give both.",
+        "A `record_id` that the service made names the customer, too. For a record with ids of your own, give both.",
         _body("LabelRequest", limit, label),
         {202: _content("LabelsAccepted")},
         denied,
     )
     explained = _Operation(
-        "Take probabilities apart",
-        "Contributions per feature (SHAP values) that, with the bias, add up to the margin, the log-odds of churn. For "
-        "XGBoost models. Nothing is sent to Kafka.",
+        "Explain probabilities",
+        "The contribution of each feature (SHAP values). With the bias, they add up to the margin, the log-odds of "
+        "churn. Only for XGBoost models. Nothing is sent to Kafka.",
         _body("ScoringRequest", most_explained(settings), record),
         {200: _one_or_many("ExplainedAnswer", most_explained(settings))},
         denied,
@@ -87,7 +87,7 @@ def openapi_document(schema: Schema, settings: Settings, version: str) -> Docume
     home = _Operation(
         "What this is", "", None, {200: {**_content("Home"), "text/html": {"schema": _TEXT}}}, None if secured else 421
     )
-    model = _Operation("The model at work", "", None, {200: _content("ServedModel")}, denied, unready=True)
+    model = _Operation("The model that scores", "", None, {200: _content("ServedModel")}, denied, unready=True)
     health = _Operation("Whether the process is alive", "", None, {200: _content("Health")}, None)
     ready = _Operation(
         "Whether requests can be answered", "", None, {200: _content("Readiness"), 503: _content("Readiness")}, None

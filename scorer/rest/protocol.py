@@ -19,7 +19,7 @@ HEAD_SECONDS = 30.0
 
 
 _TOO_LARGE = f"the request's address and headers have more than {MOST_HEAD_BYTES} bytes; send fewer or shorter ones"
-_TOO_LATE = f"the request's headers have not come within {HEAD_SECONDS:.0f} seconds"
+_TOO_LATE = f"the request's headers did not arrive within {HEAD_SECONDS:.0f} seconds"
 
 
 class HeadTooLargeError(ChurnstreamError):

@@ -75,7 +75,7 @@ class RequestReader(Generic[Item]):
         elif not value:
             yield Fault("", Reason.EMPTY_VALUE, "array", "give at least one")
         elif len(value) > self._limit:
-            yield Fault("", TOO_MANY, "array", f"{len(value)} are too many; give {self._limit} at most in a request")
+            yield Fault("", TOO_MANY, "array", f"{len(value)} are too many; give at most {self._limit} in one request")
         else:
             for index, item in enumerate(value):
                 yield from self._of_item(item, f"[{index}]")
@@ -130,4 +130,4 @@ def json_kind(value: object) -> str:
 def _unknown(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     meant = f"did you mean {near[0]}? " if near else ""
-    return f"{meant}remove it; there are {', '.join(known)}"
+    return f"{meant}remove it; the known fields are {', '.join(known)}"

@@ -21,7 +21,7 @@ class Admission:
             OverloadedError: there is not enough left.
         """
         if self.inside + items > self._limit:
-            raise OverloadedError("too much is in work already; try again in a second")
+            raise OverloadedError("too much is being processed already; try again in a second")
         self.inside += items
         try:
             yield

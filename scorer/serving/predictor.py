@@ -33,7 +33,7 @@ from scorer.serving.sinks import Sink
 
 _log = logging.getLogger("churnstream.predictor")
 _log.addFilter(LogThrottle(seconds=10))
-_LEFT_OUT = "send the others without it; whoever runs the service finds the model's failure in its log"
+_LEFT_OUT = "send the others without it; the service's log says how the model failed"
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _check_between(event_time: int, newest: int, behind: int, ahead: int) -> Non
     raise RejectionError(
         Reason.IMPLAUSIBLE_EVENT_TIME,
         "event_time",
-        f"{event_time} ({_readable(event_time)}) is too far {side} the stream, whose newest record is of {newest} "
+        f"{event_time} ({_readable(event_time)}) is too far {side} the stream, whose newest record is from {newest} "
         f"({_readable(newest)}); leave it out to take the stream's time, or give one from {newest - behind} to "
         f"{newest + ahead}",
     )

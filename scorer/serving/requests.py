@@ -23,8 +23,8 @@ _MOST_EXPLAINED = 100
 EventTime = Annotated[
     WholeNumber,
     msgspec.Meta(
-        description="Milliseconds since 1970, UTC; not before 2000, and at most a day ahead. Left out: now. Beside a "
-        "replay the stream's newest record takes the place of now.",
+        description="Milliseconds since 1970, UTC; not before 2000, and at most a day ahead. Default: now. While a "
+        "replay runs, the time of the stream's newest record counts as now.",
         extra_json_schema={"minimum": EARLIEST_EVENT_TIME},
     ),
 ]

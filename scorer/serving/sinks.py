@@ -53,20 +53,20 @@ class StreamSink:
             if len(message.value) > MAX_VALUE_BYTES
         ]
         if faults:
-            raise RequestTooLargeError("a record is larger than the stream takes; see errors", faults)
+            raise RequestTooLargeError("a record is larger than the stream allows; see errors", faults)
         # its two ids bound a label's size to some kilobytes
         messages += [Outgoing(self._labels, one.customer_id.encode(), encode(one)) for one in labels]
         try:
             await self._publisher.publish(messages)
         except MessageRefusedError as error:
             raise RequestTooLargeError(
-                f"Kafka takes no message of this size ({error}); send shorter texts, or raise max.message.bytes of "
+                f"Kafka rejects a message of this size ({error}); send shorter texts, or raise max.message.bytes of "
                 f"{self._predictions} and its broker"
             ) from None
         except UnacknowledgedError as error:
             raise UnavailableError(
-                f"Kafka has not acknowledged the request ({error}); try again, under the same record_id if you gave "
-                f"one: what did get there is counted once"
+                f"Kafka has not acknowledged the request ({error}); try again, with the same record_id if you gave "
+                "one: whatever did arrive is counted once"
             ) from None
 
     def close(self) -> None:
@@ -79,7 +79,7 @@ def _too_large(index: int, size: int) -> RecordFault:
         "",
         Reason.TOO_LARGE,
         "object",
-        f"its prediction has {size} bytes, at most {MAX_VALUE_BYTES} are taken; shorten its texts",
+        f"its prediction has {size} bytes, at most {MAX_VALUE_BYTES} are allowed; shorten its texts",
     )
 
 
@@ -99,7 +99,7 @@ class LocalSink:
         if unknown:
             places = {one.record_id: index for index, one in enumerate(labels)}
             raise UnknownRecordError(
-                "no label of the request was counted, because some are of records that are not known here",
+                "no label of the request was counted, because some belong to unknown records",
                 [
                     RecordFault(
                         places[record_id],

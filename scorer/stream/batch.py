@@ -189,7 +189,7 @@ class BatchScorer:
         named = f"model {model.ref.name} v{model.ref.version}"
         if named not in self._told:
             _log.warning(
-                "%s fails on columns (%s: %s) and not on the records themselves, so it is scored the slower way",
+                "%s fails on columns (%s: %s) but not on the records themselves, so it scores them the slower way",
                 named,
                 type(error).__name__,
                 error,

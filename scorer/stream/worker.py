@@ -192,9 +192,9 @@ class ScorerWorker:
             shares = self._score(by_partition(messages), model)
         except BrokenModelError as error:
             self._broken.begin(
-                "%s. The model is taken to be broken, so no record becomes a dead letter for it: the scorer waits, and "
-                "tries again with what comes and with each version that @%s names; promote another one, or go back "
-                "with `churnstream rollback`",
+                "%s. The model counts as broken, so none of these records becomes a dead letter. The scorer waits, "
+                "and tries again with new records and with each version that gets @%s; promote another one, or go "
+                "back with `churnstream rollback`",
                 error,
                 self._settings.model_alias,
             )

@@ -285,14 +285,14 @@ def test_a_broken_model_turns_no_record_into_a_dead_letter_and_the_next_one_scor
     models: list[LogisticModel] = [FaultyModel()]
     worker = ScorerWorker(settings, SCHEMA, lambda: models[0])
     with running(worker):
-        eventually(lambda: "taken to be broken" in caplog.text)
+        eventually(lambda: "counts as broken" in caplog.text)
         assert not committed(settings, PREDICTIONS)
         assert not committed(settings, DEAD_LETTERS)
         models[0] = LogisticModel(ref=ModelRef("churn", 2))
         eventually(lambda: worker.stats.predictions == 30)
     assert worker.stats.dead_letters == 0
     assert {json.loads(m.value() or b"")["model"]["version"] for m in committed(settings, PREDICTIONS)} == {2}
-    assert caplog.text.count("taken to be broken") == 1
+    assert caplog.text.count("counts as broken") == 1
 
 
 def test_records_that_come_one_by_one_are_dead_letters_until_the_model_has_failed_on_ten_in_a_row(
@@ -306,7 +306,7 @@ def test_records_that_come_one_by_one_are_dead_letters_until_the_model_has_faile
             send(settings, CUSTOMERS, [(key(customer(i)), encode(customer(i)))])
             eventually(lambda count=i + 1: worker.stats.dead_letters == count)  # type: ignore[misc]
         send(settings, CUSTOMERS, [(key(customer(40)), encode(customer(40)))])
-        eventually(lambda: "taken to be broken" in caplog.text)
+        eventually(lambda: "counts as broken" in caplog.text)
         assert worker.stats.dead_letters == MOST_FAILED_IN_A_ROW
         # one that it scores shows that it is not
         send(settings, CUSTOMERS, [(key(customer(60)), encode(customer(60)))])

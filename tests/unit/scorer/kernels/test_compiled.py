@@ -49,7 +49,7 @@ def test_the_same_code_runs_without_being_compiled() -> None:
 
 
 def test_a_warm_cache_is_read_and_not_written_again(tmp_path: Path) -> None:
-    assert f"once for this version and processor; the code is kept in {tmp_path}" in run(NUMBA_CACHE_DIR=str(tmp_path))
+    assert f"once for this version and processor); the code is kept in {tmp_path}" in run(NUMBA_CACHE_DIR=str(tmp_path))
     told = run(NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DEBUG_CACHE="1")
     assert "data loaded from" in told
     assert "data saved" not in told

@@ -348,7 +348,7 @@ def test_trees_that_differ_are_not_used_and_a_warning_says_so(
     monkeypatch.setattr("scorer.models.boosted.boosted", lambda *given: fault(boosted(*given)))  # type: ignore[arg-type]
     with caplog.at_level(logging.WARNING):
         assert with_compiled_trees(found, SCHEMA, "churn v3", columns.frame(SCHEMA)[:5]) is found
-    assert "churn v3 is scored by XGBoost, for compiled trees cannot be used: they differ" in caplog.text
+    assert "churn v3 is scored by XGBoost, because compiled trees cannot be used: they differ" in caplog.text
 
 
 def test_a_failure_leaves_the_model_to_xgboost(

@@ -120,7 +120,7 @@ def test_the_alias_brings_the_next_one_and_takes_it_away(
     challenger.look()
     assert said()[1:] == [
         "INFO churn v3 scores beside the champion, as @challenger, in place of v2",
-        "INFO churn v3 has not the alias @challenger any more; no version scores beside the champion",
+        "INFO churn v3 no longer has the alias @challenger; no version scores beside the champion",
     ]
 
 
@@ -168,7 +168,7 @@ def test_one_over_its_share_is_dropped_when_it_has_used_up_its_grace(
     assert value("churnstream_challenger_dropped_total", reason="slow") == dropped + 1
     assert challenger.answer([takes(seconds, 0.1)], CHAMPION, 1.0) is None
     [line] = said()
-    assert "WARNING churn v2 is no challenger any more: it took 0.6 s for a batch that takes the champion 1 s" in line
+    assert "WARNING churn v2 is no longer the challenger: it took 0.6 s for a batch that takes the champion 1 s" in line
     assert "CHURNSTREAM_CHALLENGER_BUDGET (0.5)" in line
 
     for _ in range(3):
@@ -205,7 +205,7 @@ def test_one_that_hangs_is_left_behind_and_three_of_them_are_the_end(
         assert challenger.version == version
         assert challenger.answer([hang], CHAMPION, 0.001) is None
         assert challenger.version is None
-    assert sum("no challenger any more" in line for line in said()) == MOST_LEFT_BEHIND
+    assert sum("is no longer the challenger" in line for line in said()) == MOST_LEFT_BEHIND
     for _ in range(2):
         follow(challenger, registry, 5)
     assert challenger.version is None
@@ -235,7 +235,7 @@ def test_whatever_it_raises_it_is_dropped(
     assert challenger.version is None
     assert value("churnstream_challenger_dropped_total", reason="failing") == dropped + 1
     [line] = said()
-    assert line.startswith("WARNING churn v2 is no challenger any more: ")
+    assert line.startswith("WARNING churn v2 is no longer the challenger: ")
 
 
 def test_one_that_fails_on_some_records_goes_on_and_on_all_of_them_is_dropped(
@@ -265,7 +265,7 @@ def test_one_that_is_refused_is_told_once_and_the_one_before_gives_way(
     assert value("churnstream_challenger_dropped_total", reason="refused") == dropped + 1
     [gone, line] = said()
     assert gone == "INFO churn v2 gives way to v3"
-    assert "WARNING churn v3 is no challenger" in line
+    assert "WARNING churn v3 is no longer the challenger" in line
     assert "damaged" in line
 
 
@@ -279,4 +279,4 @@ def test_an_outage_of_the_registry_changes_nothing(
         challenger.look()
     assert challenger.version == 2
     [line] = said()
-    assert "churn v2 goes on beside the champion" in line
+    assert "churn v2 goes on scoring beside the champion" in line

@@ -237,13 +237,13 @@ def test_every_other_kind_is_refused_by_name_and_with_the_remedy(kind: str) -> N
     with pytest.raises(NotExplainableError) as caught:
         explainer(model_of(fitted(kind, "plain")))
     assert str(caught.value) == (
-        f"churn v3 is of the kind {NAMES[kind]}, and only XGBoost models explain themselves; train one with "
+        f"churn v3 is of type {NAMES[kind]}, and only XGBoost models can be explained; train one with "
         "`churnstream train --data TABLE --force`"
     )
 
 
 def test_a_calibrated_model_is_refused() -> None:
-    for kind, expected in (("xgboost", r"calibrated \(sigmoid\)"), ("logistic", "of the kind LogisticRegression")):
+    for kind, expected in (("xgboost", r"calibrated \(sigmoid\)"), ("logistic", "of type LogisticRegression")):
         pipeline = small_pipeline(kind, "plain", SCHEMA)
         whole = CalibratedClassifierCV(pipeline, method="sigmoid", ensemble=False, cv=2).fit(*table())
         with pytest.raises(NotExplainableError, match=expected):
@@ -268,8 +268,8 @@ def other_makes() -> list[Any]:
 
 def test_an_xgboost_model_of_another_make_is_refused() -> None:
     for classifier in other_makes():
-        with pytest.raises(NotExplainableError, match="another make"):
+        with pytest.raises(NotExplainableError, match="that churnstream did not make"):
             explainer(model_of(classifier))
     forest = Pipeline([("prepare", clone(USUAL)), ("classify", XGBRFClassifier(n_estimators=2))]).fit(*table())
-    with pytest.raises(NotExplainableError, match="of the kind XGBRFClassifier"):
+    with pytest.raises(NotExplainableError, match="of type XGBRFClassifier"):
         explainer(model_of(forest))

@@ -107,7 +107,7 @@ def test_every_fault_of_every_record_is_named_at_once() -> None:
 def test_an_empty_list_and_a_long_one_are_refused() -> None:
     assert [(fault.field, fault.reason) for fault in faults([])] == [("", "empty-value")]
     (fault,) = faults([customer(i) for i in range(4)])
-    assert (fault.reason, fault.remedy) == ("too-many", "4 are too many; give 3 at most in a request")
+    assert (fault.reason, fault.remedy) == ("too-many", "4 are too many; give at most 3 in one request")
 
 
 def test_a_mistyped_name_is_recognised() -> None:
