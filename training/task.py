@@ -51,8 +51,8 @@ class Task:
         if self.costs is None:
             return "It is the threshold with the highest F1 on validation folds (mean over bootstrap samples)."
         return (
-            f"From there on a call costs less than silence, where a missed churner costs {self.costs.missed:g} and a "
-            f"needless call {self.costs.needless:g}."
+            f"From this threshold on, a call costs less than silence, if a missed churner costs {self.costs.missed:g} "
+            f"and a needless call {self.costs.needless:g}."
         )
 
     @property

@@ -197,7 +197,7 @@ def _warn(rows: Table, looked_at: tuple[Suspicion, ...], origin: str, on_bad_row
         _log.warning("%s: %s rows violate the schema and are left out (%s)", origin, left_out, describe(rows.excluded))
     if on_bad_rows == "report":
         for bad in rows.bad_rows:
-            _log.info("%s: row %s is left out, for column %r %s", origin, bad.row, bad.column, bad.reason)
+            _log.info("%s: row %s is left out, because column %r %s", origin, bad.row, bad.column, bad.reason)
     for repair in rows.repairs:
         _log.warning("%s: %s", origin, repair)
     if rows.duplicates:

@@ -20,7 +20,7 @@ def compare(
     ],
     second: Annotated[str, typer.Argument(help="Another one.")],
     table: Annotated[
-        Path | None, typer.Option("--data", help="Table with labels; its rows that neither has seen are used.")
+        Path | None, typer.Option("--data", help="Table with labels. Only rows that neither model has seen are used.")
     ] = None,
     sheet: Sheet = None,
     encoding: Encoding = None,
@@ -32,8 +32,8 @@ def compare(
 ) -> None:
     """Compare two models on the same rows, which neither has learned from.
 
-    Shows both models' metrics with 95 % intervals, paired differences with theirs, and McNemar's test of the decisions;
-    logs a plot of them. Two candidates of a search are compared on their out-of-fold probabilities.
+    Shows both models' metrics and their paired differences, with 95 % intervals, and McNemar's test of the decisions.
+    Logs a plot of the differences. Two candidates of a search are compared on their out-of-fold probabilities.
 
     \b
     Examples:
@@ -85,7 +85,7 @@ def show(found: "Compared") -> None:
         )
     console.print(table)
     console.print(
-        "In brackets: 95 % intervals. * the interval of the difference leaves out 0. Lower is better in "
+        "In brackets: 95 % intervals. * the interval of the difference does not include 0. Lower is better for "
         "Brier, log loss and calibration error.",
         highlight=False,
     )

@@ -12,7 +12,7 @@ def explore(
     table: Annotated[Path, typer.Option("--data", help="Table with labels: CSV, Parquet or Excel.")],
     sheet: Sheet = None,
     encoding: Encoding = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write the page and the pictures to, too.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for a copy of the page and the pictures.")] = None,
     on_bad_rows: Annotated[
         Literal["stop", "skip", "report"],
         typer.Option(help="Rows that violate the schema: stop, skip them, or report them."),
@@ -22,7 +22,7 @@ def explore(
     tracking_uri: TrackingUri = None,
     verbose: Verbose = False,
 ) -> None:
-    """Draw a table: each feature and the churn rate by it, correlations and missing values, on one page.
+    """Draw a table on one page: each feature and the churn rate by it, correlations and missing values.
 
     The page and its pictures are logged to MLflow. Columns that the schema calls private never appear.
 

@@ -15,12 +15,12 @@ def infer(
     encoding: Encoding = None,
     out: Annotated[Path | None, typer.Option(help="TOML file to write.", show_default="stdout")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the data set.", show_default="the file's")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Draft the schema of a table: its id, label, private columns and features, with all doubts as comments.
 
-    Read the draft through: a guess is a guess. Each that could be wrong is a DOUBT, in the draft and on the terminal.
-    What could not be guessed is marked DECIDE, and the draft is no schema before it is filled in.
+    Read the draft through, because it is guessed. Each guess that could be wrong is a DOUBT, in the draft and on the
+    terminal. What could not be guessed is marked DECIDE. The draft is not a schema until you have filled that in.
 
     \b
     Example:
@@ -36,7 +36,7 @@ def infer(
     from training.steps import part
 
     if out is not None and out.exists() and not force:
-        raise UserError(f"--out {out} is there already; give another path, or --force to replace it")
+        raise UserError(f"--out {out} exists already; give another path, or --force to replace it")
     with Bar("looking at the table") as bar:
         draft = guess(read_columns(table, ReadOptions(sheet, encoding)), part(bar.progress, 0.5, 1.0))
     text = draft_toml(draft, name or _name(table), table.name)

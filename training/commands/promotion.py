@@ -10,12 +10,12 @@ from training.defaults import NOT_PROMOTED
 
 def promote(
     version: Annotated[str, typer.Argument(help="A version's number, such as 3 or churn/3, or an alias: @challenger.")],
-    force: Annotated[bool, typer.Option("--force", help="Give it the alias whatever speaks against it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Give it the alias despite all objections.")] = False,
     live: Annotated[
         bool | None,
         typer.Option(
             "--live/--no-live",
-            help="Count its answers on the stream as a challenger, too; for @challenger unless --no-live.",
+            help="Also count its answers on the stream as challenger. This is the default for @challenger.",
             show_default=False,
         ),
     ] = None,
@@ -29,10 +29,10 @@ def promote(
 ) -> None:
     """Make a registered version the champion, if it is better than the champion by more than noise.
 
-    The two are compared on the rows that were held out when the version was trained, once; asked again, the same is
-    said. A challenger's answers on the stream count as well, and may be looked at as often as one likes. A version that
-    is no better than guessing, or too good to be true, is refused, also where there is no champion. Exit code 3 if it
-    is not promoted.
+    The two are compared once, on the rows that were held out when the version was trained. Asking again gives the
+    same answer. A challenger's answers on the stream count as well, and may be looked at as often as you like. A
+    version that is no better than guessing, or too good to be true, is refused, even if there is no champion. Exit
+    code 3 if it is not promoted.
 
     \b
     Examples:
@@ -61,7 +61,7 @@ def promote(
     console.print(verdict.reason, highlight=False, markup=False, soft_wrap=True)
     if not verdict.promoted:
         console.print(
-            f"Next: churnstream promote {version} --force, if it shall score anyway", highlight=False, markup=False
+            f"Next: churnstream promote {version} --force, if it should score anyway", highlight=False, markup=False
         )
         raise typer.Exit(NOT_PROMOTED)
 
@@ -113,11 +113,11 @@ def challenge(
     model_alias: ModelAlias = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Let a registered version score beside the champion, so that live traffic judges it.
+    """Have a registered version score beside the champion, so that live traffic judges it.
 
     It gets the alias `challenger`. Each scorer loads it within CHURNSTREAM_MODEL_POLL_MS, and publishes its answers to
-    the same records under the role `challenger`; they are joined and measured apart, and nothing is decided by them. It
-    has CHURNSTREAM_CHALLENGER_BUDGET, a share of the champion's time, and is dropped where that is not enough.
+    the same records under the role `challenger`. They are joined and measured separately, and decide nothing. Its time
+    is limited to a share of the champion's (CHURNSTREAM_CHALLENGER_BUDGET). It is dropped if it needs more.
 
     \b
     Examples:

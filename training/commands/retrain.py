@@ -22,7 +22,9 @@ from training.retrain.options import DEFAULT_EVERY, LEAST_RECORDS, Policy
 
 
 def retrain(
-    when: Annotated[str, typer.Option(help="Occasions, with commas: drift, performance, schedule, always.")] = "always",
+    when: Annotated[
+        str, typer.Option(help="Reasons to retrain, separated by commas: drift, performance, schedule, always.")
+    ] = "always",
     policy: Annotated[
         Policy,
         typer.Option(help="What becomes of the version: none, challenger, or promote if it is proven better."),
@@ -30,32 +32,32 @@ def retrain(
     every: Annotated[
         str | None, typer.Option(show_default="30d", help="With --when schedule: event time between two versions.")
     ] = None,
-    since: Annotated[str | None, typer.Option(help="Only records of then or later: ISO 8601, UTC.")] = None,
-    until: Annotated[str | None, typer.Option(help="Only records before it: ISO 8601, UTC.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only records from this time on: ISO 8601, UTC.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only records before this time: ISO 8601, UTC.")] = None,
     maturity: Annotated[
         str | None,
         typer.Option(
             show_default="the schema's horizon, else the label lateness",
-            help="Time from a record after which its label is there, or never comes, such as 30d.",
+            help="Time after a record by which its label has come or never will, such as 30d.",
         ),
     ] = None,
     gap: Annotated[
         str | None,
         typer.Option(
             show_default="as long as labels take",
-            help="Time between what is learned from and what is tested on, such as 7d.",
+            help="Time between the rows to learn from and the rows to test on, such as 7d.",
         ),
     ] = None,
     least: Annotated[
-        int, typer.Option(min=LEAST_RECORDS, help="New labelled records below which nothing is trained.")
+        int, typer.Option(min=LEAST_RECORDS, help="Fewest new labelled records with which a version is trained.")
     ] = LEAST_RECORDS,
     table: Annotated[
-        Path | None, typer.Option("--data", help="Table with labels to learn from, too; without it the stream alone.")
+        Path | None, typer.Option("--data", help="Table with labels to learn from, in addition to the stream.")
     ] = None,
     sheet: Sheet = None,
     encoding: Encoding = None,
     seed: Annotated[int, typer.Option(help="Seed of the folds and the model.")] = DEFAULT_SEED,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say whether it is time, and train nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say whether it is time to retrain.")] = False,
     bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
     topic_prefix: TopicPrefix = None,
@@ -67,10 +69,10 @@ def retrain(
 ) -> None:
     """Make the next version from what the stream has learned: records as they were scored, with their labels.
 
-    Only records count whose label is there and whose time for it is up. The newest 15 % of them are held out, and the
-    version is measured on them. It is registered with its lineage; nothing is promoted unless --policy says so. With
-    --when it first looks whether it is time, and prints why or why not, so it can run every night. Killed and started
-    again, it registers one version.
+    A record counts only if it has its label and the time for that is up. The newest 15 % of these records are held
+    out, and the version is measured on them. It is registered with its lineage. Nothing is promoted unless --policy
+    says so. With --when, the command first checks whether it is time, and prints why or why not, so it can run every
+    night. If it is killed and started again, it registers one version.
 
     Exit code 0 also if it is not time; 3 if the version was judged and does not take the alias.
 

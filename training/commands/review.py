@@ -12,7 +12,7 @@ def review(
     version: Annotated[
         str, typer.Argument(help="A version's number, such as 3 or churn/3, or an alias: @challenger.")
     ] = "@champion",
-    out: Annotated[Path | None, typer.Option(help="File to write; else review-MODEL-VERSION.html.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; by default review-MODEL-VERSION.html.")] = None,
     look: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     stream: StreamName = None,
     model_name: ModelName = None,
@@ -21,8 +21,8 @@ def review(
     """Write what a model review asks for to one HTML file, which loads nothing from elsewhere.
 
     Data, split, rows left out and why, candidates, calibration, thresholds by cost, stability over time, error rates of
-    groups, what the model goes by, limits of use and lineage. Training wrote the facts; the version's aliases and tags
-    are those of now.
+    groups, what the model goes by, limits of use and lineage. Training wrote the facts. The version's aliases and tags
+    are the current ones.
 
     \b
     Examples:

@@ -32,7 +32,7 @@ def show(result: TrainingResult, *, judged: bool = True) -> None:
     if not judged:
         return
     console.print(result.verdict.reason, highlight=False, markup=False, soft_wrap=True)
-    anyway = f"churnstream promote {result.version} --force, if it shall score anyway"
+    anyway = f"churnstream promote {result.version} --force, if it should score anyway"
     after = "churnstream score" if result.verdict.promoted else anyway
     console.print(f"Next: {after}", highlight=False, markup=False)
 

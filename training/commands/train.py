@@ -41,23 +41,26 @@ def train(
         bool, typer.Option("--all", help="Compare all kinds of model with all samplings, and register the best.")
     ] = False,
     kinds: Annotated[
-        str | None, typer.Option(help="Compare these kinds only, with commas: xgboost,logistic,voting.")
+        str | None, typer.Option(help="Compare only these kinds, separated by commas: xgboost,logistic,voting.")
     ] = None,
-    samplings: Annotated[str | None, typer.Option(help="Of plain, weights and smote, with commas.")] = None,
+    samplings: Annotated[
+        str | None, typer.Option(help="Samplings to compare, separated by commas: plain, weights, smote.")
+    ] = None,
     search: Annotated[
         SearchName | None, typer.Option(help="How hyper-parameters are searched; random with --all.")
     ] = None,
     budget: Annotated[
-        float | None, typer.Option(min=1, help="Seconds for everything; each candidate's defaults are always measured.")
+        float | None,
+        typer.Option(min=1, help="Seconds for the whole search; each candidate's defaults are always measured."),
     ] = None,
     trials: Annotated[int | None, typer.Option(min=0, help="Trials for each kind and sampling.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Folds fitted at a time; all cores if not given.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Folds fitted at once; by default one per core.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the folds, the search and the models.")] = DEFAULT_SEED,
     split: Annotated[
         Split | None,
         typer.Option(
-            help="What is held out: customers, or the newest rows; rows, if there is a column of time and ids do not "
-            "repeat."
+            help="What is held out: customers, or the newest rows. By default the newest rows "
+            "if there is a time column and ids do not repeat."
         ),
     ] = None,
     split_seed: Annotated[
@@ -70,7 +73,8 @@ def train(
         str | None,
         typer.Option(
             metavar="DURATION",
-            help="By time: between what is learned from and what is held out; as long as labels take.",
+            help="With --split time: the time between the rows to learn from and the held-out rows. "
+            "By default as long as labels take.",
         ),
     ] = None,
     until: Annotated[
@@ -92,13 +96,13 @@ def train(
         Task, typer.Option(help="regression: fit the label as a number; registers nothing.")
     ] = "classification",
     figures: Annotated[
-        bool, typer.Option("--figures/--no-figures", help="Draw figures, and say what the model goes by.")
+        bool, typer.Option("--figures/--no-figures", help="Draw figures, and measure which features matter.")
     ] = True,
     cost_fn: Annotated[
         float | None, typer.Option(help="What a missed churner costs; with --cost-fp it sets the threshold.")
     ] = None,
     cost_fp: Annotated[float | None, typer.Option(help="What a needless call costs, in the same unit.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Give it the alias whatever speaks against it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Give it the alias despite all objections.")] = False,
     stream: StreamName = None,
     dataset: Dataset = None,
     model_name: ModelName = None,
@@ -108,13 +112,13 @@ def train(
 ) -> None:
     """Train a model on a table and register it in MLflow.
 
-    15 % of the customers or, where rows have dates, the newest 15 % of the rows are held out, and only measured on,
-    once. Everything is chosen on validation folds of the
-    others. Without more options, XGBoost is trained as it comes, in seconds; with --all, eight kinds of model and two
-    made of the best three compete, each plain, with class weights and with SMOTE inside the training folds. The first
-    model becomes the champion; a later one only if it is better by more than noise. One that is no better than
-    guessing, or too good to be true, does not. Exit code 3 if the model does not become champion. With --until, the
-    table is what was known at that moment: replay the rest to see how the model would have done.
+    By default, 15 % of the customers are held out or, if rows have dates, the newest 15 % of the rows. Models are only
+    measured on these, once. Everything is chosen on validation folds of the other rows. Without more options, XGBoost
+    is trained with its usual parameters, in seconds. With --all, eight kinds of model and two made of the best three
+    compete, each plain, with class weights and with SMOTE inside the training folds. The first model becomes the
+    champion. A later one does only if it is better by more than noise. A model that is no better than guessing, or too
+    good to be true, does not. Exit code 3 if the model does not become champion. With --until, the table counts as it
+    was known at that moment: replay the rest to see how the model would have done.
 
     \b
     Examples:
@@ -145,7 +149,7 @@ def train(
             )
         if costs is not None:
             raise UserError(
-                "--protocol report and --task regression decide by no costs; leave out --cost-fn and --cost-fp"
+                "--protocol report and --task regression do not use costs; leave out --cost-fn and --cost-fp"
             )
         _without_registering(settings, table, options, on_bad_rows, protocol, task, seed, split_seed, comparing)
         return
@@ -216,7 +220,8 @@ def _of(option: str, given: str | None, known: tuple[_Name, ...]) -> tuple[_Name
     unknown = sorted(names - set(known))
     if unknown or not names:
         raise UserError(
-            f"{option} got {unknown[0] if unknown else 'nothing'!r}; give some of {', '.join(known)}, with commas"
+            f"{option} got {unknown[0] if unknown else 'nothing'!r}; give one or more of {', '.join(known)}, separated "
+            "by commas"
         )
     return tuple(name for name in known if name in names)
 
@@ -239,11 +244,11 @@ def _without_registering(
     from contract.schema import load_schema
 
     if protocol == "report" and task == "regression":
-        raise UserError("--protocol report reports the regression, too; give only one of --protocol and --task")
+        raise UserError("--protocol report includes the regression; give only one of --protocol and --task")
     if comparing:
         raise UserError(
-            "--protocol report and --task regression compare no kinds of model; leave out --all, --kinds, --samplings, "
-            "--search, --budget and --trials"
+            "--protocol report and --task regression do not compare kinds of model; leave out --all, --kinds, "
+            "--samplings, --search, --budget and --trials"
         )
     from training.commands.progress import Bar
     from training.steps import part

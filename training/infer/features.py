@@ -41,7 +41,7 @@ def _number(column: Column, name: str, called: str | None, known: Mask | None, d
     chosen = values[finite & known] if known is not None and (finite & known).any() else values[finite]
     if column.strangers:
         doubts.append(
-            f"{column.strangers:,} cells of {column.name!r} are no number (or infinite), and their rows will be left "
+            f"{column.strangers:,} cells of {column.name!r} are not numbers (or infinite), and their rows will be left "
             "out"
         )
     missing = column.missing > 0
@@ -51,8 +51,8 @@ def _number(column: Column, name: str, called: str | None, known: Mask | None, d
         others = int((~np.isin(column.present, (0.0, 1.0))).sum())
         if others:
             doubts.append(
-                f"{column.name!r} is a flag but for {others:,} cells that are neither 0 nor 1; their rows will be left "
-                f"out"
+                f"{column.name!r} is a flag except for {others:,} cells that are neither 0 nor 1; their rows will be "
+                "left out"
             )
         return DraftFeature(Feature(FeatureKind.FLAG, missing=missing, name=name, column=called), tuple(doubts))
     whole = bool(np.all(chosen == np.floor(chosen)))
@@ -112,12 +112,12 @@ def _named_otherwise(column: Column) -> str | None:
         )
     if column.is_text and names_time(name) >= TimeName.PLAIN:
         return (
-            f"{name!r} is named as a time is, and its values are no dates that can be read, so they are categories; "
-            f"put it into ignored if it tells when a row was made"
+            f"{name!r} has the name of a time, but its values cannot be read as dates, so they are categories; "
+            "put it into ignored if it says when a row was made"
         )
     if not column.is_text and column.different > 2 and names_code(name):
         return (
-            f"{name!r} is taken for a number, though its name speaks of a code: if its values name groups that have no "
+            f"{name!r} is taken for a number, though its name suggests a code: if its values name groups that have no "
             f'order, say kind = "categorical", and list them as categories'
         )
     return None

@@ -25,11 +25,13 @@ def guess_id(columns: Sequence[Column], private: Sequence[Column], doubts: list[
     if best <= 0:
         those = [column.name for column in private if column.is_nearly_unique]
         but = (
-            f" ({', '.join(map(repr, those))} is, but it is private, and an id goes with each message)" if those else ""
+            f" ({', '.join(map(repr, those))} does, but it is private, and an id goes with each message)"
+            if those
+            else ""
         )
         doubts.append(
-            f"no column is another for every customer{but}, so each row is taken to be a customer of its own, by its "
-            f"number; name the column that tells customers apart, or add one to the table"
+            f"no column differs for every customer{but}, so each row is taken to be a customer of its own, with the "
+            "row's number as id; name the column that tells customers apart, or add one to the table"
         )
         return None
     chosen = candidates[0]
@@ -37,13 +39,13 @@ def guess_id(columns: Sequence[Column], private: Sequence[Column], doubts: list[
     not_others = f", not {', '.join(map(repr, others))}" if others else ""
     repeats = not chosen.is_nearly_unique
     if best <= _OF_SOMETHING or others:
-        how = "is named as one" if names_id(chosen.name) else "is another in every row"
+        how = "has the name of one" if names_id(chosen.name) else "differs in every row"
         doubts.append(f"the id was guessed: {chosen.name!r} {how}{not_others}")
     if repeats:
         doubts.append(
             f"{chosen.name!r} repeats: {chosen.different:,} customers have {chosen.filled:,} rows, so each row is "
-            f"taken to be a customer at one time, and all rows of one stay together; name another column if that is "
-            "wrong"
+            "taken to be a customer at one time, and all rows of a customer stay together; name another column if "
+            "that is wrong"
         )
     elif chosen.different < chosen.filled:
         doubts.append(f"some rows of {chosen.name!r} repeat an id: they are taken to be the same customer")

@@ -31,13 +31,15 @@ def guess_label(columns: Sequence[Column], doubts: list[str]) -> LabelGuess | No
         return _label(best, doubts)
     doubts.extend(_about_one_value(column) for column in columns if is_label_of_one_value(column))
     like = [column.name for column in columns if names_label(column.name) >= LabelName.WITH_A_FLAG]
-    listed = f" ({', '.join(map(repr, like))} is named so, and has other values)" if like else ""
+    listed = f" ({', '.join(map(repr, like))} has such a name, but other values)" if like else ""
     said = [column.name for column in columns if _says_left_among_others(column)]
-    told = f"; {', '.join(map(repr, said[:_SHOWN]))} says it beside other things: make two values of it" if said else ""
+    told = (
+        f"; {', '.join(map(repr, said[:_SHOWN]))} mixes it with other things: reduce it to two values" if said else ""
+    )
     two = [column.name for column in columns if column.different == 2 and column.name not in like]
     those = f"; with two values there are {', '.join(map(repr, two[:_SHOWN]))}" if two else ""
     doubts.append(
-        f"no column is named as a label is (churn, exited, attrition …) and has two values{listed}: say which one "
+        f"no column has the name of a label (churn, exited, attrition …) and has two values{listed}: say which one "
         f"tells who left{those}{told}"
     )
     return None
@@ -79,7 +81,7 @@ def _quality(values: tuple[str, ...]) -> int:
 
 
 def is_label_of_one_value(column: Column) -> bool:
-    """Whether it is named as a label is, and has one value only."""
+    """Whether it has the name of a label, but only one value."""
     surely = names_churn(column.name) or names_label(column.name) >= LabelName.WITH_A_FLAG
     return column.different == 1 and column.dates is None and surely
 
@@ -88,7 +90,7 @@ def _about_one_value(column: Column) -> str:
     """What to do where those who stayed are not told: a model is trained on both kinds."""
     if column.missing:
         return (
-            f"{column.name!r} has one value or nothing, in {column.missing:,} rows: if an empty cell means that a "
+            f"{column.name!r} has one value, and is empty in {column.missing:,} rows: if an empty cell means that a "
             f"customer stayed, write that into the table, because training needs both values"
         )
     return f"{column.name!r} is the same in every row: training needs rows of customers who stayed, too"
@@ -146,7 +148,7 @@ def label_values(columns: Sequence[Column], label: LabelGuess | None) -> Floats 
 def not_taken(column: Column) -> Unused | None:
     """Why a column that is not the label, but may tell it, is no feature."""
     if is_label_of_one_value(column):
-        return Unused(column.name, "it is named as a label is, and has one value only")
+        return Unused(column.name, "it has the name of a label, but only one value")
     name = names_label(column.name)
     if not name or column.different < 2:
         return None
@@ -157,6 +159,6 @@ def not_taken(column: Column) -> Unused | None:
     return Unused(
         column.name,
         "it may tell who left, as the label does",
-        f"{column.name!r} is named as a label is, so it is no feature: it may be known only after a customer has left, "
-        f"or be a guess at it; make it a feature only if it is known when customers are scored",
+        f"{column.name!r} has the name of a label, so it is not a feature: it may be known only after a customer has "
+        "left, or be a guess at it; make it a feature only if it is known when customers are scored",
     )

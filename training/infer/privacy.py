@@ -38,13 +38,13 @@ def guess_private(column: Column, doubts: list[str]) -> bool:
         return True
     if column.different > max(_FEW, _NEARLY_ANOTHER * column.filled) and not _counts(column):
         doubts.append(
-            f"{column.name!r} is private because a word of its name is, and nearly every row has another value; take "
-            f"it out of private if not"
+            f"{column.name!r} is private because a word in its name is, and nearly every row has a different value; "
+            "take it out of private if not"
         )
         return True
     if column.is_text and column.different > _SMALL_COUNT:
         doubts.append(
-            f"{column.name!r} is private because a word of its name is, and it has {column.different:,} values; take "
+            f"{column.name!r} is private because a word in its name is, and it has {column.different:,} values; take "
             f"it out of private if not"
         )
         return True
@@ -64,12 +64,12 @@ def kept_though_named(column: Column) -> str | None:
         return None
     if column.different > _SMALL_COUNT:
         return (
-            f"{column.name!r} is a feature though its name speaks of a personal datum, because it holds numbers that "
-            f"are no such thing by themselves; put it into private if it tells who a customer is"
+            f"{column.name!r} is a feature though its name suggests personal data, because its numbers alone identify "
+            "nobody; put it into private if it tells who a customer is"
         )
-    holds = "a flag" if column.different <= 2 else f"{column.different:,} different values only"
+    holds = "a flag" if column.different <= 2 else f"only {column.different:,} different values"
     return (
-        f"{column.name!r} is a feature though its name speaks of a personal datum, because it holds {holds}; put it "
+        f"{column.name!r} is a feature though its name suggests personal data, because it holds {holds}; put it "
         f"into private if it tells who a customer is"
     )
 

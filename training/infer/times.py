@@ -122,7 +122,7 @@ def _horizon(own: _DatedColumn, end: _DatedColumn, y: Floats | None) -> int:
 def _about(own: _DatedColumn, end: _DatedColumn | None, days: int | None) -> list[str]:
     doubts = [
         f"{own.column.name!r} is taken for the time of each row{_said(own.said)}; name another column as time if rows "
-        f"are of another moment, or take it out"
+        "are from another moment, or take it out"
     ]
     if end is not None:
         doubts.append(
@@ -131,7 +131,7 @@ def _about(own: _DatedColumn, end: _DatedColumn | None, days: int | None) -> lis
     if days is not None and end is not None:
         doubts.append(
             f"only customers who left have {end.column.name!r}, the last one {days} days after {own.column.name!r} "
-            f"(but for a few): so a customer counts as having stayed after {days} days without it; correct the "
+            f"(except for a few): so a customer counts as having stayed after {days} days without it; correct the "
             "horizon if not"
         )
     return doubts
@@ -153,8 +153,8 @@ def _unused(column: Column, taken: set[str], guess: TimeGuess | None) -> Unused:
     return Unused(
         name,
         "dates",
-        f"{name!r} holds dates, which are no feature: make numbers of them (days before {_before(guess)}) to use "
-        f"them, if they are known when a customer is scored",
+        f"{name!r} holds dates, which cannot be a feature: turn them into numbers (days before {_before(guess)}) to "
+        "use them, if they are known when a customer is scored",
     )
 
 

@@ -12,8 +12,8 @@ _SILENCE = (
     '# what time silence means that the customer stayed, such as horizon = "30d".',
 )
 _SEGMENTS = (
-    "# Groups of customers that a model is followed in by themselves, beside all of them: each category of a feature,",
-    "# or bands of its numbers. For those that you want, take out the marks; write protected = true in one whose",
+    "# Groups of customers that are monitored separately, beside all customers together: each category of a feature,",
+    "# or bands of its numbers. Uncomment those that you want, and write protected = true in one whose",
     "# groups the model must not treat worse than others.",
 )
 _MOST_CATEGORIES = 20
@@ -26,7 +26,7 @@ def draft_toml(draft: Draft, name: str, origin: str) -> str:
     Private columns are named; of their cells, and of those of columns that are ignored, nothing is shown.
     """
     lines = [
-        f"# Draft of a schema, guessed from {plain(origin)}: read it through before it is used.",
+        f"# Draft of a schema, guessed from {plain(origin)}: read it through before you use it.",
         "# Each feature's range is wider than what was seen, and a value outside is dead-lettered when scored",
         '# (on_violation = "score" would score it, and count it).',
         *(f"# Note: {plain(repair)}." for repair in draft.repairs),
@@ -51,7 +51,9 @@ def draft_toml(draft: Draft, name: str, origin: str) -> str:
 def _times(times: TimeGuess | None) -> list[str]:
     if times is None:
         return []
-    lines = [f"time = {_text(times.column)}  # when each row was so; [time] takes its format and zone, too"]
+    lines = [
+        f"time = {_text(times.column)}  # the moment that each row describes; [time] can give its format and zone, too"
+    ]
     if times.label_column is not None:
         lines.append(f"label_time = {_text(times.label_column)}  # when its label was known")
     return lines

@@ -46,8 +46,8 @@ def _unread_amounts(column: Column) -> Unused | None:
             name,
             "most cells are numbers, others are not",
             _trouble(column)
-            or f"{column.filled - column.numbers:,} cells of {name!r} are no number, among {column.numbers:,} that "
-            f"are: empty them in the table if they stand for nothing, and it can be a numeric feature",
+            or f"{column.filled - column.numbers:,} cells of {name!r} are not numbers, among {column.numbers:,} that "
+            "are: empty them in the table if they stand for nothing, and it can be a numeric feature",
         )
     noun = amounts(column)
     if noun is None:
@@ -65,14 +65,14 @@ def _number_of_something(column: Column) -> Unused | None:
     name, different = column.name, column.different
     if numbers_rows(column):
         told = names_rows(name) and column.is_unique
-        doubt = f"{name!r} numbers the rows, so it is no feature; it may be one if its order means something"
+        doubt = f"{name!r} numbers the rows, so it is not a feature; it may be one if its order means something"
         return Unused(name, "it numbers the rows", None if told else doubt)
     if names_postcode(name) and different > MAX_CATEGORIES:
         return Unused(
             name,
             f"postcodes, {different:,} different ones",
-            f"{name!r} looks like postcodes, which are neither amounts nor few groups: make regions of them in the "
-            f"table to use them",
+            f"{name!r} looks like postcodes, which are neither amounts nor few groups: turn them into regions in the "
+            "table to use them",
         )
     if column.values is not None and not column.is_whole:
         return None
@@ -83,7 +83,7 @@ def _number_of_something(column: Column) -> Unused | None:
             name,
             f"an id: {different:,} different values",
             f"{name!r} looks like an id of something ({different:,} different values in {column.filled:,} rows), so "
-            f"it is no feature",
+            "it is not a feature",
         )
     return None
 
@@ -100,8 +100,8 @@ def _many_texts(column: Column) -> Unused | None:
         return Unused(
             name,
             "free text",
-            f"{name!r} is free text, which no feature can be; it may hold personal data: put it into private if so, or "
-            f"make groups of it in the table",
+            f"{name!r} is free text, which cannot be a feature; it may hold personal data: put it into private if so, "
+            "or turn it into groups in the table",
         )
     if many:
         return Unused(
@@ -114,8 +114,8 @@ def _many_texts(column: Column) -> Unused | None:
         return Unused(
             name,
             "long texts",
-            f"{name!r} holds texts of more than {LONGEST_CATEGORY:,} characters, which no category can have: shorten "
-            "them",
+            f"{name!r} holds texts of more than {LONGEST_CATEGORY:,} characters, which is too long for a category: "
+            "shorten them",
         )
     return None
 
@@ -150,7 +150,7 @@ class Leaks:
             column.name,
             f"it alone tells {self._label.column!r}",
             f"{column.name!r} alone tells {self._label.column!r} (ROC AUC {auc:.3f}), so it is taken to be known only "
-            f"after a customer has left, and is no feature",
+            "after a customer has left, and is not a feature",
         )
 
     def nearly(self, column: Column, auc: float) -> str | None:

@@ -175,7 +175,7 @@ def _partitions(settings: Settings, topic: str) -> int:
         raise UserError(f"{name} cannot be read ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS") from None
     if found.error is not None:
         raise UserError(
-            f"topic {name} is not there or may not be read ({found.error.str()}); look at --stream and --topic-prefix, "
-            f"or see what is missing with `churnstream doctor`"
+            f"topic {name} does not exist or may not be read ({found.error.str()}); look at --stream and "
+            "--topic-prefix, or see what is missing with `churnstream doctor`"
         )
     return len(found.partitions)

@@ -130,8 +130,8 @@ class PartitionRows:
             place = self._places[key] = len(self._times)
             if place >= self._most:
                 raise UserError(
-                    f"there are more than {self._most:,} records of this time, and all are in memory; ask for a "
-                    f"shorter time with --since and --until"
+                    f"there are more than {self._most:,} records in this time, and all are kept in memory; ask for a "
+                    "shorter time with --since and --until"
                 )
             self._sources.append(read.source)
             self._times.append(read.event_time)

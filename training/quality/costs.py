@@ -46,13 +46,13 @@ def read_costs(missed: float | None, needless: float | None) -> Costs | None:
         return None
     if missed is None or needless is None:
         given, other = ("--cost-fn", "--cost-fp") if needless is None else ("--cost-fp", "--cost-fn")
-        raise UserError(f"{given} needs {other} beside it, because only their ratio decides; give both, in one unit")
+        raise UserError(f"{given} needs {other} too, because only their ratio matters; give both, in the same unit")
     for flag, cost in (("--cost-fn", missed), ("--cost-fp", needless)):
         if not (math.isfinite(cost) and 0 < cost <= LARGEST_COST):
             raise UserError(f"{flag} got {cost:g}; give a cost above 0 and up to {LARGEST_COST:,.0f}")
     if not 1 / MOST_UNEVEN <= missed / needless <= MOST_UNEVEN:
         raise UserError(
-            f"--cost-fn {missed:g} and --cost-fp {needless:g} lie further apart than {MOST_UNEVEN:,.0f} to 1; the "
+            f"--cost-fn {missed:g} and --cost-fp {needless:g} are further apart than {MOST_UNEVEN:,.0f} to 1; the "
             f"threshold would call everyone or no one, and no model is needed for that"
         )
     return Costs(missed, needless)

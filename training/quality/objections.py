@@ -17,7 +17,7 @@ FEWEST_OF_A_CLASS = 10
 _GUESSING = 0.5
 _MOST = 8
 _LONGEST = 500
-_UNREADABLE = "what spoke against it when it was trained can no longer be read"
+_UNREADABLE = "the objections from its training can no longer be read"
 
 
 def objections(

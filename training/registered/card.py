@@ -58,7 +58,7 @@ def model_card(facts: CardFacts, schema: Schema) -> str:
 def _model(facts: CardFacts) -> str:
     sampling = {
         "plain": "on the training rows as they are",
-        "weights": "with both classes weighing the same",
+        "weights": "with both classes weighted equally",
         "smote": "with synthetic churners (SMOTE) beside the training rows",
     }[facts.sampling]
     parameters = "\n".join(f"| {name} | {value} |" for name, value in facts.parameters.items())
@@ -102,7 +102,7 @@ def _threshold(facts: CardFacts) -> str:
         "validation folds; customers can share a probability exactly.",
     }[facts.calibration]
     return (
-        f"A customer counts as churning from a probability of {facts.threshold:.4f} on. {facts.threshold_rule} "
+        f"A customer with a probability of {facts.threshold:.4f} or more counts as a churner. {facts.threshold_rule} "
         f"{calibrated}"
     )
 

@@ -65,7 +65,7 @@ def end_challenge(settings: Settings) -> str:
         client.delete_registered_model_alias(settings.model_name, CHALLENGER)
     except (MlflowException, OSError) as error:
         raise out_of_reach(settings, error) from error
-    return f"{model_title(settings, before)} has not @{CHALLENGER} any more; the champion scores alone."
+    return f"{model_title(settings, before)} no longer has @{CHALLENGER}; the champion scores alone."
 
 
 def _holder(client: "MlflowClient", settings: Settings) -> int | None:

@@ -235,8 +235,8 @@ def _candidate(
     threshold = run.data.metrics.get("threshold")
     if validation is None or threshold is None:
         raise UserError(
-            f"run {run_id} ({run.info.run_name}) has no {VALIDATION_ARTIFACT} or no threshold, so it is no candidate "
-            f"that can be compared; give {CANDIDATES}"
+            f"run {run_id} ({run.info.run_name}) has no {VALIDATION_ARTIFACT} or no threshold, so it cannot be "
+            f"compared; give {CANDIDATES}"
         )
     y, scores, customers = validation
     return _ComparedVersion(str(run.info.run_name), run.data.tags), (y, ScoredRows(scores, threshold), customers)

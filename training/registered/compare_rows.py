@@ -61,8 +61,8 @@ def kept_rows(client: "MlflowClient", first: Version, second: Version, schema: S
         if unknown or mine != other:
             raise UserError(
                 f"{first.title} and {second.title} were made with different or unknown {what}, so one has learned from "
-                f"held-out rows of the other; give a table with --data FILE: they are then compared on those of its "
-                f"rows that neither has seen"
+                "held-out rows of the other; give a table with --data FILE, to compare them on those of its rows that "
+                "neither has seen"
             )
     kept = reference_rows(client, first, schema)
     return Common(kept.X, kept.y, f"{len(kept.y):,} rows that were held out when both were trained", kept.customers)
@@ -98,7 +98,7 @@ def _unseen(client: "MlflowClient", version: Version, rows: Table, schema: Schem
     seed = version.split_seed
     if seed is None or not seed.isdecimal():
         raise UserError(
-            f"it is not known which rows {version.title} has learned from, for its split seed is not kept with it; "
+            f"it is not known which rows {version.title} has learned from, because its split seed was not kept; "
             f"train it again with `churnstream train`"
         )
     test: Mask = held_out(rows.customers, int(seed), version.test_share)
@@ -122,7 +122,7 @@ def _learned_from(client: "MlflowClient", version: Version, schema: Schema) -> p
     from mlflow.exceptions import MlflowException
 
     problem = (
-        f"{version.title} was trained on another table than this one, or by an earlier release, and its run does not "
+        f"{version.title} was trained on a different table, or by an earlier release, and its run does not "
         f"hold the rows it learned from ({SPLIT_FOLDER}/{LEARNED_FROM}), so it cannot be known which rows are new to "
         f"it; train it again with `churnstream train`, or give the table that it was trained on"
     )

@@ -57,7 +57,7 @@ class LiveEvidence:
         if self.labelled < LEAST_LABELLED * self.records:
             return (
                 f"only {self.labelled:,} of the {self.records:,} records that both have scored and whose label's time "
-                f"is up have a label, and those that do not come may be others than those that do"
+                f"is up have a label, and the missing ones may differ from the others"
             )
         if self.one_label:
             return f"all {self.labelled:,} labels so far are the same"
@@ -67,7 +67,7 @@ class LiveEvidence:
     def found(self) -> str:
         """What it says, in words."""
         gain = self.gain
-        asked = f", as challenger {self.number} of this champion asks" if self.number > 1 else ""
+        asked = f", as needed for challenger {self.number} of this champion" if self.number > 1 else ""
         return (
             f"on {gain.count:,} customers of the stream its Brier score is {differs(gain.mean)} "
             f"({percent(gain.confidence)} confidence sequence of the gain {gain.low:.5f} to {gain.high:.5f}{asked})"

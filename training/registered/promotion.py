@@ -211,7 +211,7 @@ def rollback(settings: Settings) -> RolledBack:
         raise out_of_reach(settings, error) from error
     why = "".join(f" ({reason})" for reason in passed_over)
     raise UserError(
-        f"no version had {alias} before {model_title(settings, current)} that could have it again{why}; choose one "
+        f"no version that had {alias} before {model_title(settings, current)} can have it again{why}; choose one "
         f"with `churnstream promote VERSION`"
     )
 
@@ -221,7 +221,7 @@ def promotable(version: Version, schema: Schema) -> Registered:
     if version.tags.get(tags.PROTOCOL) == tags.STUDY:
         raise UserError(
             f"{version.title} was made by the report's protocol, whose figures come from synthetic rows in its test "
-            f"set; it never becomes champion, --force or not: train one with `churnstream train`"
+            f"set; it never becomes champion, even with --force: train one with `churnstream train`"
         )
     return load_registered(version.settings, version.number, schema)
 
@@ -249,7 +249,7 @@ def _set_alias(client: "MlflowClient", settings: Settings, version: int) -> None
     except registry_outages() as error:
         # what was asked for is done
         _log.warning(
-            "%s has @%s; since when could not be noted (%s)",
+            "%s has @%s, but the time of the change could not be noted (%s)",
             model_title(settings, version),
             settings.model_alias,
             error,

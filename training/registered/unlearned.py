@@ -71,14 +71,14 @@ def _taken(held: HeldOut, new: Mask, champion: Version) -> HeldOut:
     if not _enough(held, new):
         remedy = "test on newer rows" if champion.by_time else "train with its --split and --test-share"
         raise UserError(
-            f"{champion.title} was divided otherwise, and has learned from all but {int(new.sum()):,} of the held-out "
-            f"rows ({int(held.y[new].sum())} of them positive), of which {MIN_ROWS_OF_CLASS} of each label are needed; "
-            f"{remedy}, or on a larger table"
+            f"the rows of {champion.title} were divided differently, and it has learned from all but "
+            f"{int(new.sum()):,} of the held-out rows ({int(held.y[new].sum())} of them positive), and "
+            f"{MIN_ROWS_OF_CLASS} of each label are needed; {remedy}, or on a larger table"
         )
     if not new.all():
         _log.warning(
-            "%s has learned from %s of the held-out rows, because it was divided otherwise; they are left out of the "
-            "comparison",
+            "%s has learned from %s of the held-out rows, because its rows were divided differently; they are left "
+            "out of the comparison",
             champion.title,
             int((~new).sum()),
         )

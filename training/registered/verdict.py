@@ -77,7 +77,7 @@ def read_judged(text: str) -> PairJudged | None:
 def verdict_of(judged: PairJudged, names: Names, *, force: bool) -> Verdict:
     """What a comparison says of the alias."""
     comparison = judged.comparison
-    asked = f", as comparison {judged.number} on them asks" if judged.number > 1 else ""
+    asked = f", as needed for comparison {judged.number} on them" if judged.number > 1 else ""
     found = (
         f"on {judged.rows:,} held-out rows its Brier score is {differs(comparison.gain)} "
         f"({percent(judged.confidence)} interval of the gain {comparison.low:.5f} to {comparison.high:.5f}{asked})"
@@ -120,8 +120,8 @@ def incomparable(names: Names, why: str, *, force: bool) -> Verdict:
         )
     return Verdict(
         False,
-        f"{names.new} does not take {names.alias}, for {names.old} cannot be compared with: {why}; --force gives it "
-        f"the alias",
+        f"{names.new} does not take {names.alias}, because it cannot be compared with {names.old}: {why}; --force "
+        "gives it the alias",
     )
 
 
@@ -130,16 +130,14 @@ def objected(new: str, alias: str, objections: Sequence[str], *, force: bool) ->
     more = len(objections) - _MOST_OBJECTIONS
     listed = "; ".join([*objections[:_MOST_OBJECTIONS], *([f"and {more} more"] if more > 0 else [])])
     if force:
-        return Verdict(
-            True, f"{new} takes {alias}, as --force says, though this speaks against it: {listed}", forced=True
-        )
+        return Verdict(True, f"{new} takes {alias}, as --force says, despite this: {listed}", forced=True)
     return Verdict(False, f"{new} does not take {alias}: {listed}; --force gives it the alias")
 
 
 USED_UP = (
-    f"{MOST_COMPARISONS} comparisons have been made on these held-out rows, and after as many only luck would be "
-    f"found; judge it on other rows: a newer time slice, its answers on the stream (`churnstream challenge`), or train "
-    f"both with another --split-seed"
+    f"{MOST_COMPARISONS} comparisons have been made on these held-out rows, and any more would find only luck; judge "
+    "it on other rows: a newer time slice, its answers on the stream (`churnstream challenge`), or train both with "
+    "another --split-seed"
 )
 
 
@@ -147,6 +145,6 @@ def _fresh(number: int) -> str:
     if number < FRESH_FROM:
         return ""
     return (
-        "; the more comparisons on the same rows, the more each has to show, so it is time for other rows: a newer "
+        "; each further comparison on the same rows needs a larger gain, so it is time for other rows: a newer "
         "time slice, answers on the stream (`churnstream challenge`), or both trained with another --split-seed"
     )

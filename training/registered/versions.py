@@ -173,7 +173,7 @@ def reference_rows(client: "MlflowClient", version: Version, schema: Schema) -> 
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
-            raise UserError(f"{named} are not there; {remedy}") from None
+            raise UserError(f"{named} are missing; {remedy}") from None
     lacking = [column for column in (*schema.names, LABEL_COLUMN) if column not in frame.columns]
     if lacking:
         raise UserError(f"{named} have no column {', '.join(lacking)}; {remedy}")
@@ -184,7 +184,7 @@ def reference_rows(client: "MlflowClient", version: Version, schema: Schema) -> 
         customers = frame[CUSTOMER_COLUMN].to_numpy("int64") if CUSTOMER_COLUMN in frame.columns else None
         times = frame[TIME_COLUMN].to_numpy("int64") if TIME_COLUMN in frame.columns else None
     except (TypeError, ValueError):
-        raise UserError(f"{named} hold another kind of value than the schema's; {remedy}") from None
+        raise UserError(f"{named} hold values of another kind than the schema's; {remedy}") from None
     if set(labels.tolist()) != {0, 1}:
         raise UserError(f"{named} do not have both labels; {remedy}")
     return KeptRows(X, labels, customers, times)

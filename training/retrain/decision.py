@@ -106,14 +106,14 @@ def _calls(occasion: Occasion, situation: Situation, every: int | None) -> Itera
             yield _Call(f"no version of this model has learned from the stream yet (schedule, every {_period(every)})")
         elif len(situation.times) and situation.times[-1] - situation.learned_until >= (every or 0):
             yield _Call(
-                f"{situation.last} has learned until {_day(situation.learned_until)}, and labels are in until "
+                f"{situation.last} has learned until {_day(situation.learned_until)}, and labels have come until "
                 f"{_day(int(situation.times[-1]))} (schedule, every {_period(every)})"
             )
     else:
         for incident in situation.incidents:
             if incident.kind in KINDS[occasion]:
                 yield _Call(
-                    f"an incident stands since {_day(incident.start)}: {incident.title or incident.kind}",
+                    f"an incident has been open since {_day(incident.start)}: {incident.title or incident.kind}",
                     incident.start,
                     incident.kind == "relation",
                 )
@@ -128,25 +128,23 @@ def _calls(occasion: Occasion, situation: Situation, every: int | None) -> Itera
 
 def _quiet(occasion: Occasion, situation: Situation, every: int | None) -> str:
     if occasion == "schedule":
-        newest = f"until {_day(int(situation.times[-1]))}" if len(situation.times) else "of no record"
+        newest = f"until {_day(int(situation.times[-1]))}" if len(situation.times) else "for no record"
         return (
-            f"{situation.last} has learned until {_day(situation.learned_until or 0)}, and labels are in {newest}: "
-            f"not {_period(every)} more"
+            f"{situation.last} has learned until {_day(situation.learned_until or 0)}, and labels have come {newest}: "
+            f"less than {_period(every)} more"
         )
     state = "no verdict yet" if situation.verdict is None else situation.verdict.title
     kinds = ", ".join(sorted(KINDS[occasion]))
-    return f"no incident of {situation.champion} stands that is about {occasion} ({kinds}), and its verdict is: {state}"
+    return f"{situation.champion} has no open incident of {occasion} ({kinds}), and its verdict is: {state}"
 
 
 def _nothing_new(situation: Situation, new: int, least: int) -> str:
     since = (
         ""
         if situation.learned_until is None
-        else f" since {_day(situation.learned_until)}, until when {situation.last} has learned"
+        else f" since {_day(situation.learned_until)}, up to which {situation.last} has learned"
     )
-    return (
-        f"but there are only {new:,} records whose label is there and whose time is up{since}, and {least:,} are needed"
-    )
+    return f"but only {new:,} records have a label whose time is up{since}, and {least:,} are needed"
 
 
 def _too_soon(situation: Situation, since: int, least: int) -> str | None:
@@ -162,7 +160,7 @@ def _too_soon(situation: Situation, since: int, least: int) -> str | None:
     if learned and seen < 2 * learned:
         return (
             f"but {situation.last} has learned from {learned:,} of the {seen:,} records since {_day(since)}, when it "
-            f"began; the next one is worth its while from {2 * learned:,} on"
+            f"began; the next retraining is worthwhile from {2 * learned:,} on"
         )
     return None
 

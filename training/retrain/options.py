@@ -58,7 +58,7 @@ def duration_of(flag: str, text: str) -> int:
     except ValueError as error:
         raise UserError(f"{flag}: {error}") from None
     if found <= 0:
-        raise UserError(f"{flag} got {text!r}; give a time longer than nothing, such as 30d")
+        raise UserError(f"{flag} got {text!r}; give a time longer than zero, such as 30d")
     return found
 
 

@@ -122,7 +122,7 @@ def retrain(
     frame, lineage = _learned_from(settings, schema, options, records, passage, taken, decision, seed, plan)
     before = next((one for one in made if one.lineage == lineage.hash), None)
     if before is not None:
-        same = f"{model_title(settings, before.number)} was made from these very rows, so none is trained in its place"
+        same = f"{model_title(settings, before.number)} was made from exactly these rows, so no other one is trained"
         became = _become(client, settings, options.policy, before.number)
         return RetrainingResult(decision, before.number, None, became, told=(*told, same))
     trained = train(
@@ -150,7 +150,7 @@ def _finished(
     client: "MlflowClient", settings: Settings, policy: Policy, version: RetrainedVersion
 ) -> RetrainingResult:
     title = model_title(settings, version.number)
-    said = f"{title} was registered by a retraining that did not end; it is ended now, and nothing is trained"
+    said = f"{title} was registered by a retraining that was interrupted; it is completed now, and nothing is trained"
     became = _become(client, settings, policy, version.number)
     return RetrainingResult(Decision(True, (said,)), version.number, None, became)
 
@@ -163,7 +163,7 @@ def _become(client: "MlflowClient", settings: Settings, policy: Policy, version:
         became = Became(challenge(settings, str(version)), f"churnstream promote {version}, once it has proven better")
     elif policy == "promote":
         verdict = promote(settings, str(version))
-        anyway = f"churnstream promote {version} --force, if it shall score anyway"
+        anyway = f"churnstream promote {version} --force, if it should score anyway"
         became = Became(
             verdict.reason, "churnstream score" if verdict.promoted else anyway, refused=not verdict.promoted
         )
@@ -299,8 +299,8 @@ def _told(records: ScoredRecords, passage: Passage) -> tuple[str, ...]:
     maturity = format_duration(passage.maturity)
     if too_early:
         said.append(
-            f"{too_early:,} have a label, but their time ({maturity}) is not up: who is labelled early is not like the "
-            f"others"
+            f"{too_early:,} have a label, but their time ({maturity}) is not up: customers who are labelled early "
+            "differ from the others"
         )
     waiting = int((~known & ~records.mature).sum())
     if waiting:

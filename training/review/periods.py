@@ -13,10 +13,10 @@ MOST_PERIODS = 12
 ROWS_WANTED = 75
 """Rows of a period, so that its rates are more than chance; of fewer rows in all there are fewer periods."""
 UNTIMED = (
-    "The table says of no row when it came, so nothing is known of stability over time. Name the column with "
+    "The table does not say when its rows came, so nothing is known about stability over time. Name the column with "
     "--time-column, or as time in the schema."
 )
-TOO_FEW = "The held-out rows are too few, or came all at one time, so nothing is known of stability over time."
+TOO_FEW = "The held-out rows are too few, or all came at one time, so nothing is known about stability over time."
 
 
 def period_facts(decided: DecidedRows, times: Integers | None) -> tuple[tuple[PeriodFacts, ...], str]:

@@ -17,7 +17,7 @@ from contract.schema import Feature, FeatureKind, Schema
 from contract.tables.cells import NO_LABEL, OTHER_LABEL
 
 NOTHING = "holds nothing"
-NO_NUMBER = "holds something else than a number"
+NO_NUMBER = "holds something other than a number"
 MOST_LEFT_OUT = 0.5
 """Of a table's rows, so many may be bad."""
 MOST_SHOWN = 8
@@ -120,7 +120,7 @@ def _reasons(frame: pd.DataFrame, schema: Schema, origin: str) -> Iterator[BadRo
             yield BadRowReason(feature.name, column, holds, remedy, rows)
     label = schema.label
     codes = frame[label.column].to_numpy()
-    other = f"holds another value than {label.positive!r} or {label.negative!r}"
+    other = f"holds a value other than {label.positive!r} or {label.negative!r}"
     for holds, rows in ((NOTHING, codes == NO_LABEL), (other, codes == OTHER_LABEL)):
         remedy = f"{correct}, or the schema's [label]"
         _refuse_most(rows, f"{origin}: label column {label.column!r} {holds}", remedy)
@@ -175,7 +175,7 @@ def _numbers(feature: Feature, cells: "pd.Series[Any]") -> Iterator[tuple[str, M
     if not feature.missing:
         yield NOTHING, missing
     huge = np.abs(values) > LARGEST_NUMBER
-    yield "holds infinity, or a number as good as that", huge
+    yield "holds infinity, or a number too large to use", huge
     present &= ~huge
     if feature.kind is not FeatureKind.NUMERIC:
         whole = values == np.floor(values)

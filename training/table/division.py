@@ -81,7 +81,9 @@ def divide(
         return _by_time(rows, schema, share, seed, between)
     if split == "customer" or rows.times is None:
         if between is not None:
-            raise UserError("--gap lies between past and future; give it with --split time, and a column of time")
+            raise UserError(
+                "--gap is the time between past and future rows; give it with --split time and a time column"
+            )
         return _by_customer(rows, seed, share, None)
     if rows.duplicates > REPEATED_SHARE * len(rows.y):
         doubt = (
@@ -143,8 +145,8 @@ def _by_time(rows: Table, schema: Schema, share: float, seed: int, gap: int | No
         if counts.min() < MIN_ROWS_OF_CLASS:
             raise UserError(
                 f"divided at {_moment(start)} with a gap of {format_duration(between)}, {int(mask.sum()):,} {side} "
-                f"rows are left, {counts[1]:,} of them positive, of which {MIN_ROWS_OF_CLASS} of each label are "
-                f"needed; give another --test-share or --gap, or --split customer"
+                f"rows are left, {counts[1]:,} of them positive, but {MIN_ROWS_OF_CLASS} of each label are needed; "
+                "give another --test-share or --gap, or --split customer"
             )
     sides = np.where(test, HELD_OUT, np.where(learned, LEARNED, NEITHER)).astype(np.uint8)
     taken = sides != NEITHER
@@ -170,9 +172,9 @@ def _said(learned: Mask, test: Mask, start: int, between: int, given: int | None
     neither = int((~learned & ~test).sum())
     if between or schema.label_time is not None or given is not None:
         why = "as --gap says" if given is not None else "as long as labels take"
-        gap = f"with a gap of {format_duration(between)} between, {why}"
+        gap = f"with a gap of {format_duration(between)}, {why}"
     else:
-        gap = "without a gap between, because the table does not say when labels were known (--gap)"
+        gap = "without a gap, because the table does not say when labels were known (--gap)"
     left = f"; {neither:,} rows are on neither side" if neither else ""
     return (
         f"divided by time: {int(learned.sum()):,} rows before {_moment(start - between)} are learned from, "
@@ -218,7 +220,7 @@ def test_start(times: Integers, share: float) -> int:
     moments, counts = np.unique(times, return_counts=True)
     if len(moments) < 2:
         raise UserError(
-            "all rows are of one moment, so there is no past to learn from and no future to test on; give --split "
+            "all rows are from one moment, so there is no past to learn from and no future to test on; give --split "
             "customer"
         )
     from_here = np.cumsum(counts[::-1])[::-1] / len(times)

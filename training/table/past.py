@@ -78,7 +78,7 @@ def before(frame: pd.DataFrame, schema: Schema, until: str, origin: str) -> tupl
     )
     if not kept.any():
         raise UserError(
-            f"{origin} has no row before --until {until} whose label was known by then ({past.later:,} came later, of "
-            f"{past.unknown:,} the label did); give a later time"
+            f"{origin} has no row before --until {until} whose label was known by then ({past.later:,} rows came "
+            f"later, and {past.unknown:,} labels did); give a later time"
         )
     return frame[kept].reset_index(drop=True), past

@@ -30,8 +30,8 @@ def sentinels(X: pd.DataFrame, schema: Schema) -> Iterator[str]:
         if found is not None:
             rows = int((column == found).sum())
             yield (
-                f"feature {feature.name} is {found:.0f} in {rows:,} rows and nothing like it in the others, as if that "
-                f"said that it is not known: leave such cells empty in table and stream, and write missing = true "
+                f"feature {feature.name} is {found:.0f} in {rows:,} rows and far from it in the others, as if it "
+                "meant that nothing is known: leave such cells empty in table and stream, and write missing = true "
                 f"under [features.{feature.name}] of the schema"
             )
 

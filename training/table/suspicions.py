@@ -51,7 +51,7 @@ def suspicions(rows: Table, schema: Schema) -> list[Suspicion]:
             for name in constant
         ),
         *(
-            f"feature {name} is another in nearly every row, as an id is: a model would learn customers by heart; "
+            f"feature {name} differs in nearly every row, like an id: a model would learn customers by heart; "
             f"take it out of the schema"
             for name in ids
         ),
@@ -98,7 +98,7 @@ def _leaks(rows: Table, features: list[Feature]) -> Iterator[str]:
         if auc >= GIVEAWAY_AUC:
             yield (
                 f"feature {feature.name} alone tells the label (ROC AUC {auc:.3f}): if it is known only after a "
-                f"customer has left, take it out of the schema, for it will not be there when customers are scored"
+                f"customer has left, take it out of the schema, because it will be unknown when customers are scored"
             )
         elif names_customers(rows.X[feature.name], rows.y, everybody, of_values=of_values):
             yield (

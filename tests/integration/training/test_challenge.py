@@ -32,7 +32,7 @@ def test_a_version_that_could_be_champion_becomes_challenger(settings: Settings)
     assert challenge(settings, "churn/3") == "churn v3 has @challenger already."
     assert challenge(settings, "5") == "churn v5 scores beside churn v1 from now on, as @challenger, in place of v3."
     assert aliases(settings) == {"champion": 1, CHALLENGER: 5}
-    assert end_challenge(settings) == "churn v5 has not @challenger any more; the champion scores alone."
+    assert end_challenge(settings) == "churn v5 no longer has @challenger; the champion scores alone."
     assert end_challenge(settings) == "No version of model churn has @challenger."
     assert aliases(settings) == {"champion": 1}
 

@@ -94,7 +94,7 @@ def test_runs_that_cannot_be_compared_are_refused(settings: Settings, client: Ml
             compare_models(settings, one, other)
     with open_run(client, "no candidate", {}) as run:
         run.log({"f1": 0.5})
-    with pytest.raises(UserError, match="no candidate that can be compared"):
+    with pytest.raises(UserError, match="so it cannot be compared"):
         compare_models(settings, one, run.run_id)
     for nothing in ("no such run", "it's none", " "):
         with pytest.raises(UserError, match="names no model; give a version"):

@@ -114,7 +114,7 @@ def test_a_later_version_is_compared_on_rows_that_the_champion_has_not_learned_f
     client.set_registered_model_alias("churn", "champion", str(LATER))
     back = promote(settings, str(BY_TIME))
     assert back.comparison is None
-    assert "cannot be compared with: churn v2 was divided otherwise" in back.reason
+    assert "it cannot be compared with churn v2: the rows of churn v2 were divided differently" in back.reason
     assert "test on newer rows" in back.reason
 
 

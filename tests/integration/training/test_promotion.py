@@ -96,7 +96,7 @@ def test_force_promotes_what_is_not_proven_better_and_says_so_in_a_tag(
 
 def test_the_champion_is_left_as_it_is(settings: Settings, client: MlflowClient) -> None:
     assert "already" in promote(settings, "@champion").reason
-    with pytest.raises(UserError, match="no version had"):
+    with pytest.raises(UserError, match="no version that had"):
         rollback(settings)
     assert champion(client, settings) == GOOD
 
@@ -108,7 +108,7 @@ def test_rollback_goes_back_one_version_at_a_time(settings: Settings, client: Ml
     assert (first.before, first.now) == (GOOD_TOO, POOR)
     assert (second.before, second.now) == (POOR, GOOD)
     assert champion(client, settings) == GOOD
-    with pytest.raises(UserError, match="no version had @champion before churn v1"):
+    with pytest.raises(UserError, match="no version that had @champion before churn v1"):
         rollback(settings)
 
 
@@ -167,7 +167,7 @@ def test_an_alias_is_given_also_where_the_time_cannot_be_noted(
     monkeypatch.setattr(MlflowClient, "set_registered_model_tag", fails_for_reigns)
     assert promote(settings, str(POOR), force=True).promoted
     assert champion(client, settings) == POOR
-    assert "since when could not be noted (MLflow is away)" in caplog.text
+    assert "but the time of the change could not be noted (MLflow is away)" in caplog.text
     assert reigns(client) == [GOOD]
 
 
@@ -312,7 +312,7 @@ def test_what_train_has_judged_is_said_again_and_costs_nothing(settings: Setting
     first, again = promote(settings, str(POOR)), promote(settings, str(POOR))
     assert first == again
     assert "98.33 % interval" in again.reason, "the second comparison on these rows"
-    assert "as comparison 2 on them asks" in again.reason
+    assert "as needed for comparison 2 on them" in again.reason
     assert promote(settings, str(POOR), force=True).forced
     assert compared(client) == spent
 
@@ -342,7 +342,7 @@ def test_a_crash_after_a_look_at_the_rows_gives_no_free_try(
     client.delete_model_version("churn", str(GOOD))
     verdict = promote(settings, str(POOR))
     assert compared(client) == spent
-    assert "as comparison 3 on them asks" in verdict.reason, "a version that is gone has been tried, too"
+    assert "as needed for comparison 3 on them" in verdict.reason, "a version that is gone has been tried, too"
 
 
 def test_two_trainings_at_the_same_time_both_count(settings: Settings, client: MlflowClient) -> None:

@@ -226,12 +226,12 @@ def test_the_command_says_why_and_ends_with_3_where_the_version_does_not_take_th
     assert told.exit_code == 0, told.output
     assert "1,500 of them can be learned from" in told.output
     assert "50 have a label, but their time (3d) is not up" in told.output
-    assert "Nothing is trained: no incident of churn v1 stands that is about drift" in told.output
+    assert "Nothing is trained: churn v1 has no open incident of drift" in told.output
 
     # as good as the champion, and no better: these are the rows from before the flip
     told = CliRunner().invoke(app, ["retrain", "--until", "2025-01-21", "--policy", "promote"])
     assert told.exit_code == 3, told.output
     lines = told.output.strip().splitlines()
     assert lines[-2].startswith("churn v2 does not take @champion from churn v1")
-    assert lines[-1] == "Next: churnstream promote 2 --force, if it shall score anyway"
+    assert lines[-1] == "Next: churnstream promote 2 --force, if it should score anyway"
     assert find_version(client, settings) == 1

@@ -89,12 +89,12 @@ def test_random_labels(trained: Trained) -> None:
     assert (again.promoted, again.reason) == (False, ran[1]), "a later promotion says the same"
     forced = promote(settings, "1", force=True)
     assert forced.promoted
-    assert forced.reason.endswith(f"as --force says, though this speaks against it: {reason}")
+    assert forced.reason.endswith(f"as --force says, despite this: {reason}")
     assert client.get_model_version(settings.model_name, "1").tags[tags.FORCED] == forced.reason
 
     code, verdict, _ = trained(guessed, schema(), "--force")
     assert code == 0
-    assert "v2 takes @champion, as --force says, though this speaks against it: its ROC AUC" in verdict
+    assert "v2 takes @champion, as --force says, despite this: its ROC AUC" in verdict
 
 
 def test_a_leak_alone(trained: Trained) -> None:

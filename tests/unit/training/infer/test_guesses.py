@@ -79,7 +79,7 @@ def test_the_exact_name_of_a_label_wins_wherever_it_stands(first: str, other: tu
     frame.to_csv(tmp_path / "table.csv", index=False)
     draft = infer(read_columns(tmp_path / "table.csv"))
     assert (role(draft, "churn"), role(draft, first)) == ("label", "ignored")
-    assert f"{first!r} is named as a label is" in said(draft)
+    assert f"{first!r} has the name of a label" in said(draft)
 
 
 def test_a_label_of_three_values_is_left_open_and_no_feature(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_label_of_three_values_is_left_open_and_no_feature(tmp_path: Path) -> 
     )
     assert draft.open == ("[label]",)
     assert (role(draft, "Customer Status"), role(draft, "Churn Category")) == ("ignored", "ignored")
-    assert "'Customer Status' says it beside other things" in said(draft)
+    assert "'Customer Status' mixes it with other things" in said(draft)
 
 
 def test_numbers_other_than_1_and_0_are_a_doubtful_label(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_ids_are_known_by_their_names_and_may_repeat(
 def test_what_is_private_is_no_id(tmp_path: Path) -> None:
     draft = drafted(tmp_path, "customer_id", email=[f"a{number}@example.org" for number in range(ROWS)])
     assert draft.id_column == ROW_NUMBER
-    assert "'email' is, but it is private" in said(draft)
+    assert "'email' does, but it is private" in said(draft)
 
 
 def test_a_row_number_that_two_rows_share_is_no_id(tmp_path: Path) -> None:
@@ -158,15 +158,19 @@ def test_personal_data_are_known_by_name_and_values(
     [
         ("event_date", lambda: np.where(np.arange(ROWS) % 2, "2024-01-05", "05.02.2024"), "written in two ways"),
         ("event_date", lambda: [f"{n % 12 + 1:02d}/{n % 11 + 1:02d}/2024" for n in range(ROWS)], "--time-format"),
-        ("month", lambda: np.where(np.arange(ROWS) % 2, "Jan", "Feb"), "is named as a time is"),
-        ("Area code", lambda: RNG.choice([408, 415, 510], ROWS), "speaks of a code"),
+        ("month", lambda: np.where(np.arange(ROWS) % 2, "Jan", "Feb"), "has the name of a time"),
+        ("Area code", lambda: RNG.choice([408, 415, 510], ROWS), "suggests a code"),
         ("cancelled_orders", lambda: RNG.poisson(2, ROWS), "could be a label's"),
-        ("amount", lambda: np.where(RNG.random(ROWS) < 0.2, "none yet", RNG.uniform(0, 9, ROWS).round(3)), "no number"),
+        (
+            "amount",
+            lambda: np.where(RNG.random(ROWS) < 0.2, "none yet", RNG.uniform(0, 9, ROWS).round(3)),
+            "not numbers",
+        ),
         ("grade", lambda: RNG.choice(["A", "B", "-"], ROWS), "'-' is a category of 'grade'"),
         ("wait", lambda: np.where(RNG.random(ROWS) < 0.3, -1, RNG.integers(0, 40, ROWS)), "has -1 in"),
-        ("flag", lambda: np.append(RNG.integers(0, 2, ROWS - 1), 99), "is a flag but for 1 cell"),
+        ("flag", lambda: np.append(RNG.integers(0, 2, ROWS - 1), 99), "is a flag except for 1 cell"),
         ("debt", lambda: LEFT + RNG.normal(0, 0.31, ROWS), "alone tells most of 'churn'"),
-        ("big", lambda: RNG.choice([1e39, 5.0, 6.5], ROWS), "are no number (or infinite)"),
+        ("big", lambda: RNG.choice([1e39, 5.0, 6.5], ROWS), "are not numbers (or infinite)"),
     ],
 )
 def test_what_is_odd_is_doubted(name: str, cells: Callable[[], Any], expected: str, tmp_path: Path) -> None:
@@ -198,7 +202,7 @@ def test_a_time_at_which_all_labels_were_known_needs_no_horizon(tmp_path: Path) 
 def test_a_contracts_dates_are_no_time_of_the_row(tmp_path: Path) -> None:
     draft = drafted(tmp_path, contract_start=days("2020-01-01"), contract_end=days("2026-01-01"))
     assert (draft.time, draft.label_time) == (None, None)
-    assert "'contract_end' holds dates, which are no feature" in said(draft)
+    assert "'contract_end' holds dates, which cannot be a feature" in said(draft)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "xlsx"])

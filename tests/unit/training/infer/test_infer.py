@@ -136,9 +136,9 @@ def test_what_cannot_be_guessed_must_be_decided(tmp_path: Path) -> None:
     assert [line for line in toml.splitlines() if line.startswith("# DECIDE")] == [
         "# DECIDE: which column tells who left, and by which of its values?",
     ]
-    assert "# DOUBT: no column is another for every customer, so each row is taken to be a customer of its own" in toml
+    assert "# DOUBT: no column differs for every customer, so each row is taken to be a customer of its own" in toml
     assert 'id = "(row number)"' in toml
-    assert "# DOUBT: no column is named as a label is" in toml
+    assert "# DOUBT: no column has the name of a label" in toml
     with pytest.raises(UserError, match="missing required field"):
         schema_of(toml)
 
@@ -147,9 +147,9 @@ def test_what_cannot_be_guessed_must_be_decided(tmp_path: Path) -> None:
     ("changed", "expected"),
     [
         ({"Exited": "closed_account"}, "the label was guessed by its name: 'closed_account'"),
-        ({"Exited": "gone"}, "no column is named as a label is"),
+        ({"Exited": "gone"}, "no column has the name of a label"),
         ({"CustomerId": "Reference"}, None),
-        ({"CustomerId": "code_of_them"}, "the id was guessed: 'code_of_them' is another in every row"),
+        ({"CustomerId": "code_of_them"}, "the id was guessed: 'code_of_them' differs in every row"),
     ],
 )
 def test_guesses_by_weak_signs_are_doubts(changed: dict[str, str], expected: str | None, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_no_segments_are_proposed_where_no_feature_has_parts_to_speak_of(tmp_pat
 @pytest.mark.parametrize(
     ("stayed", "expected"),
     [
-        (None, "'Exited' has one value or nothing, in 300 rows: if an empty cell means that a customer stayed"),
+        (None, "'Exited' has one value, and is empty in 300 rows: if an empty cell means that a customer stayed"),
         ("yes", "'Exited' is the same in every row: training needs rows of customers who stayed, too"),
     ],
     ids=["empty cells", "positives only"],
@@ -234,7 +234,7 @@ def test_other_doubts_are_said(tmp_path: Path) -> None:
 
     said = "\n".join(doubts(drafted(written(table, tmp_path))))
 
-    assert "5 cells of 'Balance' are no number (or infinite), and their rows will be left out" in said
+    assert "5 cells of 'Balance' are not numbers (or infinite), and their rows will be left out" in said
     assert "'Male' and 'male' of 'Gender' differ in case only" in said
     assert "some rows of 'CustomerId' repeat an id" in said
     assert "unknown" not in said

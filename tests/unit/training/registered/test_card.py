@@ -56,7 +56,7 @@ FACTS = CardFacts(
         "| ROC AUC | 0.500 | 0.400 to 0.600 |  |",
         "| F1 | 0.510 | 0.410 to 0.610 | 0.777 |",
         "TN 100, FP 20, FN 10, TP 20",
-        "from a probability of 0.3123 on",
+        "probability of 0.3123 or more",
         "isotonic regression",
         "feature X is odd",
         "xgboost 3.2",

@@ -109,5 +109,5 @@ def test_nothing_is_said_without_records_or_with_one_label_alone() -> None:
 def test_a_later_challenger_of_the_same_champion_needs_more_and_it_is_said() -> None:
     later = evidence(stream(), (CHALLENGER, CHAMPION), 3, 0.99)
     assert "99 % confidence sequence" in later.found
-    assert "as challenger 3 of this champion asks" in later.found
+    assert "as needed for challenger 3 of this champion" in later.found
     assert later.gain.low < found(stream()).gain.low

@@ -28,8 +28,8 @@ def test_a_later_one_says_what_it_has_to_show() -> None:
     verdict = verdict_of(EQUAL, NAMES, force=False)
     assert not verdict.promoted
     assert verdict.reason.endswith(
-        "its Brier score is 0.00010 higher (98.33 % interval of the gain -0.00400 to 0.00380, as comparison 2 on them "
-        "asks)"
+        "its Brier score is 0.00010 higher (98.33 % interval of the gain -0.00400 to 0.00380, as needed for "
+        "comparison 2 on them)"
     )
     assert verdict_of(EQUAL, NAMES, force=True).forced
 

@@ -53,9 +53,9 @@ def asked(when: str, of: Situation, **told: Any) -> Decision:
 def test_a_healthy_model_is_left_alone_and_it_is_said_why() -> None:
     found = asked("performance,drift", situation(range(30), verdict=verdict("healthy")))
     assert not found.trains
-    assert [reason.split(" stands ")[1] for reason in found.reasons] == [
-        "that is about drift (drift), and its verdict is: healthy SINCE",
-        "that is about performance (performance, relation, segment), and its verdict is: healthy SINCE",
+    assert [reason.split(" has no ")[1] for reason in found.reasons] == [
+        "open incident of drift (drift), and its verdict is: healthy SINCE",
+        "open incident of performance (performance, relation, segment), and its verdict is: healthy SINCE",
     ]
 
 
@@ -124,7 +124,7 @@ def test_nothing_new_is_nothing_to_learn_from_whatever_is_asked() -> None:
     known = situation(range(30), learned_until=START + 28 * DAY, last="churn v4")
     found = asked("always", known)
     assert not found.trains
-    assert "only 100 records whose label is there and whose time is up since 2025-01-29" in found.reasons[-1]
+    assert "only 100 records have a label whose time is up since 2025-01-29" in found.reasons[-1]
     assert asked("always", known, least=100).trains
     assert not asked("always", situation()).trains
 

@@ -104,7 +104,7 @@ def test_without_times_of_labels_the_gap_is_the_horizon_of_silence_or_none() -> 
     of = schema(known=False)
     made = divide(read(history(), of), of, None, seed=0, share=0.2)
     assert (made.gap, (made.sides == NEITHER).sum()) == (0, 0)
-    assert "without a gap between, because the table does not say when labels were known" in made.said
+    assert "without a gap, because the table does not say when labels were known" in made.said
     silent = schema(known=False, absent="negative", horizon="30d")
     assert divide(read(history(), silent), silent, None, seed=0, share=0.2).gap == 30 * DAY
 
@@ -142,8 +142,8 @@ def test_what_cannot_be_divided_by_time_is_divided_by_customer_or_refused() -> N
     one_day = read(history().assign(day="2024-01-01"), of)
     made = divide(one_day, of, None, seed=0, share=0.15)
     assert made.split == "customer"
-    assert "all rows are of one moment" in str(made.doubt)
-    with pytest.raises(UserError, match="all rows are of one moment"):
+    assert "all rows are from one moment" in str(made.doubt)
+    with pytest.raises(UserError, match="all rows are from one moment"):
         divide(one_day, of, "time", seed=0, share=0.15)
     with pytest.raises(UserError, match="20 of each label"):
         divide(read(history(), of), of, "time", seed=0, share=0.15, gap="300d")

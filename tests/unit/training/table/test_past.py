@@ -84,7 +84,7 @@ def test_a_bad_label_before_the_moment_is_still_a_bad_row() -> None:
     day = pd.to_datetime(frame["day"], format="%d.%m.%Y %H:%M")
     first = frame.index[(day < pd.Timestamp("2024-02-01")) & (frame["known"] != "")][0]
     frame.loc[first, "y"] = 7
-    with pytest.raises(UserError, match="holds another value than 1 or 0"):
+    with pytest.raises(UserError, match="holds a value other than 1 or 0"):
         read_table(frame, schema(), "table", until=MIDDLE, on_bad_rows="stop")
 
 

@@ -108,14 +108,14 @@ def test_rows_that_the_scorer_would_reject_are_left_out_and_counted() -> None:
 
 BAD_CELLS = [
     ("Age", 3, "holds a number outside 18 to 110"),
-    ("Age", SURNAME, "holds something else than a number"),
-    ("Age", float("inf"), "holds infinity, or a number as good as that"),
+    ("Age", SURNAME, "holds something other than a number"),
+    ("Age", float("inf"), "holds infinity, or a number too large to use"),
     ("Tenure", 2.5, "holds a number that is not whole"),
     ("Balance", None, "holds nothing"),
     ("Geography", SURNAME, "holds none of the 3 categories"),
     ("Geography", None, "holds nothing"),
     ("CustomerId", None, "holds nothing"),
-    ("Exited", "maybe", "holds another value than 1 or 0"),
+    ("Exited", "maybe", "holds a value other than 1 or 0"),
     ("Exited", None, "holds nothing"),
 ]
 
@@ -186,8 +186,8 @@ def test_labels_are_read_in_any_column_type(positive: object, negative: object) 
     ("table", "expected"),
     [
         (toy_table().drop(columns=["Age"]), ["bank.csv", "no column 'Age'", "--dataset"]),
-        (toy_table().assign(Exited="maybe"), ["bank.csv", "'Exited'", "another value than 1 or 0", "row 1", "[label]"]),
-        (toy_table().assign(Balance=SURNAME), ["bank.csv", "'Balance'", "else than a number", "row 1", "categorical"]),
+        (toy_table().assign(Exited="maybe"), ["bank.csv", "'Exited'", "a value other than 1 or 0", "row 1", "[label]"]),
+        (toy_table().assign(Balance=SURNAME), ["bank.csv", "'Balance'", "other than a number", "row 1", "categorical"]),
         (toy_table().assign(Exited=1), ["no row has 0", "'Exited'", "both"]),
         (toy_table().assign(Exited=0), ["no row has 1", "'Exited'", "both"]),
         (toy_table(MIN_ROWS - 1), [f"needs {MIN_ROWS} rows", "larger table"]),
