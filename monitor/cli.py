@@ -22,17 +22,19 @@ from contract.worker.flags import (
     Verbose,
 )
 
-Slide = Annotated[str | None, typer.Option(help="Distance from window to window, e.g. 1d; the same for both workers.")]
+Slide = Annotated[
+    str | None, typer.Option(help="Time from one window's start to the next, e.g. 1d. The same for both workers.")
+]
 Lateness = Annotated[str | None, typer.Option(help="Longest time from record to label, e.g. 60d.")]
 ReportStart = Annotated[
-    str, typer.Argument(help="Where the window starts, in UTC: 2025-01-25, 2025-01-25T06:00, or `latest`.")
+    str, typer.Argument(help="Start of the window, in UTC: 2025-01-25, 2025-01-25T06:00, or `latest`.")
 ]
 ReportVersion = Annotated[
-    int | None, typer.Option(min=0, help="Version of the model; the newest one with such a window.")
+    int | None, typer.Option(min=0, help="Version of the model. Default: the newest one with such a window.")
 ]
 ReportRole = Annotated[Role, typer.Option(help="The version's role when it scored.")]
 ReportFile = Annotated[
-    Path | None, typer.Option(help="File to write.", show_default="in this folder, named by the window")
+    Path | None, typer.Option(help="File to write.", show_default="in this folder, named after the window")
 ]
 
 
@@ -50,10 +52,10 @@ def join(
     log_format: LogFormatFlag = None,
     verbose: Verbose = False,
 ) -> None:
-    """Join predictions with labels that come late; write outcomes and panes, exactly once.
+    """Join predictions with late labels, and write outcomes and panes exactly once.
 
-    Reads `predictions` and `labels`, writes `outcomes`, `panes` and `dead-letters`. Start as many as there are
-    partitions; they share them. Its store is a cache: where it is lost, it is rebuilt from the topics.
+    Reads `predictions` and `labels`, writes `outcomes`, `panes` and `dead-letters`. Start up to one per
+    partition: they share the partitions. The store is a cache. If it is lost, it is rebuilt from the topics.
 
     Kafka is found through KAFKA_BOOTSTRAP_SERVERS; every librdkafka property passes through as KAFKA_…
     """
@@ -87,14 +89,14 @@ def monitor(
     partitions: Partitions = None,
     dataset: Dataset = None,
     state_dir: StateDir = None,
-    window: Annotated[str | None, typer.Option(help="Length of a window, e.g. 7d; a multiple of slide.")] = None,
+    window: Annotated[str | None, typer.Option(help="Length of a window, e.g. 7d. A multiple of the slide.")] = None,
     slide: Slide = None,
     label_lateness: Lateness = None,
     tracking_uri: TrackingUri = None,
     experiment: Annotated[str | None, typer.Option(help="MLflow experiment.")] = None,
     alert_rules: AlertRulesFile = None,
     mlflow_published: Annotated[
-        str | None, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address in people's browsers.")
+        str | None, typer.Option(envvar="CHURNSTREAM_MLFLOW_PUBLISHED", help="MLflow's address as browsers see it.")
     ] = None,
     metrics_port: MetricsPort = None,
     log_format: LogFormatFlag = None,
@@ -103,8 +105,9 @@ def monitor(
     """Turn panes into windows: realised and estimated performance, drift, reports and alerts.
 
     Reads `panes`, writes `windows`, `alerts` and `versions`, logs metric timelines and Evidently reports to MLflow,
-    sends alerts to the sinks of --alert-rules. One is at work at a time. While MLflow is down, windows wait on disk;
-    while a sink is down, its alerts wait on their topic. SIGTERM finishes reports and writes first.
+    and sends alerts to the sinks of --alert-rules. Only one monitor is active at a time. While MLflow is down, windows
+    wait on disk. While a sink is down, its alerts wait on their topic. On SIGTERM, it first finishes reports and
+    writes.
     """
     from contract.worker.process import start_worker
     from contract.worker.scraping import metrics_served
@@ -147,8 +150,8 @@ def report(
 ) -> None:
     """Make Evidently's drift report of any window, as one HTML file.
 
-    Reads `windows` and `panes`, and the version's reference sample from MLflow; no monitor need be at work. Samples of
-    a final window are deleted; where Kafka has let go of them, it says where MLflow has a report.
+    Reads `windows` and `panes`, and the version's reference sample from MLflow. No monitor needs to run. Samples of
+    a final window are deleted. Once Kafka has removed them, the command says where MLflow has a report.
     """
     from contract.kafka.reachability import require_kafka
     from contract.schema import load_schema

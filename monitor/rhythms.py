@@ -36,8 +36,8 @@ class Rhythms:
             return
         self._told.add(window.model)
         _log.warning(
-            "customers of %s differ by the %s (%s by a distance of %.3f, p = %.1g), and windows of %s see that as "
-            "drift; set CHURNSTREAM_WINDOW to whole weeks, such as 7d, and leave CHURNSTREAM_SLIDE as it is",
+            "customers of %s differ by the %s (%s by a distance of %.3f, p = %.1g), and windows of %s take that for "
+            "drift; set CHURNSTREAM_WINDOW to whole weeks, such as 7d, and do not change CHURNSTREAM_SLIDE",
             model_title(window.model),
             "day of the week" if found.period == WEEK else "time of the day",
             found.column,

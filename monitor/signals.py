@@ -11,22 +11,24 @@ KEPT = Gauge("churnstream_monitor_kept", "What the monitor holds: windows that c
 WATERMARK = Gauge(
     "churnstream_watermark_timestamp_seconds", "Event time up to which windows have closed, in seconds since the epoch."
 )
-WATERMARK_AGE = Gauge("churnstream_watermark_age_seconds", "From the event time of the watermark to wall time.")
+WATERMARK_AGE = Gauge("churnstream_watermark_age_seconds", "Time from the watermark's event time to wall time.")
 SPOOLED = Gauge("churnstream_spool_windows", "Windows that wait for MLflow on disk.")
-SPOOL_LIMIT = Gauge("churnstream_spool_limit_windows", "Windows that may wait for MLflow; then the monitor waits.")
+SPOOL_LIMIT = Gauge(
+    "churnstream_spool_limit_windows", "Windows that may wait for MLflow before the monitor waits, too."
+)
 SLIDE = Gauge("churnstream_slide_seconds", "Event time from one window's start to the next's.")
-MLFLOW_UP = Gauge("churnstream_mlflow_up", "1 while MLflow takes windows, 0 in an outage.")
+MLFLOW_UP = Gauge("churnstream_mlflow_up", "1 while MLflow accepts windows, 0 in an outage.")
 MLFLOW_OUTAGES = Counter("churnstream_mlflow_outages", "Outages of MLflow that have begun.")
-ALERT_SENDINGS = Counter("churnstream_alert_sendings", "Attempts to give a sink an alert.", ["sink", "result"])
-ALERT_SINK_UP = Gauge("churnstream_alert_sink_up", "1 while an alert sink takes alerts, 0 while it fails.", ["sink"])
+ALERT_SENDINGS = Counter("churnstream_alert_sendings", "Attempts to deliver an alert to a sink.", ["sink", "result"])
+ALERT_SINK_UP = Gauge("churnstream_alert_sink_up", "1 while an alert sink accepts alerts, 0 while it fails.", ["sink"])
 
 MODEL = ("model", "version", "role")
 VERDICT = Gauge("churnstream_verdict", "1 for the state that a model is in, 0 for the others.", [*MODEL, "state"])
-ALERTS_STANDING = Gauge("churnstream_alerts_standing", "Incidents that go on.", ["kind"])
+ALERTS_STANDING = Gauge("churnstream_alerts_standing", "Incidents that are open.", ["kind"])
 PERFORMANCE = Gauge(
     "churnstream_window_performance_ratio",
-    "A metric of a model's newest window: realised by labels (final windows alone), nowcast of the labels to come, "
-    "estimated without labels, or training, on the rows held out then.",
+    "A metric of a model's newest window: realised by labels (only final windows), nowcast of labels to come, "
+    "estimated without labels, or training, on the held-out rows.",
     [*MODEL, "metric", "basis"],
 )
 DRIFTED = Gauge("churnstream_window_drifted_columns", "Columns of the newest window that drifted.", MODEL)

@@ -34,7 +34,8 @@ class Slot:
                 lock = _lock(self.path)
                 if lock is None:
                     raise UserError(
-                        f"a worker named {instance!r} (CHURNSTREAM_INSTANCE) runs already; stop it or choose another"
+                        f"a worker named {instance!r} (CHURNSTREAM_INSTANCE) is already running; stop it or choose "
+                        f"another name"
                     )
             else:
                 self.path, lock = next(
@@ -71,12 +72,12 @@ class Slot:
             if waits and before != prefix:
                 raise UserError(
                     f"state folder {self.path} holds windows that wait for MLflow ({waits}), of the stream with prefix "
-                    f"{before!r}; start that one's monitor until they are logged, or give each stream a "
-                    f"CHURNSTREAM_STATE_DIR of its own"
+                    f"{before!r}; run that stream's monitor until they are logged, or give each stream its own "
+                    f"CHURNSTREAM_STATE_DIR"
                 )
             _log.warning(
-                "state folder %s is of another stream, or of topics that were made anew since; it is forgotten, and so "
-                "are %d windows in it that waited for MLflow",
+                "state folder %s belongs to another stream, or to topics that were made again since; it is emptied, "
+                "and %d windows in it that waited for MLflow are dropped",
                 self.path,
                 waits,
             )
@@ -96,9 +97,9 @@ class Slot:
         if found != str(STATE_FORMAT):
             self.close()
             raise UserError(
-                f"state folder {self.path} has format {found}, this version reads {STATE_FORMAT}; delete it (a join "
-                f"rebuilds its own from the topics, a monitor's may hold windows that MLflow has not got yet), or set "
-                f"CHURNSTREAM_STATE_DIR"
+                f"state folder {self.path} has format {found}, but this version reads {STATE_FORMAT}; delete it (a "
+                f"join rebuilds its own from the topics; a monitor's may hold windows that MLflow does not have yet), "
+                f"or set CHURNSTREAM_STATE_DIR"
             )
         record.write_text(f"{STATE_FORMAT}\n", encoding="ascii")
 

@@ -152,7 +152,7 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
         asyncio.run(main())
     finally:
         if not alert_sinks.close(_LAST_ALERTS_SECONDS):
-            _log.warning("alerts are still being sent; the next monitor sends again those that were not committed")
+            _log.warning("alerts are still being sent; the next monitor sends those that were not committed again")
         reports.close()
         if not sink_thread.close(_LAST_WRITES_SECONDS):
             _log.warning("windows are waiting for MLflow on disk; the next monitor with this state folder logs them")
@@ -162,7 +162,7 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
 def _tell_turn(settings: Settings, mlflow_page: str | None, sink: MlflowSink, *, at_work: bool) -> None:
     """Say that the monitor is ready, or that it is not needed now."""
     if not at_work:
-        _news.info("standing by: another monitor is at work")
+        _news.info("standing by: another monitor is active")
         return
     base = mlflow_page or settings.mlflow_tracking_uri
     is_address = base.startswith(("http://", "https://"))

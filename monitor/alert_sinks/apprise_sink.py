@@ -47,13 +47,15 @@ class AppriseSink:
         scheme = url.partition("://")[0] if re.match(r"[A-Za-z0-9-]{1,30}://", url) else ""
         given: dict[str, Any] | None = url_to_dict(url, secure_logging=True)  # type: ignore[no-untyped-call]
         if given is None:
-            what = f"{scheme}:// with this content" if scheme else "no URL"
+            what = f"{scheme}:// with this content" if scheme else "not a URL"
             raise UserError(f"apprise cannot use it ({what}); see docs/alerts.md and https://appriseit.com/services/")
         asset = AppriseAsset(app_id="churnstream", app_desc="churnstream alerts", service_timeout=_SECONDS)
         # of the URL, not of what it was found to hold: the latter stands in apprise's log as it is
         service = Apprise.instantiate(url, asset=asset)
         if service is None:
-            raise UserError(f"apprise refuses its {scheme}:// URL; see https://appriseit.com/services/ for its form")
+            raise UserError(
+                f"apprise refuses its {scheme}:// URL; see https://appriseit.com/services/ for the right form"
+            )
         self._service = service
         self._field = _incident_field(service, given)
         if not given.get("overflow"):
@@ -80,7 +82,7 @@ class AppriseSink:
             return
         said = [entry.message for entry in result.logs()]
         codes = [int(code) for line in said for code in _STATUS.findall(line)]
-        reason = self._hidden(said[-1]) if said else f"{result.status.name.lower()}, and apprise says no more"
+        reason = self._hidden(said[-1]) if said else f"{result.status.name.lower()}, and apprise gives no reason"
         if any(400 <= code < 500 and code not in _MAY_PASS for code in codes):
             raise RefusedDeliveryError(reason)
         raise DeliveryError(reason)

@@ -60,7 +60,7 @@ def position_of(settings: Settings, sink: str, timeout: float) -> tuple[int | No
         [found] = consumer.committed([TopicPartition(settings.topic(ALERTS), 0)], timeout)
     except KafkaException as error:
         raise UserError(
-            f"how far alert sink {sink} has come cannot be read ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS"
+            f"cannot read how far alert sink {sink} has come ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS"
         ) from None
     finally:
         consumer.close()

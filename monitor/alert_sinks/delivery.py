@@ -188,7 +188,7 @@ class SinkDelivery:
             # whoever wrote the sink; its text may hold the URL
             raise DeliveryError(type(error).__name__) from error
         if self._failures:
-            _log.warning("alert sink %s takes alerts again", self._rule.name)
+            _log.warning("alert sink %s accepts alerts again", self._rule.name)
         self._failures = 0
         ALERT_SENDINGS.labels(self._rule.name, "taken").inc()
         ALERT_SINK_UP.labels(self._rule.name).set(1)
@@ -205,12 +205,12 @@ class SinkDelivery:
         _log.warning(
             "alert sink %s %s (%s); its alerts wait on %s; %s",
             self._rule.name,
-            "refuses an alert" if refused else "takes no alerts",
+            "refuses an alert" if refused else "accepts no alerts",
             reason,
             self._topic,
             f"correct {self._rule.url_variable} and start the monitor again"
             if refused
-            else f"`churnstream alerts` shows how many, `--test-sink {self._rule.name}` tries it",
+            else f"`churnstream alerts` shows how many, and `--test-sink {self._rule.name}` sends a test alert",
         )
         since = self._progress.since or self._clock.now()
         self._note(reader, SinkProgress(self._progress.standing_until, reason, since))
@@ -223,7 +223,7 @@ class SinkDelivery:
                     self._progress = progress
                     self._commit_at(reader, max(found.offset, self._sent_until), progress)
         except KafkaException as error:
-            _log.info("alert sink %s: it could not be noted that it fails: %s", self._rule.name, error)
+            _log.info("alert sink %s: its failure could not be noted: %s", self._rule.name, error)
 
     def _commit(self, reader: BatchConsumer, offset: int) -> None:
         self._progress = SinkProgress(self._progress.standing_until)

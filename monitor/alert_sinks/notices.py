@@ -13,13 +13,13 @@ _KINDS = {
     "relation": "labels no longer go with scores as in training",
     "performance": "probabilities are worse than in training",
     "segment": "a segment of customers has changed",
-    "coverage": "labels stay away",
+    "coverage": "labels are missing",
     "delay": "labels come later than before",
     "volume": "there are more or fewer records than before",
     "dead_letters": "records or labels cannot be used",
-    "silence": "no predictions come",
+    "silence": "no predictions arrive",
     "lag": "a worker is behind",
-    "mlflow": "MLflow takes no windows",
+    "mlflow": "MLflow accepts no windows",
 }
 _ENDS = {"closed": "over", "retracted": "taken back"}
 # what chat services take for a call to everybody, and for a mention of a person or a channel

@@ -19,8 +19,8 @@ def open_sink(rule: SinkRule, environment: Mapping[str, str]) -> AlertSink:
     url = environment.get(rule.url_variable, "").strip()
     if not url:
         raise UserError(
-            f"alert sink {rule.name}: variable {rule.url_variable} is not set; put the sink's URL into it, or take the "
-            f"sink out of the alert rules"
+            f"alert sink {rule.name}: variable {rule.url_variable} is not set; set it to the sink's URL, or remove the "
+            f"sink from the alert rules"
         )
     try:
         return _kind_of(url.partition("://")[0].lower())(rule.name, url)

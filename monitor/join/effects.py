@@ -118,5 +118,5 @@ def both_times(prediction: KeptPrediction, label: KeptLabel) -> str:
     """What a label is told that is dated before its record."""
     return (
         f"the label is dated {label.event_time}, before its record of {prediction.event_time} (ms since 1970); date "
-        f"labels when they become known, or set CHURNSTREAM_LABEL_TOLERANCE to 1d where they carry no time of day"
+        f"labels when they become known, or set CHURNSTREAM_LABEL_TOLERANCE to 1d if they have no time of day"
     )

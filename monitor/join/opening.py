@@ -64,7 +64,7 @@ def join_rules(settings: Settings, schema: Schema) -> JoinRules:
     horizon = schema.label.horizon_ms
     if horizon is not None and horizon > settings.label_lateness:
         raise UserError(
-            f"schema {schema.name}: the label's horizon {schema.label.horizon!r} is longer than labels are taken "
+            f"schema {schema.name}: the label's horizon {schema.label.horizon!r} is longer than the label lateness "
             f"(CHURNSTREAM_LABEL_LATENESS); raise that, or shorten the horizon"
         )
     return JoinRules(
@@ -152,13 +152,13 @@ class PartitionOpener:
         elif progress is not None and (predictions, labels) == (0, 0):
             raise UserError(
                 f"Kafka has forgotten the offsets of group {self._settings.topic(GROUP)}, and what was published of "
-                f"partition {partition} does not tell how far it came; put its store back into {self._folder}, set "
-                f"the offsets with kafka-consumer-groups, or begin anew with `churnstream reset`"
+                f"partition {partition} does not show how far it came; restore its store in {self._folder}, set the "
+                f"offsets with kafka-consumer-groups, or start over with `churnstream reset`"
             )
         if (predictions, labels) != (0, 0):
             _log.warning(
-                "Kafka has forgotten the committed offsets of partition %d; going on at %d of predictions and %d of "
-                "labels, after what was published last",
+                "Kafka has forgotten the committed offsets of partition %d; continuing at offset %d of predictions "
+                "and %d of labels, after what was published last",
                 partition,
                 predictions,
                 labels,

@@ -76,7 +76,7 @@ class PaneLimits:
         if max(sums, largest_row) > MAX_PANE_BYTES:
             raise UserError(
                 f"schema {schema.name}: the sums of a pane over {len(schema.features)} features may take "
-                f"{max(sums, largest_row):,} bytes where a Kafka message takes {MAX_PANE_BYTES:,}; use fewer features "
+                f"{max(sums, largest_row):,} bytes, but a Kafka message holds {MAX_PANE_BYTES:,}; use fewer features "
                 f"or categories, shorter categories, fewer segments, or a shorter CHURNSTREAM_LABEL_LATENESS"
             )
         listed_texts = (text for feature in schema.features for text in feature.categories)

@@ -10,7 +10,7 @@ from contract.signals import DEAD_LETTERS_SENT
 
 OUTCOMES_SENT = Counter("churnstream_outcomes", "Outcomes published.")
 PANES_SENT = Counter("churnstream_panes", "Panes and samples of panes published.")
-KEPT = Gauge("churnstream_join_kept", "What the join holds: predictions, labels that wait, panes.", ["what"])
+KEPT = Gauge("churnstream_join_kept", "What the join holds: predictions, waiting labels, panes.", ["what"])
 WATERMARK = Gauge(
     "churnstream_join_watermark_timestamp_seconds",
     "Event time before which no further prediction or label of a partition is expected, in seconds since the epoch.",

@@ -134,7 +134,7 @@ class JoinStore:
         if is_no_room(error) or (code == sqlite3.SQLITE_IOERR and not has_room(folder)):
             return NoRoomError(folder)
         if isinstance(error, OSError) or code in _UNUSABLE:
-            return UserError(f"state folder {folder} cannot be used ({error}); see to it, or set CHURNSTREAM_STATE_DIR")
+            return UserError(f"state folder {folder} cannot be used ({error}); repair it, or set CHURNSTREAM_STATE_DIR")
         self._damaged = True
         return DamagedStoreError(f"{self._path} is damaged ({error})")
 
@@ -279,7 +279,7 @@ class JoinStore:
                 connection = connect(self._path)
                 (identity,) = connection.execute("SELECT identity FROM state").fetchone() or ("",)
                 if identity != self._identity:
-                    _log.warning("%s is of another stream, schema, setting or release; it is made anew", self._path)
+                    _log.warning("%s belongs to another stream, schema, setting or release; it is rebuilt", self._path)
                     connection.close()
                     remove(self._path)
                 elif not trusted:

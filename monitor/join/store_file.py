@@ -58,7 +58,7 @@ def check(connection: sqlite3.Connection, layout: Iterable[str], tables: Iterabl
     """
     made = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
     if made != set(layout):
-        raise DamagedFileError("its tables are not ours")
+        raise DamagedFileError("its tables are not those of a store")
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise DamagedFileError("its structure is damaged")

@@ -134,8 +134,8 @@ class JoinWorker:
         self._opener = PartitionOpener(settings, schema, limits, self._slot.path, identity)
         if limits.most_rows < settings.sample_size:
             _log.warning(
-                "schema %s is wide: the sample of a pane, on which drift is judged, holds about %d records of the "
-                "%d of CHURNSTREAM_SAMPLE_SIZE, so that it fits into a Kafka message",
+                "schema %s is wide: the sample of a pane, by which drift is judged, holds about %d records instead of "
+                "%d (CHURNSTREAM_SAMPLE_SIZE), because it must fit into a Kafka message",
                 schema.name,
                 limits.most_rows,
                 settings.sample_size,

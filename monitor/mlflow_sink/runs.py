@@ -110,7 +110,7 @@ def _existing_axis(found: "Experiment", settings: Settings) -> Axis:
         ) from None
     if slide_found != slide:
         raise UserError(
-            f"MLflow experiment {found.name!r} counts windows of slide {format_duration(slide_found)}, not of "
+            f"MLflow experiment {found.name!r} has windows of slide {format_duration(slide_found)}, not of "
             f"{format_duration(slide)} (CHURNSTREAM_SLIDE); set CHURNSTREAM_EXPERIMENT to another name"
         )
     return Axis(found.experiment_id, origin, slide, settings.window, frozenset(found.tags))

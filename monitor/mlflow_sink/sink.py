@@ -170,8 +170,8 @@ class MlflowSink:
     def _begin_anew(self) -> None:
         waited = self.spool.remove_left()
         _log.warning(
-            "MLflow has windows of an earlier topic %s; those of this one come beside them, and %d that waited here "
-            "are read back from it, if it has them",
+            "MLflow has windows of an earlier topic %s; those of this one are logged beside them, and %d that waited "
+            "here are read back from this one, if it has them",
             self._settings.topic(WINDOWS),
             waited,
         )
@@ -222,7 +222,7 @@ class MlflowSink:
         kept = self.spool.set_aside(spooled)
         self.refused += 1
         _log.error(
-            "MLflow refuses %s (%s); it is kept as %s and the others go on, %d refused so far",
+            "MLflow refuses %s (%s); it is kept as %s and the others are logged, %d refused so far",
             named,
             reason,
             kept,

@@ -89,7 +89,7 @@ class Spool:
             if identity in self._names:
                 return
             if len(self._names) >= self._limit:
-                raise SpoolFullError(f"{len(self._names)} windows wait for MLflow already")
+                raise SpoolFullError(f"{len(self._names)} windows already wait for MLflow")
             kind = _CUMULATIVE if isinstance(message, Cumulative) else _WINDOW
             name = f"{kind}-{offset:019d}-{identity}{_SUFFIX}"
             with needing_room(self._folder):

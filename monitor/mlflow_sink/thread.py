@@ -119,7 +119,7 @@ class SinkThread:
             self._measure()
             return False
         if self.last_error is not None:
-            _log.warning("MLflow takes windows again")
+            _log.warning("MLflow accepts windows again")
         self.last_error = None
         self._measure()
         if taken:
@@ -152,7 +152,7 @@ class SinkThread:
             _log.warning("what an earlier monitor left for MLflow cannot be read back yet (%s)", error)
         else:
             room = "; the monitor waits until there is room for more" if self.full else ""
-            _log.warning("MLflow takes no windows (%s); %d wait on disk%s", first_line(error), waiting, room)
+            _log.warning("MLflow accepts no windows (%s); %d wait on disk%s", first_line(error), waiting, room)
         self._warned_of, self._next_warning = kind, time.monotonic() + _SECONDS_BETWEEN_WARNINGS
 
     def _finish(self) -> None:

@@ -125,11 +125,11 @@ class FactsThread:
                 self.look(turn)
             except Exception as error:  # whatever MLflow or its transport raises may pass
                 self._outage.begin(
-                    "MLflow does not say what versions are like and which serves (%s); no news of them until then",
+                    "cannot read from MLflow what versions are like and which one serves (%s); trying again",
                     str(error).partition("\n")[0] or type(error).__name__,
                 )
             else:
-                self._outage.end("MLflow says again which version serves")
+                self._outage.end("MLflow reports again which version serves")
 
     def look(self, turn: Turn[StandingVersion]) -> None:
         """Tell what is not on the topic. Blocks; raises whatever MLflow or its transport raises."""

@@ -157,7 +157,7 @@ class DelayCurves:
         """
         curve = self._positive if label else self._negative
         if curve is None:
-            raise ValueError("delays are not known: no label was there to learn from")
+            raise ValueError("delays are unknown: there was no label to learn from")
         shares = curve.mean_shares(youngest / HOUR, oldest / HOUR)
         learned = shares[len(PACES) // 2]
         covariance = (np.minimum.outer(learned, learned) - np.multiply.outer(learned, learned)) / curve.labels

@@ -29,7 +29,7 @@ def start_asked(text: str) -> int | None:
         moment = read if read.tzinfo is not None else read.replace(tzinfo=UTC)
         return round(moment.timestamp() * 1_000)
     except (ValueError, OverflowError):
-        raise UserError(f"START got {text!r}, which is no time; {_REMEDY}") from None
+        raise UserError(f"START got {text!r}, which is not a time; {_REMEDY}") from None
 
 
 def nearest(starts: Iterable[int], start: int) -> list[int]:
@@ -44,7 +44,7 @@ def no_such_window(title: str, starts: Iterable[int], start: int | None) -> User
     near = [] if start is None else nearest(starts, start)
     if start is None or not near:
         return UserError(
-            f"there is no window of {title}; look at --model, --version, --role and the topic prefix, or wait until a "
+            f"there is no window of {title}; check --model, --version, --role and the topic prefix, or wait until a "
             f"monitor has closed the first one"
         )
     written = _written(start)

@@ -19,9 +19,9 @@ def where_logged(settings: Settings, window: Window) -> str:
     try:
         found = _find(settings, window)
     except UserError as error:
-        return f"whether MLflow has one cannot be told: {error}"
+        return f"cannot tell whether MLflow has one: {error}"
     except registry_outages() as error:
-        return f"whether MLflow has one cannot be told, because it does not answer ({type(error).__name__})"
+        return f"cannot tell whether MLflow has one, because it does not answer ({type(error).__name__})"
     if found is None:
         return "MLflow has none either"
     run_id, experiment_id, artifact = found

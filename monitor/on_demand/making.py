@@ -37,11 +37,11 @@ def make_report(settings: Settings, schema: Schema, asked: AskedWindow, out: Pat
     if out is not None and out.is_dir():
         raise UserError(f"--out {out} is a folder; give the name of a file")
     window = find_window(settings, asked)
-    title = f"{model_title(window.model)} from {iso_time(window.start)} on"
+    title = f"{model_title(window.model)} that starts at {iso_time(window.start)}"
     if not window.drift.features:
         raise UserError(
             f"no report can be made of the window of {title}, because its columns were not judged: it has fewer than "
-            f"{settings.min_records} customers, or the version no reference"
+            f"{settings.min_records} customers, or the version has no reference"
         )
     try:
         sample = read_sample(settings, window)
@@ -50,7 +50,7 @@ def make_report(settings: Settings, schema: Schema, asked: AskedWindow, out: Pat
     if len(sample) and len(sample.columns) != len(schema.features):
         raise UserError(
             f"the samples of the window of {title} have {len(sample.columns)} features, but the schema "
-            f"{schema.name} has {len(schema.features)}; give the stream's own with --dataset"
+            f"{schema.name} has {len(schema.features)}; give the stream's own schema with --dataset"
         )
     warnings.simplefilter("ignore")
     with _references(settings) as folder:

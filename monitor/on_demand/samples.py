@@ -83,14 +83,15 @@ class _SampleReader:
         self.size += len(packed) - len(self.packed.get(pane, b""))
         if self.size > MOST_BYTES:
             raise UserError(
-                f"the samples of the window of {model_title(self.window.model)} from {iso_time(self.window.start)} on "
-                f"take more than {MOST_BYTES // 1_000_000} MB; set CHURNSTREAM_SAMPLE_SIZE lower"
+                f"the samples of the window of {model_title(self.window.model)} that starts at "
+                f"{iso_time(self.window.start)} take more than {MOST_BYTES // 1_000_000} MB; set "
+                f"CHURNSTREAM_SAMPLE_SIZE lower"
             )
         self.packed[pane], self.records[pane] = packed, sample.records
 
 
 def _gone(window: Window) -> str:
-    title = f"{model_title(window.model)} from {iso_time(window.start)} on"
+    title = f"{model_title(window.model)} that starts at {iso_time(window.start)}"
     if window.status == "final":
         return (
             f"no report can be made of the window of {title}, because it is final, and the samples of its customers "

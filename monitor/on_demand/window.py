@@ -80,5 +80,5 @@ class _WindowReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UserError(
                 f"the window of {self.asked.title} cannot be read ({str(error)[:200]}); another program or a newer "
-                f"release has written it"
+                f"release wrote it"
             ) from None

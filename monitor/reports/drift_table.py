@@ -63,7 +63,7 @@ def _as_read(widget: Any) -> None:
     rows = widget.params["data"]
     widget.params["rowsPerPage"] = len(rows)
     drifted = sum(row["data_drift"] == "Detected" for row in rows)
-    widget.title = f"All columns, the score among them: {drifted} of {len(rows)} have drifted"
+    widget.title = f"All columns, including the score: {drifted} of {len(rows)} have drifted"
     for column in widget.params["columns"]:
         if column["field"] == _REFERENCE:
             column["options"]["color"] = _REFERENCE_COLOUR

@@ -173,7 +173,7 @@ class ReportFolder:
             except FileNotFoundError:  # discarded since it was listed
                 marker.unlink(missing_ok=True)
             except msgspec.DecodeError as error:
-                _log.error("%s is damaged (%s); its report stays on disk, MLflow gets none", marker, error)
+                _log.error("%s is damaged (%s); its report stays on disk and is not sent to MLflow", marker, error)
                 marker.unlink(missing_ok=True)
         return waiting
 

@@ -91,7 +91,7 @@ class ReportProcess:
             if len(self._waiting) >= self._most_waiting:
                 oldest = self._waiting.popleft()
                 self.dropped += 1
-                _log.warning("reports are made too slowly: none for window %s", oldest.window.key)
+                _log.warning("reports are made too slowly: window %s gets none", oldest.window.key)
             self._waiting.append(ReportRequest(window, sample.first(MAX_ROWS), reference))
             self._changed.notify()
 
@@ -105,7 +105,7 @@ class ReportProcess:
         finished = not self._thread.is_alive()
         if not finished:
             with self._changed:
-                _log.warning("reports given up: one in work, %d waiting", len(self._waiting))
+                _log.warning("reports abandoned: one in progress, %d waiting", len(self._waiting))
                 self._waiting.clear()
         process = self._process
         if process is not None:
@@ -131,7 +131,7 @@ class ReportProcess:
             try:
                 self._on_report(answer.path)
             except Exception:
-                _log.exception("report %s is made, but what follows failed", answer.path)
+                _log.exception("report %s was made, but the steps after it failed", answer.path)
         if self._connection is not None:
             self._connection.close()
 

@@ -4,9 +4,9 @@ from evidently.sdk.models import DashboardModel, DashboardPanelPlot, DashboardTa
 from evidently.sdk.panels import line_plot_panel, text_panel
 
 _ABOUT = (
-    "Each point is a window with a report, by its end. There is one where a drift begins, takes another column, has "
-    "doubled, or ends. The command “churnstream report START” makes the report of any window, and MLflow has the "
-    "distances of all."
+    "Each point is a window with a report, placed at its end. A report is made when drift begins, reaches another "
+    "column, has doubled, or ends. The command “churnstream report START” makes the report of any window. MLflow has "
+    "the distances of all windows."
 )
 
 

@@ -126,17 +126,17 @@ class ReferenceCache:
         try:
             frame = pd.read_parquet(path)
         except (OSError, ValueError) as error:
-            raise _DamagedError(f"{named} ({path}) is no readable Parquet file ({error}); {remedy}") from None
+            raise _DamagedError(f"{named} ({path}) is not a readable Parquet file ({error}); {remedy}") from None
         columns = [*self._schema.names, SCORE_COLUMN, LABEL_COLUMN]
         lacking = [name for name in columns if name not in frame.columns]
         if lacking:
-            raise NoReferenceError(f"{named} has no column {', '.join(lacking)}, which the schema asks for; {remedy}")
+            raise NoReferenceError(f"{named} has no column {', '.join(lacking)}, which the schema requires; {remedy}")
         types = {name: object if name in self._schema.categorical else "float64" for name in columns}
         try:
             return frame[columns].astype(types | {LABEL_COLUMN: "int64"})
         except (TypeError, ValueError) as error:
             raise NoReferenceError(
-                f"{named} has a column of another kind than the schema's ({error}); {remedy}"
+                f"{named} has a column of a different kind than in the schema ({error}); {remedy}"
             ) from None
 
     def _fetch(self, model: ModelRef) -> Path:
@@ -144,7 +144,7 @@ class ReferenceCache:
         run_id = client.get_model_version(model.name, str(model.version)).run_id
         if not run_id:
             raise NoReferenceError(
-                f"model {model.name} v{model.version} belongs to no training run and so has no reference sample; "
+                f"model {model.name} v{model.version} belongs to no training run, so it has no reference sample; "
                 f"register one with `churnstream train`"
             )
         path = self._folder / f"{_stem(model)}{run_id}.parquet"

@@ -216,7 +216,7 @@ def _metadata(
 
 
 def _of_customers(window: Window) -> str:
-    return "" if window.customers is None else f" of {window.customers} customers, the newest of each compared"
+    return "" if window.customers is None else f" of {window.customers} customers (the newest of each is compared)"
 
 
 def _summary(window: Window, reasons: dict[str, str], cuts: dict[str, str], alpha: float, min_distance: float) -> str:
@@ -229,12 +229,12 @@ def _summary(window: Window, reasons: dict[str, str], cuts: dict[str, str], alph
     lines = [
         f"# {plain(model_title(window.model))}, {iso_time(window.start)} to {iso_time(window.end)}",
         f"{said} {window.records} records{_of_customers(window)}, {window.status}, revision {window.revision}.",
-        f"A column has drifted when its p-value, after Holm's correction, is below {alpha:g} and its distance is not "
-        f"surely below {min_distance:g}; the data set has when one column, or how two are related, has. Distances and "
-        f"p-values are the monitor's own.",
+        f"A column has drifted if its p-value, after Holm's correction, is below {alpha:g} and its distance is not "
+        f"surely below {min_distance:g}. The data set has drifted if one column has, or if the relation of two columns "
+        f"has changed. Distances and p-values are computed by the monitor, not by Evidently.",
     ]
     if window.drift.judged and features:
-        lines.insert(2, f"{drifted} of {len(features)} features have drifted: {window.drift.share:.3g} of them.")
+        lines.insert(2, f"{drifted} of {len(features)} features have drifted (share {window.drift.share:.3g}).")
     for title, texts in (("Not shown", reasons), ("Not shown in full", cuts)):
         if texts:
             named = "; ".join(f"{plain(name)} ({plain(text)})" for name, text in texts.items())

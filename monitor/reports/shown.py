@@ -47,9 +47,9 @@ def screen(
             reasons.setdefault(name, "not judged")
     fit = [name for name in known if name not in reasons]
     fit.sort(key=lambda name: (name != SCORE_COLUMN, not drift[name].drifted, -drift[name].distance))
-    reasons |= dict.fromkeys(fit[MAX_COLUMNS:], f"beyond the {MAX_COLUMNS} columns of a report")
+    reasons |= dict.fromkeys(fit[MAX_COLUMNS:], f"beyond the {MAX_COLUMNS} columns that a report shows")
     unknown = [str(name) for name in current.columns if name not in known]
-    return reasons | dict.fromkeys(unknown, "unknown to the schema")
+    return reasons | dict.fromkeys(unknown, "not in the schema")
 
 
 def _unfit(frame: pd.DataFrame, name: str, schema: Schema, *, is_drifted: bool) -> str | None:

@@ -240,7 +240,7 @@ class Timeline:
                     return
                 except TakenOverError as error:
                     self._forget()
-                    _log.warning("this monitor, or Kafka, stood still (%s); it reads its topics again", error)
+                    _log.warning("this monitor or Kafka stalled (%s); the monitor reads its topics again", error)
                 # long enough to hear that the partition is another's by now
                 self._pause(self._settings.session_timeout_ms / 2_000)
                 step = self._take_up

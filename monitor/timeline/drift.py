@@ -18,8 +18,8 @@ def sample_frame(schema: Schema, sample: Sample) -> pd.DataFrame:
     """
     if len(sample) and not _fits(schema, sample):
         raise UserError(
-            f"these predictions have other features ({len(sample.columns)}) than schema {schema.name} "
-            f"({len(schema.features)}); give the schema that they were scored with"
+            f"these predictions have {len(sample.columns)} features, but schema {schema.name} has "
+            f"{len(schema.features)}; give the schema that they were scored with"
         )
     columns = sample.columns if len(sample) else (np.empty(0),) * len(schema.features)
     typed = [

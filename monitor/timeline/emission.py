@@ -157,7 +157,7 @@ class Emission:
         for message in self._version_facts.waiting():
             self._writer.publish([TopicMessage(self._versions, message.key, encode(message))])
             self._version_facts.published([message])
-            _log.info("told on topic %s: %s", self._versions, message.key)
+            _log.info("published on topic %s: %s", self._versions, message.key)
 
     def _tell(self, state: TimelineState, waiting: Sequence[Alert]) -> None:
         for first in range(0, len(waiting), MOST_WINDOWS):
@@ -238,8 +238,8 @@ class Emission:
 
     def _told_full(self, state: TimelineState, outage: Outage) -> None:
         outage.begin(
-            "as many windows wait for MLflow as may (CHURNSTREAM_SPOOL_LIMIT, %d), so the monitor waits, too; "
-            "mend what keeps MLflow from taking them",
+            "no more windows may wait for MLflow (CHURNSTREAM_SPOOL_LIMIT, %d), so the monitor waits, too; "
+            "repair what keeps MLflow from accepting them",
             self._settings.spool_limit,
         )
         self._wait(state)
@@ -287,8 +287,8 @@ class Emission:
             self._told_of_loss.add(model)
             _log.warning(
                 "topic %s has lost panes: %d windows of %s on topic %s, from %s to %s, count more records than "
-                "their panes; they stay as they are and none is published there. If the join still holds these "
-                "days: delete %s and start the join and the monitor again, then it publishes them again",
+                "their panes; they are not changed any more and no others are published there. If the join still holds "
+                "these days: delete %s and restart the join and the monitor; the join then publishes the panes again",
                 self._panes,
                 lost.windows,
                 model_title(model),
@@ -300,9 +300,7 @@ class Emission:
         new, now = state.book.passed_over - self._passed_over, time.monotonic()
         if new > 0 and now >= self._quiet_until:
             self._passed_over, self._quiet_until = state.book.passed_over, now + _SECONDS_BETWEEN_LINES
-            _log.warning(
-                "topic %s: %d panes came after all windows that hold them were closed for good", self._panes, new
-            )
+            _log.warning("topic %s: %d panes came after all their windows were closed for good", self._panes, new)
 
 
 class _Emitted:

@@ -91,7 +91,7 @@ def read_committed_only(consumer: AIOKafkaConsumer) -> None:
     """
     if getattr(consumer, _ISOLATION, None) not in ("read_uncommitted", "read_committed"):
         raise UserError(
-            f"aiokafka {aiokafka.__version__} cannot be told to read committed messages only; install the version that "
+            f"aiokafka {aiokafka.__version__} cannot be set to read committed messages only; install the version that "
             f"constraints.txt names"
         )
     setattr(consumer, _ISOLATION, "read_committed")

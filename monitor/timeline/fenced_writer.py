@@ -85,9 +85,9 @@ class FencedWriter:
                 break
             except (BatchAbortedError, FencedError) as error:
                 self.close()
-                outage.begin("Kafka gives no transactional producer yet (%s); trying again", error)
+                outage.begin("Kafka provides no transactional producer yet (%s); trying again", error)
                 self._pause(_RETRY_SECONDS)
-        outage.end("Kafka gives a transactional producer again")
+        outage.end("Kafka provides a transactional producer again")
 
     def publish(self, messages: Sequence[TopicMessage]) -> list[int]:
         """Publish messages in one transaction, through outages; returns the offset of each.
@@ -103,16 +103,18 @@ class FencedWriter:
                 with _COMMITTING.time():
                     self._transactions.run(lambda producer, sent=sending: sent.fill(producer, self._on_failure))  # type: ignore[misc]
                 BATCHES.inc()
-                outage.end("Kafka takes windows again")
+                outage.end("Kafka accepts windows again")
                 return sending.offsets(self._timeout)
             except FencedError:
                 self.close()
-                raise TakenOverError("another monitor has written since, or a transaction has timed out") from None
+                raise TakenOverError(
+                    "another monitor has written in the meantime, or a transaction has timed out"
+                ) from None
             except BatchAbortedError as error:
                 BATCHES_ABORTED.inc()
                 if not self._transactions.prepared:
-                    raise TakenOverError(f"what Kafka has taken is not known: {error}") from None
-                outage.begin("Kafka takes no windows yet (%s); trying again", error)
+                    raise TakenOverError(f"it is not known what Kafka has accepted: {error}") from None
+                outage.begin("Kafka accepts no windows yet (%s); trying again", error)
                 self._pause(_RETRY_SECONDS)
         raise TakenOverError("the producer was given up")
 
@@ -160,7 +162,7 @@ class _Sending:
         while len(self._offsets) < len(self._messages) and self._producer is not None:
             self._producer.poll(_POLL_SECONDS)
             if time.monotonic() > until:
-                raise TakenOverError("the offsets of what Kafka has taken are not known")
+                raise TakenOverError("it is not known at which offsets Kafka has written the messages")
         return [self._offsets[number] for number in range(len(self._messages))]
 
     def _noting(self, number: int, on_failure: OnFailure) -> Callable[[Any, Message], None]:

@@ -44,7 +44,7 @@ def broker_urls(kafka: Mapping[str, str]) -> list[URL]:
     """``bootstrap.servers`` in all forms that librdkafka takes, as Faust wants them.
 
     Raises:
-        UserError: there is no address in it, or one that is none.
+        UserError: there is no address in it, or one that is invalid.
     """
     given = kafka.get("bootstrap.servers", DEFAULT_BOOTSTRAP_SERVERS)
     servers = [server.strip().rpartition("://")[2].strip("/") for server in given.split(",") if server.strip()]
@@ -75,17 +75,18 @@ def credentials(kafka: Mapping[str, str]) -> Any:
         asks = (name.startswith(("ssl.", "enable.ssl.")) and with_tls) or (name.startswith("sasl.") and with_sasl)
         if asks and name not in known:
             raise UserError(
-                f"{name} ({variable_of(name)}) is not known to the monitor, whose Kafka client is another one; use PEM "
-                f"files (KAFKA_SSL_CA_LOCATION, KAFKA_SSL_CERTIFICATE_LOCATION, KAFKA_SSL_KEY_LOCATION), PLAIN or SCRAM"
+                f"{name} ({variable_of(name)}) is not supported by the monitor, whose Kafka client is a different one; "
+                f"use PEM files (KAFKA_SSL_CA_LOCATION, KAFKA_SSL_CERTIFICATE_LOCATION, KAFKA_SSL_KEY_LOCATION), PLAIN "
+                f"or SCRAM"
             )
     context = _tls(kafka) if with_tls else None
     if not with_sasl:
         return faust.SSLCredentials(context)
     mechanism = kafka.get("sasl.mechanism") or kafka.get("sasl.mechanisms") or "GSSAPI"
     if mechanism.upper() not in _MECHANISMS:
-        unset = "" if "sasl.mechanism" in kafka or "sasl.mechanisms" in kafka else ", librdkafka's own choice,"
+        unset = "" if "sasl.mechanism" in kafka or "sasl.mechanisms" in kafka else ", librdkafka's default,"
         raise UserError(
-            f"sasl.mechanism {mechanism!r} (KAFKA_SASL_MECHANISM){unset} is not known to the monitor; "
+            f"sasl.mechanism {mechanism!r} (KAFKA_SASL_MECHANISM){unset} is not supported by the monitor; "
             f"give it PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
         )
     return faust.SASLCredentials(
@@ -109,7 +110,7 @@ def tuning(kafka: Mapping[str, str]) -> dict[str, Any]:
     )
     if lost:
         _log.warning(
-            "the monitor's Kafka client knows no %s; it does without, the other parts use them", ", ".join(lost)
+            "the monitor's Kafka client ignores %s, which it does not know; the other workers use them", ", ".join(lost)
         )
     words = {
         "heartbeat.interval.ms": ("broker_heartbeat_interval", 1_000),

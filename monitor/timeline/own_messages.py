@@ -77,8 +77,8 @@ class OwnMessages(ABC, Generic[Own]):
             return
         self._later_kinds.add(kind)
         _log.warning(
-            "topic %s, partition 0, offset %d: messages of the kind %r, which this release does not know, are passed "
-            "over; a later release has written them",
+            "topic %s, partition 0, offset %d: messages of the kind %r, which this release does not know, are "
+            "skipped; a later release wrote them",
             self._topic,
             offset,
             kind[:_LONGEST_FLAW],
@@ -90,7 +90,8 @@ class OwnMessages(ABC, Generic[Own]):
         if now >= self._quiet_until:
             self._quiet_until = now + _SECONDS_BETWEEN_LINES
             _log.warning(
-                "topic %s, partition 0, offset %d: no message of ours, skipped (%s); %d skipped since the start",
+                "topic %s, partition 0, offset %d: not a message of churnstream, skipped (%s); %d skipped since the "
+                "start",
                 self._topic,
                 offset,
                 flaw[:_LONGEST_FLAW],
@@ -199,7 +200,7 @@ def _flaw(message: object) -> str | None:
     if getattr(message, "partition", 0) < 0:
         return "its partition is negative"
     if isinstance(message, Pane | PaneSample) and (message.slide <= 0 or message.start % message.slide):
-        return "its start is no multiple of its slide"
+        return "its start is not a multiple of its slide"
     if isinstance(message, PaneSample):
         rows = message.rows or [1] * len(message.hashes)
         lengths = {len(message.hashes), len(message.probabilities), len(rows), *map(len, message.columns)}

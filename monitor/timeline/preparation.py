@@ -69,13 +69,13 @@ class Preparation:
                 self._references.prepare(model)
             except Exception as error:  # whatever keeps MLflow from answering may pass
                 outage.begin(
-                    "no reference of %s yet (%s); its windows wait, those of other models go on",
+                    "no reference of %s yet (%s); its windows wait, those of other models do not",
                     model_title(model),
                     error,
                 )
                 self._again(model)
                 continue
-            outage.end(f"the reference of {model_title(model)} is there")
+            outage.end(f"the reference of {model_title(model)} is loaded")
             with self._changed:
                 del self._wanted[model]
             self._on_ready()

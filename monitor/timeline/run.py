@@ -54,7 +54,7 @@ async def run_timeline(
     if isinstance(failure, KafkaConnectionError):
         raise UserError(f"no Kafka answers ({failure}); check KAFKA_BOOTSTRAP_SERVERS and that the broker runs")
     if isinstance(failure, KafkaError):
-        raise UserError(f"the monitor cannot go on at this Kafka ({failure}); check the KAFKA_… settings")
+        raise UserError(f"the monitor cannot work with this Kafka ({failure}); check the KAFKA_… settings")
     if failure is not None:
         raise failure
 
@@ -112,8 +112,8 @@ class TopicWatch:
             self._missed[name] = 0
             if self._ids.setdefault(name, found) != found:
                 raise UserError(
-                    f"topic {name} was deleted and made anew while the monitor was running; start the monitor again, "
-                    f"then it reads the new one from its beginning"
+                    f"topic {name} was deleted and made again while the monitor was running; restart the monitor, "
+                    f"so that it reads the new topic from its beginning"
                 )
 
     def _miss(self, name: str) -> None:
@@ -121,8 +121,8 @@ class TopicWatch:
         # a broker that has not heard of a new topic yet says the same
         if self._missed[name] >= _LOOKS_UNTIL_GONE:
             raise UserError(
-                f"topic {name} was deleted while the monitor was running; start the monitor again, then it makes the "
-                f"topic anew"
+                f"topic {name} was deleted while the monitor was running; restart the monitor, so that it makes the "
+                f"topic again"
             )
 
 

@@ -43,8 +43,8 @@ class SegmentNames:
         elif number is None and not self._told:
             self._told = True
             _log.warning(
-                "panes name more than %s segments, %r among them; those beyond are left out of the windows. A monitor "
-                "that is started anew knows those alone whose panes are still there",
+                "panes name more than %s segments; %r and further ones are left out of the windows. A monitor "
+                "that is restarted knows only segments whose panes still exist",
                 f"{MOST_NAMES:,}",
                 name[:200],
             )

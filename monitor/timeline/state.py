@@ -129,7 +129,7 @@ class _StateReader:
         if others.windows:
             _log.log(
                 logging.INFO if ours.windows else logging.WARNING,
-                "topics were made anew: %d windows on %s are of an earlier stream and are forgotten",
+                "topics were made again: %d windows on %s belong to an earlier stream and are ignored",
                 len(others.windows),
                 self._windows,
             )

@@ -289,6 +289,6 @@ class WindowBook:
     def _check_slide(self, slide: int) -> None:
         if slide != self._rules.spec.slide:
             raise UserError(
-                f"a pane of {slide} ms has come, but slide is {self._rules.spec.slide} ms;"
-                " give the join and the monitor the same setting, or the monitor a topic_prefix of its own"
+                f"a pane of {slide} ms came, but slide is {self._rules.spec.slide} ms;"
+                " give the join and the monitor the same setting, or give the monitor its own topic_prefix"
             )

@@ -23,7 +23,7 @@ _WHAT: dict[AlertKind, str] = {
     "performance": "probabilities are worse than in training",
     "coverage": "labels are missing",
     "delay": "labels come later than before",
-    "volume": "another number of records than before",
+    "volume": "the number of records differs from before",
     "segment": "a segment of customers has changed apart from the others",
 }
 _TITLES: dict[AlertKind, str] = {
@@ -36,13 +36,13 @@ _TITLES: dict[AlertKind, str] = {
     "segment": "a segment changed",
 }
 _REMEDY: dict[AlertKind, str] = {
-    "drift": "look at the window's report; where the change is meant to last, train on newer customers",
-    "relation": "do not trust estimates without labels from there on; train on customers labelled since",
+    "drift": "look at the window's report; if the change will last, train on newer customers",
+    "relation": "do not trust estimates without labels from then on; train on customers labelled since",
     "performance": "train on newer customers, or go back to a better version",
-    "coverage": "look at what sends labels; until they come, metrics are those of the customers that have one",
-    "delay": "look at what sends labels; until they come, trust the nowcast less",
-    "volume": "look at what sends records, and at the dead letters",
-    "segment": "ask what is new with these customers; do not decide about them by their scores until the model has "
+    "coverage": "check what sends labels; until they come, metrics cover only the customers with labels",
+    "delay": "check what sends labels; until they come, trust the nowcast less",
+    "volume": "check what sends records, and look at the dead letters",
+    "segment": "find out what is new about these customers; do not decide by their scores until the model has "
     "learned from customers labelled since",
 }
 

@@ -50,7 +50,7 @@ def _volume(flows: Flows, newest: Flow, rules: StreamRules) -> Sign | None:
         flow.start,
         flow.end,
         low or high,
-        finding=f"{records:,} records where windows before had about {middle:,.0f}, so {few} by a factor of "
+        finding=f"{records:,} records, but earlier windows had about {middle:,.0f}: too {few} by a factor of "
         f"{max(records, middle) / max(min(records, middle), 1):.1f}",
     )
 
@@ -78,18 +78,18 @@ def _coverage(flows: Flows, flow: Flow, rules: StreamRules) -> Sign | None:
         and binom.cdf(flow.told, flow.records, usual.low) < LEVEL
     )
     lost = [] if flow.inferred else _classes_lost(flow, usual, earlier)
-    which = f", of the labels {' and '.join(lost)} above all" if lost else ""
+    which = f"; above all, labels {' and '.join(lost)} are missing" if lost else ""
     return sign._replace(
         wrong=bool(below or lost),
-        finding=f"labels came for {flow.coverage:.0%} of {flow.records:,} predictions where windows before had about "
-        f"{usual.low:.0%}{which}",
+        finding=f"labels came for {flow.coverage:.0%} of {flow.records:,} predictions, but for about {usual.low:.0%} "
+        f"in earlier windows{which}",
     )
 
 
 def _nothing_came(flow: Flow, sign: Sign) -> Sign | None:
     if flow.inferred and flow.expected_positive < _LEAST_EXPECTED:
         return None
-    counted = f"; {flow.inferred:,} count as 0 because their time is up" if flow.inferred else ""
+    counted = f"; {flow.inferred:,} count as 0 because their horizon has passed" if flow.inferred else ""
     return sign._replace(
         wrong=True,
         severity="critical",
@@ -130,8 +130,8 @@ def _delay(flows: Flows, flow: Flow, rules: StreamRules) -> Sign | None:
         flow.start,
         flow.end,
         longer,
-        finding=f"half of the labels took longer than {_hours(delay)} where windows before had about "
-        f"{_hours(usual.high)}",
+        finding=f"half of the labels took longer than {_hours(delay)}, but about {_hours(usual.high)} in earlier "
+        f"windows",
     )
 
 

@@ -85,8 +85,8 @@ def _relation(window: Window) -> Sign | None:
     if found is None:
         return None
     told = (
-        f"{found.observed:,} of {found.labelled:,} labelled customers churned where {found.expected.value:,.0f} "
-        f"({found.expected.low:,.0f} to {found.expected.high:,.0f}) were expected of their scores"
+        f"{found.observed:,} of {found.labelled:,} labelled customers churned, but {found.expected.value:,.0f} "
+        f"({found.expected.low:,.0f} to {found.expected.high:,.0f}) were expected from their scores"
     )
     if found.slope is not None and found.slope.high < 0:
         told += ", and the scores separate them worse than in training"
@@ -147,12 +147,12 @@ def _changed_segment(found: SegmentMetrics) -> str:
         return named
     expected = found.expected
     told = (
-        f"{named}: {found.observed:,} of {found.labelled:,} labelled customers churned where {expected.value:,.0f} "
-        f"({expected.low:,.0f} to {expected.high:,.0f}) were expected of this segment as it was in training"
+        f"{named}: {found.observed:,} of {found.labelled:,} labelled customers churned, but {expected.value:,.0f} "
+        f"({expected.low:,.0f} to {expected.high:,.0f}) were expected from what this segment was like in training"
     )
     # labels can go against scores although there are as many churners
     within = expected.low <= found.observed <= expected.high
-    return f"{told}, and others of them than the scores say" if within else told
+    return f"{told}, but not those that the scores say" if within else told
 
 
 def _outlook(window: Window) -> Sign | None:
@@ -167,7 +167,7 @@ def _outlook(window: Window) -> Sign | None:
         "warning",
         f"the {found.basis} expects a Brier score of {found.reference + found.excess.value:.4f} against "
         f"{found.reference:.4f} on held-out rows, worse by {found.excess.low:.4f} to {found.excess.high:.4f}; by "
-        f"chance alone {_chance(found.p_value)}; labels are to come",
+        f"chance alone {_chance(found.p_value)}; labels are still to come",
         expected=True,
     )
 

@@ -36,12 +36,12 @@ _REASONS: dict[VerdictState, str] = {
     "customers_changed": "customers differ from those of training",
 }
 _REMEDIES: dict[VerdictState, str] = {
-    "silent": "look at the scorer and at what feeds it; without predictions nothing can be said of the model",
+    "silent": "check the scorer and what feeds it; without predictions, nothing can be said about the model",
     "worse": "train on newer customers, or go back to a better version",
-    "probably_worse": "look at the window's report, have labels sooner if you can, and get a new version ready",
+    "probably_worse": "look at the window's report, get labels sooner if you can, and prepare a new version",
     "relation_changed": "do not trust estimates without labels; train on customers labelled since then",
-    "customers_changed": "look at the window's report; where the change is meant to last, train on newer customers",
-    "unjudged": "see that labels come, and that windows are long enough for the records that the settings ask for",
+    "customers_changed": "look at the window's report; if the change will last, train on newer customers",
+    "unjudged": "make sure that labels come, and that windows are long enough for the records that the settings need",
     "healthy": "",
 }
 _OF_VERDICT: frozenset[AlertKind] = frozenset({"performance", "relation", "drift"})
@@ -123,8 +123,8 @@ def _silent(model: ModelRef, silence: Alert, looked: Looked) -> ModelVerdict:
         since=silence.start,
         until=looked.until,
         title=f"SILENT since {day(silence.start)}",
-        message=f"{model_title(model)}: no predictions since {iso_time(silence.start)} by the clock; its windows end "
-        f"with {iso_time(looked.until)}",
+        message=f"{model_title(model)}: no predictions since {iso_time(silence.start)} by the clock; its last window "
+        f"ends at {iso_time(looked.until)}",
         remedy=_REMEDIES["silent"],
     )
 
@@ -151,13 +151,13 @@ def _unjudged(model: ModelRef, looked: Looked, standing: Iterable[Incident]) -> 
     since = looked.labels_until
     if since is not None:
         title = f"LABELS MISSING since {day(since)}"
-        told = f"no window that ends after {iso_time(since)} has labels enough; {_inputs(looked)}"
+        told = f"no window that ends after {iso_time(since)} has enough labels; {_inputs(looked)}"
     elif looked.inputs_until is not None:
         title = "LABELS TO COME"
-        told = f"{_inputs(looked)}; whether labels go with its scores is not known before they come"
+        told = f"{_inputs(looked)}; whether labels go with its scores is unknown until they come"
     else:
         title = "NOT JUDGED YET"
-        told = "no window had records enough, or the version has no reference sample to compare them with"
+        told = "no window had enough records, or the version has no reference sample to compare them with"
     return ModelVerdict(
         model=model,
         state="unjudged",
@@ -198,7 +198,7 @@ def _inputs(looked: Looked) -> str:
 
 def _performance(looked: Looked) -> str:
     if looked.labels_until is None:
-        return "whether performance holds is not known before labels come"
+        return "whether performance holds is unknown until labels come"
     if not _labels_are_known(looked):
         return f"performance held until {iso_time(looked.labels_until)}, and no labels were judged since"
     return f"performance holds, by the labels of windows until {iso_time(looked.labels_until)}"

@@ -103,7 +103,7 @@ class WorkerLag:
             f"no {self._worker} is running" if nobody else f"the {self._worker} is behind",
             f"{waiting}; start one with `churnstream {self._worker}`"
             if nobody
-            else f"{waiting}, and there is no end in sight; look at its log, and start further ones, up to one a "
+            else f"{waiting}, and it is not catching up; check its log, and start more of them, up to one per "
             "partition",
             severity=severity,
             lasts=age,
@@ -167,8 +167,8 @@ class MlflowLag:
             self.SUBJECT,
             True,
             "windows wait for MLflow" + (", and the monitor with them" if full else ""),
-            f"{len(self._waiting):,} windows wait, the oldest for {in_words(age)} or longer; look at MLflow, and at "
-            f"the monitor's log, which says why it takes none",
+            f"{len(self._waiting):,} windows wait, the oldest for {in_words(age)} or longer; check MLflow, and "
+            f"the monitor's log, which says why MLflow accepts none",
             severity="critical" if full else "warning",
             lasts=age,
         )

@@ -78,7 +78,7 @@ class StreamIncidents:
         if now - known.well_since < self._rules.stream.clean_seconds:
             return None
         del self._standing[key]
-        return _closed(known.alert, wall, "well again")
+        return _closed(known.alert, wall, "no longer seen")
 
     def _goes_on(self, known: _Standing, found: StreamFinding, now: float, wall: int) -> Alert | None:
         before = known.alert

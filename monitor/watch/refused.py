@@ -106,7 +106,7 @@ class RefusedMessages:
         at = (
             ""
             if example is None
-            else f"; one of them stands on {example.origin}, partition {example.origin_partition}, offset "
+            else f"; one of them is on {example.origin}, partition {example.origin_partition}, offset "
             f"{example.origin_offset}"
         )
         field = name.partition("/")[2]
@@ -116,7 +116,7 @@ class RefusedMessages:
             True,
             f"{self._what} are refused: {why}",
             f"{count:,} of the last {read:,} {self._what} ({share:.1%}) {self._undone}{at}; read its header `detail` "
-            f"on dead-letters, and correct what sends it, or the schema where it is too narrow",
+            f"on dead-letters, and correct what sends it, or the schema if it is too strict",
             (field,) if field and field != OTHER else (),
             "critical" if share >= _GRAVE else "warning",
         )

@@ -43,10 +43,8 @@ class WatchedStream:
         self._by_topic = {settings.topic(name): refused for name, refused in self._refused.items()}
         pause = {name: reader.longest_pause(name) for name in (PREDICTIONS, LABELS)}
         self._quiet = (
-            QuietTopic(
-                PREDICTIONS, "predictions", "look at what sends records", "critical", stream, pause[PREDICTIONS]
-            ),
-            QuietTopic(LABELS, "labels", "look at what sends labels", "warning", stream, pause[LABELS]),
+            QuietTopic(PREDICTIONS, "predictions", "check what sends records", "critical", stream, pause[PREDICTIONS]),
+            QuietTopic(LABELS, "labels", "check what sends labels", "warning", stream, pause[LABELS]),
         )
         self._ended: dict[str, tuple[int, bool]] = {}
         self._lags = [WorkerLag(group, group, stream) for group in ("scorer", "join")]

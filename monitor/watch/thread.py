@@ -81,14 +81,14 @@ class WatchThread:
             try:
                 self._step(turn)
             except (KafkaException, UserError, TimeoutError) as error:
-                self._outage.begin("the stream cannot be looked at (%s); no news of it until then", _said(error))
+                self._outage.begin("the stream cannot be checked (%s); trying again", _said(error))
                 self._looked = None
             except Exception:
                 # what is found wrong must not go unsaid for good because one look failed
-                _log.exception("a look at the stream failed; it is begun anew")
+                _log.exception("a check of the stream failed; starting over")
                 self._forget()
             else:
-                self._outage.end("the stream can be looked at again")
+                self._outage.end("the stream can be checked again")
         self._forget()
 
     def _step(self, turn: Turn[Alert]) -> None:

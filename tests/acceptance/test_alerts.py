@@ -123,7 +123,7 @@ def test_a_monitor_sends_alerts_and_its_successor_on_another_machine_goes_on(
             receiver.answers["/team"] = 500
             publish_alerts(settings, *lives([2]))
             eventually(lambda: position_of(settings, "team", 10.0)[1].failing, 60, first.explain())
-            assert "alert sink team takes no alerts" in first.log_path.read_text()
+            assert "alert sink team accepts no alerts" in first.log_path.read_text()
             first.signal(signal.SIGKILL)
         finally:
             first.end(10)

@@ -202,7 +202,7 @@ class RowTable:
             self._slots[self._tail] = chunk
         else:
             if len(self._slots) >= _MOST_CHUNKS:
-                raise OverflowError("more than four thousand million predictions wait in one partition")
+                raise OverflowError("more than four billion predictions wait in one partition")
             self._tail = len(self._slots)
             self._slots.append(chunk)
         return self._tail, chunk

@@ -26,8 +26,8 @@ from monitor.join.rules import (
 )
 from monitor.join.store import PartitionState
 
-_TOO_LATE = "the label came later after its record than is allowed"
-_NO_RECORD = "no prediction of this record came before time was up"
+_TOO_LATE = "the label came later than the label lateness allows"
+_NO_RECORD = "no prediction of this record came in time"
 
 
 class Settler:
@@ -96,10 +96,10 @@ class Settler:
 
     def wrong_partition(self, label: KeptLabel) -> DeadLetter:
         detail = (
-            f"partition {self._partition}, where its record's prediction cannot be: the predictions are spread by "
+            f"partition {self._partition}, where its record's prediction cannot be: predictions are distributed by "
             f"Kafka's own partitioner, which sends this key to partition "
-            f"{belongs_to(label.key, self._rules.partitions)}; set the partitioner of whoever sends labels to "
-            f"murmur2_random"
+            f"{belongs_to(label.key, self._rules.partitions)}; set the partitioner of the program that "
+            f"sends labels to murmur2_random"
         )
         return dead_label(label, Reason.WRONG_PARTITION, detail, field="key")
 

@@ -35,7 +35,7 @@ def test_a_deleted_topic_ends_the_process_with_exit_code_2_and_one_line(
         monitor.end(10)
     said = monitor.log_path.read_text()
     assert monitor.exit_code == 2
-    assert f"error: topic {settings.topic(PANES)} was deleted while the monitor was running; start" in said
+    assert f"error: topic {settings.topic(PANES)} was deleted while the monitor was running; restart" in said
     assert "Traceback" not in said
     assert len(said.splitlines()) < 40
 
@@ -78,7 +78,7 @@ def test_a_monitor_that_stood_still_writes_nothing_over_what_its_stand_by_has_wr
     eventually(lambda: "took up" in first.log_path.read_text(), 120, first.explain())
     second = Child("second", ["monitor", "-v"], environment(standing_by), tmp_path)
     try:
-        eventually(lambda: "another monitor is at work" in written(first, second), 120, second.explain())
+        eventually(lambda: "another monitor is active" in written(first, second), 120, second.explain())
         publish(settings, [*(pane_of(scored(day, 20), schema) for day in range(20)), progress(20)])
         eventually(lambda: windows_on(settings), timeout=60, interval=0.01)
         at_work = next(each for each in (first, second) if "revision 0" in each.log_path.read_text())

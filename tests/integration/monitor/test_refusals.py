@@ -199,7 +199,7 @@ def test_a_misfit_of_the_experiment_is_told_at_the_start(settings: Settings) -> 
     drain(settings, window())
     sink = MlflowSink(settings.model_copy(update={"slide": 2 * DAY}), CLOCK)
     thread = SinkThread(sink)
-    with pytest.raises(UserError, match="counts windows of slide 1d"):
+    with pytest.raises(UserError, match="has windows of slide 1d"):
         thread.check(60.0)
     thread.close(60.0)
 
@@ -217,12 +217,12 @@ def test_what_keeps_windows_waiting_is_said_once_and_again_as_long_as_it_lasts(
     monkeypatch.setattr(sink, "drain", lambda: (attempts.append(1), drained())[1])
     thread = SinkThread(sink)
     eventually(lambda: len(attempts) >= 5, timeout=60)
-    lines = [line for line in caplog.messages if "MLflow takes no windows" in line]
+    lines = [line for line in caplog.messages if "MLflow accepts no windows" in line]
     assert len(lines) == 1
     assert "set CHURNSTREAM_EXPERIMENT to another name" in lines[0]
     assert "1 wait on disk; the monitor waits until there is room for more" in lines[0]
     monkeypatch.setattr(thread, "_next_warning", 0.0)
-    eventually(lambda: caplog.text.count("MLflow takes no windows") == 2, timeout=60)
+    eventually(lambda: caplog.text.count("MLflow accepts no windows") == 2, timeout=60)
     thread.close(60.0)
 
 

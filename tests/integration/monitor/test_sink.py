@@ -380,7 +380,7 @@ def test_mlflow_gets_every_window_once_also_after_an_outage(
     assert provisional == [(day, end(day), value) for day, value in enumerate(values)]
     assert realised == [(0, end(0) + 1, 0.15)]
     assert coverage == [(0, end(0), 0.5), (0, end(0) + 1, 1.0), *((day, end(day), 0.5) for day in range(1, 6))]
-    assert "MLflow takes windows again" in caplog.text
+    assert "MLflow accepts windows again" in caplog.text
 
 
 def test_closing_while_mlflow_is_away_is_bounded_and_keeps_the_windows(

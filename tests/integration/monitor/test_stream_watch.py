@@ -142,7 +142,7 @@ def test_where_all_records_are_refused_an_alert_says_why_until_they_are_good_aga
     }
     assert any(f"partition {partition}, offset {offset};" in opened.message for partition, offset in letters)
     assert "-17" not in opened.message
-    assert f"one of them stands on {settings.topic(CUSTOMERS)}, partition" in opened.message
+    assert f"one of them is on {settings.topic(CUSTOMERS)}, partition" in opened.message
 
 
 def test_a_scorer_that_is_gone_is_told_until_it_is_back(broker: str, topic_prefix: str, tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_windows_of_an_earlier_stream_are_forgotten_but_for_their_revisions(
         assert [window.revision for window in again.sink.taken] == [1, 1]
     assert_finals_are_one_group_by(settings, others)
     (line,) = [line for line in caplog.messages if "earlier stream" in line]
-    assert line.startswith("topics were made anew: 2 windows")
+    assert line.startswith("topics were made again: 2 windows")
 
 
 def test_windows_that_were_deleted_come_again(settings: Settings) -> None:
@@ -212,9 +212,9 @@ def test_garbage_on_any_of_the_topics_stops_nothing(settings: Settings, caplog: 
         publish(settings, [pane_of(more, NARROW), progress(5, ended=True)])
         wait_for(settings, finals=4)
     assert_finals_are_one_group_by(settings, records + more)
-    told = [line for line in caplog.messages if "no message of ours, skipped" in line]
+    told = [line for line in caplog.messages if "not a message of churnstream, skipped" in line]
     assert len(told) == 4, "one for each topic at the start, and one while it follows panes"
-    assert f"topic {settings.topic(PANES)}, partition 0, offset 0: no message of ours" in caplog.text
+    assert f"topic {settings.topic(PANES)}, partition 0, offset 0: not a message of churnstream" in caplog.text
 
 
 def test_panes_of_aborted_and_open_transactions_are_not_read(settings: Settings) -> None:
@@ -242,7 +242,9 @@ def test_windows_deleted_under_a_running_monitor_end_it_with_one_line(
         eventually(lambda: timeline.ended, timeout=90, message="the monitor has ended")
     (failure,) = timeline.failures
     assert isinstance(failure, UserError)
-    assert str(failure).startswith(f"topic {settings.topic(WINDOWS)} was deleted while the monitor was running; start")
+    assert str(failure).startswith(
+        f"topic {settings.topic(WINDOWS)} was deleted while the monitor was running; restart"
+    )
     written = [line for line in caplog.handler.stream.getvalue().splitlines() if "churnstream" not in line]
     assert len(written) < 60
     assert "Traceback" not in caplog.text

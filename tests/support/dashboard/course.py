@@ -213,7 +213,7 @@ def silence(since: int, *, hours: int = 9) -> Alert:
         end=since + hours * 3_600_000,
         features=[],
         message=f"no predictions: nothing has come on predictions for {hours} hours; the longest pause of the last "
-        "week was 20 minutes; look at the scorer and at what feeds it",
+        "week was 20 minutes; check the scorer and what feeds it",
         severity="critical",
         at=since + hours * 3_600_000,
         title="no predictions",

@@ -34,7 +34,9 @@ def test_workers_without_a_name_take_the_first_free_folder(tmp_path: Path) -> No
 def test_a_worker_with_a_name_has_the_folder_of_that_name(tmp_path: Path) -> None:
     slot = Slot(tmp_path, "east")
     assert slot.path == tmp_path / "east"
-    with pytest.raises(UserError, match=r"'east' \(CHURNSTREAM_INSTANCE\) runs already; stop it or choose another"):
+    with pytest.raises(
+        UserError, match=r"'east' \(CHURNSTREAM_INSTANCE\) is already running; stop it or choose another"
+    ):
         Slot(tmp_path, "east")
     assert Slot(tmp_path, "west").path == tmp_path / "west"
     slot.close()
@@ -116,7 +118,7 @@ def test_state_of_topics_that_were_made_anew_is_forgotten_and_said(
     slot.adopt("second", "a.", "spool/*.json")
     assert contents(slot.path) == KEPT
     (line,) = caplog.messages
-    assert "made anew since; it is forgotten, and so are 2 windows in it that waited for MLflow" in line
+    assert "made again since; it is emptied, and 2 windows in it that waited for MLflow are dropped" in line
     slot.adopt("second", "a.", "spool/*.json")
     assert len(caplog.messages) == 1
 

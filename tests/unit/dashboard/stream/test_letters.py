@@ -145,7 +145,7 @@ def test_times_that_are_values_of_the_message_are_not_shown() -> None:
         "the time is after 2200; give milliseconds since 1970",
         "the time is more than a day after it was sent",
         "the label is dated before its record; date labels when they become known, or set "
-        "CHURNSTREAM_LABEL_TOLERANCE to 1d where they carry no time of day",
+        "CHURNSTREAM_LABEL_TOLERANCE to 1d if they have no time of day",
     ]
 
 

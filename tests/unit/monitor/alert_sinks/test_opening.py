@@ -20,7 +20,7 @@ def test_a_scheme_that_nobody_has_taken_is_apprises() -> None:
 
 @pytest.mark.parametrize("environment", [{}, {"TEAM_URL": ""}, {"TEAM_URL": "  "}])
 def test_a_variable_that_is_not_set_is_told(environment: dict[str, str]) -> None:
-    with pytest.raises(UserError, match="alert sink team: variable TEAM_URL is not set; put the sink's URL into it"):
+    with pytest.raises(UserError, match="alert sink team: variable TEAM_URL is not set; set it to the sink's URL"):
         open_sink(RULE, environment)
 
 

@@ -153,7 +153,7 @@ def test_segments_take_their_part_of_the_largest_message() -> None:
     ids=["categories", "lateness"],
 )
 def test_a_schema_whose_panes_cannot_fit_is_refused_with_the_remedy(schema: Schema, lateness: int) -> None:
-    with pytest.raises(UserError, match=r"schema wide: the sums .* where a Kafka message takes .*; use fewer features"):
+    with pytest.raises(UserError, match=r"schema wide: the sums .* but a Kafka message holds .*; use fewer features"):
         PaneLimits.of(schema, 5_000, lateness)
 
 

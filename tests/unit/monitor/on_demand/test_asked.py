@@ -27,7 +27,7 @@ def test_a_start_is_a_date_a_time_or_the_latest(text: str, start: int | None) ->
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2025-13-01", "9999-99-99", "25", "<img src=x>", "9" * 40])
 def test_what_is_no_time_is_told_with_a_remedy(text: str) -> None:
-    with pytest.raises(UserError, match=r"START got .*, which is no time; give a date or a time in UTC"):
+    with pytest.raises(UserError, match=r"START got .*, which is not a time; give a date or a time in UTC"):
         start_asked(text)
 
 
@@ -54,4 +54,4 @@ def test_a_window_that_is_not_there_is_told_with_those_nearest_to_it() -> None:
 @pytest.mark.parametrize("start", [None, START])
 def test_a_model_without_windows_is_told(start: int | None) -> None:
     said = str(no_such_window(AskedWindow("churn", None, "challenger", start).title, [], start))
-    assert said.startswith("there is no window of churn challenger; look at --model, --version, --role")
+    assert said.startswith("there is no window of churn challenger; check --model, --version, --role")

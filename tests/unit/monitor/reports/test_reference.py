@@ -122,8 +122,8 @@ def test_an_unknown_version_says_what_to_do(uri: str, tmp_path: Path) -> None:
     ("frame", "complaint"),
     [
         (reference_frame().drop(columns=["Age", "score"]), "has no column Age, score"),
-        (reference_frame().assign(Age="old"), "of another kind"),
-        (reference_frame().assign(label=np.nan), "of another kind"),
+        (reference_frame().assign(Age="old"), "of a different kind"),
+        (reference_frame().assign(label=np.nan), "of a different kind"),
     ],
 )
 def test_a_reference_that_does_not_fit_the_schema_is_refused(
@@ -205,7 +205,7 @@ def test_a_window_of_records_of_another_schema_is_not_judged(
     whole = sample(30)
     assert references.judge(MODEL, whole).judged
     assert not references.judge(MODEL, dataclasses.replace(whole, columns=whole.columns[:-1])).judged
-    assert "other features (9) than schema bank_churn (10)" in caplog.text
+    assert "these predictions have 9 features, but schema bank_churn has 10" in caplog.text
 
 
 def test_samples_in_memory_are_bounded_and_read_again_from_their_files(

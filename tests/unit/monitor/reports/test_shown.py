@@ -64,7 +64,7 @@ def test_a_report_has_a_bounded_number_of_columns_the_score_and_drifted_ones_fir
     reasons = screen(made, made, schema, drift(distances, ("f0", "f1")).features)
     kept = [name for name in (*names, "score") if name not in reasons]
     assert kept == ["f0", "f1", *names[-(MAX_COLUMNS - 3) :], "score"]
-    assert set(reasons.values()) == {f"beyond the {MAX_COLUMNS} columns of a report"}
+    assert set(reasons.values()) == {f"beyond the {MAX_COLUMNS} columns that a report shows"}
 
 
 def test_rare_values_are_one_value_and_what_that_leaves_out_is_said() -> None:

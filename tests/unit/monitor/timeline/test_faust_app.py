@@ -11,7 +11,7 @@ from monitor.timeline.faust_app import create_app, read_committed_only
 
 def test_a_consumer_that_cannot_be_told_to_read_committed_messages_is_refused() -> None:
     renamed = SimpleNamespace(_isolation="read_uncommitted")
-    with pytest.raises(UserError, match="cannot be told to read committed messages only; install"):
+    with pytest.raises(UserError, match="cannot be set to read committed messages only; install"):
         read_committed_only(renamed)  # type: ignore[arg-type]
     known = SimpleNamespace(_isolation_level="read_uncommitted")
     read_committed_only(known)  # type: ignore[arg-type]

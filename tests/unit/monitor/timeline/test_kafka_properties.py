@@ -122,7 +122,7 @@ def test_tls_is_checked_as_librdkafka_checks_it(pem: dict[str, str]) -> None:
         ),
         (
             {"security.protocol": "sasl_plaintext"},
-            "sasl.mechanism 'GSSAPI' (KAFKA_SASL_MECHANISM), librdkafka's own choice,",
+            "sasl.mechanism 'GSSAPI' (KAFKA_SASL_MECHANISM), librdkafka's default,",
         ),
         (
             {"security.protocol": "ssl", "ssl.keystore.location": "a.p12"},
@@ -130,7 +130,7 @@ def test_tls_is_checked_as_librdkafka_checks_it(pem: dict[str, str]) -> None:
         ),
         (
             {"security.protocol": "ssl", "ssl.key.pem": SECRET},
-            "ssl.key.pem (KAFKA_SSL_KEY_PEM) is not known to the monitor",
+            "ssl.key.pem (KAFKA_SSL_KEY_PEM) is not supported by the monitor",
         ),
         (
             {"security.protocol": "ssl", "ssl.certificate.pem": SECRET},
@@ -172,7 +172,7 @@ def test_a_property_that_the_monitor_has_no_word_for_is_named(caplog: pytest.Log
     }
     assert tuning(kafka) == {"broker_client_id": "me"}
     assert caplog.messages == [
-        "the monitor's Kafka client knows no KAFKA_SOCKET_TIMEOUT_MS; it does without, the other parts use them"
+        "the monitor's Kafka client ignores KAFKA_SOCKET_TIMEOUT_MS, which it does not know; the other workers use them"
     ]
     with caplog.at_level(logging.WARNING):
         assert tuning({"max.poll.interval.ms": "600000", "heartbeat.interval.ms": "500"}) == {

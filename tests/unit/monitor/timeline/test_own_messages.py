@@ -113,7 +113,7 @@ def test_the_log_names_topic_partition_and_offset_once_in_a_while(caplog: pytest
         messages.read(b"{}", offset)
     assert messages.skipped == 1_000
     (line,) = caplog.messages
-    assert line.startswith("topic once.in.a.while, partition 0, offset 0: no message of ours, skipped")
+    assert line.startswith("topic once.in.a.while, partition 0, offset 0: not a message of churnstream, skipped")
 
 
 @pytest.mark.parametrize("message", [PANE, SAMPLE, progress(1), FOLD, TimelineProgress(windows_from=3)])

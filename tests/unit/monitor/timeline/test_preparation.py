@@ -27,7 +27,7 @@ def test_a_model_that_fails_is_tried_again_and_holds_up_no_other(
     assert told.acquire(timeout=10)
     assert references.is_ready(FIRST)
     assert [line for line in caplog.messages if line.startswith("no reference of churn v1 yet")] == [
-        "no reference of churn v1 yet (MLflow is away); its windows wait, those of other models go on"
+        "no reference of churn v1 yet (MLflow is away); its windows wait, those of other models do not"
     ]
     eventually(lambda: not [thread for thread in threading.enumerate() if thread.name == "references"])
 

@@ -49,7 +49,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], None]:
 def test_a_topic_that_was_made_anew_ends_the_monitor(looked: Callable[[Answer], None]) -> None:
     looked("one")
     looked("one")
-    with pytest.raises(UserError, match=r"topic panes was deleted and made anew .*; start the monitor again"):
+    with pytest.raises(UserError, match=r"topic panes was deleted and made again .*; restart the monitor"):
         looked("two")
 
 
@@ -58,7 +58,7 @@ def test_a_topic_that_is_gone_for_two_looks_ends_the_monitor(looked: Callable[[A
     looked(GONE)
     looked("one")
     looked(GONE)
-    with pytest.raises(UserError, match="topic panes was deleted while the monitor was running; start"):
+    with pytest.raises(UserError, match="topic panes was deleted while the monitor was running; restart"):
         looked(GONE)
 
 

@@ -137,14 +137,14 @@ def test_silence_that_counts_as_an_answer_hides_no_missing_labels() -> None:
     windows = [*stream([500] * 60, inferred=True), *(flow(day, [500], inferred=True, coverage=0.0) for day in (60, 61))]
     found = [alert for alert in alerts_of(windows) if alert.kind == "coverage"]
     assert [alert.state for alert in found] == ["opened"]
-    assert "500 count as 0 because their time is up" in found[0].message
+    assert "500 count as 0 because their horizon has passed" in found[0].message
 
 
 def test_fewer_labels_than_before_are_told() -> None:
     windows = [flow(day, [400], coverage=0.7 if 60 <= day < 70 else 0.95) for day in range(100)]
     found = [alert for alert in alerts_of(windows) if alert.kind in FLOW_KINDS]
     assert [(alert.state, alert.kind) for alert in found] == [("opened", "coverage"), ("closed", "coverage")]
-    assert "labels came for 70% of 400 predictions where windows before had about 95%" in found[0].message
+    assert "labels came for 70% of 400 predictions, but for about 95% in earlier windows" in found[0].message
 
 
 def test_the_class_whose_labels_are_missing_is_named() -> None:
@@ -166,7 +166,7 @@ def test_labels_that_come_later_are_told_of_final_windows_alone() -> None:
     windows = [flow(day, [400], delay=delay) for day, delay in enumerate(delays)]
     found = [alert for alert in alerts_of(windows) if alert.kind in FLOW_KINDS]
     assert [(alert.state, alert.kind) for alert in found] == [("opened", "delay")]
-    assert "took longer than 4.6 days where windows before had about 2.0 days" in found[0].message
+    assert "took longer than 4.6 days, but about 2.0 days in earlier windows" in found[0].message
     provisional = [flow(day, [400], status="provisional", delay=delay) for day, delay in enumerate(delays)]
     assert told(provisional) == []
 

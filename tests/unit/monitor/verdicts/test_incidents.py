@@ -192,13 +192,13 @@ def test_the_sentence_says_what_since_when_how_sure_and_what_to_do() -> None:
     since = "since 2025-01-01T00:00:00Z, last seen in the window that ends 2025-01-08T00:00:00Z"
     assert by_kind["drift"] == (
         f"churn v3: customers differ from those of training {since}: drift in score (distance 0.400), Age (distance "
-        "0.250); by chance alone p = 1e-08; look at the window's report; where the change is meant to last, train on "
+        "0.250); by chance alone p = 1e-08; look at the window's report; if the change will last, train on "
         "newer customers"
     )
     assert by_kind["relation"] == (
-        f"churn v3: labels no longer go with scores as in training {since}: 320 of 1,000 labelled customers churned "
-        "where 205 (185 to 225) were expected of their scores, and the scores separate them worse than in training; "
-        "by chance alone p < 1e-12; do not trust estimates without labels from there on; train on customers labelled "
+        f"churn v3: labels no longer go with scores as in training {since}: 320 of 1,000 labelled customers churned, "
+        "but 205 (185 to 225) were expected from their scores, and the scores separate them worse than in training; "
+        "by chance alone p < 1e-12; do not trust estimates without labels from then on; train on customers labelled "
         "since"
     )
     assert "Brier score 0.1500 against 0.1000 on held-out rows" in by_kind["performance"]

@@ -47,7 +47,7 @@ def test_the_sentence_says_which_segment_by_how_much_and_how_sure() -> None:
     assert (state, segments, severity) == ("opened", [GERMANY], "warning")
     assert title == "churn v3: Geography: Germany changed apart from the other customers since 1 Jan 2025"
     assert "churn v3: Geography: Germany changed apart from the other customers since 2025-01-01" in message
-    assert "88 of 250 labelled customers churned where 52 (38 to 66) were expected of this segment" in message
+    assert "88 of 250 labelled customers churned, but 52 (38 to 66) were expected from what this segment" in message
     assert "in any of 2 segments, p = 3e-06" in message
     assert "protected" not in message
 
@@ -83,7 +83,7 @@ def test_many_segments_are_counted_and_not_all_told() -> None:
 
 def test_as_many_churners_with_other_scores_are_told_so() -> None:
     [(*_, message)] = told(showing(0, segment(GERMANY, True, observed=50)))
-    assert "others of them than the scores say" in message
+    assert "not those that the scores say" in message
 
 
 def test_the_columns_that_move_the_scores_are_told_the_most_first() -> None:

@@ -127,7 +127,7 @@ def test_nothing_is_called_healthy_that_nobody_has_looked_at() -> None:
     assert "its customers are like those of training" in without_labels.message
     changed = told([window(0, drift=AGE)])[-1]
     assert changed.state == "customers_changed"
-    assert "whether performance holds is not known before labels come" in changed.message
+    assert "whether performance holds is unknown until labels come" in changed.message
 
 
 def test_labels_that_stop_coming_are_missed() -> None:

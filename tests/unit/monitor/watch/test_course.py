@@ -31,7 +31,7 @@ def test_it_is_opened_once_and_closed_when_all_has_been_well_for_long_enough() -
     assert course.after([WELL], 163.0, WALL + 63_000) == []
     (closed,) = course.after([WELL], 164.0, WALL + 64_000)
     assert (closed.key, closed.state, closed.start, closed.end) == (opened.key, "closed", opened.start, WALL + 2_000)
-    assert "well again" in closed.message
+    assert "no longer seen" in closed.message
     assert course.after([WELL], 166.0, WALL + 66_000) == []
 
 

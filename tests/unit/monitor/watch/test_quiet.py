@@ -8,7 +8,7 @@ HOUR, DAY = 3_600.0, 86_400.0
 
 
 def quiet(rules: StreamRules | None = None, pause: float = 0.0) -> QuietTopic:
-    remedy = "look at what sends records"
+    remedy = "check what sends records"
     return QuietTopic("predictions", "predictions", remedy, "critical", rules or StreamRules(), pause)
 
 

@@ -142,7 +142,7 @@ def test_while_kafka_cannot_be_looked_at_no_time_passes_and_the_log_has_one_line
     ScriptedReader.broken = False
     watched.pass_time(50)
     assert watched.states == []
-    lines = [line for line in caplog.messages if "cannot be looked at" in line]
+    lines = [line for line in caplog.messages if "cannot be checked" in line]
     assert len(lines) == 1
 
 
