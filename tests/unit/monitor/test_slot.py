@@ -72,7 +72,7 @@ def test_a_folder_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path
     Slot(tmp_path, "east").close()
     (tmp_path / "east" / "format").write_text(f"{STATE_FORMAT + 1}\n")
     for _ in range(2):
-        with pytest.raises(UserError, match=r"state folder .*east has format 2, this version reads 1; delete it"):
+        with pytest.raises(UserError, match=r"state folder .*east has format 2, but this version reads 1; delete it"):
             Slot(tmp_path, "east")
     assert (tmp_path / "east" / "format").read_text() == f"{STATE_FORMAT + 1}\n"
 
@@ -80,7 +80,7 @@ def test_a_folder_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path
 def test_a_filled_folder_without_a_format_is_an_older_versions(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / "1.sqlite").write_bytes(b"")
-    with pytest.raises(UserError, match="has format 0, this version reads 1"):
+    with pytest.raises(UserError, match="has format 0, but this version reads 1"):
         Slot(tmp_path, None)
 
 
@@ -128,7 +128,7 @@ def test_what_waits_of_a_stream_with_another_prefix_is_not_lost(tmp_path: Path) 
     slot.adopt("first", "a.", "spool/*.json")
     filled(slot.path, "logged.sqlite", "spool/1.json")
     with pytest.raises(
-        UserError, match=r"holds windows that wait for MLflow \(1\), of the stream with prefix 'a\.'; start"
+        UserError, match=r"holds windows that wait for MLflow \(1\), of the stream with prefix 'a\.'; run that"
     ):
         slot.adopt("other", "b.", "spool/*.json")
     assert contents(slot.path) == sorted([*KEPT, "logged.sqlite", "spool/1.json"])
