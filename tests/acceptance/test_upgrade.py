@@ -182,7 +182,7 @@ def test_a_stream_goes_on_when_its_workers_are_upgraded_in_the_documented_order(
 
     told = [line for line in logs(tmp_path, "join").splitlines() if "WARNING" in line or "ERROR" in line]
     assert len(told) == settings.partitions, told
-    assert all("made anew" in line for line in told), "the stores of the release before are of another form"
+    assert all("it is rebuilt" in line for line in told), "the stores of the release before are of another form"
     assert "ERROR" not in logs(tmp_path, "monitor") + logs(tmp_path, "score")
 
     found = points(settings)

@@ -156,7 +156,7 @@ def test_segments_beyond_a_thousand_names_are_left_out_and_told_once(caplog: pyt
     assert sums.records == MOST_NAMES + 200
     assert list(sums.segments().values()) == [SegmentSums(records=number + 1) for number in range(MOST_NAMES)]
     assert len(caplog.messages) == 1
-    assert f"'Age: {MOST_NAMES:06}' among them" in caplog.messages[0]
+    assert f"'Age: {MOST_NAMES:06}' and further ones" in caplog.messages[0]
     sums.add(pack_summary(Summary(segments={"Age: 000000": SegmentSums(records=1)}), layout), -1)
     assert "Age: 000000" not in sums.segments()
 

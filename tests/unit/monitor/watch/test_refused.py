@@ -31,7 +31,7 @@ def test_a_share_above_the_rule_is_told_with_reason_field_and_an_origin() -> Non
     assert (one.subject, one.wrong, one.features, one.severity) == (f"p.customers/{AGE}", True, ("Age",), "warning")
     assert one.title == "records are refused: out-of-range/Age"
     assert "50 of the last 1,000 records (5.0%) could not be scored" in one.message
-    assert "stands on p.customers, partition 0, offset 349" in one.message
+    assert "one of them is on p.customers, partition 0, offset 349" in one.message
 
 
 def test_a_few_or_a_small_share_are_none() -> None:
