@@ -106,7 +106,7 @@ def load_alert_rules(path: Path | None) -> AlertRules:
         rules = msgspec.convert(raw, AlertRules)
     except msgspec.ValidationError as error:
         raise UserError(
-            f"alert rules {path}: {error}; kinds are {', '.join(ALERT_KINDS)}; see docs/alerts.md for the form"
+            f"alert rules {path}: {error}; kinds are {', '.join(ALERT_KINDS)}; see docs/alerts.md for the format"
         ) from None
     _refuse_sinks(rules.sinks, path)
     _refuse_stream(rules.stream, path)
@@ -115,16 +115,17 @@ def load_alert_rules(path: Path | None) -> AlertRules:
 
 def _refuse_sinks(sinks: tuple[SinkRule, ...], path: Path) -> None:
     if len(sinks) > MOST_SINKS:
-        raise UserError(f"alert rules {path}: {len(sinks)} sinks, and at most {MOST_SINKS} are taken")
+        raise UserError(f"alert rules {path}: {len(sinks)} sinks are too many; give at most {MOST_SINKS}")
     for sink in sinks:
         if not _NAME.fullmatch(sink.name):
             raise UserError(
-                f"alert rules {path}: {sink.name[:60]!r} cannot name a sink; use up to 40 letters, digits, _ and -"
+                f"alert rules {path}: {sink.name[:60]!r} is not a valid name for a sink; use up to 40 letters, "
+                "digits, _ and -"
             )
         if sink.kinds == ():
             raise UserError(
-                f"alert rules {path}, sink {sink.name}: kinds is empty, so nothing is sent; leave it out for all, "
-                f"or take the sink out"
+                f"alert rules {path}, sink {sink.name}: kinds is empty, so nothing is sent; leave out kinds to send "
+                "all, or remove the sink"
             )
         if not _VARIABLE.fullmatch(sink.url_variable):
             raise UserError(

@@ -209,7 +209,7 @@ def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
         file = msgspec.convert(raw, _SchemaFile)
     except msgspec.ValidationError as error:
         said = _explained(raw, str(error))
-        raise UserError(f"schema {origin}: {said}; see contract/datasets/bank_churn.toml for the form") from None
+        raise UserError(f"schema {origin}: {said}; see contract/datasets/bank_churn.toml for the format") from None
     features = tuple(_complete(name, feature, file, origin) for name, feature in file.features.items())
     if not features:
         raise UserError(f"schema {origin} has no [features.…] table; name at least one feature")
@@ -217,7 +217,7 @@ def parse_schema(raw: dict[str, Any], origin: str = "schema") -> Schema:
     _refuse_overlap(file, origin)
     if file.label.positive == file.label.negative:
         raise UserError(
-            f"schema {origin}: label positive and negative are both {file.label.positive!r}; tell them apart"
+            f"schema {origin}: label positive and negative are both {file.label.positive!r}; give two different values"
         )
     _refuse_horizon(file.label, origin)
     categories = {one.name: one.categories for one in features}
@@ -261,12 +261,12 @@ def _explained(raw: dict[str, Any], said: str) -> str:
 def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Feature:
     if len(name.encode()) > LONGEST_NAME:
         raise UserError(
-            f"schema {origin}, feature {name[:40]!r}…: the name has {len(name.encode()):,} bytes, and at most "
-            f"{LONGEST_NAME} are taken, because it becomes part of metric names; give the feature a shorter name, and "
-            f"its present one as column"
+            f"schema {origin}, feature {name[:40]!r}…: the name has {len(name.encode()):,} bytes, but at most "
+            f"{LONGEST_NAME} are allowed, because it becomes part of metric names; give the feature a shorter name, "
+            "and its current one as column"
         )
     where = f"schema {origin}, feature {name!r}"
-    other_name = f'give the feature another name, and say column = "{name}" in it'
+    other_name = f'give the feature another name, and write column = "{name}" in it'
     # some identifiers have combining marks, which MLflow refuses in a metric's name
     if not name.isidentifier() or not re.fullmatch(r"\w+", name):
         raise UserError(f"{where}: a feature's name must be an identifier (letters, digits, _); {other_name}")
@@ -279,12 +279,12 @@ def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Fe
             raise UserError(f"{where}: a categorical feature needs categories = [...]")
         twice = next((each for each, times in Counter(feature.categories).items() if times > 1), None)
         if twice is not None:
-            raise UserError(f"{where}: category {twice!r} is there twice; remove one")
+            raise UserError(f"{where}: category {twice!r} is listed twice; remove one")
         longest = max(feature.categories, key=len)
         if len(longest) > LONGEST_CATEGORY:
             raise UserError(
-                f"{where}: category {longest[:40]!r}… has {len(longest):,} characters, and at most "
-                f"{LONGEST_CATEGORY:,} are taken; shorten it in the table and here"
+                f"{where}: category {longest[:40]!r}… has {len(longest):,} characters, but at most "
+                f"{LONGEST_CATEGORY:,} are allowed; shorten it in the table and here"
             )
         if feature.minimum is not None or feature.maximum is not None:
             raise UserError(f"{where}: min and max make no sense for a categorical feature; remove them")
@@ -292,7 +292,7 @@ def _complete(name: str, feature: Feature, file: _SchemaFile, origin: str) -> Fe
         raise UserError(f"{where}: only a categorical feature has categories; remove them or change its kind")
     minimum, maximum = feature.minimum, feature.maximum
     if not all(math.isfinite(bound) for bound in (minimum, maximum) if bound is not None):
-        raise UserError(f"{where}: min and max must be finite; leave out a bound that there is not")
+        raise UserError(f"{where}: min and max must be finite; leave out a bound that does not exist")
     if feature.kind is FeatureKind.FLAG:
         minimum, maximum = 0, 1
     if minimum is not None and maximum is not None and minimum > maximum:
@@ -306,11 +306,13 @@ def _refuse_horizon(label: LabelColumn, origin: str) -> None:
     where = f"schema {origin}, label"
     if label.absent == "negative" and label.horizon is None:
         raise UserError(
-            f'{where}: absent = "negative" needs a horizon, the time after which silence counts as {label.negative!r}; '
-            f'say for example horizon = "30d"'
+            f'{where}: absent = "negative" needs a horizon, the time after which silence counts as '
+            f'{label.negative!r}; write for example horizon = "30d"'
         )
     if label.absent == "unknown" and label.horizon is not None:
-        raise UserError(f'{where}: a horizon means something with absent = "negative" only; add that, or remove it')
+        raise UserError(
+            f'{where}: a horizon only makes sense with absent = "negative"; add that, or remove the horizon'
+        )
     if label.horizon is None:
         return
     try:
@@ -318,7 +320,7 @@ def _refuse_horizon(label: LabelColumn, origin: str) -> None:
     except ValueError as error:
         raise UserError(f"{where}, horizon: {error}") from None
     if horizon <= 0:
-        raise UserError(f"{where}: horizon {label.horizon!r} must be longer than nothing; say for example 30d")
+        raise UserError(f"{where}: horizon {label.horizon!r} must be longer than 0; write for example 30d")
 
 
 def _refuse_range(kind: FeatureKind, minimum: float | None, maximum: float | None, where: str) -> None:
@@ -327,7 +329,7 @@ def _refuse_range(kind: FeatureKind, minimum: float | None, maximum: float | Non
     low = -largest if minimum is None else minimum
     high = largest if maximum is None else maximum
     if low > largest or high < -largest:
-        raise UserError(f"{where}: numbers beyond {largest:.15g} are never taken; give min and max in another unit")
+        raise UserError(f"{where}: numbers beyond {largest:.15g} are never accepted; give min and max in another unit")
     if kind is not FeatureKind.NUMERIC and math.ceil(low) > math.floor(high):
         raise UserError(f"{where}: no whole number lies from min {minimum} to max {maximum}; widen them")
 
@@ -335,16 +337,16 @@ def _refuse_range(kind: FeatureKind, minimum: float | None, maximum: float | Non
 def _refuse_width(features: Sequence[Feature], origin: str) -> None:
     if len(features) > MOST_FEATURES:
         raise UserError(
-            f"schema {origin} has {len(features):,} features, and at most {MOST_FEATURES:,} are taken; name fewer of "
-            f"them, and the other columns in ignored"
+            f"schema {origin} has {len(features):,} features, but at most {MOST_FEATURES:,} are allowed; name fewer "
+            "of them, and the other columns in ignored"
         )
     columns = sum(len(feature.categories) or 1 for feature in features)
     if columns > MOST_COLUMNS:
         most = max(features, key=lambda feature: len(feature.categories))
         raise UserError(
-            f"schema {origin}: its features have {columns:,} categories and numbers together, and at most "
-            f"{MOST_COLUMNS:,} are taken; feature {most.name!r} alone has {len(most.categories):,} categories, so "
-            f"group them into fewer"
+            f"schema {origin}: its features have {columns:,} categories and numbers together, but at most "
+            f"{MOST_COLUMNS:,} are allowed; feature {most.name!r} alone has {len(most.categories):,} categories, so "
+            "group them into fewer"
         )
 
 

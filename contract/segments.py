@@ -91,14 +91,14 @@ def read_segments(
     found = tuple(_read(name, table, categories, origin, flags) for name, table in tables.items())
     if len(found) > MOST_SEGMENT_FEATURES:
         raise UserError(
-            f"schema {origin}: {len(found)} features have segments, and at most {MOST_SEGMENT_FEATURES} are taken; "
+            f"schema {origin}: {len(found)} features have segments, but at most {MOST_SEGMENT_FEATURES} are allowed; "
             f"remove [segments.{found[-1].feature}]"
         )
     count = sum(len(one.names) for one in found)
     if count > MOST_SEGMENTS:
         most = max(found, key=lambda one: len(one.names))
         raise UserError(
-            f"schema {origin}: there are {count} segments, and at most {MOST_SEGMENTS} are taken; "
+            f"schema {origin}: there are {count} segments, but at most {MOST_SEGMENTS} are allowed; "
             f"{most.feature!r} alone has {len(most.names)}, so give it fewer bands or categories, or leave it out"
         )
     return found
@@ -113,7 +113,7 @@ def _read(
 ) -> SegmentFeature:
     where = f"schema {origin}, segments {name!r}"
     if name not in categories:
-        raise UserError(f"{where}: there is no feature of this name; take one of {', '.join(sorted(categories)[:20])}")
+        raise UserError(f"{where}: no feature has this name; use one of {', '.join(sorted(categories)[:20])}")
     known = categories[name]
     if known:
         if table.bands:
@@ -128,7 +128,7 @@ def _read(
         names = tuple(segment_name(name, part) for part in ("0", "1", MISSING))
         return SegmentFeature(name, names, bands=(1.0,), protected=table.protected)
     if not table.bands:
-        raise UserError(f"{where}: a feature of numbers needs the bounds of its bands, such as bands = [30, 45, 60]")
+        raise UserError(f"{where}: a numeric feature needs the bounds of its bands, such as bands = [30, 45, 60]")
     if not all(map(math.isfinite, table.bands)) or any(
         a >= b for a, b in zip(table.bands, table.bands[1:], strict=False)
     ):

@@ -43,7 +43,9 @@ LogFormat = Literal["text", "json"]
 
 def _topic_prefix(value: str) -> str:
     if not _TOPIC_CHARACTERS.fullmatch(value):
-        raise ValueError(f"{value!r} cannot begin a topic's name; use letters, digits, '.', '_' and '-' only")
+        raise ValueError(
+            f"{value!r} is not a valid beginning of a topic's name; use letters, digits, '.', '_' and '-' only"
+        )
     return value
 
 
@@ -61,14 +63,16 @@ def _instance(value: str | None) -> str | None:
     if value is None:
         return None
     if not _TOPIC_CHARACTERS.fullmatch(value) or not value.strip("."):
-        raise ValueError(f"{value!r} cannot name a worker; use letters, digits, '.', '_' and '-' only")
+        raise ValueError(f"{value!r} is not a valid name for a worker; use letters, digits, '.', '_' and '-' only")
     return value
 
 
 def _stream(value: str) -> str:
     """A name is a folder, and part of topics, of a model's and of an experiment's name."""
     if value and not _STREAM.fullmatch(value):
-        raise ValueError(f"{value!r} cannot name a stream; use up to 100 letters, digits, '_' and '-', a letter first")
+        raise ValueError(
+            f"{value!r} is not a valid name for a stream; use up to 100 letters, digits, '_' and '-', a letter first"
+        )
     return value
 
 
@@ -94,7 +98,8 @@ def _state_dir(given: dict[str, Any]) -> Path:
 def _token(value: SecretStr | None) -> SecretStr | None:
     if value is not None and not _TOKEN.fullmatch(value.get_secret_value()):
         raise ValueError(
-            "a bearer token is 16 or more of letters, digits and -._~+/, such as `openssl rand -hex 32` gives"
+            "a bearer token has at least 16 characters (letters, digits and -._~+/), such as the output of `openssl "
+            "rand -hex 32`"
         )
     return value
 
@@ -117,7 +122,7 @@ def _origins(value: object) -> object:
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
             raise ValueError(
-                f"{origin!r} is no origin; give scheme, name and port, such as https://grafana.example.com"
+                f"{origin!r} is not an origin; give scheme, name and port, such as https://grafana.example.com"
             )
     return origins
 
@@ -129,7 +134,9 @@ def _host_names(value: object) -> object:
     names = tuple(str(name).lower().removesuffix(".") for name in value)
     for name in names:
         if not _HOST_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no host name; give names without scheme and port, such as api,*.example.com")
+            raise ValueError(
+                f"{name!r} is not a host name; give names without scheme and port, such as api,*.example.com"
+            )
     return names
 
 
@@ -151,15 +158,17 @@ class Settings(BaseSettings):
     )
     stream: Annotated[str, AfterValidator(_stream)] = Field(
         "",
-        description="name of a stream that shares Kafka and MLflow with others; from it follow the defaults of "
+        description="name of a stream that shares Kafka and MLflow with others; it sets the defaults of "
         "topic_prefix, experiment, model_name and state_dir",
     )
     topic_prefix: Annotated[str, AfterValidator(_topic_prefix)] = Field(
         default_factory=_default_prefix,
-        description="put before every topic, consumer group and transactional id; `cards-` for a stream called cards",
+        description="prefix of every topic, consumer group and transactional id; `cards-` for a stream called cards",
     )
-    partitions: int = Field(4, ge=1, description="partitions of customers, labels, predictions and outcomes alike")
-    replication_factor: int = Field(1, ge=1, description="replicas of each topic that we create")
+    partitions: int = Field(
+        4, ge=1, description="number of partitions of customers, of labels, of predictions and of outcomes"
+    )
+    replication_factor: int = Field(1, ge=1, description="replicas of each topic that churnstream creates")
 
     mlflow_tracking_uri: str = Field(
         "sqlite:///mlflow.db",
@@ -168,27 +177,27 @@ class Settings(BaseSettings):
     )
     experiment: str = Field(
         default_factory=_experiment,
-        description="MLflow experiment of the monitor's metrics and reports; a stream has one to itself",
+        description="MLflow experiment of the monitor's metrics and reports; each stream has its own",
     )
     model_name: str = Field(
         default_factory=_model_name,
         min_length=1,
         max_length=256,
-        description="registered model; a stream with a name has a model of that name",
+        description="name of the registered model; by default the name of the stream",
     )
     model_alias: str = Field("champion", description="alias of the version that scores")
     challenger_budget: float = Field(
         1.0,
         ge=0,
         le=100,
-        description="time that the version with the alias `challenger` may take for a batch, as a share of what the "
-        "champion takes; 0: none scores beside it",
+        description="time that the challenger may take for a batch, as a share of the champion's time; 0: no "
+        "challenger scores",
     )
-    model_poll_ms: int = Field(5_000, ge=100, description="wall time between two looks at a model's alias")
+    model_poll_ms: int = Field(5_000, ge=100, description="wall time between two checks of a model's alias")
 
     state_dir: Path = Field(default_factory=_state_dir, description="stores, spool and reports of this machine")
     instance: Annotated[str | None, AfterValidator(_instance), BeforeValidator(_nothing_if_empty)] = Field(
-        None, description="stable name of this worker; one that restarts under its name takes over at once"
+        None, description="stable name of this worker; a worker that restarts under its name takes over at once"
     )
 
     heartbeat: Annotated[Path | None, BeforeValidator(_nothing_if_empty)] = Field(
@@ -196,16 +205,17 @@ class Settings(BaseSettings):
     )
 
     metrics_port: Annotated[int | None, BeforeValidator(_nothing_if_empty)] = Field(
-        None, ge=0, le=65_535, description="port on which a worker serves metrics for Prometheus; 0 takes a free one"
+        None, ge=0, le=65_535, description="port on which a worker serves metrics for Prometheus; 0: any free port"
     )
     metrics_host: str = Field("127.0.0.1", description="address that this port is bound to")
-    log_format: LogFormat = Field("text", description="lines for people, or json for machines")
+    log_format: LogFormat = Field("text", description="text for people, or json for machines")
 
-    batch_size: int = Field(10_000, ge=1, le=100_000, description="most records in one transaction")
+    batch_size: int = Field(10_000, ge=1, le=100_000, description="maximum number of records in one transaction")
     linger_ms: int = Field(
         0,
         ge=0,
-        description="wall time that a batch waits for company, once it has a record; fewer, larger transactions",
+        description="wall time that a batch waits for more records after its first; a longer wait makes fewer, "
+        "larger transactions",
     )
     session_timeout_ms: int = Field(10_000, ge=1_000, description="wall time after which a silent worker is replaced")
     transaction_timeout_ms: int = Field(
@@ -214,64 +224,82 @@ class Settings(BaseSettings):
     connect_timeout_ms: int = Field(
         3_000,
         ge=100,
-        description="wall time that a command waits at its start for Kafka, before it says why none answers",
+        description="wall time that a command waits for Kafka when it starts, before it says why Kafka does not answer",
     )
     request_timeout_ms: int = Field(30_000, ge=100, description="wall time that a call to Kafka may take")
 
     window: Duration = Field(
-        7 * DAY, gt=0, description="length of a window; whole weeks where customers differ by the day of the week"
+        7 * DAY, gt=0, description="length of a window; use whole weeks if customers differ by the day of the week"
     )
     slide: Duration = Field(DAY, gt=0, description="distance from one window's start to the next")
-    out_of_orderness: Duration = Field(HOUR, description="how far behind the newest one a record may come")
+    out_of_orderness: Duration = Field(HOUR, description="how much older than the newest record a record may be")
     label_lateness: Duration = Field(60 * DAY, description="longest time from a record to its label")
     label_tolerance: Duration = Field(
-        0, description="how long before its record a label may be dated; 1d where labels carry no time of day"
+        0, description="how long before its record a label may be dated; 1d if labels have no time of day"
     )
-    idle_timeout_ms: int = Field(60_000, ge=0, description="wall time after which a silent partition holds nobody back")
-    publish_interval_ms: int = Field(500, ge=0, description="least wall time between two publications of changed panes")
+    idle_timeout_ms: int = Field(
+        60_000, ge=0, description="wall time after which a silent partition no longer holds back the others"
+    )
+    publish_interval_ms: int = Field(
+        500, ge=0, description="minimum wall time between two publications of changed panes"
+    )
 
-    min_records: int = Field(200, ge=2, description="fewest customers of a window that is judged")
+    min_records: int = Field(200, ge=2, description="minimum number of customers in a window for it to be judged")
     false_alerts_per_month: float = Field(
-        0.5, gt=0, description="false alerts in 30 days that can be borne, of all kinds together; levels follow"
+        0.5,
+        gt=0,
+        description="acceptable number of false alerts in 30 days, of all kinds together; significance levels follow "
+        "from it",
     )
     alpha: Annotated[float | None, BeforeValidator(_nothing_if_empty)] = Field(
-        None, gt=0, lt=1, description="the level itself, of all of a window's drift tests together, in place of that"
+        None,
+        gt=0,
+        lt=1,
+        description="significance level of all of a window's drift tests together; replaces false_alerts_per_month",
     )
     min_distance: float = Field(
-        0.05, ge=0, le=1, description="smallest distance that counts as drift; one surely below it does not"
+        0.05,
+        ge=0,
+        le=1,
+        description="smallest distance that counts as drift; a distance surely below it does not count",
     )
     alert_rules: Annotated[Path | None, BeforeValidator(_nothing_if_empty)] = Field(
         None, description="TOML file that says which alerts are made, and where they are sent"
     )
-    sample_size: int = Field(5_000, ge=1, le=20_000, description="most customers of a window in drift tests, reports")
-    max_reports: int = Field(100, ge=0, description="drift reports kept; the oldest go first")
-    spool_limit: int = Field(10_000, ge=1, description="windows that may wait for MLflow before the monitor waits too")
+    sample_size: int = Field(
+        5_000, ge=1, le=20_000, description="maximum number of a window's customers in drift tests and reports"
+    )
+    max_reports: int = Field(100, ge=0, description="number of drift reports kept; the oldest are deleted first")
+    spool_limit: int = Field(
+        10_000, ge=1, description="number of windows that may wait for MLflow before the monitor waits too"
+    )
 
-    http_host: str = Field("127.0.0.1", description="address that the REST service binds to")
-    http_port: int = Field(8080, ge=0, le=65_535, description="its port; 0 takes a free one")
+    http_host: str = Field("127.0.0.1", description="address that the REST service listens on")
+    http_port: int = Field(8080, ge=0, le=65_535, description="its port; 0: any free port")
     http_token: Annotated[SecretStr | None, AfterValidator(_token), BeforeValidator(_nothing_if_empty)] = Field(
-        None, description="bearer token that its requests must carry"
+        None, description="bearer token that requests to the REST service must carry"
     )
     http_allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = Field(
         (),
-        description="names under which it may be asked without a token, besides localhost and addresses; with commas",
+        description="host names that requests without a token may use, besides localhost and addresses; separated by "
+        "commas",
     )
     http_max_bytes: int = Field(4_000_000, ge=1_000, description="largest body of a request")
     http_max_records: int = Field(5_000, ge=1, description="most records or labels in a request")
-    http_queue: int = Field(20_000, ge=1, description="records and labels in work at once; more are turned away (429)")
+    http_queue: int = Field(20_000, ge=1, description="records and labels in progress at once; more are refused (429)")
     acknowledge_timeout_ms: int = Field(
-        5_000, ge=100, description="wall time that a request waits for Kafka to take its prediction, then 503"
+        5_000, ge=100, description="wall time that a request waits for Kafka to accept its prediction; then 503"
     )
 
-    dashboard_host: str = Field("127.0.0.1", description="address that `churnstream dashboard` binds to")
-    dashboard_port: int = Field(8090, ge=0, le=65_535, description="its port; 0 takes a free one")
+    dashboard_host: str = Field("127.0.0.1", description="address that `churnstream dashboard` listens on")
+    dashboard_port: int = Field(8090, ge=0, le=65_535, description="its port; 0: any free port")
     dashboard_frames: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
-        (), description="origins whose pages may show it in a frame with `?embed=1`; with commas"
+        (), description="origins whose pages may show the dashboard in a frame with `?embed=1`; separated by commas"
     )
 
     request_time: Literal["now", "stream"] = Field(
         "now",
-        description="event time of a request that gives none: wall time, or (beside a replay) the newest record's",
+        description="event time of a request that gives none: wall time, or the newest record's (during a replay)",
     )
 
     kafka: dict[str, str] = Field(default_factory=dict, description="librdkafka properties, from KAFKA_… variables")
@@ -307,7 +335,8 @@ def load_settings(**flags: Any) -> Settings:
     environment = environment_variables()
     if _PROPERTIES_VARIABLE in map(str.upper, environment):
         raise UserError(
-            f"{_PROPERTIES_VARIABLE} is not read; give each librdkafka property a variable, such as KAFKA_LINGER_MS"
+            f"{_PROPERTIES_VARIABLE} is not read; give each librdkafka property its own variable, such as "
+            "KAFKA_LINGER_MS"
         )
     _refuse_mistyped(without_services(environment))
     servers = given.pop("bootstrap_servers", None)
@@ -320,7 +349,7 @@ def load_settings(**flags: Any) -> Settings:
     if settings.window % settings.slide:
         raise UserError("window must be a multiple of slide (CHURNSTREAM_WINDOW, CHURNSTREAM_SLIDE); e.g. 7d and 1d")
     if settings.http_queue < settings.http_max_records:
-        raise UserError("http_queue must be at least http_max_records, or a full request could never be taken")
+        raise UserError("http_queue must be at least http_max_records, or a full request could never be accepted")
     return settings
 
 

@@ -17,7 +17,7 @@ BUILD = Gauge(
 )
 RECORDS = Counter("churnstream_records", "Messages read in batches that were committed.", ["topic"])
 BATCHES = Counter("churnstream_batches", "Batches committed.")
-BATCHES_ABORTED = Counter("churnstream_batches_aborted", "Batches given up, which are read again.")
+BATCHES_ABORTED = Counter("churnstream_batches_aborted", "Batches aborted and read again.")
 PRODUCERS_REPLACED = Counter(
     "churnstream_producers_replaced",
     "Transactional producers given up: fenced, their commit's outcome unknown, or a call that hung.",

@@ -24,16 +24,14 @@ from contract.worker.flags import (
 DEFAULT_ROWS = 10_000
 DEFAULT_SEED = 42
 
-data = typer.Typer(help="Make data to try churnstream with, and describe your own.", no_args_is_help=True)
+data = typer.Typer(help="Make sample data, and describe your own tables.", no_args_is_help=True)
 
 _ROWS = "Customers of the synthetic bank."
 _SEED = "Seed of the synthetic bank: the same one gives the same customers."
 
 
 def replay(
-    table: Annotated[
-        Path | None, typer.Option("--data", help="Replay this CSV, Excel or Parquet table, whole.")
-    ] = None,
+    table: Annotated[Path | None, typer.Option("--data", help="CSV, Excel or Parquet table to replay.")] = None,
     sheet: Sheet = None,
     encoding: Encoding = None,
     rows: Annotated[int | None, typer.Option(min=1, show_default=str(DEFAULT_ROWS), help=_ROWS)] = None,
@@ -42,18 +40,19 @@ def replay(
         str | None,
         typer.Option(
             show_default="from the source",
-            help="Name of this replay, part of each record's id. What is sent again under a name is a duplicate.",
+            help="Name of this replay, part of each record's id. Records sent again under the same name are "
+            "duplicates.",
         ),
     ] = None,
     start: Annotated[
         str | None,
         typer.Option(
             show_default="2025-01-01",
-            help="Event time of the first record, ISO 8601, UTC; `next` goes on a day after the stream's end.",
+            help="Event time of the first record, ISO 8601, UTC. `next` starts one day after the stream's end.",
         ),
     ] = None,
     period: Annotated[
-        str | None, typer.Option(show_default="30d", help="Event time that the records are spread over.")
+        str | None, typer.Option(show_default="30d", help="Span of event time to spread the records over.")
     ] = None,
     rate: Annotated[
         float | None, typer.Option(show_default="full speed", help="Records per second of wall time.")
@@ -69,22 +68,22 @@ def replay(
     time_zone: TimeZone = None,
     label_time_column: LabelTimeColumn = None,
     own_dates: Annotated[
-        bool, typer.Option("--own-dates/--no-own-dates", help="Replay rows at their own times, where they have any.")
+        bool, typer.Option("--own-dates/--no-own-dates", help="Replay rows at their own times, if they have any.")
     ] = True,
     since: Annotated[
-        str | None, typer.Option(help="Send records of this time on only: ISO 8601, in the column's zone.")
+        str | None, typer.Option(help="Send only records from this time on: ISO 8601, in the column's zone.")
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Send records before this time only.")] = None,
+    until: Annotated[str | None, typer.Option(help="Send only records before this time.")] = None,
     only: Annotated[
-        Literal["held-out"] | None, typer.Option(help="held-out: customers alone that training has held out.")
+        Literal["held-out"] | None, typer.Option(help="held-out: only customers that training held out.")
     ] = None,
-    split_seed: Annotated[int, typer.Option(help="Seed by which training held them out.")] = DEFAULT_SPLIT_SEED,
+    split_seed: Annotated[int, typer.Option(help="Seed with which training held them out.")] = DEFAULT_SPLIT_SEED,
     test_share: Annotated[
         float, typer.Option(help="Share of the customers that training held out.")
     ] = DEFAULT_TEST_SHARE,
     other_labels: Annotated[
         Literal["refuse", "unknown"],
-        typer.Option(help="Rows with another value than the label's two: refuse the table, or send them without."),
+        typer.Option(help="Rows whose label has a third value: refuse the table, or send them without a label."),
     ] = "refuse",
     label_delay: Annotated[
         str | None,
@@ -102,25 +101,31 @@ def replay(
     ] = None,
     negative_label_share: Annotated[
         float | None,
-        typer.Option(show_default="as the others", help="Share of those who stay that ever get one; 0: silence."),
+        typer.Option(
+            show_default="as the others", help="Share of the customers who stay that ever get a label; 0: none."
+        ),
     ] = None,
     weekdays: Annotated[
         str | None,
         typer.Option(show_default="all alike", help="Records from Monday to Sunday, such as 1,1,1,1,1,0.3,0.3."),
     ] = None,
-    passes: Annotated[int, typer.Option(min=1, help="Send each customer so often, as records of their own.")] = 1,
+    passes: Annotated[
+        int, typer.Option(min=1, help="Send each customer this many times, each time as a new record.")
+    ] = 1,
     drift: Annotated[
         list[str] | None, typer.Option(help="Drift to inject, see below. May be given several times.")
     ] = None,
     scenario_file: Annotated[
         Path | None,
-        typer.Option("--scenario", help="TOML file with these (label_delay = …) and drift; flags win."),
+        typer.Option("--scenario", help="TOML file with these options (label_delay = …) and drift. Flags override it."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Leave out what the stream is past: go on after Ctrl-C, or with new rows.")
+        bool,
+        typer.Option("--resume", help="Skip what the stream has passed, to continue after Ctrl-C or with new rows."),
     ] = False,
     end: Annotated[
-        bool, typer.Option("--end/--no-end", help="Say at the end that nothing follows, so that all windows close.")
+        bool,
+        typer.Option("--end/--no-end", help="Send an end of stream after the last record, so that all windows close."),
     ] = True,
     bootstrap_servers: BootstrapServers = None,
     stream: StreamName = None,
@@ -129,12 +134,13 @@ def replay(
     dataset: Dataset = None,
     verbose: Verbose = False,
 ) -> None:
-    """Send customers, and later their labels, to Kafka as if it happened now.
+    """Send customers, and later their labels, to Kafka as if it were happening now.
 
-    Rows become records on `customers`, spread over simulated time; each one's label follows on `labels` when its delay
-    has passed. Where the schema or --time-column names a time, rows come at their own times, and with
-    --label-time-column labels at theirs. Private columns are never read. Ctrl-C ends it cleanly; the same command sends
-    the same records again, and the monitor drops them as duplicates; with --resume it goes on where the stream is.
+    Rows become records on `customers`, spread over simulated time. Each record's label follows on `labels` after its
+    delay. If the schema or --time-column names a time column, records are sent at their own times. With
+    --label-time-column, so are labels. Private columns are never read. Ctrl-C stops the replay cleanly. The same
+    command sends the same records again, and the monitor drops them as duplicates. With --resume, it continues where
+    the stream is.
 
     \b
     Examples:
@@ -148,15 +154,15 @@ def replay(
       churnstream replay --data history.csv --since 2024-07-01 --only held-out
 
     \b
-    Drift is FEATURE:KIND=AMOUNT, with from= and until= (an offset from the
-    start, or ISO 8601), on= (days of the week) and where= (rows concerned)
-    after it as needed:
+    Drift is FEATURE:KIND=AMOUNT. You can add from= and until= (an offset
+    from the start, or ISO 8601), on= (days of the week) and where= (which
+    rows):
       Age:shift=8,from=20d,until=25d          add 8 years
       Balance:scale=1.3,from=20d              multiply by 1.3
       Geography:mix=0.5,to=Germany,from=20d   half of all become German
       EstimatedSalary:missing=0.1             null for a tenth
       Age:shift=5,on=sat+sun                  older customers at weekends
-      flip=0.3,where=Age=40..60,from=20d      turn 30 % of these labels
+      flip=0.3,where=Age=40..60,from=20d      flip 30 % of these labels
 
     \b
     Label delay is exponential:mean=3d,max=20d unless you say otherwise:
@@ -165,7 +171,7 @@ def replay(
       lognormal:mean=3d,sigma=0.8,max=20d     a long tail, cut at 20 days
       gamma:mean=3d,shape=2,max=20d           few at once, most by 5 days
 
-    Exit code: 0, 1 if Kafka did not take all, 2 for a mistake in what was given, 130 after Ctrl-C.
+    Exit code: 0, 1 if Kafka did not accept all messages, 2 for a mistake in the input, 130 after Ctrl-C.
     """
     from dataclasses import replace
 
@@ -187,7 +193,9 @@ def replay(
     from producer.sources import RowSelection
 
     if table and (rows is not None or seed is not None):
-        raise UserError("--rows and --seed are of the synthetic bank, a table given with --data is replayed whole")
+        raise UserError(
+            "--rows and --seed are only for the synthetic bank; leave them out when you give a table with --data"
+        )
     configure_logging(verbose)
     settings = load_settings(
         stream=stream,
@@ -200,7 +208,8 @@ def replay(
     schema = times.over(load_schema(settings.dataset))
     if table is None and times != TimeOptions():
         raise UserError(
-            "--time-column and its like are of a table, and the synthetic bank has no times; give --data FILE"
+            "--time-column and the other time options need a table, because the synthetic bank has no times; give "
+            "--data FILE"
         )
     if not own_dates or table is None:
         schema = replace(schema, time=None, label_time=None)
@@ -259,7 +268,7 @@ def replay(
         )
     typer.echo(summary(result))
     if result.failures:
-        typer.echo(f"error: Kafka did not take {result.failures:,} messages; {result.first_failure}", err=True)
+        typer.echo(f"error: Kafka did not accept {result.failures:,} messages; {result.first_failure}", err=True)
     if result.interrupted:
         raise typer.Exit(130)
     if result.failures:
@@ -271,9 +280,9 @@ def synth(
     out: Annotated[Path, typer.Option(help="CSV file to write.")],
     rows: Annotated[int, typer.Option(min=1, help=_ROWS)] = DEFAULT_ROWS,
     seed: Annotated[int, typer.Option(help=_SEED)] = DEFAULT_SEED,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
-    """Write the synthetic bank as a CSV: the columns of the public bank-churn table, invented customers.
+    """Write the synthetic bank as a CSV file: the columns of the public bank-churn table, with invented customers.
 
     \b
     Example:
@@ -284,6 +293,6 @@ def synth(
     from producer.synthetic import write_csv
 
     if out.exists() and not force:
-        raise UserError(f"--out {out} is there already; give another path, or --force to replace it")
+        raise UserError(f"--out {out} already exists; give another path, or --force to replace it")
     write_csv(out, rows, seed)
     typer.echo(f"{out}: {rows:,} customers")

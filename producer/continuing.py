@@ -26,8 +26,8 @@ def next_start(settings: Settings) -> str:
     end = stream_end(settings)
     if end is None:
         raise UserError(
-            f"start got {NEXT!r}, and there is no stream on {settings.topic(CUSTOMERS)} that has ended; wait for the "
-            f"replay under way to end, or give a time such as 2025-01-01"
+            f"start got {NEXT!r}, but no stream on {settings.topic(CUSTOMERS)} has ended; wait until the running "
+            "replay ends, or give a time such as 2025-01-01"
         )
     return format_time((end // DAY + 2) * DAY)
 

@@ -43,7 +43,7 @@ def warnings(scenario: Scenario, rows: int, label_lateness: int, now: int) -> It
     latest = scenario.last_event_time(rows)
     if latest > now + FUTURE_TOLERANCE_MS:
         yield (
-            f"event times may reach {format_time(latest)}; those more than a day after they are sent are "
+            f"event times may reach {format_time(latest)}; those more than a day ahead of when they are sent are "
             "dead-lettered, so choose an earlier --start or a shorter --period"
         )
     if scenario.longest_label_delay > label_lateness:
@@ -69,7 +69,7 @@ def summary(result: ReplayResult) -> str:
     else:
         how = "end of the stream not sent"
     reached = f", up to event time {format_time(result.event_time)}" if result.event_time is not None else ""
-    left_out = f"; {result.left_out:,} that the stream is past were left out" if result.left_out else ""
+    left_out = f"; {result.left_out:,} skipped because the stream has passed them" if result.left_out else ""
     return (
         f"{result.records:,} records and {result.labels:,} labels in {result.seconds:.1f} s{reached}{left_out}; {how}"
     )

@@ -101,7 +101,7 @@ class HistorySource:
         self.facts = HistoryFacts(self._table.rows)
         self._kept, self._keys, self._before, self._ordered = self._survey()
         if not len(self.facts.times):
-            raise UserError(f"{self._origin} has no row to send; {self._why_none()}")
+            raise UserError(f"{self._origin} has no rows to send; {self._why_none()}")
         refuse_undated_labels(self.facts.undated, self.facts.labels, schema, self._origin)
 
     def __len__(self) -> int:
@@ -196,14 +196,14 @@ class HistorySource:
         """The first event time that is sent, and the first that is not."""
         selection, time = self._selection, self.schema.time
         if time is None:
-            raise UserError(f"schema {self.schema.name} names no time; name a column with --time-column")
+            raise UserError(f"schema {self.schema.name} has no time column; name one with --time-column")
         zone = zone_of(time)
         low = EARLIEST_EVENT_TIME if selection.since is None else parse_moment(selection.since, zone, "--since")
         high = LATEST_EVENT_TIME + 1 if selection.until is None else parse_moment(selection.until, zone, "--until")
         if low >= high:
             raise UserError(
-                f"--since {selection.since} is not before --until {selection.until}, so no record is of that time; "
-                f"give a later --until"
+                f"--since {selection.since} is not before --until {selection.until}, so no record can match; give a "
+                "later --until"
             )
         return low, high
 
@@ -213,7 +213,7 @@ class HistorySource:
         counts = (
             (untimed, f"{untimed:,} have no usable time"),
             (facts.outside, f"{facts.outside:,} lie outside --since and --until"),
-            (facts.learned_from, f"{facts.learned_from:,} are of customers that training learns from"),
+            (facts.learned_from, f"{facts.learned_from:,} belong to customers that training learns from"),
         )
         return f"of {facts.rows:,} rows {', '.join(text for count, text in counts if count)}"
 

@@ -22,9 +22,9 @@ def told(source: HistorySource) -> Iterator[str]:
     if facts.outside:
         yield f"{facts.outside:,} rows lie outside --since and --until"
     if facts.learned_from:
-        yield f"{facts.learned_from:,} rows are of customers that training learns from, and are not sent"
+        yield f"{facts.learned_from:,} rows belong to customers that training learns from, and are not sent"
     if facts.unlabelled:
-        yield f"{facts.unlabelled:,} records have no label in the table, and none comes for them"
+        yield f"{facts.unlabelled:,} records have no label in the table, and none will come"
 
 
 def history_warnings(
@@ -37,8 +37,8 @@ def history_warnings(
     yield from _rows_left_out(facts)
     if facts.skipped or facts.doubled:
         yield (
-            f"clocks of the time zone left out {facts.skipped:,} times, which are read as the moment after the change, "
-            f"and showed {facts.doubled:,} twice, of which the first is taken"
+            f"because of clock changes, {facts.skipped:,} times do not exist and are read as the moment after the "
+            f"change, and {facts.doubled:,} exist twice and are read as the first"
         )
     if schema.label_time is None and longest_label_delay > settings.label_lateness:
         yield late_labels(longest_label_delay, settings.label_lateness)
@@ -61,8 +61,8 @@ def already_past(facts: HistoryFacts, reached: int | None, label_lateness: int) 
     if count:
         yield (
             f"the stream is at {format_time(reached)}, and {count:,} records lie more than "
-            f"{format_duration(label_lateness)} (CHURNSTREAM_LABEL_LATENESS) before that: they come too late and "
-            f"will be dead-lettered; --resume leaves them out, --stream NAME replays into a stream of its own"
+            f"{format_duration(label_lateness)} (CHURNSTREAM_LABEL_LATENESS) before that. They are too late and will "
+            "be dead-lettered; use --resume to skip them, or --stream NAME to replay into a separate stream"
         )
 
 
@@ -83,7 +83,7 @@ def _undated(facts: HistoryFacts, schema: Schema) -> Iterator[str]:
         if not facts.undated[code]:
             continue
         silent = code == 0 and label.absent == "negative"
-        meaning = f"silence says it after {label.horizon}" if silent else "they never come"
+        meaning = f"silence means the same after {label.horizon}" if silent else "they will never come"
         yield f"{facts.undated[code]:,} labels of {value!r} have no time, so {meaning}"
 
 

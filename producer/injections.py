@@ -114,7 +114,7 @@ def parse_drift(text: str, schema: Schema, start: int) -> Injection:
     head, equals, _ = text.partition("=")
     feature, colon, kind = head.rpartition(":")
     if not equals:
-        raise UserError(f"{where}: it has no kind and amount; {_FORM}")
+        raise UserError(f"{where}: the kind and the amount are missing; {_FORM}")
     options: dict[str, Any] = dict(parse_pairs(text[len(feature) + len(colon) :], where))
     options = {"kind": kind.strip(), "amount": options.pop(kind.strip())} | options
     if colon:
@@ -130,21 +130,21 @@ def build_drift(options: dict[str, Any], schema: Schema, start: int, where: str)
     """
     unknown = options.keys() - {"kind", "amount", "feature", "to", "from", "until", "on", "where"}
     if unknown:
-        raise UserError(f"{where}: option {min(unknown)!r} is not known; there are to, from, until, on and where")
+        raise UserError(f"{where}: option {min(unknown)!r} is not known; the options are to, from, until, on and where")
     if options.get("kind") not in get_args(InjectionKind):
         known = ", ".join(get_args(InjectionKind))
-        raise UserError(f"{where}: kind {options.get('kind')!r} is not known; take one of {known}")
+        raise UserError(f"{where}: kind {options.get('kind')!r} is not known; use one of {known}")
     kind = cast(InjectionKind, options["kind"])
     if "amount" not in options:
         raise UserError(f"{where}: the amount is missing; {_FORM}")
     amount = parse_number(options["amount"], f"{where}, {kind}")
     if kind in _SHARES and not 0 <= amount <= 1:
-        raise UserError(f"{where}: {kind} got {amount:g}; it is a probability, give one between 0 and 1")
+        raise UserError(f"{where}: {kind} got {amount:g}; it is a probability; give a number between 0 and 1")
     feature = _feature(options.get("feature"), kind, schema, where)
     begin = parse_moment(str(options["from"]), start, f"{where}, from") if "from" in options else 0
     end = parse_moment(str(options["until"]), start, f"{where}, until") if "until" in options else _FOREVER
     if end <= begin:
-        raise UserError(f"{where}: until is not after from; give a later one, or none")
+        raise UserError(f"{where}: until is not after from; give a later until, or leave it out")
     condition = _condition(str(options["where"]), schema, f"{where}, where") if "where" in options else None
     on = parse_days(str(options["on"]), f"{where}, on") if "on" in options else None
     return Injection(kind, amount, feature, _target(options.get("to"), kind, feature, where), begin, end, condition, on)
@@ -165,7 +165,7 @@ def _feature(name: object, kind: str, schema: Schema, where: str) -> Feature | N
 
 def _known(name: object, schema: Schema, where: str) -> Feature:
     if name not in schema.names:
-        raise UserError(f"{where}: {name!r} is no feature of {schema.name}; take one of {', '.join(schema.names)}")
+        raise UserError(f"{where}: {name!r} is not a feature of {schema.name}; use one of {', '.join(schema.names)}")
     return schema.feature(str(name))
 
 
@@ -175,22 +175,24 @@ def _target(to: object, kind: str, feature: Feature | None, where: str) -> str |
             raise UserError(f"{where}: only mix takes to=…; remove it")
         return None
     if to is None:
-        raise UserError(f"{where}: mix needs the value that rows take; add to=…")
+        raise UserError(f"{where}: mix needs the value to set; add to=…")
     value = str(to) if feature.is_categorical else parse_number(to, f"{where}, to")
     if feature.violates(value):
         allowed = ", ".join(feature.categories) or f"a number between {feature.minimum} and {feature.maximum}"
-        raise UserError(f"{where}: to={to} is not allowed for {feature.name}; take {allowed}")
+        raise UserError(f"{where}: to={to} is not allowed for {feature.name}; use {allowed}")
     return value
 
 
 def _condition(text: str, schema: Schema, where: str) -> Condition:
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not value:
-        raise UserError(f"{where}: {text!r} is no condition; write Geography=Germany or Age=40..60")
+        raise UserError(f"{where}: {text!r} is not a condition; write Geography=Germany or Age=40..60")
     feature = _known(name, schema, where)
     if feature.is_categorical:
         if feature.violates(value):
-            raise UserError(f"{where}: {value!r} is no category of {name}; take one of {', '.join(feature.categories)}")
+            raise UserError(
+                f"{where}: {value!r} is not a category of {name}; use one of {', '.join(feature.categories)}"
+            )
         return Condition(name, category=value)
     low, dots, high = (part.strip() for part in value.partition(".."))
     if not dots:

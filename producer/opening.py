@@ -47,13 +47,13 @@ def open_source(
     if table is not None and schema.time is not None:
         if passes != 1:
             raise UserError(
-                f"--passes sends customers again at other times, and the rows of {table} have times of their own; "
-                f"leave out --passes, or the times with --no-own-dates"
+                f"--passes sends customers again at other times, but the rows of {table} have their own times; leave "
+                "out --passes, or ignore those times with --no-own-dates"
             )
         history = HistorySource(table, schema, selection, options)
         return Opened(history, table.stem, tuple(f"--data {table}: {repair}" for repair in history.repairs))
     if table is None and selection.is_part:
-        raise UserError("--since, --until and --only choose rows of a table; give one with --data")
+        raise UserError("--since, --until and --only select rows of a table; give a table with --data")
     if table is None:
         found = Opened(SyntheticBank(rows, seed, schema=schema), f"synthetic-{rows}-{seed}")
     else:

@@ -16,9 +16,9 @@ def parse_pairs(text: str, where: str) -> dict[str, str]:
     for part in text.split(","):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not key or not value:
-            raise UserError(f"{where}: {part.strip()!r} is no option; write name=value, separated by commas")
+            raise UserError(f"{where}: {part.strip()!r} is not an option; write name=value, separated by commas")
         if key in pairs:
-            raise UserError(f"{where}: option {key!r} comes twice; give it once")
+            raise UserError(f"{where}: option {key!r} is given twice; give it once")
         pairs[key] = value
     return pairs
 
@@ -45,7 +45,7 @@ def parse_time(text: str, where: str) -> int:
         return _milliseconds(text)
     except ValueError:
         raise UserError(
-            f"{where}: {text!r} is no time; write ISO 8601, such as 2025-01-21 or 2025-01-21T06:00:00Z"
+            f"{where}: {text!r} is not a time; write ISO 8601, such as 2025-01-21 or 2025-01-21T06:00:00Z"
         ) from None
 
 
@@ -63,7 +63,7 @@ def parse_moment(text: str, start: int, where: str) -> int:
         return _milliseconds(text)
     except ValueError:
         raise UserError(
-            f"{where}: {text!r} is no point in time; write an offset from the start such as 20d, or ISO 8601 "
+            f"{where}: {text!r} is not a point in time; write an offset from the start such as 20d, or ISO 8601 "
             f"such as 2025-01-21T06:00:00Z"
         ) from None
 
@@ -84,7 +84,7 @@ def parse_number(text: object, where: str) -> float:
     except ValueError:
         number = float("nan")
     if not abs(number) < float("inf"):
-        raise UserError(f"{where}: {text!r} is no finite number; write one such as 8 or 0.3")
+        raise UserError(f"{where}: {text!r} is not a finite number; write one such as 8 or 0.3")
     return number
 
 

@@ -20,7 +20,7 @@ class RepeatedSource:
 
     def __init__(self, source: RowSource, passes: int) -> None:
         if passes < 1:
-            raise UserError(f"--passes got {passes}; give how often each customer is sent, 1 or more")
+            raise UserError(f"--passes got {passes}; give the number of times to send each customer, 1 or more")
         self._source = source
         self._passes = passes
 

@@ -51,7 +51,7 @@ class Scenario:
 
     def __post_init__(self) -> None:
         if self.period <= 0:
-            raise UserError("period got 0; give the event time that the rows are spread over, such as 30d")
+            raise UserError("period got 0; give the span of event time to spread the rows over, such as 30d")
         if self.rate is not None and not self.rate > 0:
             raise UserError(f"rate got {self.rate:g}; give records per second, or nothing for full speed")
         if self.speed is not None and not self.speed > 0:
@@ -59,7 +59,7 @@ class Scenario:
                 f"speed got {self.speed:g}; give seconds of event time per second, or nothing for full speed"
             )
         if self.rate is not None and self.speed is not None:
-            raise UserError("rate and speed both say how fast the replay goes; give one of them")
+            raise UserError("rate and speed both set the pace of the replay; give only one of them")
         for name, share in (("label share", self.label_share), ("label share, negative", self.negative_label_share)):
             if share is not None and not 0 <= share <= 1:
                 raise UserError(f"{name} got {share:g}; give a share between 0 and 1")

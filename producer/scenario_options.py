@@ -57,7 +57,7 @@ def read_scenario(path: Path) -> "ScenarioOptions":
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{where} is not TOML: {error}; correct the line it names") from None
     except msgspec.ValidationError as error:
-        raise UserError(f"{where}: {error}; there are {', '.join(_SINGLE)} and drift") from None
+        raise UserError(f"{where}: {error}; the keys are {', '.join(_SINGLE)} and drift") from None
     given = {name: getattr(file, name) for name in _SINGLE}
     return ScenarioOptions(**given, drifts=tuple(file.drift), origin=where)
 
@@ -122,8 +122,8 @@ class ScenarioOptions:
             given = [name for name in options if getattr(self, name) is not None]
             if given and column is not None:
                 raise UserError(
-                    f"{given[0].replace('_', ' ')} says when what is replayed happens, and so does column "
-                    f"{column.column!r}; leave one of them out (--no-own-dates leaves out the table's own times)"
+                    f"{given[0].replace('_', ' ')} says when the rows happen, but so does column "
+                    f"{column.column!r}; leave one of them out (--no-own-dates ignores the table's own times)"
                 )
 
     def _drift(self, drift: str | dict[str, Any], schema: Schema, start: int) -> Injection:

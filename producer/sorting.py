@@ -59,8 +59,8 @@ def _disk_told() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise UserError(
-            f"the rows are not in order of time, and there is no room to sort them in {tempfile.gettempdir()} "
-            f"({error}); make room, name another folder by TMPDIR, or sort the table by time"
+            f"the rows are not in time order, and there is no room to sort them in {tempfile.gettempdir()} ({error}); "
+            "make room, name another folder in TMPDIR, or sort the table by time"
         ) from None
 
 

@@ -122,8 +122,8 @@ class TableSource:
         self._selection = selection
         if selection.since is not None or selection.until is not None:
             raise UserError(
-                "--since and --until choose rows of a table by its own dates; name the column that has them with "
-                "--time-column, or as time in the schema"
+                "--since and --until select rows by the table's own dates; name their column with --time-column, or "
+                "as time in the schema"
             )
         self._table = reading.open_table(path, schema, f"--data {path}", chunk_rows, options)
         self.repairs = self._table.repairs
@@ -134,8 +134,8 @@ class TableSource:
         self._rows, self.said = self._look_at_labels()
         if self._rows == 0:
             raise UserError(
-                f"--data {path} has no row to send: training learns from all of its customers; give a larger "
-                f"--test-share, as training had it"
+                f"--data {path} has no rows to send, because training learns from all of its customers; give the "
+                "larger --test-share that training used"
             )
 
     def __len__(self) -> int:
@@ -161,10 +161,10 @@ class TableSource:
             kept = [self.labels(chunk) for chunk in self.chunks()]
             rows, unlabelled = sum(map(len, kept)), sum(int((codes < 0).sum()) for codes in kept)
             said.append(
-                f"{self._table.rows - rows:,} rows are of customers that training learns from, and are not sent"
+                f"{self._table.rows - rows:,} rows belong to customers that training learns from, and are not sent"
             )
         if unlabelled:
-            said.append(f"{unlabelled:,} records have no label in the table, and none comes for them")
+            said.append(f"{unlabelled:,} records have no label in the table, and none will come")
         return rows, tuple(said)
 
 
@@ -178,6 +178,6 @@ def refuse_bad_labels(table: reading.SchemaTable, schema: Schema, origin: str) -
     if bad is not None:
         raise UserError(
             f"{origin}: column {label.column!r} holds another value in data row {bad}, where {label.positive!r}, "
-            f"{label.negative!r} or nothing is expected; correct the table, or the schema's [label], or send such rows "
-            f"without a label by --other-labels unknown"
+            f"{label.negative!r} or nothing is expected; correct the table, or the schema's [label], or send such "
+            "rows without a label with --other-labels unknown"
         )

@@ -80,7 +80,8 @@ class SyntheticBank:
         made = set(_TABLE)
         if self.schema.name != SCHEMA or not {*self.schema.names, self.schema.id_column} <= made:
             raise UserError(
-                f"data set {self.schema.name!r} has no synthetic source, only {SCHEMA} has; give a table with --data"
+                f"data set {self.schema.name!r} has no synthetic source, only {SCHEMA} has one; give a table with "
+                "--data"
             )
         if rows < 1:
             raise UserError(f"--rows got {rows}; give the number of customers to make, 1 or more")

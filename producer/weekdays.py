@@ -52,9 +52,7 @@ class WeeklyVolume:
         # a day without records has no place in the volume, and its edges would be ambiguous there
         taken = volume > 0
         if not taken.any():
-            raise UserError(
-                "weekdays: no record comes on any day of the period; give a longer period, or other weights"
-            )
+            raise UserError("weekdays: no day of the period has any records; give a longer period, or other weights")
         before = np.concatenate([[0.0], np.cumsum(volume[taken])])
         wanted = positions * before[-1]
         day = np.clip(np.searchsorted(before, wanted, side="right") - 1, 0, taken.sum() - 1)
@@ -73,7 +71,7 @@ def parse_days(text: str, where: str) -> Days:
     names = [name.strip().lower() for name in text.split("+")]
     unknown = next((name for name in names if name not in WEEKDAYS), None)
     if unknown is not None:
-        raise UserError(f"{where}: {unknown!r} is no day; write some of {', '.join(WEEKDAYS)}, such as sat+sun")
+        raise UserError(f"{where}: {unknown!r} is not a day; write some of {', '.join(WEEKDAYS)}, such as sat+sun")
     return Days(tuple(sorted({WEEKDAYS.index(name) for name in names})))
 
 

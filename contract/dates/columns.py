@@ -11,10 +11,10 @@ from contract.errors import UserError
 _NEVER = {
     "id": "is the id column; name a column that holds dates or times",
     "label": "is the label column; name a column that holds dates or times",
-    "private": "is a private column, and each message carries its record's time; take it out of private",
+    "private": "is a private column, but each message carries its record's time; remove it from private",
     "feature": (
-        "is a feature, and times to come are never as they were in training; take it out of the features (the time "
-        "since some event can be one), or name another column"
+        "is a feature, but future times always differ from those of training; remove it from the features (the time "
+        "since an event can be one), or name another column"
     ),
 }
 
@@ -51,8 +51,8 @@ def time_columns(
     second = TimeColumn(label_time) if isinstance(label_time, str) else label_time
     if first is None and second is not None:
         raise UserError(
-            f"{origin}: label_time {second.column!r} says when labels were known, and there is no time that says when "
-            f"their records came; name that column, too"
+            f"{origin}: label_time {second.column!r} says when labels were known, but no time column says when their "
+            "records came; name that column, too"
         )
     if first is not None and second is not None:
         second = TimeColumn(second.column, second.format or first.format, second.zone or first.zone)
@@ -79,4 +79,4 @@ def _refuse(column: TimeColumn, roles: Mapping[str, str], where: str) -> None:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         near = get_close_matches(column.zone or "", available_timezones(), 1)
         meant = f"did you mean {near[0]}?" if near else "give one such as Europe/Vienna"
-        raise UserError(f"{where}: {column.zone!r} is no time zone's IANA name; {meant}") from None
+        raise UserError(f"{where}: {column.zone!r} is not the IANA name of a time zone; {meant}") from None

@@ -23,20 +23,24 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCES = "#/$defs/{name}"
 _EXAMPLE_TIME = 1_735_725_600_000
 _SAID = {
-    CUSTOMERS: "A customer to score. The key is `customer_id` in UTF-8, the partitioner Kafka's own (murmur2).",
-    LABELS: "What became of a record. Key and partitioner are those of `customers`, so that the two meet.",
+    CUSTOMERS: "A customer to score. The key is `customer_id` in UTF-8. The partitioner is Kafka's own (murmur2).",
+    LABELS: (
+        "What became of a record. Key and partitioner are the same as on `customers`, so that a label meets its record."
+    ),
     PREDICTIONS: "A record with the model's answer. The key is `customer_id`.",
     OUTCOMES: "A prediction with its label. The key is `customer_id`.",
-    WINDOWS: "A window's metrics, under `MODEL/VERSION/ROLE/START`; under `MODEL/VERSION/ROLE/cumulative` those of all "
-    "windows before.",
+    WINDOWS: (
+        "A window's metrics, under `MODEL/VERSION/ROLE/START`; under `MODEL/VERSION/ROLE/cumulative` the "
+        "metrics of all earlier windows."
+    ),
     ALERTS: "An incident's newest state, or under `…/verdict` the verdict on a model.",
     VERSIONS: "What a version was like in training, or under `MODEL/serving` which version serves.",
 }
 _FIELDS = {
-    "record_id": "Names the request. One that is sent again is a duplicate, and is counted once.",
-    "customer_id": "Whose it is; the message's key.",
+    "record_id": "Names the request. A request that is sent again is a duplicate and counts once.",
+    "customer_id": "The customer; also the message's key.",
     "event_time": "When it happened, in milliseconds since 1970, UTC.",
-    "label": "1: the customer has left; 0: has stayed.",
+    "label": "1: the customer has left. 0: the customer has stayed.",
 }
 
 

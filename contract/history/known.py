@@ -57,10 +57,10 @@ def refuse_undated_labels(undated: Sequence[int], labels: Sequence[int], schema:
     label, time = schema.label, schema.label_time
     if time is None:
         return
-    other = "name another column for the labels' times, or none"
+    other = "name another column for the labels' times, or leave it out"
     silence = (
-        f'if no date means that it has not happened, say absent = "negative" and, for example, horizon = "90d" in the '
-        f"schema's [label]; else {other}"
+        'if no date means that it has not happened, write absent = "negative" and, for example, horizon = "90d" in '
+        f"the schema's [label]; else {other}"
     )
     for code, value, remedy in ((1, label.positive, other), (0, label.negative, silence)):
         if undated[code] * 2 <= labels[code] or (code == 0 and label.absent == "negative"):

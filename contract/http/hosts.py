@@ -14,8 +14,8 @@ MISDIRECTED = 421
 POLICY_VIOLATION = 1008
 """Why a web socket is closed (RFC 6455)."""
 UNKNOWN_NAME = (
-    "the header Host has a name that is not known to be this service's; ask under 127.0.0.1 or localhost, or start "
-    "the service with the name in CHURNSTREAM_HTTP_ALLOWED_HOSTS, or with a token (CHURNSTREAM_HTTP_TOKEN)"
+    "the Host header is not a name of this service; use 127.0.0.1 or localhost, or start the service with the name "
+    "in CHURNSTREAM_HTTP_ALLOWED_HOSTS, or with a token (CHURNSTREAM_HTTP_TOKEN)"
 )
 _PROBES = frozenset({"/health", "/ready"})
 """Asked by load balancers under whatever name; they tell nothing about anybody."""

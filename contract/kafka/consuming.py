@@ -197,7 +197,7 @@ class BatchConsumer:
         if offset is None:
             return OFFSET_BEGINNING
         _log.warning(
-            "Kafka has forgotten the committed offset of %s; going on at %d, after what was published last",
+            "Kafka has forgotten the committed offset of %s; continuing at %d, after what was last published",
             _names([partition]),
             offset,
         )
@@ -212,8 +212,8 @@ class BatchConsumer:
         first, following = self.consumer.get_watermark_offsets(position, self._timeout)
         if position.offset < first:
             _log.warning(
-                "%s: %d messages from offset %d on are gone, deleted by retention or by hand before they were read "
-                "here; reading begins at %d; raise the topic's retention.ms if this is not wanted",
+                "%s: %d messages from offset %d on are gone, deleted by retention or by hand before this worker read "
+                "them; reading starts at %d; to avoid this, raise the topic's retention.ms",
                 _names([position]),
                 first - position.offset,
                 position.offset,
@@ -221,7 +221,7 @@ class BatchConsumer:
             )
         elif position.offset > following:
             _log.warning(
-                "%s ends at %d, before the position %d: it was made anew or cut; reading begins at %d",
+                "%s ends at %d, before the position %d: it was recreated or truncated; reading starts at %d",
                 _names([position]),
                 following,
                 position.offset,
@@ -258,13 +258,13 @@ class BatchConsumer:
             return
         if error.code() == KafkaError.FENCED_INSTANCE_ID:
             raise FencedError(
-                f"fenced ({error.str()}): another worker has this one's CHURNSTREAM_INSTANCE; this one stops"
+                f"fenced ({error.str()}): another worker has the same CHURNSTREAM_INSTANCE; this worker stops"
             )
         if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED):
             raise UserError(f"topic {message.topic()} cannot be read: {error.str()}; create it or grant access to it")
         if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             raise UserError(f"the consumer group cannot be joined: {error.str()}; {remedy(error)}")
-        _log.warning("consumer: %s; going on from the last position", error.str())
+        _log.warning("consumer: %s; continuing from the last position", error.str())
         self._stale = True
 
 

@@ -9,7 +9,7 @@ _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError
 _REMEDIES = {
     KafkaError.MSG_SIZE_TOO_LARGE: f"set its max.message.bytes to {MAX_MESSAGE_BYTES} or more",
     KafkaError.RECORD_LIST_TOO_LARGE: "raise its segment.bytes",
-    KafkaError.INVALID_RECORD: "alter its configuration to that of a topic that `churnstream doctor` creates",
+    KafkaError.INVALID_RECORD: "give it the configuration of a topic that `churnstream doctor` creates",
     KafkaError.POLICY_VIOLATION: "ask whoever runs the broker which policy refuses the message",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant this user READ, WRITE and DESCRIBE on it",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "grant this user READ on the consumer group",
@@ -19,7 +19,7 @@ _REMEDIES = {
     "transaction.max.timeout.ms",
     KafkaError.OFFSET_METADATA_TOO_LARGE: "set the broker's offset.metadata.max.bytes to 4096 or more",
     KafkaError.UNSUPPORTED_VERSION: "use a broker of Kafka 2.5 or newer",
-    **dict.fromkeys(_GONE, "make it again with `churnstream doctor --create-topics`"),
+    **dict.fromkeys(_GONE, "create it again with `churnstream doctor --create-topics`"),
 }
 
 

@@ -17,15 +17,15 @@ class Reserved(NamedTuple):
     ours: tuple[str, ...] = ()
 
 
-_EXACTLY_ONCE = "exactly once rests on it"
+_EXACTLY_ONCE = "exactly-once depends on it"
 _COMMITS = "offsets are committed together with the messages that they belong to"
-_TIMES = "all clients of a stream go by one setting"
-_NAME = "a worker has one name everywhere"
+_TIMES = "all clients of a stream share one setting"
+_NAME = "a worker has the same name everywhere"
 
 RESERVED = {
     "group.id": Reserved(
-        "offsets, stores and transactions are those of groups of our own",
-        "unset the variable, and set CHURNSTREAM_TOPIC_PREFIX where streams share a Kafka",
+        "offsets, stores and transactions belong to churnstream's own groups",
+        "unset the variable, and set CHURNSTREAM_TOPIC_PREFIX if streams share a Kafka",
     ),
     "group.protocol": Reserved("partition p of two topics must go to one worker", ours=("classic",)),
     "partition.assignment.strategy": Reserved("partition p of two topics must go to one worker", ours=("range",)),
@@ -73,7 +73,7 @@ def refuse_reserved(properties: Mapping[str, str]) -> None:
     for name, value in properties.items():
         reserved = RESERVED.get(name)
         if reserved is not None and value.strip().lower() not in reserved.ours:
-            raise UserError(f"{variable_of(name)} ({name}) is not taken, because {reserved.why}; {reserved.remedy}")
+            raise UserError(f"{variable_of(name)} ({name}) is not accepted, because {reserved.why}; {reserved.remedy}")
 
 
 def refused(said: str, properties: Mapping[str, str]) -> UserError:
@@ -84,8 +84,8 @@ def refused(said: str, properties: Mapping[str, str]) -> UserError:
             hidden = hidden.replace(value, "***")
     names = [name for name in properties if any(_names(said, known) for known in (name, _ALIASES.get(name, name)))]
     near = meant(names[0], _COMMON) if names and "No such configuration property" in said else None
-    guess = f" (is {variable_of(near)} meant?)" if near else ""
-    sources = ", ".join(map(variable_of, names)) or f"what is wrong of the {KAFKA_PREFIX}… variables"
+    guess = f" (did you mean {variable_of(near)}?)" if near else ""
+    sources = ", ".join(map(variable_of, names)) or f"the wrong one of the {KAFKA_PREFIX}… variables"
     return UserError(
         f"Kafka client property refused: {hidden}; correct or unset {sources}{guess}, in the environment or in .env "
         f"({KAFKA_PREFIX}… variables are librdkafka's properties: KAFKA_SASL_USERNAME is sasl.username)"

@@ -99,8 +99,8 @@ class _StreamTopics:
             wanted = spec.config["cleanup.policy"]
             if policies[spec.name] != wanted:
                 problems.append(
-                    f"topic {spec.name} has cleanup.policy={policies[spec.name]} where {wanted} is needed; "
-                    f"alter it, or use another CHURNSTREAM_TOPIC_PREFIX"
+                    f"topic {spec.name} has cleanup.policy={policies[spec.name]} where {wanted} is needed; change it, "
+                    "or use another CHURNSTREAM_TOPIC_PREFIX"
                 )
         return problems
 
@@ -127,9 +127,9 @@ class _StreamTopics:
         if found is None or found == TOPIC_FORMAT:
             return None
         return (
-            f"the topics {', '.join(self._written())} have format {found}, this version reads {TOPIC_FORMAT}; delete "
-            f"the stream with `churnstream reset` (with Docker: docker compose down -v), or use another "
-            f"CHURNSTREAM_TOPIC_PREFIX and CHURNSTREAM_STATE_DIR"
+            f"the topics {', '.join(self._written())} have format {found}, but this version reads {TOPIC_FORMAT}; "
+            "delete the stream with `churnstream reset` (with Docker: docker compose down -v), or use another "
+            "CHURNSTREAM_TOPIC_PREFIX and CHURNSTREAM_STATE_DIR"
         )
 
     def _written(self) -> list[str]:

@@ -140,8 +140,8 @@ class _KafkaSearch:
         while not any(answers) and len(answers) < len(names):
             if time.monotonic() - self._began > self._patience:
                 raise UserError(
-                    f"no Kafka answers at {self._servers}: the name server has not said within {self._patience:g} s "
-                    f"where {', '.join(sorted(names))} is; check the network, and KAFKA_BOOTSTRAP_SERVERS"
+                    f"no Kafka answers at {self._servers}: the name server did not resolve {', '.join(sorted(names))} "
+                    f"within {self._patience:g} s; check the network, and KAFKA_BOOTSTRAP_SERVERS"
                 )
             time.sleep(_POLL_SECONDS)
 
@@ -173,7 +173,7 @@ class _KafkaSearch:
         if not self._heard.is_slow() or waited > _SLOW_SECONDS:
             self._fail()
         if not self._told:
-            _log.warning("%s has taken the connection, but not answered yet; waiting", self._servers)
+            _log.warning("%s has accepted the connection, but not answered yet; waiting", self._servers)
             self._told = True
 
     def _fail(self) -> NoReturn:
@@ -182,18 +182,18 @@ class _KafkaSearch:
         if named:
             said = [failures[address].reason for address in named if address in failures]
             raise UserError(
-                f"Kafka answers at {self._servers}, but sends its clients on to {', '.join(sorted(named))}, where none "
-                f"answers ({said[-1] if said else 'no answer'}); set the brokers' advertised.listeners to an address "
-                f"that this machine can reach"
+                f"Kafka answers at {self._servers}, but sends its clients on to {', '.join(sorted(named))}, where "
+                f"nothing answers ({said[-1] if said else 'no answer'}); set the brokers' advertised.listeners to an "
+                "address that this machine can reach"
             )
         known = [(address, failures[address]) for address in self._addresses if address in failures]
         if not known:
             address = self._addresses[0] if self._addresses else self._servers
-            silent = "has taken the connection, but not answered" if self._heard.is_slow() else "has not answered"
+            silent = "has accepted the connection, but not answered" if self._heard.is_slow() else "has not answered"
             raise UserError(
                 f"no Kafka answers at {self._servers}: {address} {silent} within "
-                f"{time.monotonic() - self._began:.0f} s; check that it is Kafka's address and that no firewall is "
-                f"between; CHURNSTREAM_CONNECT_TIMEOUT_MS gives it longer"
+                f"{time.monotonic() - self._began:.0f} s; check that this is Kafka's address and that no firewall "
+                f"blocks it; to wait longer, raise CHURNSTREAM_CONNECT_TIMEOUT_MS"
             )
         # where several are given, one that is there tells more than one that is not
         address, failure = max(known, key=lambda pair: (pair[1].lasts, pair[1].state in _CONNECTED))
@@ -236,23 +236,25 @@ def _explained(address: str, failure: _Failure, protocol: str, authorities: str 
     where = "KAFKA_BOOTSTRAP_SERVERS (--bootstrap-servers)"
     if failure.of_login:
         if "current SASL state" in failure.reason:
-            return "", f"this listener takes no login: set {_PROTOCOL} to PLAINTEXT or SSL, or name its other port"
+            return "", (
+                f"this listener does not accept a login: set {_PROTOCOL} to PLAINTEXT or SSL, or name its other port"
+            )
         return "", "check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
     if failure.of_tls:
         why = _tls_problem(address, authorities)
         if why is None:
             return "", f"this listener has no TLS: set {_PROTOCOL} to PLAINTEXT or SASL_PLAINTEXT, or name its TLS port"
         if "match" in why:
-            return why, f"set {where} to a name that stands in the certificate"
+            return why, f"set {where} to a name that is in the certificate"
         return why, "set KAFKA_SSL_CA_LOCATION to the file of the authority that signed the broker's certificate"
     if failure.reason.startswith("Failed to resolve"):
         return "", f"set {where} to a name that this machine knows"
     if failure.state == "CONNECT":
-        return "", f"start it (`churnstream kafka start` starts one on this machine), or set {where} to where it is"
+        return "", f"start it (`churnstream kafka start` starts one on this machine), or set {where} to its address"
     if "SSL" not in protocol and _tls_problem(address, None) is not None:
-        return "", f"this listener wants TLS: set {_PROTOCOL} to SSL or SASL_SSL, or name its other port"
+        return "", f"this listener requires TLS: set {_PROTOCOL} to SSL or SASL_SSL, or name its other port"
     return "", (
-        f"check that this is Kafka's port, and {_PROTOCOL}: a listener that wants a login is SASL_PLAINTEXT or SASL_SSL"
+        f"check that this is Kafka's port, and {_PROTOCOL}: one that requires a login is SASL_PLAINTEXT or SASL_SSL"
     )
 
 

@@ -76,5 +76,5 @@ def _read(consumer: Consumer, topics: Sequence[str], take: Callable[[Message], N
             deadline = time.monotonic() + timeout
         elif time.monotonic() > deadline:
             waiting = ", ".join(topic for topic in topics if topic not in ends)
-            raise NothingCameError(f"nothing of {waiting} came within {timeout:.0f} s")
+            raise NothingCameError(f"no messages of {waiting} came within {timeout:.0f} s")
     return ends

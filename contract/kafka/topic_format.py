@@ -44,7 +44,7 @@ def read_record(settings: Settings, timeout: float) -> FormatRecord | None:
         return msgspec.json.decode(record.value() or b"", type=FormatRecord)
     except msgspec.DecodeError:
         raise UserError(
-            f"topic {topic} holds something that is no format record; use another CHURNSTREAM_TOPIC_PREFIX"
+            f"topic {topic} holds a message that is not a format record; use another CHURNSTREAM_TOPIC_PREFIX"
         ) from None
 
 

@@ -221,18 +221,18 @@ class Transactions:
         said = cause.str()
         waited_for = refused.topic if refused is not None and cause.code() in _TIMED_OUT else None
         if waited_for and producer is not None and is_gone(producer, waited_for, self._timeout):
-            found, said = remedy(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)), "there is no such topic"
+            found, said = remedy(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)), "the topic does not exist"
         # others come in between, such as of sequence numbers that the refused messages have left out
         self._lasting += bool(found)
         if found and self._lasting >= _TIMES_UNTIL_LASTING:
-            what = f"topic {refused.topic} cannot be written" if refused is not None else "Kafka refuses to go on"
+            what = f"topic {refused.topic} cannot be written" if refused is not None else "Kafka refuses to continue"
             raise UserError(f"{what} ({said}); {found}") from error
 
     def _abandon(self, error: KafkaException) -> NoReturn:
         self._stop_if_fenced(error)
         self._stop_if_lasting(error, self._producer)
         if self._producer is None or not error.args[0].txn_requires_abort():
-            self._replace(error, "the transaction cannot be aborted in order")
+            self._replace(error, "the transaction cannot be aborted cleanly")
         try:
             self._producer.abort_transaction(self._timeout)
         except KafkaException as abort_error:
@@ -243,7 +243,7 @@ class Transactions:
     def _replace(self, error: KafkaException, why: str) -> NoReturn:
         self._stop_if_fenced(error)
         if error.args[0].code() in _FENCED:
-            why = "fenced, for this worker stood still and its transaction timed out"
+            why = "fenced, because this worker stalled and its transaction timed out"
         _log.warning("%s (%s); a new producer takes over the transaction", why, error.args[0].str())
         self.close()
         PRODUCERS_REPLACED.labels("fenced" if error.args[0].code() in _FENCED else "unknown").inc()
@@ -253,7 +253,7 @@ class Transactions:
         if self._named and error.args[0].code() in _FENCED:
             PRODUCERS_REPLACED.labels("fenced").inc()
             raise FencedError(
-                f"fenced ({error.args[0].str()}): another worker has taken over under this name, or this one stood "
-                f"still for longer than CHURNSTREAM_TRANSACTION_TIMEOUT_MS, so it stops. Start it again if it is to "
-                f"run; if both are, give each a CHURNSTREAM_INSTANCE of its own"
+                f"fenced ({error.args[0].str()}): another worker has taken over under this name, or this one stalled "
+                "for longer than CHURNSTREAM_TRANSACTION_TIMEOUT_MS, so it stops. Start it again if it should run; "
+                "if both should, give each its own CHURNSTREAM_INSTANCE"
             ) from error

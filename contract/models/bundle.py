@@ -65,19 +65,19 @@ def read_card(metadata: dict[str, Any] | None, schema: Schema, model: str) -> Mo
     """
     raw = (metadata or {}).get(METADATA_KEY)
     if raw is None:
-        raise UserError(f"model {model} carries no churnstream card; register one with `churnstream train`")
+        raise UserError(f"model {model} has no churnstream card; register one with `churnstream train`")
     try:
         card = msgspec.convert(raw, ModelCard, strict=False)
     except msgspec.ValidationError as error:
         raise UserError(f"model {model} has a damaged churnstream card ({error}); train it again") from None
     if card.format != BUNDLE_FORMAT:
         raise UserError(
-            f"model {model} has bundle format {card.format}, this version reads {BUNDLE_FORMAT}; train it again"
+            f"model {model} has bundle format {card.format}, but this version reads {BUNDLE_FORMAT}; train it again"
         )
     if card.schema_fingerprint != schema.fingerprint:
         raise UserError(
             f"model {model} was trained on schema {card.schema_name} v{card.schema_version} "
             f"({card.schema_fingerprint}), not on {schema.name} v{schema.version} ({schema.fingerprint}); "
-            f"train it again, or set CHURNSTREAM_DATASET to the schema it was made for"
+            f"train it again, or set CHURNSTREAM_DATASET to the schema it was trained on"
         )
     return card

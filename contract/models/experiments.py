@@ -56,7 +56,7 @@ def check_stream(experiment: "Experiment", settings: Settings) -> None:
     found = experiment.tags.get(STREAM_TAG)
     if found is not None and found != stream_tag(settings):
         raise UserError(
-            f"MLflow experiment {experiment.name!r} holds values of the stream with topic prefix {found!r}, not of "
+            f"MLflow experiment {experiment.name!r} belongs to the stream with topic prefix {found!r}, not to "
             f"{stream_tag(settings)!r} (CHURNSTREAM_TOPIC_PREFIX); set CHURNSTREAM_EXPERIMENT to another name"
         )
 

@@ -53,7 +53,7 @@ def look_up(settings: Settings, version: int | None = None) -> LookedUp | None:
     """
     uri = settings.mlflow_tracking_uri
     if any(name.startswith(("MLFLOW_TRACKING_", "MLFLOW_WORKSPACE")) for name in os.environ.keys() - {_URI}):
-        raise NotAnsweredError("how the registry is to be asked is said in MLflow's own variables")
+        raise NotAnsweredError("MLflow's own variables say how to ask the registry")
     try:
         if uri.startswith(SQLITE):
             return _in_database(uri.removeprefix(SQLITE), settings, version)
@@ -61,12 +61,12 @@ def look_up(settings: Settings, version: int | None = None) -> LookedUp | None:
             return _on_server(uri.rstrip("/"), settings, version)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, sqlite3.Error) as error:
         raise NotAnsweredError(f"{type(error).__name__}: {error}") from error
-    raise NotAnsweredError("the registry is neither a file nor a server that anyone may ask")
+    raise NotAnsweredError("the registry is neither a file nor a server without a login")
 
 
 def _in_database(path: str, settings: Settings, version: int | None) -> LookedUp | None:
     if "?" in path:
-        raise NotAnsweredError("the database has properties of its own")
+        raise NotAnsweredError("the database's address has options")
     address = f"{Path(path).absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(address, uri=True, timeout=_SECONDS)) as database:
         # one state of the database for all queries

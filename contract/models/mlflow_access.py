@@ -83,7 +83,7 @@ def _one_at_a_time(tracking_uri: str) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise UserError(
-            f"another process has been making the store {path} for {_OPENING_SECONDS} s; end it, or try again"
+            f"another process has been creating the store {path} for {_OPENING_SECONDS} s; stop it, or try again"
         ) from None
     try:
         yield

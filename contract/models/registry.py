@@ -219,7 +219,7 @@ def _check_database(path: Path, create: bool) -> None:
             header = file.read(len(_SQLITE_HEADER))
         if header and header != _SQLITE_HEADER:
             raise UserError(
-                f"MLFLOW_TRACKING_URI names the file {path}, which is no SQLite database; give another path"
+                f"MLFLOW_TRACKING_URI names the file {path}, which is not a SQLite database; give another path"
             )
     elif not create:
         raise UserError(
@@ -227,7 +227,9 @@ def _check_database(path: Path, create: bool) -> None:
             f"or set --tracking-uri to where one is"
         )
     elif path.is_dir() or not path.absolute().parent.is_dir():
-        raise UserError(f"MLFLOW_TRACKING_URI names the file {path}, which cannot be made; give a path in a folder")
+        raise UserError(
+            f"MLFLOW_TRACKING_URI names the file {path}, which cannot be created; give a path in an existing folder"
+        )
 
 
 def _read_description(folder: Path, named: str) -> "Model":
@@ -248,8 +250,8 @@ def _check_format(model: "Model", named: str) -> None:
     found = flavor.get("serialization_format")
     if found != _FORMAT or flavor.get("pickled_model") != MODEL_FILE:
         raise UserError(
-            f"model {named} is saved as {found or 'something that is no scikit-learn model'}, and only {_FORMAT} is "
-            f"loaded, for other formats can run any code; register one with `churnstream train`"
+            f"model {named} is saved as {found or 'something that is not a scikit-learn model'}, but only {_FORMAT} "
+            "is loaded, because other formats can run any code; register one with `churnstream train`"
         )
 
 
@@ -261,8 +263,8 @@ def _check_signature(model: "Model", schema: Schema, named: str) -> None:
     expected = [(feature.name, "string" if feature.is_categorical else numbers) for feature in schema.features]
     if found != expected:
         raise UserError(
-            f"model {named} has another signature than schema {schema.name} v{schema.version} gives it; train it again "
-            f"with `churnstream train`"
+            f"model {named} does not have the signature that schema {schema.name} v{schema.version} gives it; train "
+            "it again with `churnstream train`"
         )
 
 
@@ -270,7 +272,7 @@ def _check_hash(path: Path, expected: str | None, named: str) -> None:
     """A version from before the tag was there has none, and is judged by its answers alone."""
     if expected is not None and path.is_file() and file_hash(path) != expected:
         raise UserError(
-            f"model {named} is refused: its file is not the one that was registered (another SHA-256); restore the "
+            f"model {named} is refused: its file is not the one that was registered (the SHA-256 differs); restore the "
             f"file, or register a model again with `churnstream train`"
         )
 
@@ -315,6 +317,6 @@ def _check_answer(registered: Registered, named: str) -> None:
     distance = np.abs(answer - expected).max()
     if not distance <= TOLERANCE:
         raise UserError(
-            f"model {named} answers otherwise than when it was registered (by {distance:.2g} on its own input "
-            f"example); use the package versions in its requirements.txt, or train it again"
+            f"model {named} does not answer as when it was registered (its answer to its own input example differs by "
+            f"{distance:.2g}); use the package versions in its requirements.txt, or train it again"
         )

@@ -50,7 +50,7 @@ def find_columns(header: Sequence[str], schema: Schema, origin: str, times: Sequ
 def _no_time(missing: list[str], header: list[str], origin: str) -> str:
     listed = ", ".join(map(repr, missing))
     return (
-        f"{origin} has no column {listed}, which is to say when its rows happened; it has {', '.join(header)}; name "
+        f"{origin} has no column {listed}, which should say when its rows happened; it has {', '.join(header)}; name "
         f"another with --time-column or --label-time-column, or in the schema"
     )
 

@@ -53,9 +53,9 @@ def kind_of(path: Path, origin: str) -> tuple[Kind, list[str]]:
     if path.is_dir():
         raise UserError(f"{origin} is a folder; give the path of a file in it")
     if named is None:
-        raise UserError(f"{origin} is no table by its name; give one of {_TAKEN}")
+        raise UserError(f"{origin} does not have the name of a table; give one of {_TAKEN}")
     if not path.is_file():
-        raise UserError(f"{origin} is no file; give the path of one of {_TAKEN}")
+        raise UserError(f"{origin} is not a file; give the path of one of {_TAKEN}")
     with path.open("rb") as file:
         start = file.read(16)
     for mark, (what, remedy) in _OTHERS.items():

@@ -62,8 +62,8 @@ class DecimalMark:
             doubtful = self._first("comma") or (None if point_expected else self._first("point"))
             if doubtful:
                 raise UserError(
-                    f"{origin}: it cannot be told whether the mark in {doubtful} divides thousands or is a decimal "
-                    f"mark; write numbers without thousands separators and with a decimal point, as 1234.0"
+                    f"{origin}: it is not clear whether the mark in {doubtful} separates thousands or is a decimal "
+                    "mark; write numbers without thousands separators and with a decimal point, as 1234.0"
                 )
         self._mark = "," if comma else "."
         if point or comma:
@@ -91,14 +91,14 @@ class DecimalMark:
             signs.append(f"a percent sign (data row {seen.rows['percent']})")
         if len(signs) > 1:
             return (
-                f"has numbers with {signs[0]} and with {signs[1]}, which are not alike; write all in one unit, without "
-                f"signs"
+                f"has numbers with {signs[0]} and with {signs[1]}, which are different units; write all in one unit, "
+                "without signs"
             )
         if seen.numbers:
-            return f"has numbers with {signs[0]} and numbers without; write all of them without, or all of them with it"
+            return f"has numbers with {signs[0]} and numbers without it; write all of them with it, or none"
         if seen.percents and seen.reach is not None and 1 < seen.reach <= _PERCENT_AS_WRITTEN and not _beyond(seen):
             return (
-                f"has percents, and by the range in the schema it cannot be told whether 5% is 5 or 0.05; write them "
+                f"has percents, and the range in the schema does not tell whether 5% is 5 or 0.05; write them "
                 f"without percent signs, or make the range end at 1 or above {_PERCENT_AS_WRITTEN:g}"
             )
         return None
@@ -138,8 +138,8 @@ class DecimalMark:
         for column, seen in self._columns.items():
             if _EITHER[other] in seen.rows and _GROUPING[other] not in seen.rows and "long" in seen.rows:
                 raise UserError(
-                    f"{origin} has numbers with thousands separators ({_place(column, seen.rows[_EITHER[other]])}) and "
-                    f"without ({_place(column, seen.rows['long'])}); write all of them without"
+                    f"{origin} has numbers with thousands separators ({_place(column, seen.rows[_EITHER[other]])}) "
+                    f"and without ({_place(column, seen.rows['long'])}); write all of them without separators"
                 )
 
     def _dress(self, column: str) -> Dress:
@@ -174,12 +174,12 @@ def _mended(seen: ColumnNumbers, dress: Dress) -> list[tuple[str, int]]:
     if dress.percent and dress.hundredths:
         found.append(("percents are read as hundredths, 5% as 0.05", seen.percents))
     elif dress.percent:
-        found.append(("percents are read as they are written, 5% as 5, by the schema's range", seen.percents))
+        found.append(("percents are read as written, 5% as 5, because of the schema's range", seen.percents))
     if dress.thousands:
         either = seen.either if any(mark in dress.thousands for mark in ".,") else 0
         found.append(("thousands separators are removed", seen.grouped + either))
     if seen.accounting:
-        found.append(("numbers in brackets or with a minus after them are read as negative", seen.accounting))
+        found.append(("numbers in brackets or with a trailing minus are read as negative", seen.accounting))
     if seen.words:
         words = ", ".join(map(repr, sorted(seen.words)))
         found.append((f"{words} count as missing", seen.words.total()))

@@ -91,7 +91,7 @@ def find_dialect(path: Path, encoding: str, wanted: Iterable[str], origin: str) 
         raise not_text(origin) from None
     said = _SEPARATOR_LINE.fullmatch(first)
     if said and said[1] not in DELIMITERS:
-        raise UserError(f"{origin} says in its first line that it has another delimiter than {_list()}; use one")
+        raise UserError(f"{origin} says in its first line that its delimiter is not {_list()}; use one of these")
     known = frozenset(wanted)
     bases = [Dialect(encoding, said[1], 1)] if said else [Dialect(encoding, each) for each in DELIMITERS]
     probes = {base.delimiter: _best_probe(path, base, known, origin) for base in bases}
@@ -107,7 +107,10 @@ def find_dialect(path: Path, encoding: str, wanted: Iterable[str], origin: str) 
 
 
 def not_text(origin: str) -> UserError:
-    return UserError(f"{origin} is no longer text in its encoding; give it with --encoding, such as {EXAMPLES}")
+    return UserError(
+        f"{origin} is not text in the encoding that its first part has; give the encoding with --encoding, "
+        f"such as {EXAMPLES}"
+    )
 
 
 def not_well_formed(origin: str) -> UserError:
@@ -179,8 +182,8 @@ def _choose(probes: dict[str, _DialectProbe], wanted: frozenset[str], origin: st
     chosen = [delimiter for delimiter, rank in ranked.items() if rank == best]
     if len(chosen) > 1 or best[-1] < 2:
         raise UserError(
-            f"{origin}: it cannot be told what divides its fields ({_list()} are known), by its first lines; separate "
-            f"them by commas, and put fields that hold a comma in quotes"
+            f"{origin}: its first lines do not show what separates its fields ({_list()} are known); separate them by "
+            "commas, and put fields that contain a comma in quotes"
         )
     return chosen[0]
 

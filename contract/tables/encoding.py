@@ -75,7 +75,7 @@ def _wanted(path: Path, wanted: str, origin: str) -> TextEncoding:
         codec = codecs.lookup(wanted).name
         "".encode(codec)  # some codecs make bytes of bytes
     except (LookupError, ValueError):
-        raise UserError(f"--encoding {wanted!r} is no encoding known here; give one such as {EXAMPLES}") from None
+        raise UserError(f"--encoding {wanted!r} is not a known encoding; give one such as {EXAMPLES}") from None
     _require(path, codec, wanted, origin)
     return TextEncoding("utf-8-sig" if codec == "utf-8" else codec)
 
@@ -83,8 +83,8 @@ def _wanted(path: Path, wanted: str, origin: str) -> TextEncoding:
 def _require(path: Path, codec: str, name: str, origin: str) -> None:
     if not _is_text(path, codec):
         raise UserError(
-            f"{origin} is not text in {name}: some of its bytes mean nothing there, or control characters; save it as "
-            f"CSV in UTF-8, or give another encoding with --encoding, such as {EXAMPLES}"
+            f"{origin} is not text in {name}: some of its bytes have no meaning there, or mean control characters; "
+            f"save it as CSV in UTF-8, or give another encoding with --encoding, such as {EXAMPLES}"
         )
 
 
@@ -124,15 +124,15 @@ def _western(path: Path, origin: str) -> TextEncoding:
     letters, broken, line = _utf8_letters(path)
     if letters > broken:
         raise UserError(
-            f"{origin} is text in UTF-8, but its line {line} holds bytes that are none; correct that line, or give the "
+            f"{origin} is text in UTF-8, but its line {line} has bytes that are not; correct that line, or give the "
             f"encoding of the whole file with --encoding, such as {EXAMPLES}"
         )
     euro = any(b"\xa4" in piece for piece in _pieces(path)) and not _has_windows_signs(path)
     codec, name = ("iso8859-15", "ISO-8859-15") if euro else ("cp1252", "Windows-1252")
     if not _is_text(path, codec) or _foreign_share(path, codec) > _FOREIGN_SHARE:
         raise UserError(
-            f"{origin} is not text in UTF-8, and by its letters not in Windows-1252; save it as CSV in UTF-8, or give "
-            f"its encoding with --encoding, such as {EXAMPLES}"
+            f"{origin} is not text in UTF-8, and its letters suggest that it is not in Windows-1252; save it as CSV "
+            f"in UTF-8, or give its encoding with --encoding, such as {EXAMPLES}"
         )
     return TextEncoding(codec, name)
 

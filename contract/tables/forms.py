@@ -89,7 +89,7 @@ class IdForms(Forms):
         where = f"{origin}: id column {column!r} holds numbers"
         if self._inexact:
             raise UserError(
-                f"{where} of more than 15 digits as floats, which keep only the first of them; store the ids as text"
+                f"{where} of more than 15 digits as floats, which keep only the first 15 or so; store the ids as text"
             )
         if self._scientific and not self._words:
             raise UserError(
@@ -98,7 +98,7 @@ class IdForms(Forms):
             )
         if self._grouped and not self._words:
             raise UserError(
-                f"{where} as 12.000, and it cannot be told whether these are thousands; write ids without marks"
+                f"{where} as 12.000, and it is not clear whether these are thousands; write ids without marks"
             )
 
 
@@ -123,7 +123,7 @@ def file_repairs(blank_rows: int, mark: Mark) -> list[str]:
     if blank_rows:
         found.append(f"blank rows are left out ({blank_rows:,})")
     if mark == ",":
-        found.append("the decimal mark of its numbers is the comma")
+        found.append("its numbers have a decimal comma")
     return found
 
 

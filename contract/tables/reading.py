@@ -60,9 +60,9 @@ def open_raw(path: Path, wanted: Sequence[str], origin: str, options: ReadOption
         raise UserError(f"{origin} cannot be read: {error.strerror}; give a readable file") from None
     is_workbook = kind in ("workbook", "old workbook")
     if options.sheet is not None and not is_workbook:
-        raise UserError(f"{origin} is no workbook and has no sheets; leave --sheet out")
+        raise UserError(f"{origin} is not a workbook and has no sheets; leave out --sheet")
     if options.encoding is not None and kind != "text":
-        raise UserError(f"{origin} is no text, and says its encoding itself; leave --encoding out")
+        raise UserError(f"{origin} is not a text file and states its own encoding; leave out --encoding")
     table: RawTable
     if kind == "text":
         table = TextTable(path, wanted, origin, options.encoding)

@@ -37,17 +37,17 @@ class TextTable:
     def _repairs(self) -> list[str]:
         found = []
         if self._dialect.delimiter != ",":
-            found.append(f"its fields are divided by {DELIMITERS[self._dialect.delimiter]}, not commas")
+            found.append(f"its fields are separated by {DELIMITERS[self._dialect.delimiter]}, not commas")
         if self._encoding.told:
             found.append(f"it is read as text in {self._encoding.told}, not UTF-8")
         if self._dialect.padded_quotes:
             found.append("blanks around quotes are removed")
         if self._dialect.quote != '"':
-            found.append("its fields stand in single quotes")
+            found.append("its fields are in single quotes")
         if self._dialect.escape:
-            found.append("quotes inside its fields follow a backslash")
+            found.append("quotes inside its fields are escaped by a backslash")
         if self._dialect.wrapped:
-            found.append("its lines stand in quotes as a whole")
+            found.append("each of its lines is in quotes as a whole")
         if self._dialect.excess:
             found.append("empty fields at the end of its rows, beyond the header, are removed")
         found.extend(said_above(self._dialect.above))
@@ -61,8 +61,8 @@ class TextTable:
             for number, row in enumerate(batch, first + 1):
                 if len(row) != width + excess or (excess and not is_blank(row[width:])):
                     raise UserError(
-                        f"{self._origin}: data row {number} has {len(row)} fields where the header has {width}; put "
-                        f"fields that hold the delimiter in quotes"
+                        f"{self._origin}: data row {number} has {len(row)} fields, but the header has {width}; put "
+                        "fields that contain the delimiter in quotes"
                     )
             columns = list(zip(*batch, strict=True))
             yield [columns[position] for position in positions]

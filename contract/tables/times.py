@@ -77,8 +77,8 @@ class TimeOptions:
             label = TimeColumn(self.label_column)
         if given is None and (self.format or self.zone):
             raise UserError(
-                f"--time-format and --time-zone say how a column of times is read, and schema {schema.name} has no "
-                f"time; name the column with --time-column"
+                f"--time-format and --time-zone say how a column of times is read, but schema {schema.name} has no "
+                "time; name the column with --time-column"
             )
         if given is not None and (self.format or self.zone):
             given = TimeColumn(given.column, self.format or given.format, self.zone or given.zone)
@@ -150,7 +150,7 @@ class TimeColumnReader:
         filled = {form: count for form, count in self._counts.items() if form != NOTHING}
         total = sum(filled.values())
         if not total:
-            raise UserError(f"{self._where} holds nothing; name a column that holds dates or times")
+            raise UserError(f"{self._where} is empty; name a column that holds dates or times")
         self._form = max(filled, key=lambda form: (filled[form], form != OTHER))
         strays = total - filled[self._form]
         if self._form == OTHER:
@@ -160,8 +160,8 @@ class TimeColumnReader:
             raise UserError(self._mixed(other))
         if self._form == SHORT_YEAR:
             raise UserError(
-                f"{self._where} holds years of two digits (data row {self._first_rows[SHORT_YEAR]}), and it cannot be "
-                f"told where the year stands; say how it is read, such as {self._flag} '%d.%m.%y'"
+                f"{self._where} holds years of two digits (data row {self._first_rows[SHORT_YEAR]}), and it is not "
+                f"clear where the year is; give the format, such as {self._flag} '%d.%m.%y'"
             )
         if self._form in _SEPARATORS:
             self._settle_order()
@@ -277,7 +277,7 @@ class TimeColumnReader:
         if day_first and month_first:
             raise UserError(
                 f"{self._where} has the day first in data row {day_first} and the month first in data row "
-                f"{month_first}; write all dates alike, best as 2024-12-31"
+                f"{month_first}; write all dates in one way, best as 2024-12-31"
             )
         self._month_first = month_first is not None
         if day_first or month_first or self._form == BY_DOT or self._either_alike:
@@ -285,7 +285,7 @@ class TimeColumnReader:
         mark = _SEPARATORS[self._form]
         day, month = f"%d{mark}%m{mark}%Y", f"%m{mark}%d{mark}%Y"
         raise UserError(
-            f"{self._where}: no date says whether the day or the month stands first (no number is above 12); say which "
+            f"{self._where}: no date shows whether the day or the month is first (no number is above 12); say which "
             f"with {self._flag} '{day}' or {self._flag} '{month}'"
         )
 
@@ -295,12 +295,12 @@ class TimeColumnReader:
         spreadsheet = ""
         if {self._form, other} & set(_SEPARATORS) and "dates" in (self._form, other):
             spreadsheet = (
-                ", as when a spreadsheet program took the day for the month where it could, and left the others as "
-                "they were"
+                ", as when a spreadsheet program took the day for the month where it could, and left the other cells "
+                "unchanged"
             )
         return (
-            f"{self._where} holds times written in two ways, {self._form} (data row {self._first_rows[self._form]}) "
-            f"and {other} ({self._rows_of(other)}){spreadsheet}; write all of them alike, best as 2024-12-31"
+            f"{self._where} has times written in two ways, {self._form} (data row {self._first_rows[self._form]}) "
+            f"and {other} ({self._rows_of(other)}){spreadsheet}; write all of them in one way, best as 2024-12-31"
         )
 
     def _rows_of(self, form: str) -> str:
@@ -312,7 +312,7 @@ class TimeColumnReader:
             return f"they do not have the format {self.column.format!r}; correct the format, or the table"
         return (
             f"times are read as 2024-12-31, 2024-12-31T06:00:00+01:00, 31.12.2024, 12/31/2024, 31 Dec 2024 or as "
-            f"numbers of seconds or ms since 1970: say how others are written with {self._flag}, such as '%Y%b', or "
+            f"numbers of seconds or ms since 1970: give any other format with {self._flag}, such as '%Y%b', or "
             f"correct the table"
         )
 
@@ -360,7 +360,7 @@ def parse_moment(text: str, zone: ZoneInfo, where: str) -> int:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise UserError(
-            f"{where}: {text!r} is no time; write ISO 8601, such as 2025-01-21 or 2025-01-21T06:00:00Z"
+            f"{where}: {text!r} is not a time; write ISO 8601, such as 2025-01-21 or 2025-01-21T06:00:00Z"
         ) from None
     return round((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp() * 1_000)
 

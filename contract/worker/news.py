@@ -77,4 +77,4 @@ def stream_place(settings: Settings) -> str:
     else:
         flags = f" --topic-prefix {settings.topic_prefix}" if settings.topic_prefix else ""
     servers = settings.kafka.get("bootstrap.servers", DEFAULT_BOOTSTRAP_SERVERS)
-    return f"Kafka {servers}; look at it with `churnstream dashboard{flags}`"
+    return f"Kafka {servers}; see it with `churnstream dashboard{flags}`"

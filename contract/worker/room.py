@@ -23,7 +23,7 @@ class NoRoomError(ChurnstreamError):
     """The disk of ``folder`` is full (or a quota used up); what was to be written is not there."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"state folder {folder} is full; make room, and the work goes on by itself")
+        super().__init__(f"state folder {folder} is full; make room, and the work continues automatically")
         self.folder = folder
 
 
@@ -71,4 +71,4 @@ def wait_for_room(error: NoRoomError, stop: threading.Event, log: logging.Logger
     while not stop.is_set() and not has_room(error.folder):
         stop.wait(_SECONDS_BETWEEN_PROBES)
     if not stop.is_set():
-        log.warning("state folder %s has room again; going on", error.folder)
+        log.warning("state folder %s has room again; continuing", error.folder)

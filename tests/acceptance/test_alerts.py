@@ -153,7 +153,7 @@ def test_the_doctor_looks_at_rules_and_urls(tmp_path: Path, monkeypatch: pytest.
         return next(finding for finding in examine(settings, create_topics=False) if finding.name == "alerts")
 
     assert (found().well, found().found) == (False, "alert sink duty: variable DUTY_URL is not set")
-    assert "take the sink out" in found().remedy
+    assert "remove the sink" in found().remedy
     monkeypatch.setenv("DUTY_URL", "json://127.0.0.1:9/y")
     assert found().well
     assert "team, duty" in found().found

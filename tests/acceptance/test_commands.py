@@ -66,7 +66,11 @@ def test_help_of_each_command_says_what_it_does(command: str, tmp_path: Path) ->
         (["score", "--topic-prefix", "a b"], {}, "topic_prefix"),
         (["score"], {"KAFKA_NO_SUCH_PROPERTY": "1"}, "KAFKA_… variables"),
         (["serve", "--port", "65536"], {}, "setting http_port (--port, CHURNSTREAM_HTTP_PORT)"),
-        (["serve", "--local"], {"CHURNSTREAM_HTTP_TOKEN": "short"}, "got a secret (str): a bearer token is 16 or more"),
+        (
+            ["serve", "--local"],
+            {"CHURNSTREAM_HTTP_TOKEN": "short"},
+            "got a secret (str): a bearer token has at least 16",
+        ),
         (["serve", "--local"], {"CHURNSTREAM_HTTP_QUEUE": "10"}, "http_queue must be at least http_max_records"),
         (["train", "--data", "nowhere.csv"], {}, "nowhere.csv"),
         (["replay", "--data", "nowhere.csv"], {}, "nowhere.csv"),

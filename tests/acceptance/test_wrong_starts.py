@@ -51,11 +51,11 @@ NOWHERE = "127.0.0.1:1"
         ("score", {"CHURNSTREAM_WINDWO": "3d"}, "variable CHURNSTREAM_WINDWO is not known; write CHURNSTREAM_WINDOW"),
         ("score", {"CHURNSTREAM_TRACKING_URI": "x"}, "CHURNSTREAM_TRACKING_URI is not read; write MLFLOW_TRACKING_URI"),
         ("score", {"CHURNSTREAM_BOOTSTRAP_SERVERS": "x"}, "is not read; write KAFKA_BOOTSTRAP_SERVERS, or unset it"),
-        ("score", {"KAFKA_GROUP_ID": "mine"}, "KAFKA_GROUP_ID (group.id) is not taken, because"),
+        ("score", {"KAFKA_GROUP_ID": "mine"}, "KAFKA_GROUP_ID (group.id) is not accepted, because"),
         (
             "score",
             {"KAFKA_SASL_PASSWRD": SECRET},
-            "unset KAFKA_SASL_PASSWRD (is KAFKA_SASL_PASSWORD meant?)",
+            "unset KAFKA_SASL_PASSWRD (did you mean KAFKA_SASL_PASSWORD?)",
         ),
         ("score --dataset odd.toml", {}, ".kind`; give one of numeric, ordinal, categorical, flag; see"),
         ("train --data .", {}, ". is a folder; give the path of a file in it"),

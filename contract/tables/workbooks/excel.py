@@ -38,7 +38,7 @@ class ExcelTable(WorkbookTable):
                 if any(_is_formula(one) and other is None for one, other in zip(formulas, values, strict=False)):
                     raise UserError(
                         f"{self._origin} has a formula in row {number} of its sheet that no spreadsheet program has "
-                        f"computed; open and save it in one, or put the values in"
+                        "computed; open and save the file in one, or replace formulas by values"
                     )
 
     @contextmanager

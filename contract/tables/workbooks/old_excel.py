@@ -27,8 +27,8 @@ class OldExcelTable(WorkbookTable):
     def _open(self) -> list[str]:
         if self._path.stat().st_size > MOST_BYTES:
             raise UserError(
-                f"{self._origin} has more than {MOST_BYTES / 1e6:,.0f} MB, which is too much for an .xls file; save it "
-                f"as .xlsx, or as CSV"
+                f"{self._origin} has more than {MOST_BYTES / 1e6:,.0f} MB, which is too large for an .xls file; save "
+                "it as .xlsx, or as CSV"
             )
         import xlrd
 

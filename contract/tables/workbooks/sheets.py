@@ -44,15 +44,15 @@ def only_filled(names: Sequence[str], filled: Iterable[int], origin: str) -> int
     if len(found) > 1:
         some = [names[place] for place in found]
         raise UserError(
-            f"{origin} has {len(found)} sheets that hold something, {_listed(some)}, and it cannot be told which "
-            f"one is meant; name it, as --sheet {shown(some[0])!r}"
+            f"{origin} has {len(found)} sheets with content, {_listed(some)}, and it is not clear which one to read; "
+            f"name it, as in --sheet {shown(some[0])!r}"
         )
     return found[0]
 
 
 def said(names: Sequence[str], place: int) -> list[str]:
     """The clause that tells which of several sheets is read."""
-    return [f"of its {len(names)} sheets, {shown(names[place])!r} is read"] if len(names) > 1 else []
+    return [f"only {shown(names[place])!r} of its {len(names)} sheets is read"] if len(names) > 1 else []
 
 
 def shown(name: str) -> str:

@@ -58,8 +58,8 @@ class WorkbookTable(ABC):
             for number, row in enumerate(batch, first + 1):
                 if len(row) > width and not is_blank(row[width:]):
                     raise UserError(
-                        f"{self._origin}: data row {number} has {len(_trimmed(row))} cells where the header has "
-                        f"{width}; name the columns, or remove what stands beside the table"
+                        f"{self._origin}: data row {number} has {len(_trimmed(row))} cells, but the header has "
+                        f"{width}; name the columns, or remove what is beside the table"
                     )
             padded = [row if len(row) >= width else row + (None,) * (width - len(row)) for row in batch]
             yield [[row[position] for row in padded] for position in positions]

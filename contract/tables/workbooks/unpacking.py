@@ -40,8 +40,8 @@ def has_formulas(path: Path, origin: str) -> bool:
         total, in_sheets = (sum(part.file_size for part in some) for some in (parts, sheets))
         if total > MOST_BYTES or total - in_sheets > MOST_BYTES_KEPT:
             raise UserError(
-                f"{origin} holds {total / 1e6:,.0f} MB once it is unpacked, and at most {MOST_BYTES / 1e6:,.0f} MB are "
-                f"taken, {MOST_BYTES_KEPT / 1e6:,.0f} MB of them as texts; {_REMEDY}"
+                f"{origin} holds {total / 1e6:,.0f} MB once it is unpacked, but at most {MOST_BYTES / 1e6:,.0f} MB "
+                f"are allowed, {MOST_BYTES_KEPT / 1e6:,.0f} MB of them as texts; {_REMEDY}"
             )
         # all of them are gone through, for their bounds
         return sum(_scan(file, sheet, origin) for sheet in sheets) > 0

@@ -84,7 +84,7 @@ def test_a_stream_that_was_deleted_is_replayed_anew(settings: Settings) -> None:
 
 
 def test_again_is_behind_the_end_and_of_records_of_its_own(settings: Settings) -> None:
-    with pytest.raises(UserError, match=r"there is no stream on .* that has ended"):
+    with pytest.raises(UserError, match=r"no stream on .* has ended"):
         replay_again(settings, showcase(), threading.Event(), Console(file=io.StringIO()))
     run(settings, showcase(), "end of the stream sent")
     replay_again(settings, showcase(), threading.Event(), Console(file=io.StringIO()))

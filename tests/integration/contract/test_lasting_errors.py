@@ -80,7 +80,8 @@ def test_a_topic_that_is_gone_is_named(settings: Settings) -> None:
     admin.delete_topics([settings.topic(OUTCOMES)])[settings.topic(OUTCOMES)].result(TIMEOUT)
     eventually(lambda: settings.topic(OUTCOMES) not in admin.list_topics(timeout=TIMEOUT).topics, TIMEOUT)
     with pytest.raises(
-        UserError, match=rf"topic {settings.topic(OUTCOMES)} cannot be written \(.*\); make it again with .churnstream"
+        UserError,
+        match=rf"topic {settings.topic(OUTCOMES)} cannot be written \(.*\); create it again with .churnstream",
     ):
         try_until_it_ends(settings, OUTCOMES)
 

@@ -80,11 +80,11 @@ def test_a_listener_that_wants_tls_or_a_login_and_is_given_none(secured: Secured
     said = told(secured.tls)
     assert said.startswith(f"no Kafka answers at {secured.tls} (PLAINTEXT): Disconnected")
     assert said.endswith(
-        "; this listener wants TLS: set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL, or name its other port"
+        "; this listener requires TLS: set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL, or name its other port"
     )
     said = told(secured.sasl)
     assert said.startswith(f"no Kafka answers at {secured.sasl} (PLAINTEXT): Disconnected")
-    assert said.endswith("a listener that wants a login is SASL_PLAINTEXT or SASL_SSL")
+    assert said.endswith("one that requires a login is SASL_PLAINTEXT or SASL_SSL")
 
 
 def test_tls_that_fails(secured: SecuredBroker) -> None:
@@ -112,12 +112,14 @@ def test_a_login_that_fails(secured: SecuredBroker) -> None:
     said = told(secured.sasl, **ours | {"sasl_mechanism": "SCRAM-SHA-256"})
     assert "broker's supported mechanisms: PLAIN; check KAFKA_SASL_MECHANISM" in said
     said = told(secured.plain, **ours)
-    assert "; this listener takes no login: set KAFKA_SECURITY_PROTOCOL to PLAINTEXT or SSL" in said
+    assert "; this listener does not accept a login: set KAFKA_SECURITY_PROTOCOL to PLAINTEXT or SSL" in said
 
 
 def test_brokers_that_send_their_clients_where_none_is(secured: SecuredBroker) -> None:
     said = told(secured.away)
-    assert said.startswith(f"Kafka answers at {secured.away}, but sends its clients on to {AWAY}, where none answers")
+    assert said.startswith(
+        f"Kafka answers at {secured.away}, but sends its clients on to {AWAY}, where nothing answers"
+    )
     assert "(Failed to resolve 'kafka.invalid:9092': " in said
     assert "; set the brokers' advertised.listeners to an address that this machine can reach" in said
 
@@ -133,7 +135,7 @@ def test_ctrl_c_ends_a_command_that_waits_for_kafka(tmp_path: Path) -> None:
         )
         assert command.stderr is not None
         # it says so when it has waited for a while
-        assert "has taken the connection, but not answered yet; waiting" in command.stderr.readline()
+        assert "has accepted the connection, but not answered yet; waiting" in command.stderr.readline()
         began = time.monotonic()
         command.send_signal(signal.SIGINT)
         assert command.wait(30) == 130

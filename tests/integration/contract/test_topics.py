@@ -72,8 +72,8 @@ def test_a_wrong_cleanup_policy_is_one_clear_message(admin: AdminClient, setting
     with pytest.raises(UserError) as raised:
         ensure_topics(admin, settings)
     assert str(raised.value) == (
-        f"topic {settings.topic('panes')} has cleanup.policy=delete where compact is needed; "
-        f"alter it, or use another CHURNSTREAM_TOPIC_PREFIX"
+        f"topic {settings.topic('panes')} has cleanup.policy=delete where compact is needed; change it, or use "
+        "another CHURNSTREAM_TOPIC_PREFIX"
     )
 
 
@@ -126,7 +126,7 @@ def test_topics_of_another_version_are_refused(other: int, admin: AdminClient, s
     with pytest.raises(UserError) as raised:
         ensure_topics(admin, settings)
     assert str(raised.value) == (
-        f"the topics {settings.topic(PANES)} have format {other}, this version reads {TOPIC_FORMAT}; delete the "
+        f"the topics {settings.topic(PANES)} have format {other}, but this version reads {TOPIC_FORMAT}; delete the "
         f"stream with `churnstream reset` (with Docker: docker compose down -v), or use another "
         f"CHURNSTREAM_TOPIC_PREFIX and CHURNSTREAM_STATE_DIR"
     )
@@ -144,7 +144,7 @@ def test_messages_of_ours_without_a_format_are_those_of_an_older_version(
     send(settings, PREDICTIONS, [(b"c-1", b"{}")])
     for _ in range(2):
         with pytest.raises(
-            UserError, match="have format 0, this version reads 1; delete the stream with `churnstream reset`"
+            UserError, match="have format 0, but this version reads 1; delete the stream with `churnstream reset`"
         ):
             ensure_topics(admin, settings)
 
@@ -159,5 +159,5 @@ def test_records_may_be_there_before_us(admin: AdminClient, settings: Settings) 
 def test_a_format_record_of_somebody_else_is_told(admin: AdminClient, settings: Settings) -> None:
     make(admin, settings.topic(FORMAT), 1, "delete")
     send(settings, FORMAT, [(None, b"hello")])
-    with pytest.raises(UserError, match=r"topic \S+format holds something that is no format record; use another"):
+    with pytest.raises(UserError, match=r"topic \S+format holds a message that is not a format record; use another"):
         ensure_topics(admin, settings)

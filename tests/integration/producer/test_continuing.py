@@ -36,7 +36,7 @@ def test_a_stream_that_was_not_begun_or_not_ended_has_no_end(settings: Settings)
     assert stream_end(settings) is None
     run(settings, end=False)
     assert stream_end(settings) is None
-    with pytest.raises(UserError, match=r"start got 'next', and there is no stream on \S+ that has ended; wait"):
+    with pytest.raises(UserError, match=r"start got 'next', but no stream on \S+ has ended; wait"):
         next_start(settings)
 
 
@@ -59,7 +59,7 @@ def test_what_a_stream_has_reached_is_the_time_of_its_last_record(settings: Sett
     assert list(already_past(facts, None, 10 * DAY)) == []
     (warning,) = already_past(facts, reached, 10 * DAY)
     assert warning.startswith(f"the stream is at {format_time(reached)}, and 1 records lie more than 10d")
-    assert "--resume leaves them out" in warning
+    assert "use --resume to skip them" in warning
 
 
 def test_the_end_is_the_last_event_time_until_records_follow(settings: Settings) -> None:

@@ -274,8 +274,8 @@ def test_the_command_says_what_it_repairs_and_sends_the_same(settings: Settings,
         assert done.returncode == 0, done.stderr
         if name == "untidy.csv":
             assert done.stderr.splitlines() == [
-                f"warning: --data {tmp_path / name}: its fields are divided by semicolons, not commas",
-                f"warning: --data {tmp_path / name}: the decimal mark of its numbers is the comma",
+                f"warning: --data {tmp_path / name}: its fields are separated by semicolons, not commas",
+                f"warning: --data {tmp_path / name}: its numbers have a decimal comma",
             ]
 
     sent = [(message.key(), message.value()) for message in committed(settings, CUSTOMERS)]

@@ -176,7 +176,7 @@ def test_another_model_in_the_file_is_refused(settings: Settings, tmp_path: Path
     [path] = tmp_path.rglob("model.skops")
     skops.io.dump(small_pipeline("naive_bayes", "plain", SCHEMA).fit(*learned()), path)
     seal(settings, path)
-    with pytest.raises(UserError, match="answers otherwise"):
+    with pytest.raises(UserError, match="does not answer as when it was registered"):
         load_model(settings)
 
 

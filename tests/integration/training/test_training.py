@@ -278,7 +278,7 @@ def test_a_model_that_answers_otherwise_than_it_did_is_refused(settings: Setting
     description = yaml.safe_load((folder / "MLmodel").read_text())
     description["metadata"]["churnstream"]["expected"][3] += 2e-6
     (folder / "MLmodel").write_text(yaml.safe_dump(description))
-    with pytest.raises(UserError, match="answers otherwise"):
+    with pytest.raises(UserError, match="does not answer as when it was registered"):
         load_model(settings)
 
 
@@ -290,7 +290,7 @@ def test_a_damaged_file_and_a_changed_signature_are_refused(settings: Settings) 
         load_model(settings)
     text = (folder / "MLmodel").read_text()
     (folder / "MLmodel").write_text(text.replace('"type": "any"', '"type": "float"'))
-    with pytest.raises(UserError, match="another signature"):
+    with pytest.raises(UserError, match="does not have the signature"):
         load_model(settings)
 
 

@@ -90,12 +90,15 @@ def _parquet_of_floats(frame: pd.DataFrame, folder: Path) -> Path:
 
 
 UNTIDY: dict[str, tuple[Writer, str | None]] = {
-    "semicolons": (lambda frame, folder: _csv(text(frame, sep=";"), folder), "divided by semicolons"),
-    "decimal commas": (lambda frame, folder: _csv(text(frame, sep=";", decimal=","), folder), "mark .* is the comma"),
-    "quoted decimal commas": (lambda frame, folder: _csv(text(frame, decimal=","), folder), "mark .* is the comma"),
-    "tabs": (lambda frame, folder: _csv(text(frame, sep="\t"), folder, "tsv"), "divided by tabs"),
-    "pipes": (lambda frame, folder: _csv(text(frame, sep="|"), folder, "txt"), "divided by pipes"),
-    "delimiter said": (lambda frame, folder: _csv("sep=;\r\n" + text(frame, sep=";"), folder), "divided by semicolons"),
+    "semicolons": (lambda frame, folder: _csv(text(frame, sep=";"), folder), "separated by semicolons"),
+    "decimal commas": (lambda frame, folder: _csv(text(frame, sep=";", decimal=","), folder), "a decimal comma"),
+    "quoted decimal commas": (lambda frame, folder: _csv(text(frame, decimal=","), folder), "a decimal comma"),
+    "tabs": (lambda frame, folder: _csv(text(frame, sep="\t"), folder, "tsv"), "separated by tabs"),
+    "pipes": (lambda frame, folder: _csv(text(frame, sep="|"), folder, "txt"), "separated by pipes"),
+    "delimiter said": (
+        lambda frame, folder: _csv("sep=;\r\n" + text(frame, sep=";"), folder),
+        "separated by semicolons",
+    ),
     "byte-order mark": (lambda frame, folder: _csv(codecs.BOM_UTF8 + text(frame).encode(), folder), None),
     "unicode text": (
         lambda frame, folder: _csv(text(frame, sep="\t", lineterminator="\r\n").encode("utf-16"), folder),

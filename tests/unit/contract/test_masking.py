@@ -42,7 +42,7 @@ def test_secrets_are_hidden_and_the_rest_stays(text: str, shown: str) -> None:
     [
         "sqlite:///mlflow.db",
         "MLflow at http://127.0.0.1:5000 does not answer (Max retries exceeded with url: /api/2.0)",
-        "set KAFKA_SASL_PASSWORD, or --token; a bearer token is 16 or more of letters",
+        "set KAFKA_SASL_PASSWORD, or --token; a bearer token has at least 16 characters",
         "customers@8 t7f.customers[0]@12 c@d.example",
         "the secret: none. password: give one",
     ],

@@ -159,9 +159,9 @@ def test_the_fingerprint_changes_with_the_order_of_the_matrix() -> None:
         ({"features__Age__unit": "years"}, "unknown field `unit`"),
         ({"features__Age__min": "18"}, "Expected `float"),
         ({"features": {}}, "name at least one feature"),
-        ({"features__Home Town": {"kind": "flag"}}, "feature 'Home Town': .* say column = "),
-        ({"features__score": {"kind": "numeric"}}, "feature 'score': .* say column = "),
-        ({"features__label": {"kind": "numeric"}}, "feature 'label': .* say column = "),
+        ({"features__Home Town": {"kind": "flag"}}, "feature 'Home Town': .* write column = "),
+        ({"features__score": {"kind": "numeric"}}, "feature 'score': .* write column = "),
+        ({"features__label": {"kind": "numeric"}}, "feature 'label': .* write column = "),
         ({"features__Country__categories": []}, r"feature 'Country': .* needs categories"),
         ({"features__Country__categories": ["FR", "DE", "FR"]}, "feature 'Country': category 'FR' .* twice"),
         ({"features__Country__min": 1}, "feature 'Country': min and max"),
@@ -175,13 +175,13 @@ def test_the_fingerprint_changes_with_the_order_of_the_matrix() -> None:
             {"label__absent": "negative"},
             'label: absent = "negative" needs a horizon, .* counts as 0; .* horizon = "30d"',
         ),
-        ({"label__horizon": "30d"}, 'label: a horizon means something with absent = "negative" only; add that, or'),
+        ({"label__horizon": "30d"}, 'label: a horizon only makes sense with absent = "negative"; add that, or'),
         (
             {"label__absent": "unknown", "label__horizon": "30d"},
-            'label: a horizon means something with absent = "negative" only; add that, or remove it',
+            'label: a horizon only makes sense with absent = "negative"; add that, or remove the horizon',
         ),
         ({"label__absent": "negative", "label__horizon": "soon"}, "label, horizon: 'soon' is not a duration; write a"),
-        ({"label__absent": "negative", "label__horizon": "0s"}, "label: horizon '0s' must be longer than nothing; say"),
+        ({"label__absent": "negative", "label__horizon": "0s"}, "label: horizon '0s' must be longer than 0; write"),
         ({"label__absent": "negative", "label__horizon": 30}, r"Expected `str.*`, got `int` - at `\$.label.horizon`"),
         ({"private": ["Age"]}, "column 'Age' has two roles"),
         ({"ignored": ["Id"]}, "column 'Id' has two roles"),
@@ -233,7 +233,7 @@ def test_the_widest_schema_is_taken_and_one_feature_more_is_not() -> None:
     schema = parse_schema(at_the_bound(**{f"f{number}": FLAG for number in range(MOST_FEATURES)}))
     row = dict.fromkeys(schema.names, 1.0)
     decode(msgspec.json.Decoder(features_type(schema)), msgspec.json.encode(row))
-    with pytest.raises(UserError, match=r"has 1,001 features, and at most 1,000 are taken; name fewer"):
+    with pytest.raises(UserError, match=r"has 1,001 features, but at most 1,000 are allowed; name fewer"):
         parse_schema(at_the_bound(**{f"f{number}": FLAG for number in range(MOST_FEATURES + 1)}))
 
 

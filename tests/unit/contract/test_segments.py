@@ -103,8 +103,8 @@ def test_the_segment_of_a_value(feature: str, value: float | str | None, name: s
 @pytest.mark.parametrize(
     ("segments", "told"),
     [
-        ({"Agee": {}}, r"segments 'Agee': there is no feature of this name; take one of Active, Age, Answer"),
-        ({"Age": {}}, r"a feature of numbers needs the bounds of its bands, such as bands = \[30, 45, 60\]"),
+        ({"Agee": {}}, r"segments 'Agee': no feature has this name; use one of Active, Age, Answer"),
+        ({"Age": {}}, r"a numeric feature needs the bounds of its bands, such as bands = \[30, 45, 60\]"),
         ({"Products": {"bands": []}}, "needs the bounds of its bands"),
         ({"Country": {"bands": [1]}}, "bands make no sense for a categorical feature; remove them"),
         ({"Active": {"bands": [1]}}, "a flag is 0 or 1, and bands make no sense for it; remove them"),
@@ -117,7 +117,7 @@ def test_the_segment_of_a_value(feature: str, value: float | str | None, name: s
         ({"Age": [30]}, r"Expected `object`, got `array`"),
         (
             {"Age": {"bands": list(range(MOST_SEGMENTS))}},
-            "there are 66 segments, and at most 64 are taken; 'Age' alone",
+            "there are 66 segments, but at most 64 are allowed; 'Age' alone",
         ),
     ],
 )
@@ -131,7 +131,7 @@ def test_no_more_features_than_one_number_can_tell_have_segments() -> None:
     names = [f"f{number}" for number in range(MOST_SEGMENT_FEATURES + 1)]
     features = {name: {"kind": "flag"} for name in names}
     assert len(schema_of({name: {} for name in names[:-1]}, features).segments) == MOST_SEGMENT_FEATURES
-    with pytest.raises(UserError, match=r"9 features have segments, and at most 8 are taken; remove \[segments.f8\]"):
+    with pytest.raises(UserError, match=r"9 features have segments, but at most 8 are allowed; remove \[segments.f8\]"):
         schema_of({name: {} for name in names}, features)
 
 

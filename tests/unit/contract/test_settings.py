@@ -81,9 +81,9 @@ def test_the_state_folder_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("partitions", "0", "got '0' (str): Input should be greater than or equal to 1"),
         ("partitions", "four", "got 'four' (str): Input should be a valid integer"),
-        ("topic_prefix", "a b", "got 'a b' (str): 'a b' cannot begin a topic's name; use letters"),
-        ("instance", "../a", "got '../a' (str): '../a' cannot name a worker; use letters"),
-        ("instance", "..", "cannot name a worker"),
+        ("topic_prefix", "a b", "got 'a b' (str): 'a b' is not a valid beginning of a topic's name; use letters"),
+        ("instance", "../a", "got '../a' (str): '../a' is not a valid name for a worker; use letters"),
+        ("instance", "..", "is not a valid name for a worker"),
         ("batch_size", "100001", "less than or equal to 100000"),
         ("window", "week", "got 'week' (str): 'week' is not a duration; write a number with a unit, such as 7d"),
         ("window", "0s", "got 0 (int): Input should be greater than 0"),
@@ -165,5 +165,7 @@ def test_a_streams_name_names_all_that_it_keeps(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", ["1st", "a/b", "a b", "..", "x" * 101])
 def test_what_cannot_name_a_stream_is_refused(name: str) -> None:
-    with pytest.raises(UserError, match=r"setting stream \(--stream, CHURNSTREAM_STREAM\) got .*: .* cannot name"):
+    with pytest.raises(
+        UserError, match=r"setting stream \(--stream, CHURNSTREAM_STREAM\) got .*: .* is not a valid name"
+    ):
         load_settings(stream=name)

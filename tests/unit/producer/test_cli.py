@@ -36,19 +36,21 @@ def test_synth_replaces_a_file_only_when_told_to(tmp_path: Path) -> None:
     path = tmp_path / "bank.csv"
     path.write_text("mine")
 
-    assert "is there already" in failure("data", "synth", "--rows", "50", "--out", str(path))
+    assert "already exists" in failure("data", "synth", "--rows", "50", "--out", str(path))
     assert path.read_text() == "mine"
     assert RUN.invoke(app, ["data", "synth", "--rows", "50", "--force", "--out", str(path)]).exit_code == 0
     assert path.read_text().startswith("RowNumber,")
 
 
 def test_replay_refuses_rows_beside_a_table(tmp_path: Path) -> None:
-    assert "--rows and --seed are of the synthetic bank" in failure("replay", "--data", str(tmp_path), "--rows", "5")
+    assert "--rows and --seed are only for the synthetic bank" in failure(
+        "replay", "--data", str(tmp_path), "--rows", "5"
+    )
 
 
 def test_replay_refuses_a_mistake_before_it_looks_for_kafka() -> None:
     assert "'Years' is no feature" in failure("replay", "--drift", "Years:shift=8")
-    assert "is no file" in failure("replay", "--data", "none.csv")
+    assert "is not a file" in failure("replay", "--data", "none.csv")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_replay_refuses_a_mistake_before_it_looks_for_kafka() -> None:
     [
         (ScenarioOptions(), []),
         (ScenarioOptions(period="90d", label_delay="5d"), []),
-        (ScenarioOptions(period="200d"), ["more than a day after they are sent are dead-lettered"]),
+        (ScenarioOptions(period="200d"), ["more than a day ahead of when they are sent are dead-lettered"]),
         (ScenarioOptions(label_delay="exponential:mean=1d,max=70d"), ["labels may come 70d after their record"]),
     ],
 )

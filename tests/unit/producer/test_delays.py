@@ -72,8 +72,8 @@ def test_a_duration_is_a_constant_delay() -> None:
         ("gamma:mean=3d,max=1d", "max is below mean"),
         ("gamma:mean=3d,shape=-1", "shape got -1"),
         ("gamma:mean=3d,sigma=1", "'sigma' is not known; gamma takes mean, max, shape"),
-        ("exponential:mean=3d,mean=4d", "'mean' comes twice"),
-        ("exponential:mean", "'mean' is no option"),
+        ("exponential:mean=3d,mean=4d", "'mean' is given twice"),
+        ("exponential:mean", "'mean' is not an option"),
     ],
 )
 def test_a_delay_that_makes_no_sense_is_refused(text: str, message: str) -> None:

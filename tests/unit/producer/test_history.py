@@ -122,7 +122,7 @@ def test_only_rows_of_the_time_asked_for_are_sent(tmp_path: Path) -> None:
     assert opened(tmp_path, dated(), zoned, since="2024-01-03").facts.first == FIRST + 2 * DAY - 3_600_000
     with pytest.raises(UserError, match="is not before --until"):
         opened(tmp_path, dated(), since="2024-01-05", until="2024-01-05")
-    with pytest.raises(UserError, match="no row to send; of 60 rows 60 lie outside --since and --until"):
+    with pytest.raises(UserError, match="no rows to send; of 60 rows 60 lie outside --since and --until"):
         opened(tmp_path, dated(), since="2025-01-01")
 
 
@@ -145,7 +145,7 @@ def test_a_row_without_a_label_is_sent_and_its_label_never_comes(tmp_path: Path)
         assert len(by_record(messages, CUSTOMERS)) == ROWS
         assert len(by_record(messages, LABELS)) == ROWS - 10
         assert source.facts.unlabelled == 10
-        assert "10 records have no label in the table, and none comes for them" in told(source)
+        assert "10 records have no label in the table, and none will come" in told(source)
 
 
 def test_rows_without_a_usable_time_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_what_will_not_arrive_is_told_before(tmp_path: Path) -> None:
     assert late.startswith("2 labels come later than 60d after their record")
     assert "CHURNSTREAM_LABEL_LATENESS=100d" in late
     assert len(warnings(FIRST + 100 * DAY, label_tolerance="1d", label_lateness="100d")) == 1
-    assert "have no time, so they never come" in warnings(FIRST + 100 * DAY)[0]
+    assert "have no time, so they will never come" in warnings(FIRST + 100 * DAY)[0]
     ahead = next(line for line in warnings(FIRST + 10 * DAY) if "future" in line)
     assert ahead.endswith("will be dead-lettered; leave them out with --until 2024-01-11T00:00:00Z")
     assert int(ahead.split()[0]) == (source.facts.times > FIRST + 11 * DAY).sum() > 10
@@ -193,7 +193,7 @@ def test_labels_of_which_one_value_has_no_times_are_refused_unless_silence_says_
     source = opened(tmp_path, frame, history(absent="negative", horizon="30d"))
     assert {label["label"] for label in by_record(sent(source), LABELS).values()} == {1}
     (warning,) = history_warnings(source.facts, source.schema, load_settings(), 0, FIRST + 1_000 * DAY)
-    assert warning == "40 labels of 0 have no time, so silence says it after 30d"
+    assert warning == "40 labels of 0 have no time, so silence means the same after 30d"
     frame["known"] = ""
     frame.loc[0, "known"] = "2024-02-01 00:00"
     with pytest.raises(UserError, match=r"20 of 20 rows with 1 in 'Exited' have no time.*name another column"):
@@ -241,7 +241,7 @@ def test_drift_begins_at_an_offset_from_the_first_record(tmp_path: Path) -> None
 )
 def test_what_the_rows_say_themselves_cannot_be_told(option: dict[str, str]) -> None:
     name = next(iter(option)).replace("_", " ")
-    with pytest.raises(UserError, match=f"{name} says when .*and so does column .*--no-own-dates"):
+    with pytest.raises(UserError, match=f"{name} says when .*but so does column .*--no-own-dates"):
         ScenarioOptions(**option).build(history(), (FIRST, FIRST + DAY))  # type: ignore[arg-type]
 
 
@@ -251,16 +251,16 @@ def test_speed_and_rate_are_event_time_by_wall_time() -> None:
     assert ScenarioOptions(rate=100).build(history(), own_times).pace(1_000) == DAY
     assert ScenarioOptions().build(history(), own_times).pace(1_000) is None
     assert ScenarioOptions(speed=2).build(BANK).pace(7) == 2_000
-    with pytest.raises(UserError, match="rate and speed both say"):
+    with pytest.raises(UserError, match="rate and speed both set"):
         Scenario(rate=1, speed=1)
     with pytest.raises(UserError, match="speed got 0"):
         Scenario(speed=0)
 
 
 def test_a_part_of_a_table_is_asked_for_by_its_times_alone(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"--since and --until choose rows .*--time-column"):
+    with pytest.raises(UserError, match=r"--since and --until select rows .*--time-column"):
         open_source(csv(tmp_path, dated()), 1, 1, BANK, selection=RowSelection(since="2024-01-01"))
-    with pytest.raises(UserError, match=r"choose rows of a table; give one with --data"):
+    with pytest.raises(UserError, match=r"select rows of a table; give a table with --data"):
         open_source(None, 1, 1, BANK, selection=RowSelection(held_out_only=True))
     with pytest.raises(UserError, match="leave out --passes"):
         open_source(csv(tmp_path, dated()), 1, 1, history(), passes=2)
@@ -303,7 +303,7 @@ def test_a_time_is_never_a_feature_nor_private() -> None:
     assert "is the label column" in refused(column="when", label_column="Exited")
     assert "did you mean Europe/Vienna?" in refused(column="when", zone="Europe/Wien na")
     assert "name the column with --time-column" in refused(zone="UTC")
-    assert "there is no time that says when their records came" in refused(label_column="known")
+    assert "no time column says when their records came" in refused(label_column="known")
     assert TimeOptions(column="RowNumber").over(BANK).fingerprint == BANK.fingerprint
 
 
@@ -329,6 +329,6 @@ def test_a_schema_names_its_times() -> None:
 
 
 def test_a_table_without_the_column_of_times_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has no column 'known', which is to say when.*--label-time-column"):
+    with pytest.raises(UserError, match=r"has no column 'known', which should say when.*--label-time-column"):
         opened(tmp_path, dated().drop(columns="known"))
     assert EVENT_TIME not in next(open_source(csv(tmp_path, dated()), 1, 1, BANK).source.chunks())

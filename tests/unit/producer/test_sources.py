@@ -138,7 +138,7 @@ def test_a_label_that_is_neither_value_is_refused_before_anything_is_read(write:
 @both
 def test_a_row_without_a_label_is_sent_and_its_label_never_comes(write: Writer, tmp_path: Path) -> None:
     source = open_table(write(tmp_path, table(3, Exited=[0, None, 1])), SCHEMA)
-    assert source.said == ("1 records have no label in the table, and none comes for them",)
+    assert source.said == ("1 records have no label in the table, and none will come",)
     flip = parse_drift("flip=1", SCHEMA, 0)
     for scenario, labels in ((Scenario(), [0, 1]), (Scenario(drifts=(flip,)), [1, 0])):
         messages = [json.loads(message.value) for message in stream(source, scenario, "t")]
@@ -158,8 +158,8 @@ def test_only_customers_that_training_has_held_out_are_sent(write: Writer, tmp_p
     sent = pd.concat(source.chunks(), ignore_index=True)
     assert sent["CustomerId"].tolist() == frame["CustomerId"][chosen].astype(str).tolist()
     assert len(source) == len(sent)
-    assert source.said == (f"{200 - len(sent)} rows are of customers that training learns from, and are not sent",)
-    with pytest.raises(UserError, match="no row to send: training learns from all"):
+    assert source.said == (f"{200 - len(sent)} rows belong to customers that training learns from, and are not sent",)
+    with pytest.raises(UserError, match="no rows to send, because training learns from all"):
         open_table(path, SCHEMA, selection=RowSelection(held_out_only=True, test_share=1e-9))
 
 
@@ -190,7 +190,7 @@ def test_a_file_without_a_header_is_refused_and_its_first_row_not_shown(tmp_path
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("customers.ods", b"", "no table by its name; give one of CSV, Parquet and Excel"),
+        ("customers.ods", b"", "not have the name of a table; give one of CSV, Parquet and Excel"),
         ("customers.csv", b"", "is empty"),
         ("customers.parquet", b"", "not a readable Parquet file"),
         ("customers.parquet", b"RowNumber,CustomerId", "not a readable Parquet file"),
@@ -206,7 +206,7 @@ def test_a_file_that_is_no_table_is_refused(name: str, content: bytes, message: 
 
 
 def test_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is no file"):
+    with pytest.raises(UserError, match="is not a file"):
         open_table(tmp_path / "none.csv", SCHEMA)
 
 
@@ -225,7 +225,7 @@ def test_a_comma_in_a_name_moves_no_name_into_a_feature(tmp_path: Path) -> None:
     path = tmp_path / "customers.csv"
     path.write_text("\n".join(lines))
 
-    with pytest.raises(UserError, match="data row 20 has 15 fields where the header has 14") as caught:
+    with pytest.raises(UserError, match="data row 20 has 15 fields, but the header has 14") as caught:
         open_table(path, SCHEMA, chunk_rows=7)
     assert SURNAME not in str(caught.value)
 

@@ -68,7 +68,12 @@ def test_a_drift_can_be_of_some_days_of_the_week() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("1,1,1", "seven numbers"), ("0,0,0,0,0,0,0", "seven numbers"), ("1,1,1,1,1,1,-1", "seven"), ("a", "no finite")],
+    [
+        ("1,1,1", "seven numbers"),
+        ("0,0,0,0,0,0,0", "seven numbers"),
+        ("1,1,1,1,1,1,-1", "seven"),
+        ("a", "not a finite"),
+    ],
 )
 def test_weights_that_make_no_week(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
@@ -76,12 +81,12 @@ def test_weights_that_make_no_week(text: str, message: str) -> None:
 
 
 def test_days_that_are_none() -> None:
-    with pytest.raises(UserError, match="'caturday' is no day; write some of mon, tue"):
+    with pytest.raises(UserError, match="'caturday' is not a day; write some of mon, tue"):
         parse_days("sat+caturday", "drift")
 
 
 def test_a_period_without_a_day_that_has_records() -> None:
     scenario = ScenarioOptions("2025-01-06", "2d", weekdays="0,0,1,1,1,1,1").build(SCHEMA)
 
-    with pytest.raises(UserError, match="no record comes on any day of the period"):
+    with pytest.raises(UserError, match="no day of the period has any records"):
         scenario.event_times(0, 10, 10)

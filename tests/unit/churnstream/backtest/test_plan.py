@@ -167,7 +167,7 @@ def test_of_window_and_slide_the_other_fits(tmp_path: Path, wishes: Wishes, wind
         (Wishes(window="10d", slide="3d"), "--window must be a multiple of --slide"),
         (Wishes(window="soon"), "--window: 'soon' is not a duration"),
         (Wishes(slide="0s"), "--slide got 0s; give a duration above zero"),
-        (Wishes(until="then"), "--until: 'then' is no time"),
+        (Wishes(until="then"), "--until: 'then' is not a time"),
         (Wishes(label_delay="30d"), "--label-delay and column 'known' both say when labels were known"),
     ],
 )

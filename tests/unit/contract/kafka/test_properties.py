@@ -57,7 +57,7 @@ def test_a_property_that_would_break_a_guarantee_is_refused_with_the_reason(name
         with pytest.raises(UserError) as raised:
             make(settings_of({name: value}))
         said, _, remedy = str(raised.value).partition("; ")
-        assert said.startswith(f"{variable_of(name)} ({name}) is not taken, because ")
+        assert said.startswith(f"{variable_of(name)} ({name}) is not accepted, because ")
         assert remedy.startswith(("unset the variable", "set CHURNSTREAM_"))
 
 
@@ -110,7 +110,7 @@ def test_the_variable_of_a_property_gives_the_property() -> None:
 @pytest.mark.parametrize(
     ("properties", "says"),
     [
-        ({"bootstrap.server": "x"}, "unset KAFKA_BOOTSTRAP_SERVER (is KAFKA_BOOTSTRAP_SERVERS meant?), in the env"),
+        ({"bootstrap.server": "x"}, "unset KAFKA_BOOTSTRAP_SERVER (did you mean KAFKA_BOOTSTRAP_SERVERS?), in the env"),
         ({"version": "3.9"}, "correct or unset KAFKA_VERSION, in the environment or in .env"),
         ({"linger.ms": "soon"}, "correct or unset KAFKA_LINGER_MS"),
         ({"security.protocol": "tls"}, "correct or unset KAFKA_SECURITY_PROTOCOL"),

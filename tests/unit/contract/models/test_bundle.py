@@ -26,7 +26,7 @@ def test_a_card_is_read_back_from_the_models_metadata() -> None:
 
 @pytest.mark.parametrize("nothing", [None, {}, {"other": 1}])
 def test_a_model_of_another_maker(nothing: dict[str, Any] | None) -> None:
-    with pytest.raises(UserError, match=r"model churn v3 carries no churnstream card; .*`churnstream train`"):
+    with pytest.raises(UserError, match=r"model churn v3 has no churnstream card; .*`churnstream train`"):
         read_card(nothing, SCHEMA, "churn v3")
 
 
@@ -37,7 +37,7 @@ def test_a_damaged_card(damaged: object) -> None:
 
 
 def test_a_card_of_another_format() -> None:
-    with pytest.raises(UserError, match="model churn v3 has bundle format 2, this version reads 1; train it again"):
+    with pytest.raises(UserError, match="model churn v3 has bundle format 2, but this version reads 1; train it again"):
         read_card(metadata(format=2), SCHEMA, "churn v3")
 
 

@@ -43,11 +43,11 @@ WANTED = pytest.mark.parametrize("wanted", [(), ("Id", "Note", "Paid")])
     [
         ({}, None),
         ({"quoting": csv.QUOTE_ALL}, None),
-        ({"quotechar": "'"}, "its fields stand in single quotes"),
-        ({"quotechar": "'", "quoting": csv.QUOTE_ALL}, "its fields stand in single quotes"),
+        ({"quotechar": "'"}, "its fields are in single quotes"),
+        ({"quotechar": "'", "quoting": csv.QUOTE_ALL}, "its fields are in single quotes"),
         (
             {"doublequote": False, "escapechar": "\\", "quoting": csv.QUOTE_ALL},
-            "quotes inside its fields follow a backslash",
+            "quotes inside its fields are escaped by a backslash",
         ),
     ],
 )
@@ -58,7 +58,7 @@ def test_quotes_of_any_kind_are_read(
 
     assert list(table.header) == HEADER
     assert rows(table) == ROWS
-    assert [repair for repair in table.repairs if "divided" not in repair] == ([said] if said else [])
+    assert [repair for repair in table.repairs if "separated" not in repair] == ([said] if said else [])
 
 
 @WANTED
@@ -76,7 +76,7 @@ def test_lines_that_stand_in_quotes_as_a_whole_are_read(
     table = opened(tmp_path, "\n".join(wrapped) + end, wanted)
 
     assert rows(table) == plain
-    assert "its lines stand in quotes as a whole" in table.repairs
+    assert "each of its lines is in quotes as a whole" in table.repairs
 
 
 @WANTED
@@ -99,7 +99,7 @@ def test_empty_fields_at_the_end_of_all_rows_are_removed(tmp_path: Path) -> None
 def test_a_row_that_is_out_of_step_is_refused_though_it_ends_empty(tmp_path: Path) -> None:
     lines = ["Id,Name,Paid,Left", *(["1,Ann,5,"] * 3), "2,Smith, John,5,"]
 
-    with pytest.raises(UserError, match="data row 4 has 5 fields where the header has 4"):
+    with pytest.raises(UserError, match="data row 4 has 5 fields, but the header has 4"):
         rows(opened(tmp_path, "\n".join(lines)))
 
 

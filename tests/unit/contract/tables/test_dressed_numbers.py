@@ -70,7 +70,7 @@ POINT, COMMA, NONE = ("0.5",), ("0,5",), ("7",)
         (["CHF 1'234.50", "CHF 12.-", "Fr. 3.20"], NONE, [1234.5, 12, 3.2], "the sign CHF is removed"),
         (["1 234,56 kr", "12 kr.", "-3,5 kr"], NONE, [1234.56, 12, -3.5], "the sign kr is removed"),
         (["£5", "0", "£7"], POINT, [5, 0, 7], "the sign £ is removed from amounts ('Fee': 2 cells)"),
-        (["$ 5.00", "$ -", "($ 6.00)"], POINT, [5, 0, -6], "brackets or with a minus after them are read as negative"),
+        (["$ 5.00", "$ -", "($ 6.00)"], POINT, [5, 0, -6], "brackets or with a trailing minus are read as negative"),
         (["1,234", "987", "12,345"], POINT, [1234, 987, 12345], "thousands separators are removed ('Fee': 2 cells)"),
         (["1.234", "987", "12.345"], COMMA, [1234, 987, 12345], "thousands separators are removed ('Fee': 2 cells)"),
         (["1,234,567", "5"], NONE, [1234567, 5], "thousands separators are removed ('Fee': 1 cell)"),
@@ -79,7 +79,7 @@ POINT, COMMA, NONE = ("0.5",), ("0,5",), ("7",)
         (["12\u00a0345,5", "1\u202f234,5", "1\u2009234"], COMMA, [12345.5, 1234.5, 1234], "thousands separators"),
         (["1'234'567.5", "1’234"], POINT, [1234567.5, 1234], "thousands separators are removed ('Fee': 2 cells)"),
         (["₹1,23,456.50", "₹99"], POINT, [123456.5, 99], "the sign ₹ is removed"),
-        (["5.00-", "7.5"], POINT, [-5, 7.5], "with a minus after them are read as negative ('Fee': 1 cell)"),
+        (["5.00-", "7.5"], POINT, [-5, 7.5], "with a trailing minus are read as negative ('Fee': 1 cell)"),
         (["\u22125.5", "2"], POINT, [-5.5, 2], None),
         (["12.5%", "0.7 %", "", "0"], POINT, [0.125, 0.007, None, 0], "hundredths, 5% as 0.05 ('Fee': 2 cells)"),
         (["12,5 %", "-1.000 %"], COMMA, [0.125, -10], "hundredths"),
@@ -109,8 +109,8 @@ def test_a_column_that_agrees_is_read_and_said(
         (["5%", "$7"], NONE, ["the sign $ (data row 2)", "a percent sign (data row 1)"]),
         (["$5", "$7", "9"], NONE, ["the sign $ (data row 1) and numbers without", "all of them with it"]),
         (["5%", "7%", "0.5"], NONE, ["a percent sign (data row 1) and numbers without"]),
-        (["1,234", "987"], NONE, ["it cannot be told whether the mark in column 'Fee', data row 1"]),
-        (["1.234", "987"], NONE, ["it cannot be told whether the mark in column 'Fee', data row 1"]),
+        (["1,234", "987"], NONE, ["it is not clear whether the mark in column 'Fee', data row 1"]),
+        (["1.234", "987"], NONE, ["it is not clear whether the mark in column 'Fee', data row 1"]),
         (["1,234", "98765"], POINT, ["thousands separators (column 'Fee', data row 1) and without", "data row 2"]),
         (["$1,234.50"], COMMA, ["decimal comma (column 'Other', data row 1) and with a decimal point"]),
         (["1.234 €"], POINT, ["with points between thousands (column 'Fee', data row 1)", "point (column 'Other'"]),
@@ -156,7 +156,7 @@ def test_the_schemas_range_tells_what_a_percent_is(
 def test_a_percent_that_the_range_admits_in_both_readings_is_refused(tmp_path: Path) -> None:
     message = refusal(tmp_path, ["3.5%", "4%"], min=0, max=5)
 
-    assert "cannot be told whether 5% is 5 or 0.05; write them without percent signs" in message
+    assert "does not tell whether 5% is 5 or 0.05; write them without percent signs" in message
 
 
 def test_text_of_a_workbook_is_read_as_a_csv_files_is_and_its_percents_count_as_they_are_kept(tmp_path: Path) -> None:

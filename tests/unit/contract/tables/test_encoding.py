@@ -123,16 +123,16 @@ def test_text_in_utf8_with_a_broken_line_is_not_taken_for_another_encoding(tmp_p
     lines[4] = "3;Höß;3".encode("cp1252")
     path.write_bytes(b"\n".join(lines))
 
-    assert "text in UTF-8, but its line 5 holds bytes that are none" in refusal(path)
+    assert "text in UTF-8, but its line 5 has bytes that are not" in refusal(path)
 
 
 @pytest.mark.parametrize(
     ("encoding", "expected"),
     [
-        ("no-such", "--encoding 'no-such' is no encoding known here"),
-        ("base64", "--encoding 'base64' is no encoding known here"),
+        ("no-such", "--encoding 'no-such' is not a known encoding"),
+        ("base64", "--encoding 'base64' is not a known encoding"),
         ("ascii", "is not text in ascii"),
-        ("latin-1", "is not text in latin-1: some of its bytes mean nothing there, or control characters"),
+        ("latin-1", "is not text in latin-1: some of its bytes have no meaning there, or mean control characters"),
         ("utf-8", "is not text in utf-8"),
     ],
 )

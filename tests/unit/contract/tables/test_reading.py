@@ -81,10 +81,10 @@ def refusal(path: Path) -> str:
             ["thousands separators", "data row 1", "without", "data row 2"],
         ),
         (",", [row(Amount="12\u00a0345,50")], ["decimal comma", "decimal point"]),
-        (";", [row(Amount="1,234", Spent="7")], ["cannot be told", "'Amount', data row 1", "1234.0"]),
-        (",", [row(Amount="1,234", Spent="7")], ["cannot be told"]),
-        (";", [row(Amount="1.234", Spent="7")], ["cannot be told", "'Amount', data row 1"]),
-        ("\t", [row(Amount="7", Spent="-12.345")], ["cannot be told", "'Spent', data row 1"]),
+        (";", [row(Amount="1,234", Spent="7")], ["not clear", "'Amount', data row 1", "1234.0"]),
+        (",", [row(Amount="1,234", Spent="7")], ["not clear"]),
+        (";", [row(Amount="1.234", Spent="7")], ["not clear", "'Amount', data row 1"]),
+        ("\t", [row(Amount="7", Spent="-12.345")], ["not clear", "'Spent', data row 1"]),
         (",", [row(Id="1.23E+07"), row(Id="4")], ["'Id'", "scientific notation", "as text"]),
         (",", [row(Id="12.000"), row(Id="13.000")], ["'Id'", "whether these are thousands", "without marks"]),
     ],
@@ -151,17 +151,17 @@ def test_columns_that_are_not_read_may_be_there_twice_or_have_no_name(tmp_path: 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("Id Name Amount\na b 1\n", "cannot be told what divides its fields"),
-        ("Id\na1\n", "cannot be told what divides its fields"),
-        ("sep=:\nId:Name\n", "another delimiter than commas, semicolons, tabs and pipes"),
+        ("Id Name Amount\na b 1\n", "do not show what separates its fields"),
+        ("Id\na1\n", "do not show what separates its fields"),
+        ("sep=:\nId:Name\n", "delimiter is not commas, semicolons, tabs and pipes"),
         ("\n\n  \n", "is empty"),
         (f'{",".join(HEADER)}\na1,"{SECRET},1,2,3,1,gold,yes\n', "not a well-formed CSV table"),
-        (f"{','.join(HEADER)}\n{','.join(ROW)}\na2,{SECRET},1\n", "data row 2 has 3 fields where the header has 8"),
-        (f"{','.join(HEADER)}\n\n{','.join(ROW)},{SECRET}\n", "data row 1 has 9 fields where the header has 8"),
-        (f"{';'.join(HEADER)}\n{';'.join(ROW)};\n{';'.join(ROW)}\n", "data row 1 has 9 fields where the header has 8"),
+        (f"{','.join(HEADER)}\n{','.join(ROW)}\na2,{SECRET},1\n", "data row 2 has 3 fields, but the header has 8"),
+        (f"{','.join(HEADER)}\n\n{','.join(ROW)},{SECRET}\n", "data row 1 has 9 fields, but the header has 8"),
+        (f"{';'.join(HEADER)}\n{';'.join(ROW)};\n{';'.join(ROW)}\n", "data row 1 has 9 fields, but the header has 8"),
         (
             f"{';'.join(HEADER)}\n{';'.join(ROW)};\n{';'.join(ROW)};x\n",
-            "data row 1 has 9 fields where the header has 8",
+            "data row 1 has 9 fields, but the header has 8",
         ),
     ],
 )
@@ -186,7 +186,7 @@ def workbook(folder: Path, *sheets: Sequence[Sequence[Any]]) -> Path:
 
 def test_a_workbook_with_two_filled_sheets_is_refused_and_one_filled_is_found(tmp_path: Path) -> None:
     message = refusal(workbook(tmp_path, [HEADER, ROW], [HEADER, ROW]))
-    assert "2 sheets that hold something, 'Sheet', 'Sheet1'" in message
+    assert "2 sheets with content, 'Sheet', 'Sheet1'" in message
     assert "is empty" in refusal(workbook(tmp_path, [], [[" "]]))
     assert opened(workbook(tmp_path, [], [HEADER, ROW])).rows == 1
 
@@ -194,7 +194,7 @@ def test_a_workbook_with_two_filled_sheets_is_refused_and_one_filled_is_found(tm
 def test_a_cell_beside_the_table_is_refused(tmp_path: Path) -> None:
     message = refusal(workbook(tmp_path, [HEADER, ROW, (*ROW, None, SECRET)]))
 
-    assert "data row 2 has 10 cells where the header has 8" in message
+    assert "data row 2 has 10 cells, but the header has 8" in message
 
 
 def test_a_workbooks_cells_have_kinds_of_their_own(tmp_path: Path) -> None:

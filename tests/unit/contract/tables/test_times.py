@@ -131,7 +131,7 @@ def test_what_can_be_two_days_is_refused_with_both_formats(mark: str) -> None:
     [
         (["13/04/2024", "04/13/2024"], "the day first in data row 1 and the month first in data row 2"),
         (["31.12.24"], "years of two digits .data row 1.*'%d.%m.%y'"),
-        (["", None], "holds nothing; name a column"),
+        (["", None], "is empty; name a column"),
         (["France", "Spain"], "holds no times in data row 1 and 1 more; .*--time-format"),
         ([2024, 2023], "holds no times in data row 1"),
         ([1735603200, 1735603200000], "in two ways, seconds since 1970 .data row 1. and milliseconds since 1970"),
@@ -213,5 +213,5 @@ def test_a_moment_without_an_offset_is_the_zones() -> None:
     zone = reader(["2024-12-31"], zone="Europe/Vienna")._zone
     assert parse_moment("2024-12-31", zone, "--since") == NEW_YEARS_EVE - 3_600_000
     assert parse_moment("2024-12-31T00:00Z", zone, "--since") == NEW_YEARS_EVE
-    with pytest.raises(UserError, match="--since: 'soon' is no time; write ISO 8601"):
+    with pytest.raises(UserError, match="--since: 'soon' is not a time; write ISO 8601"):
         parse_moment("soon", zone, "--since")

@@ -86,7 +86,7 @@ def test_partitions_are_named() -> None:
 )
 def test_where_to_look_is_told(flags: dict[str, str], command: str) -> None:
     place = stream_place(load_settings(kafka={"bootstrap.servers": "k:1"}, **flags))
-    assert place == f"Kafka k:1; look at it with `{command}`"
+    assert place == f"Kafka k:1; see it with `{command}`"
 
 
 def test_news_are_shown_without_verbose_and_others_not(monkeypatch: pytest.MonkeyPatch) -> None:

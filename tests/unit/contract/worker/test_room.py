@@ -58,8 +58,8 @@ def test_waiting_says_one_line_and_goes_on_when_there_is_room(
     with caplog.at_level(logging.WARNING):
         wait_for_room(NoRoomError(tmp_path), threading.Event(), LOG)
     assert [record.getMessage() for record in caplog.records] == [
-        f"state folder {tmp_path} is full; make room, and the work goes on by itself",
-        f"state folder {tmp_path} has room again; going on",
+        f"state folder {tmp_path} is full; make room, and the work continues automatically",
+        f"state folder {tmp_path} has room again; continuing",
     ]
 
 

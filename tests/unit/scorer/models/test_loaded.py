@@ -66,7 +66,7 @@ def test_nothing_is_scored_as_nothing(model: Model) -> None:
     [
         ("sqlite:///absent.db", "there is no model registry at absent.db"),
         ("sqlite:///no/such/folder/mlflow.db", "there is no model registry"),
-        ("sqlite:///text.db", "no SQLite database"),
+        ("sqlite:///text.db", "not a SQLite database"),
         ("http://127.0.0.1:9", "cannot be used"),
     ],
 )

@@ -99,7 +99,7 @@ def test_rows_without_a_time_are_left_out_and_said() -> None:
     ("until", "message"),
     [
         ("2020-01-01", r"no row before --until 2020-01-01 whose label was known by then \(1,000 came later"),
-        ("soon", "--until: 'soon' is no time"),
+        ("soon", "--until: 'soon' is not a time"),
     ],
 )
 def test_a_moment_that_leaves_nothing_is_refused(until: str, message: str) -> None:

@@ -231,9 +231,9 @@ def test_a_table_that_cannot_be_trained_on_is_refused(table: pd.DataFrame, expec
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("t.dat", b"x", "no table by its name; give one of CSV, Parquet and Excel"),
+        ("t.dat", b"x", "not have the name of a table; give one of CSV, Parquet and Excel"),
         ("t.xlsx", b"x", "not a readable Excel workbook"),
-        ("absent.csv", None, "is no file"),
+        ("absent.csv", None, "is not a file"),
         ("t.csv", b"", "is empty"),
         ("t.csv", toy_table().to_csv(index=False).encode().replace(b"France", b"Fran\x81a"), "UTF-8.*--encoding"),
         ("t.parquet", b"PAR1 no more", "not a readable Parquet file"),

@@ -81,7 +81,7 @@ def test_the_only_sheet_with_cells_is_read_and_said(write: Writer, tmp_path: Pat
     table = opened(write(tmp_path, {"Notes": [], "Kunden": ROWS, "Old": [[" "]]}))
 
     assert cells(table)[0] == ["a1", "a2"]
-    assert table.repairs == ["of its 3 sheets, 'Kunden' is read"]
+    assert table.repairs == ["only 'Kunden' of its 3 sheets is read"]
 
 
 @WRITERS
@@ -89,7 +89,7 @@ def test_a_sheet_of_notes_is_no_table(write: Writer, tmp_path: Path) -> None:
     table = opened(write(tmp_path, {"Read me": [["What this is"], ["by us", "2024"]], "Kunden": ROWS}))
 
     assert cells(table)[0] == ["a1", "a2"]
-    assert table.repairs == ["of its 2 sheets, 'Kunden' is read"]
+    assert table.repairs == ["only 'Kunden' of its 2 sheets is read"]
 
 
 @WRITERS
@@ -101,7 +101,7 @@ def test_a_sheet_is_named_or_numbered(write: Writer, tmp_path: Path) -> None:
         assert cells(table)[0][0] == first
         assert table.repairs == []
     assert refusal(path) == (
-        "table has 2 sheets that hold something, '2', 'Kunden', and it cannot be told which one is meant; name it, as "
+        "table has 2 sheets with content, '2', 'Kunden', and it is not clear which one to read; name it, as in "
         "--sheet '2'"
     )
     for unknown in ("3", "0", "None"):
@@ -149,7 +149,7 @@ def test_a_file_is_what_it_holds_whatever_its_name_says(tmp_path: Path) -> None:
         ("t.csv", b"\x1f\x8b\x08\x00", "is compressed (gzip), whatever its name says; unpack it"),
         ("t.xls", b"", "is not a readable Excel workbook (.xls, without a password)"),
         ("t.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2_000), "is not a readable Excel workbook (.xls"),
-        ("t.ods", b"PK\x03\x04", "is no table by its name; give one of CSV, Parquet and Excel tables"),
+        ("t.ods", b"PK\x03\x04", "does not have the name of a table; give one of CSV, Parquet and Excel tables"),
         ("t.xlsx", b"PK\x03\x04 no more", "is not a readable Excel workbook (.xlsx, without a password)"),
     ],
 )
@@ -173,8 +173,8 @@ def test_options_that_do_not_fit_the_file_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "t.csv"
     text.write_text("a,b\n1,2\n")
 
-    assert "has no sheets; leave --sheet out" in refusal(text, "1")
-    with pytest.raises(UserError, match="leave --encoding out"):
+    assert "has no sheets; leave out --sheet" in refusal(text, "1")
+    with pytest.raises(UserError, match="leave out --encoding"):
         open_raw(xlsx(tmp_path, {"T": ROWS}), (), "table", ReadOptions(encoding="utf-8"))
 
 
@@ -196,7 +196,7 @@ def test_an_old_workbook_is_never_too_large(tmp_path: Path, monkeypatch: pytest.
     path = xls(tmp_path, {"T": ROWS})
     monkeypatch.setattr(old_excel, "MOST_BYTES", 1_000)
 
-    assert "too much for an .xls file; save it as .xlsx, or as CSV" in refusal(path)
+    assert "too large for an .xls file; save it as .xlsx, or as CSV" in refusal(path)
 
 
 def test_an_old_workbook_whose_cells_lie_far_apart_takes_no_room_between_them(tmp_path: Path) -> None:
@@ -210,8 +210,8 @@ def test_an_old_workbook_whose_cells_lie_far_apart_takes_no_room_between_them(tm
     path = tmp_path / "t.xls"
     path.write_bytes(buffer.getvalue())
 
-    assert "4 sheets that hold something" in refusal(path)
-    assert "data row 1 has 256 cells where the header has 1" in _reading(path)
+    assert "4 sheets with content" in refusal(path)
+    assert "data row 1 has 256 cells, but the header has 1" in _reading(path)
 
 
 def _reading(path: Path) -> str:
