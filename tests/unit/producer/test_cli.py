@@ -49,7 +49,7 @@ def test_replay_refuses_rows_beside_a_table(tmp_path: Path) -> None:
 
 
 def test_replay_refuses_a_mistake_before_it_looks_for_kafka() -> None:
-    assert "'Years' is no feature" in failure("replay", "--drift", "Years:shift=8")
+    assert "'Years' is not a feature" in failure("replay", "--drift", "Years:shift=8")
     assert "is not a file" in failure("replay", "--data", "none.csv")
 
 
