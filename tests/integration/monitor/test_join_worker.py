@@ -180,7 +180,7 @@ def test_a_store_of_topics_that_were_made_anew_is_forgotten_and_said(
     # more than there were, so that the old store's offsets exist in the new topics, too
     assert join(tmp_path / "new", range(100, 160), predicted=0) == (60, 0)
     assert join(tmp_path / "old", range(160, 170), predicted=0) == (70, 0)
-    assert sum("is of another stream" in line for line in caplog.messages) == settings.partitions
+    assert sum("belongs to another stream" in line for line in caplog.messages) == settings.partitions
 
 
 def test_every_pane_is_published_again_on_a_panes_topic_that_was_made_anew(
@@ -245,11 +245,11 @@ def test_other_segments_in_the_schema_make_the_store_anew_and_every_pane_says_th
     categories = {feature.name: feature.categories for feature in SCHEMA.features}
     other = dataclasses.replace(SCHEMA, segments=read_segments(tables, categories, "test", {"HasCrCard"}))
     after = join(other)
-    assert sum("is of another stream, schema" in line for line in caplog.messages) == settings.partitions
+    assert sum("belongs to another stream, schema" in line for line in caplog.messages) == settings.partitions
     assert bare(after) == bare(before)
     # the labels that come now find rows that remember the new segments, also from the store
     send(settings, LABELS, [(key(label(i)), encode(label(i))) for i in range(30, 60)])
     assert sum(summary.labelled for summary in join(other)) == 60
-    assert sum("is of another stream, schema" in line for line in caplog.messages) == settings.partitions
+    assert sum("belongs to another stream, schema" in line for line in caplog.messages) == settings.partitions
     whole = dataclasses.replace(SCHEMA, segments=())
     assert all(summary.segments == {} for summary in join(whole))

@@ -255,7 +255,7 @@ def test_the_command_replays_a_table_and_answers_with_its_exit_code(settings: Se
     limit_size(settings, 200)
     refused = call(env=environment(settings))
     assert refused.returncode == 1
-    assert "Kafka did not take 200 messages" in refused.stderr
+    assert "Kafka did not accept 200 messages" in refused.stderr
 
     wrong = call("--period", "long", env=environment(settings))
     assert wrong.returncode == 2

@@ -98,7 +98,7 @@ def test_rows_without_a_time_are_left_out_and_said() -> None:
 @pytest.mark.parametrize(
     ("until", "message"),
     [
-        ("2020-01-01", r"no row before --until 2020-01-01 whose label was known by then \(1,000 came later"),
+        ("2020-01-01", r"no row before --until 2020-01-01 whose label was known by then \(1,000 rows came later"),
         ("soon", "--until: 'soon' is not a time"),
     ],
 )
