@@ -221,7 +221,7 @@ def test_a_report_counts_features_as_mlflow_does_and_draws_what_has_an_order(rep
     reports.one(each, sample_of(current), reference)
     snapshot = snapshot_of(reports, each)
     said = texts(snapshot)
-    assert f"1 of {len(SCHEMA.names)} features have drifted: {each.drift.share:g} of them." in said
+    assert f"1 of {len(SCHEMA.names)} features have drifted (share {each.drift.share:.3g})." in said
     (counted,) = [one for one in snapshot["metric_results"].values() if "count" in one and "share" in one]
     assert (counted["count"]["value"], counted["share"]["value"]) == (1, pytest.approx(each.drift.share))
     assert f"All columns, including the score: 2 of {len(COLUMNS)} have drifted" in said

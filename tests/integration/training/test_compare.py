@@ -170,7 +170,7 @@ def test_what_cannot_be_known_or_is_too_little_is_refused(settings: Settings, cl
     rows, other = read_table(toy_table(), SCHEMA), read_table(toy_table(seed=1), SCHEMA)
     known = made_version(settings, client, rows, 0)
     unknown = Version(settings, 9, known.run_id, {tags.DATA_HASH: rows.data_hash})
-    with pytest.raises(UserError, match="split seed is not kept"):
+    with pytest.raises(UserError, match="split seed was not kept"):
         unseen_rows(client, (known, unknown), rows, SCHEMA)
     with pytest.raises(UserError, match="does not hold the rows it learned from"):
         unseen_rows(client, (known, made_version(settings, client, other, 0, kept=False)), rows, SCHEMA)

@@ -62,7 +62,7 @@ def test_what_went_by_is_said_of_a_model_that_is_healthy_again() -> None:
 
 @pytest.mark.parametrize("state", ["retracted", "opened"])
 def test_what_was_taken_back_or_goes_on_did_not_go_by(state: AlertState) -> None:
-    assert "went by" not in conclusion(snapshot("healthy", alert(state)))
+    assert "past incident" not in conclusion(snapshot("healthy", alert(state)))
 
 
 def test_without_a_verdict_there_is_no_answer() -> None:

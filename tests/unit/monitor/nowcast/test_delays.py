@@ -94,5 +94,5 @@ def test_too_early_is_before_the_least_delay_alone() -> None:
 def test_nothing_seen_is_nothing_known() -> None:
     curves = DelayCurves.of({}, {}, 100, 3 * HOUR)
     assert not curves.known
-    with pytest.raises(ValueError, match="not known"):
+    with pytest.raises(ValueError, match="unknown"):
         curves.arrived(0, AGES, AGES + HOUR)

@@ -108,7 +108,7 @@ def test_another_volume_is_told_once_and_ends_when_it_is_usual(size: int, factor
     changed = [int(count * factor) if day >= 100 else count for day, count in enumerate(counts)]
     found = [alert for alert in alerts_of(stream(changed, size)) if alert.kind == "volume"]
     assert [alert.state for alert in found] == ["opened", "closed"]
-    assert f"so {said} by a factor of" in found[0].message
+    assert f"too {said} by a factor of" in found[0].message
     assert START + 100 * DAY < found[0].end <= START + (100 + size + 1) * DAY
     assert "or it has become usual" in found[1].message
 
@@ -150,7 +150,7 @@ def test_fewer_labels_than_before_are_told() -> None:
 def test_the_class_whose_labels_are_missing_is_named() -> None:
     windows = [flow(day, [400], of_churners=0.2 if day >= 60 else 0.95) for day in range(62)]
     (opened,) = [alert for alert in alerts_of(windows) if alert.kind in FLOW_KINDS]
-    assert "of the labels 1 above all" in opened.message
+    assert "above all, labels 1 are missing" in opened.message
 
 
 def test_labels_that_say_otherwise_are_not_missing() -> None:

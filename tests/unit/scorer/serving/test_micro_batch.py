@@ -85,7 +85,7 @@ def test_a_probability_that_is_no_number_is_no_answer() -> None:
         def score(self, features: Sequence[msgspec.Struct]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
             return np.full(len(features), np.nan), np.zeros(len(features), dtype=np.uint8)
 
-    with pytest.raises(ValueError, match="no number"):
+    with pytest.raises(ValueError, match="not a number"):
         asyncio.run(_once(Odd))
 
 

@@ -338,7 +338,7 @@ def test_the_command_says_what_is_to_be_decided(tmp_path: Path) -> None:
         ("", "is empty"),
         ("a,b\n", "has no rows"),
         ("a,a\n1,2\n", "two columns 'a'"),
-        ("a,b;c\n1,2;3\n", "cannot be told"),
+        ("a,b;c\n1,2;3\n", "do not show what separates its fields"),
     ],
 )
 def test_what_is_no_table_is_refused(content: str, expected: str, tmp_path: Path) -> None:
