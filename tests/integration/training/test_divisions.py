@@ -134,5 +134,5 @@ def test_the_command_says_how_rows_were_divided(settings: Settings, tmp_path: Pa
     arguments = ["train", "--data", "club.csv", "--dataset", settings.dataset, "--split", "time", "--gap", "30d"]
     done = CliRunner().invoke(app, [*arguments, "--tracking-uri", settings.mlflow_tracking_uri], catch_exceptions=False)
     assert "Divided by time: " in done.stdout
-    assert "with a gap of 30d between, as --gap says" in done.stdout
+    assert "with a gap of 30d, as --gap says" in done.stdout
     assert "churn v4 on 180 held-out rows" in done.stdout

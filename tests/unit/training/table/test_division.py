@@ -86,7 +86,7 @@ def test_by_time_only_what_was_known_before_the_held_out_rows_is_learned_from() 
     assert (made.sides == NEITHER).sum() == 60  # twenty days of three rows
     assert made.rows.X["x"].tolist() == rows.X["x"][made.sides != NEITHER].tolist()
     assert made.rows.rows_read - len(made.rows.y) == rows.rows_read - len(rows.y)
-    assert "with a gap of 20d between, as long as labels take; 60 rows are on neither side" in made.said
+    assert "with a gap of 20d, as long as labels take; 60 rows are on neither side" in made.said
     assert made.rows.data_hash == rows.data_hash
 
 
@@ -97,7 +97,7 @@ def test_a_gap_can_be_given_and_what_is_not_yet_known_is_left_out_all_the_same()
     assert (made.sides == NEITHER).sum() == 60
     wide = divide(read(history(), of), of, "time", seed=0, share=0.15, gap="50d")
     assert (wide.sides == NEITHER).sum() == 150
-    assert "a gap of 50d between, as --gap says" in wide.said
+    assert "a gap of 50d, as --gap says" in wide.said
 
 
 def test_without_times_of_labels_the_gap_is_the_horizon_of_silence_or_none() -> None:
