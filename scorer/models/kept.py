@@ -12,7 +12,8 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,7 +44,8 @@ _LEAST_RECORDS = 20
 _FEW = 3
 """Some of the records also by themselves, because few take another way than many."""
 _MAKERS = ("boosted", "calibrators", "columns", "direct", "kept", "planes", "xgboost_trees")
-_LIBRARIES = ("numpy", "scikit-learn", "scipy", "skops", "xgboost")
+_LIBRARIES = (("numpy",), ("scikit-learn",), ("scipy",), ("skops",), ("xgboost", "xgboost-cpu"))
+"""By the names under which each is published; the image has XGBoost without what graphics cards need."""
 _PLANES, _TREES, _CALIBRATOR = "planes.", "trees.", "calibrator."
 _SUFFIX = ".npz"
 _log = logging.getLogger("churnstream.kept")
@@ -137,9 +139,16 @@ def _makers_digest() -> str:
     found = hashlib.sha256(sources_digest().encode())
     for name in _MAKERS:
         found.update((room / f"{name}.py").read_bytes())
-    for library in _LIBRARIES:
-        found.update(f"{library} {importlib.metadata.version(library)}\n".encode())
+    for names in _LIBRARIES:
+        found.update(f"{names[0]} {_version_of(names)}\n".encode())
     return found.hexdigest()
+
+
+def _version_of(names: Sequence[str]) -> str:
+    for name in names:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    return ""
 
 
 def _read(arrays: Arrays, schema: Schema) -> tuple[ModelCard, Boosted]:

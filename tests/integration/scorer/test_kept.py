@@ -1,5 +1,6 @@
 """A model that was read from a real store once is kept, and the next start takes it, or the store where it must not."""
 
+import importlib.metadata
 import json
 import logging
 import subprocess
@@ -74,6 +75,19 @@ def scores(model: Model, rows: Sequence[dict[str, Any]] = ROWS) -> list[float]:
 def the_file(settings: Settings) -> Path:
     [path] = (settings.state_dir / "models").glob("*.npz")
     return path
+
+
+def test_a_library_may_be_installed_under_its_other_name(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    true = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "xgboost":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return true("xgboost" if name == "xgboost-cpu" else name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    load(settings)
+    assert is_kept(load(settings))
 
 
 def test_a_warm_start_imports_no_library_of_models_and_gives_the_same_bits(settings: Settings) -> None:
