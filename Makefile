@@ -61,7 +61,7 @@ PYTEST = BROKER="$(BROKER)" $(BIN)/python -m pytest --dist loadscope --no-loadsc
 test: $(DEV_STAMP) ## all tests; ARGS="tests/unit -x", BROKER=docker, KAFKA_BOOTSTRAP_SERVERS=host:port
 ifeq ($(ARGS),)
 	$(PYTEST) -n 2 tests/unit
-	$(PYTEST) -n 3 --ignore tests/unit
+	$(PYTEST) -n 4 --ignore tests/unit
 else
 	$(PYTEST) -n 3 $(ARGS)
 endif
