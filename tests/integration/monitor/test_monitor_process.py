@@ -91,7 +91,7 @@ def test_a_monitor_that_stood_still_writes_nothing_over_what_its_stand_by_has_wr
         at_work.signal(signal.SIGCONT)
         publish(settings, [*(pane_of(scored(day, 22), schema) for day in range(20)), progress(20, ended=True)])
         eventually(lambda: {one.records for one in newest_windows(settings).values()} == {22, 44}, 60)
-        eventually(lambda: "windows logged" in at_work.log_path.read_text().partition("stalled (")[2], 60)
+        eventually(lambda: "windows logged" in at_work.log_path.read_text().rpartition("stalled (")[2], 60)
         eventually(lambda: newest_points(settings) == {22, 44}, 60, at_work.explain())
         assert (first.exit_code, second.exit_code) == (None, None), at_work.explain()
     finally:

@@ -170,7 +170,7 @@ def test_an_experiment_of_another_stream_is_refused_before_anything_is_logged(se
     sink = MlflowSink(other, CLOCK)
     fill(sink, window(2))
     for refused in (sink.check, sink.drain):
-        with pytest.raises(UserError, match=r"topic prefix 'none', not of 'other\.' .*; set CHURNSTREAM_EXPERIMENT"):
+        with pytest.raises(UserError, match=r"topic prefix 'none', not to 'other\.' .*; set CHURNSTREAM_EXPERIMENT"):
             refused()
     assert len(sink.spool) == 1
     assert points(settings) == before
