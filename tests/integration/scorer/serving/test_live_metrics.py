@@ -222,5 +222,5 @@ def test_an_experiment_of_another_stream_gets_none_of_ours(
     live = LiveMetrics(settings)
     with running(live):
         label(live, range(30))
-        eventually(lambda: "topic prefix 'other.', not of 'none'" in caplog.text, timeout=60)
+        eventually(lambda: "topic prefix 'other.', not to 'none'" in caplog.text, timeout=60)
     assert runs(settings, client) == {}
