@@ -86,7 +86,9 @@ class KeptModels:
                 type(error).__name__,
                 error,
             )
-            path.unlink(missing_ok=True)
+            # one that cannot be removed is found damaged again at the next start
+            with suppress(OSError):
+                path.unlink()
             return None
         mark_used(path)
         return found

@@ -189,8 +189,8 @@ def test_what_cannot_be_made_is_one_sentence(settings: Settings, tmp_path: Path)
     assert "there is no window of churn v9" in refusal(settings, 0, out, version=9)
     assert "because its columns were not judged" in refusal(settings, 60, out)
     assert refusal(settings, SHORT, out) == (
-        "no report can be made of the window of churn v3 that starts at 2025-02-10T00:00:00Z, because not all samples of "
-        "its customers are on Kafka; MLflow has none either"
+        "no report can be made of the window of churn v3 that starts at 2025-02-10T00:00:00Z, because not all samples "
+        "of its customers are on Kafka; MLflow has none either"
     )
 
 

@@ -90,6 +90,19 @@ def test_a_library_may_be_installed_under_its_other_name(settings: Settings, mon
     assert is_kept(load(settings))
 
 
+def test_a_damaged_copy_that_cannot_be_removed_stops_no_start(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(settings)
+    the_file(settings).write_bytes(b"damaged")
+
+    def refuse(path: Path) -> None:
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert not is_kept(load(settings))
+
+
 def test_a_warm_start_imports_no_library_of_models_and_gives_the_same_bits(settings: Settings) -> None:
     first = load(settings)
     assert not is_kept(first)
