@@ -1,6 +1,7 @@
 """Fixtures for all tests. Importing this sets the environment before any test module imports a library."""
 
 import contextlib
+import logging
 import os
 import tempfile
 import uuid
@@ -11,6 +12,7 @@ import pytest
 
 from churnstream.cli import TELEMETRY_OFF
 from churnstream.local_kafka.broker import LocalKafka
+from contract.worker.logs import NEWS
 from tests.support.kafka.brokers import session_broker
 from tests.support.shared import SHARED_FOLDER
 from tests.support.sizes import load_hypothesis_profile
@@ -80,3 +82,10 @@ def own_broker(tmp_path: Path) -> Iterator[LocalKafka]:
 def topic_prefix() -> str:
     """A prefix for topics, groups and transactional ids that no other test has."""
     return f"t{uuid.uuid4().hex[:12]}."
+
+
+@pytest.fixture(autouse=True)
+def log_levels() -> None:
+    """A command sets them, also one of an earlier test in this process; this test would find nothing in the log."""
+    for name in ("churnstream", NEWS):
+        logging.getLogger(name).setLevel(logging.NOTSET)

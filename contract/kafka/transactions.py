@@ -229,6 +229,7 @@ class Transactions:
             raise UserError(f"{what} ({said}); {found}") from error
 
     def _abandon(self, error: KafkaException) -> NoReturn:
+        error = self._fatal_cause(error)
         self._stop_if_fenced(error)
         self._stop_if_lasting(error, self._producer)
         if self._producer is None or not error.args[0].txn_requires_abort():
@@ -239,6 +240,15 @@ class Transactions:
             self._replace(abort_error, "the abort's outcome is unknown")
         _log.warning("transaction aborted (%s); its batch is read again", error.args[0].str())
         raise BatchAbortedError(error.args[0].str()) from error
+
+    def _fatal_cause(self, error: KafkaException) -> KafkaException:
+        """``produce`` says only that the producer can do no more; a call about its transaction also says why."""
+        if self._producer is not None and error.args[0].code() == KafkaError._FATAL:
+            try:
+                self._producer.abort_transaction(self._timeout)
+            except KafkaException as cause:
+                return cause
+        return error
 
     def _replace(self, error: KafkaException, why: str) -> NoReturn:
         self._stop_if_fenced(error)
