@@ -92,7 +92,7 @@ def decode(decoder: "msgspec.json.Decoder[Message]", value: bytes | None, max_by
 
 
 def check_key(key: bytes | None, customer_id: str) -> None:
-    """Refuse a message whose key is not its customer's id, for the key decides where its label is looked for."""
+    """Refuse a message whose key is not its customer's id, because the key decides where its label is looked for."""
     if key is None:
         raise RejectionError(Reason.NULL_KEY, "key", "the key is null; it must be the customer_id")
     if key != customer_id.encode():

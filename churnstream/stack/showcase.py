@@ -1,7 +1,7 @@
 """``churnstream showcase``: the demo's scenario on workers that run already, and where to look when it has flowed.
 
 The records are replayed once: a file in the state folder says that all of them are on Kafka. A replay that was cut
-short is run again whole, for the join drops what it knows. Then the stream is followed until a signal ends it.
+short is run again whole, because the join drops what it knows. Then the stream is followed until a signal ends it.
 """
 
 import threading

@@ -2,7 +2,7 @@
 
 Guarantee: once ``publish`` has returned, every message of the call is on its topic, on all in-sync replicas. If it
 raises, some may be there, or may still get there: a client that tries again under the same ``record_id`` is counted
-once, for the join drops what it knows.
+once, because the join drops what it knows.
 
 The producer is idempotent and not transactional: there are no consumer offsets that could belong to a request, and a
 transaction for each would take ten times as long.

@@ -90,11 +90,11 @@ def bootstrap(
     """Low and high end of each of ``METRICS`` at ``CONFIDENCE``; ``y`` holds both labels.
 
     Rows are drawn without regard to their label, so that the share of label 1 varies as it does between samples. A draw
-    in which a metric is undefined, for it has one label only, does not count for it.
+    with one label only does not count for the metrics that are undefined there.
 
-    The calibration error lies high where rows are few, for it takes chance in a bin for miscalibration, and the draws
-    lie as much higher again. So twice their mean distance from the value is taken off the low end of its interval; the
-    high end is left, which makes the interval a wide one.
+    The calibration error lies high where rows are few, because it takes chance in a bin as miscalibration, and the
+    draws lie as much higher again. So twice their mean distance from the value is taken off the low end of its
+    interval; the high end is left, which makes the interval a wide one.
     """
     rng = np.random.default_rng(seed)
     grouped = _Grouped(y, probabilities, threshold, clusters_of(customers))
