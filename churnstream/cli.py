@@ -4,6 +4,7 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -44,37 +45,46 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(kafka_cli.app, name="kafka")
 producer_cli.data.command()(infer_cli.infer)
-app.add_typer(producer_cli.data, name="data")
-app.command()(training_cli.train)
-app.command()(retrain_cli.retrain)
-app.command()(explore_cli.explore)
-app.command()(compare_cli.compare)
-app.command()(review_cli.review)
-app.command()(promotion_cli.promote)
-app.command()(promotion_cli.rollback)
-app.command()(promotion_cli.challenge)
-app.command()(producer_cli.replay)
-app.command()(scorer_cli.score)
-app.command()(serve_cli.serve)
-app.command()(monitor_cli.join)
-app.command()(monitor_cli.monitor)
-app.command()(report_cli.report)
-app.command()(dashboard_cli.dashboard)
-app.command()(alerts_cli.alerts)
-app.command()(status_cli.status)
-app.command()(letters_cli.dead_letters)
-app.command()(letters_cli.redrive)
-app.command()(schema_cli.schema)
-app.command()(windows_cli.windows)
-app.command()(demo_cli.demo)
-app.command()(backtest_cli.backtest)
-app.command()(demo_cli.mlflow)
-app.command()(demo_cli.doctor)
-app.command()(reset_cli.reset)
-app.command()(stack_cli.init)
-app.command()(stack_cli.showcase)
+
+_DATA, _RUN, _LOOK, _FIX = "Data and models", "Run a stream", "Look at a stream", "Find and fix problems"
+_PANELS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Start here": (demo_cli.demo, backtest_cli.backtest),
+    _DATA: (
+        explore_cli.explore,
+        training_cli.train,
+        review_cli.review,
+        compare_cli.compare,
+        promotion_cli.promote,
+        promotion_cli.rollback,
+        promotion_cli.challenge,
+        retrain_cli.retrain,
+    ),
+    _RUN: (
+        stack_cli.init,
+        scorer_cli.score,
+        monitor_cli.join,
+        monitor_cli.monitor,
+        serve_cli.serve,
+        producer_cli.replay,
+        stack_cli.showcase,
+    ),
+    _LOOK: (
+        status_cli.status,
+        dashboard_cli.dashboard,
+        demo_cli.mlflow,
+        report_cli.report,
+        alerts_cli.alerts,
+        windows_cli.windows,
+        schema_cli.schema,
+    ),
+    _FIX: (demo_cli.doctor, letters_cli.dead_letters, letters_cli.redrive, reset_cli.reset),
+}
+for _panel, _commands in _PANELS.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+app.add_typer(producer_cli.data, name="data", rich_help_panel=_DATA)
+app.add_typer(kafka_cli.app, name="kafka", rich_help_panel=_RUN)
 
 
 def _show_version(wanted: bool) -> None:
@@ -89,7 +99,11 @@ def _options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Score a stream of customers for churn on Kafka, and monitor how well the model still works."""
+    """Score a stream of customers for churn on Kafka, and monitor how well the model still works.
+
+    New here? `churnstream demo` shows everything on a simulated bank, and `churnstream backtest history.csv` on your
+    own table. Both bring their own Kafka. Each command has its own --help.
+    """
 
 
 def main() -> None:

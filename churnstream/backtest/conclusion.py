@@ -1,8 +1,9 @@
-"""Whether a model has drifted, in one sentence, from its champion's verdict."""
+"""Whether a model has drifted, and what to do, from its champion's verdict."""
 
 from churnstream.live.view import champions
 from churnstream.live.watch import Snapshot
 from contract.alerts import BY_WALL_TIME, VerdictState
+from dashboard.view.words import plain_times, sentence
 from monitor.naming import day, model_title
 
 _ANSWERS: dict[VerdictState, str] = {
@@ -17,7 +18,7 @@ _ANSWERS: dict[VerdictState, str] = {
 
 
 def conclusion(snapshot: Snapshot) -> str:
-    """The answer to "did my model drift?", with the verdict and its reason."""
+    """The answer to "did my model drift?", with the verdict and its reason; what to do has a line of its own."""
     verdicts = champions(snapshot)
     if not verdicts:
         return "Did the model drift? Not known: no window has been measured"
@@ -38,4 +39,5 @@ def conclusion(snapshot: Snapshot) -> str:
         many = f"{len(passed)} past incidents, the first"
         over = f", after {'a past incident' if len(passed) == 1 else many} ({told})"
     reason = verdict.message.removeprefix(f"{subject}: ")
-    return f"Did {subject} drift? {_ANSWERS[verdict.state]}{over}. {verdict.title}: {reason}"
+    answer = f"Did {subject} drift? {_ANSWERS[verdict.state]}{over}. {verdict.title}: {plain_times(reason)}"
+    return f"{answer}\nWhat to do: {sentence(verdict.remedy)}" if verdict.remedy else answer

@@ -23,7 +23,8 @@ _OF_THE_PAGE = ("CHURNSTREAM_HTTP_", "CHURNSTREAM_DASHBOARD_")
 
 def dashboard(
     folder: Annotated[
-        Path | None, typer.Option("--dir", help="Folder of an earlier demo: start its Kafka and show its stream.")
+        Path | None,
+        typer.Option("--dir", help="Folder of an earlier demo or backtest: start its Kafka and show its stream."),
     ] = None,
     host: Host = None,
     port: Port = None,
@@ -41,8 +42,8 @@ def dashboard(
     """Show how the model is on a web page: the verdict, since when, why, and what to do.
 
     It only reads the stream's topics, so any number may run. If CHURNSTREAM_HTTP_TOKEN is set, browsers are asked for
-    that token. With --dir it shows what a demo has kept, with that demo's settings, on the next free port. Ctrl-C or
-    SIGTERM stops it.
+    that token. With --dir it shows what a demo or a backtest has kept, with the settings of that run, on the next free
+    port. Ctrl-C or SIGTERM stops it.
     """
     import os
 

@@ -71,11 +71,12 @@ def demo(
 
 def mlflow(
     folder: Annotated[
-        Path | None, typer.Option("--dir", show_default="the last demo's", help="Folder of an earlier demo.")
+        Path | None,
+        typer.Option("--dir", show_default="the last demo's", help="Folder of an earlier demo or backtest."),
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
-    """Show MLflow's pages for an earlier demo: metric timelines, drift reports, the registered model."""
+    """Show what a demo or a backtest has left in MLflow: metric timelines, drift reports, models."""
     from churnstream.mlflow_server import newest_run, serve
     from contract.settings import load_settings
 

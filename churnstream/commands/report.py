@@ -12,7 +12,8 @@ from monitor.cli import ReportFile, ReportRole, ReportStart, ReportVersion
 def report(
     start: ReportStart,
     folder: Annotated[
-        Path | None, typer.Option("--dir", help="Folder of an earlier demo: start its Kafka and read its stream.")
+        Path | None,
+        typer.Option("--dir", help="Folder of an earlier demo or backtest: start its Kafka and read its stream."),
     ] = None,
     model: ModelName = None,
     version: ReportVersion = None,
@@ -29,7 +30,7 @@ def report(
 
     Reads the topics `windows` and `panes`, and the version's reference sample from MLflow. No monitor has to run. The
     samples of a final window are deleted. Once Kafka has removed them, the command says where in MLflow the report is.
-    With --dir it reads the stream of an earlier demo with that demo's settings.
+    With --dir it reads the stream of an earlier demo or backtest with the settings of that run.
     """
     import os
 

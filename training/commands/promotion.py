@@ -54,15 +54,15 @@ def promote(
         mlflow_tracking_uri=tracking_uri,
     )
     with Bar("comparing"):
+        from training.registered.next_step import promote_anyway
         from training.registered.promotion import promote as run
 
         verdict = run(settings, version, force=force, live=live)
     console = Console()
     console.print(verdict.reason, highlight=False, markup=False, soft_wrap=True)
     if not verdict.promoted:
-        console.print(
-            f"Next: churnstream promote {version} --force, if it should score anyway", highlight=False, markup=False
-        )
+        after = promote_anyway(settings, version)
+        console.print(f"Next: {after}", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(NOT_PROMOTED)
 
 

@@ -4,18 +4,20 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from contract.settings import Settings
 from training.kinds.kinds import KINDS
 from training.making import Selection
 from training.quality.evaluate import METRIC_TITLES
+from training.registered.next_step import promote_anyway
 from training.selection.rule import RULE
 from training.train import TrainingResult
 
 _VALIDATION = {"f1": "F1", "roc_auc": "ROC AUC", "average_precision": "AP", "brier": "Brier"}
 
 
-def show(result: TrainingResult, *, judged: bool = True) -> None:
+def show(result: TrainingResult, judged_with: Settings | None = None) -> None:
     """Print candidates, if there were several, metrics of the held-out rows, the verdict, and what to do next; these
-    two not unless it was ``judged``."""
+    two not unless the settings are given that it was judged with."""
     console = Console()
     if result.selection is not None:
         _show_candidates(console, result.selection)
@@ -29,12 +31,11 @@ def show(result: TrainingResult, *, judged: bool = True) -> None:
     )
     said = result.division.said
     console.print(f"{said[0].upper()}{said[1:]}.", highlight=False, markup=False, soft_wrap=True)
-    if not judged:
+    if judged_with is None:
         return
     console.print(result.verdict.reason, highlight=False, markup=False, soft_wrap=True)
-    anyway = f"churnstream promote {result.version} --force, if it should score anyway"
-    after = "churnstream score" if result.verdict.promoted else anyway
-    console.print(f"Next: {after}", highlight=False, markup=False)
+    after = "churnstream score" if result.verdict.promoted else promote_anyway(judged_with, result.version)
+    console.print(f"Next: {after}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _show_candidates(console: Console, selection: Selection) -> None:

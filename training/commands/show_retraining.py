@@ -16,7 +16,7 @@ def show(result: RetrainingResult, console: Console) -> None:
         say(f"{clause[0].upper()}{clause[1:]}.")
     say(f"{'It is time to train' if result.decision.trains else 'Nothing is trained'}: {_joined(result)}.")
     if result.trained is not None:
-        show_training(result.trained, judged=False)
+        show_training(result.trained)
     if result.compared is not None:
         say(result.compared)
     if result.became is None:

@@ -180,7 +180,7 @@ def train(
             figures=figures,
             costs=costs,
         )
-    show(result)
+    show(result, settings)
     if not result.verdict.promoted:
         raise typer.Exit(NOT_PROMOTED)
 

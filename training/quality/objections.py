@@ -38,7 +38,12 @@ def objections(
             f"{'left' if left < stayed else 'stayed'}, too few to tell how good it is: give a larger table, or a "
             f"larger --test-share"
         )
-    if low <= _GUESSING:
+    if high < _GUESSING:
+        found.append(
+            f"{measured}, which is worse than guessing: on these rows, its high scores go to customers who stay. Churn "
+            f"probably follows other rules there than in the rows that were learned from; learn from rows like these"
+        )
+    elif low <= _GUESSING:
         found.append(f"{measured}, which is no better than guessing: the features do not tell who leaves")
     if auc >= BEYOND_BELIEF:
         found.append(

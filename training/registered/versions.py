@@ -123,7 +123,7 @@ def find(client: "MlflowClient", settings: Settings, text: str) -> Version:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise UserError(
                 f"there is no model {name!r} with {_wanted(meant)} at {settings.mlflow_tracking_uri}; "
-                f"{_there_are(client, name)}"
+                f"{_there_are(client, name, meant['alias'])}"
             ) from None
         raise
     return describe(client, settings.model_copy(update={"model_name": name}), int(found.version))
@@ -194,7 +194,7 @@ def _wanted(meant: "re.Match[str]") -> str:
     return f"alias @{meant['alias']}" if meant["alias"] else f"version {meant['version']}"
 
 
-def _there_are(client: "MlflowClient", name: str) -> str:
+def _there_are(client: "MlflowClient", name: str, alias: str | None) -> str:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -203,4 +203,5 @@ def _there_are(client: "MlflowClient", name: str) -> str:
         known = []
     if not known:
         return "register one with `churnstream train`, or set --model-name"
-    return f"it has versions {', '.join(map(str, known))}"
+    listed = ", ".join(map(str, known))
+    return f"it has versions {listed}{'' if alias is None else ': name one of these, or give it the alias first'}"

@@ -32,6 +32,7 @@ from training.outcomes.rows import NO_LABEL, ScoredRecords
 from training.quality.evaluate import evaluate
 from training.registered import tags
 from training.registered.challenge import challenge
+from training.registered.next_step import promote_anyway
 from training.registered.promotion import promote
 from training.retrain.decision import Decision, Situation, decide
 from training.retrain.evidence import ModelEvidence, read_evidence
@@ -163,10 +164,8 @@ def _become(client: "MlflowClient", settings: Settings, policy: Policy, version:
         became = Became(challenge(settings, str(version)), f"churnstream promote {version}, once it has proven better")
     elif policy == "promote":
         verdict = promote(settings, str(version))
-        anyway = f"churnstream promote {version} --force, if it should score anyway"
-        became = Became(
-            verdict.reason, "churnstream score" if verdict.promoted else anyway, refused=not verdict.promoted
-        )
+        after = "churnstream score" if verdict.promoted else promote_anyway(settings, version)
+        became = Became(verdict.reason, after, refused=not verdict.promoted)
     else:
         became = Became(
             f"{model_title(settings, version)} is registered, and scores nothing, because the policy is none",

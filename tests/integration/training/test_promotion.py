@@ -274,7 +274,7 @@ def test_a_reference_sample_with_other_columns_is_refused(
     ("text", "message"),
     [
         ("9", r"no model 'churn' with version 9.*it has versions 1, 2, 3"),
-        ("@nobody", "alias @nobody"),
+        ("@nobody", "alias @nobody .*it has versions 1, 2, 3.*: name one of these"),
         ("other/1", "no model 'other'.*churnstream train"),
         ("three", "names no model; give"),
         ("churn v2", "names no model; give"),

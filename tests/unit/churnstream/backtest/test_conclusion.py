@@ -14,14 +14,15 @@ MODEL = ModelRef("club", 1)
 START = 19_500 * DAY
 
 
-def snapshot(state: VerdictState, *alerts: Alert) -> Snapshot:
+def snapshot(state: VerdictState, *alerts: Alert, remedy: str = "") -> Snapshot:
     verdict = ModelVerdict(
         model=MODEL,
         state=state,
         since=START,
         until=START + 90 * DAY,
         title="TITLE since 23 May 2023",
-        message="club v1: because of this",
+        message="club v1: because of this, since 2023-05-23T00:00:00Z",
+        remedy=remedy,
     )
     return Snapshot(verdicts={verdict.key: verdict}, alerts={alert.key: alert for alert in alerts})
 
@@ -44,7 +45,7 @@ def alert(state: AlertState) -> Alert:
 def test_every_verdict_is_an_answer(state: VerdictState) -> None:
     said = conclusion(snapshot(state))
     assert said.startswith("Did club v1 drift? ")
-    assert said.endswith(". TITLE since 23 May 2023: because of this")
+    assert said.endswith(". TITLE since 23 May 2023: because of this, since 23 May 2023")
     assert "\n" not in said
 
 
@@ -63,6 +64,11 @@ def test_what_went_by_is_said_of_a_model_that_is_healthy_again() -> None:
 @pytest.mark.parametrize("state", ["retracted", "opened"])
 def test_what_was_taken_back_or_goes_on_did_not_go_by(state: AlertState) -> None:
     assert "past incident" not in conclusion(snapshot("healthy", alert(state)))
+
+
+def test_what_to_do_has_a_line_of_its_own() -> None:
+    said = conclusion(snapshot("worse", remedy="train on newer customers")).splitlines()
+    assert said[1:] == ["What to do: Train on newer customers."]
 
 
 def test_without_a_verdict_there_is_no_answer() -> None:
