@@ -41,7 +41,7 @@ def make_report(settings: Settings, schema: Schema, asked: AskedWindow, out: Pat
     if not window.drift.features:
         raise UserError(
             f"no report can be made of the window of {title}, because its columns were not judged: it has fewer than "
-            f"{settings.min_records} customers, or the version has no reference"
+            f"{settings.min_records} customers, or the version has no reference; give the start of a window with more"
         )
     try:
         sample = read_sample(settings, window)

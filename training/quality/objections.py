@@ -44,7 +44,10 @@ def objections(
             f"probably follows other rules there than in the rows that were learned from; learn from rows like these"
         )
     elif low <= _GUESSING:
-        found.append(f"{measured}, which is no better than guessing: the features do not tell who leaves")
+        found.append(
+            f"{measured}, which is no better than guessing: the features do not tell who leaves, or these rows are too "
+            f"few to show it"
+        )
     if auc >= BEYOND_BELIEF:
         found.append(
             f"{measured}, which is beyond belief: look for a feature that is known only after a customer has left, or "

@@ -13,7 +13,7 @@ PAGE = (ROOT / "docs" / "alerts.md").read_text("utf-8")
 
 def test_the_rules_file_with_all_defaults_says_the_defaults(tmp_path: Path) -> None:
     rules_file = tmp_path / "rules.toml"
-    text = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[0]
+    text = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[1]
     rules_file.write_text(text, encoding="utf-8")
     rules = load_alert_rules(rules_file)
     assert rules.stream == StreamRules()
@@ -23,6 +23,12 @@ def test_the_rules_file_with_all_defaults_says_the_defaults(tmp_path: Path) -> N
     assert [name for name in named if f"{name} = " not in text] == []
 
 
+def test_the_shortest_rules_file_names_a_receiver_of_everything(tmp_path: Path) -> None:
+    rules_file = tmp_path / "rules.toml"
+    rules_file.write_text(re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[0], encoding="utf-8")
+    assert load_alert_rules(rules_file).sinks == (SinkRule("team", "TEAM_URL"),)
+
+
 def test_all_kinds_are_named_with_their_clock() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (event|wall) time \|$", PAGE, re.MULTILINE))
     assert rows == {kind: "wall" if kind in BY_WALL_TIME else "event" for kind in ALERT_KINDS}
@@ -30,7 +36,7 @@ def test_all_kinds_are_named_with_their_clock() -> None:
 
 def test_the_urls_of_the_examples_are_ones_that_apprise_takes() -> None:
     urls = re.findall(r"_URL='([^']+)'", PAGE)
-    assert len(urls) == 5
+    assert len(urls) == 6
     for url in urls:
         filled = url.replace("slack://A/B/C", "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ")
         filled = filled.replace("HOST/WORKFLOW/SIGNATURE", "example.org/643e69f1c37c4d3c/S1gN4tur3")
