@@ -60,7 +60,8 @@ class LocalKafka:
     """A broker whose data, configuration, log and state are in ``directory``.
 
     ``port`` is the clients' port; without it the folder's last one is taken, or any free one the first time.
-    A ``detached`` broker outlives the process that starts it. ``properties`` of the broker are in the place of ours;
+    A ``detached`` broker outlives the process that starts it. A ``lasting`` one, as a detached one is, takes more CPU
+    time in its first minutes, and less from then on. ``properties`` of the broker are in the place of ours;
     ``listeners`` are further ones, beside the clients' own.
     """
 
@@ -70,6 +71,7 @@ class LocalKafka:
         port: int | None = None,
         *,
         detached: bool = False,
+        lasting: bool = False,
         listeners: Sequence[str] = (),
         properties: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
@@ -78,6 +80,7 @@ class LocalKafka:
         self._properties = properties
         self._wanted_port = port
         self._detached = detached
+        self._lasting = lasting or detached
         self._child: subprocess.Popen[bytes] | None = None
         self._guard: OrphanGuard | None = None
 
@@ -119,7 +122,7 @@ class LocalKafka:
             UserError: it runs already, the port is taken, there is no room or no network, or it does not come up.
         """
         libs = kafka_runtime.fetch()
-        command = [str(kafka_runtime.java()), *broker_config.JVM_OPTIONS, "-cp", f"{libs.absolute()}/*"]
+        java = str(kafka_runtime.java())
         self._make_directory()
         with FileLock(self.directory / "lock"):
             if self.pid is not None:
@@ -137,7 +140,7 @@ class LocalKafka:
                     )
                 log_start = self._begin_log()
                 try:
-                    child = self._launch(command, fixed_port or free_port())
+                    child = self._launch(java, libs, fixed_port or free_port())
                     self._wait_until_it_answers(child, timeout, on_wait)
                 except _DidNotStartError as error:
                     self.kill()
@@ -199,15 +202,17 @@ class LocalKafka:
                 f"{FREE_BYTES_TO_START // 1_000_000} MB are needed; make room or choose another folder"
             )
 
-    def _launch(self, command: list[str], port: int) -> "subprocess.Popen[bytes]":
+    def _launch(self, java: str, libs: Path, port: int) -> "subprocess.Popen[bytes]":
         controller_port = free_port(other_than=port)
         text = broker_config.server_properties(port, controller_port, self._listeners, self._properties)
         (self.directory / "server.properties").write_text(text)
         (self.directory / "log4j2.properties").write_text(broker_config.LOG4J2_PROPERTIES)
-        self._format(command)
+        classes = ["-cp", f"{libs.absolute()}/*"]
+        self._format([java, *broker_config.jvm_options(lasting=False), *classes])
         if not self._detached:
             self._guard = OrphanGuard()
-        child = self._child = start_logged([*command, *_BROKER], self.log_path, folder=self.directory)
+        command = [java, *broker_config.jvm_options(lasting=self._lasting), *classes, *_BROKER]
+        child = self._child = start_logged(command, self.log_path, folder=self.directory)
         if self._guard:
             self._guard.watch(child.pid)
         self._write_state(_State(port, child.pid, psutil.Process(child.pid).create_time()))

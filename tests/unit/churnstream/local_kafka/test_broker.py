@@ -31,7 +31,7 @@ class RecoveringKafka(LocalKafka):
 
     answers_at_last = True
 
-    def _launch(self, _command: list[str], _port: int) -> "subprocess.Popen[bytes]":
+    def _launch(self, _java: str, _libs: Path, _port: int) -> "subprocess.Popen[bytes]":
         with self.log_path.open("ab") as log:
             script = RECOVERING.replace("{answers}", str(self.answers_at_last))
             child = self._child = subprocess.Popen([sys.executable, "-c", script], stdout=log)

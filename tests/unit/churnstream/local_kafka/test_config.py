@@ -1,4 +1,4 @@
-from churnstream.local_kafka.config import server_properties
+from churnstream.local_kafka.config import HEAP_MB, jvm_options, server_properties
 from contract.settings import load_settings
 
 
@@ -23,3 +23,11 @@ def test_everything_the_broker_keeps_is_in_its_own_folder() -> None:
 def test_a_stream_may_pause_for_as_long_as_its_topics_reach_back() -> None:
     days = int(properties()["offsets.retention.minutes"]) / 24 / 60
     assert days * 86_400_000 > 3 * load_settings().label_lateness
+
+
+def test_a_lasting_broker_is_optimised_and_as_small() -> None:
+    lasting, short = jvm_options(lasting=True), jvm_options(lasting=False)
+    assert set(lasting) < set(short)
+    assert [option for option in short if "Tiered" in option] == ["-XX:TieredStopAtLevel=1"]
+    assert not any("Tiered" in option for option in lasting)
+    assert f"-Xmx{HEAP_MB}m" in lasting
