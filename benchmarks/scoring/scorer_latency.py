@@ -90,10 +90,8 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=30.0, help="seconds at each rate")
     arguments.add_argument("--partitions", type=int, default=4)
     arguments.add_argument("--large", action="store_true", help="300 × 5 trees instead of the champion's 200 × 4")
-    arguments.add_argument("--quick", action="store_true", help="8 seconds at each rate, 30 of warming up")
-    arguments.add_argument(
-        "--warm-seconds", type=float, help="before the first rate, at 1,000 records/s; 90 by default"
-    )
+    arguments.add_argument("--quick", action="store_true", help="8 seconds at each rate, 60 of warming up")
+    arguments.add_argument("--warm-seconds", type=float, help="before the rates, at 1,000 records/s; 120 by default")
     arguments.add_argument("--generator-linger", type=float, default=0.0, metavar="MS", help="linger of the generator")
     arguments.add_argument(
         "--set", nargs="+", default=[], metavar="NAME=VALUE", help="variables of the worker's environment"
@@ -101,7 +99,7 @@ def main() -> None:
     arguments.add_argument("--to", type=Path, default=Path(), help="output folder")
     given = arguments.parse_args()
     seconds = 8.0 if given.quick else given.seconds
-    warm = given.warm_seconds if given.warm_seconds is not None else 30.0 if given.quick else 90.0
+    warm = given.warm_seconds if given.warm_seconds is not None else 60.0 if given.quick else 120.0
     found: list[LatencyAtRate] = []
     with tempfile.TemporaryDirectory() as name, _kafka(Path(name) / "kafka") as (servers, broker):
         folder = Path(name)
