@@ -14,6 +14,7 @@ import pandas as pd
 from contract.arrays import Mask
 from contract.errors import UserError
 from contract.schema import Schema
+from training.table.csv_files import write_csv
 from training.table.division import Division, Sides
 from training.table.prepare import hash_data, inside, outside
 
@@ -71,5 +72,5 @@ def write_split(folder: Path, division: Division, schema: Schema) -> str:
 
 
 def _write(folder: Path, name: str, frame: pd.DataFrame) -> None:
-    frame.to_csv(folder / f"{name}.csv", index=False)
+    write_csv(frame, folder / f"{name}.csv")
     frame.to_parquet(folder / f"{name}.parquet", index=False)
