@@ -58,9 +58,9 @@ def develop(rows: Table, test: Mask, schema: Schema, seed: int, tell: Tell = unt
     splits = folds(rows.customers[~test], y, seed)
     kind = KINDS["xgboost"]
     jobs = min(cpu_count(), FOLDS) if len(y) >= LARGE else 1  # of a small table, a fit takes a fifth of a second
-    candidate = measure(
-        kind.name, "plain", kind.defaults, xgboost_pipeline(schema, seed), X, y, splits, jobs, tell=part(tell, 0, 0.8)
-    )
+    pipeline = xgboost_pipeline(schema, seed)
+    told = part(tell, 0, 0.8)
+    candidate = measure(kind.name, "plain", kind.defaults, pipeline, X, y, splits, jobs, tell=told, whole=jobs > 1)
     tell(0.8, "fitting on all training rows")
     return finish(candidate, rows, test, splits, jobs)
 

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -42,7 +42,8 @@ class Validated:
     ``brier`` is the out-of-fold Brier score of each calibration that was tried; ``seconds`` what the folds' fits and
     predictions took one after the other, ``score_1000_ms`` the median time for 1,000 rows. ``as_served`` are the
     probabilities as the registered model spreads them, with one calibration for all rows: the folds' isotonic maps have
-    their steps at other values each.
+    their steps at other values each. ``whole`` is the pipeline fitted on all rows, without calibration, where that was
+    asked for.
     """
 
     scores: Floats
@@ -52,6 +53,7 @@ class Validated:
     brier: dict[Calibration, float]
     seconds: float
     score_1000_ms: float
+    whole: Classifier | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -71,21 +73,34 @@ class Fitted:
 
 
 def validate(
-    pipeline: Pipeline, X: pd.DataFrame, y: Labels, splits: list[Fold], jobs: int = 1, tell: Tell = untold
+    pipeline: Pipeline,
+    X: pd.DataFrame,
+    y: Labels,
+    splits: list[Fold],
+    jobs: int = 1,
+    tell: Tell = untold,
+    *,
+    whole: bool = False,
 ) -> Validated:
     """Score each row by ``pipeline`` (left as it is) fitted without its fold, and choose calibration and threshold.
 
     The calibration is the one with the lowest Brier score; none where that is as low. A classifier without
-    probabilities (an SVM) is always calibrated. ``jobs`` folds at a time; the result is the same for any number.
+    probabilities (an SVM) is always calibrated. ``jobs`` folds at a time; the result is the same for any number. With
+    ``whole``, the pipeline is fitted on all rows, too, while the last folds are: of five folds on two cores, the last
+    would leave one idle.
     """
+    fits = [delayed(_score_fold)(pipeline, X, y, training, validation) for training, validation in splits]
+    if whole:
+        fits.append(delayed(_fit_whole)(pipeline, X, y))
     done = []
     with _parallel(len(y)):
-        scored = Parallel(n_jobs=jobs, return_as="generator")(
-            delayed(_score_fold)(pipeline, X, y, training, validation) for training, validation in splits
-        )
+        made = Parallel(n_jobs=jobs, return_as="generator")(fits)
         for number in range(len(splits)):
             tell(number / len(splits), f"fitting fold {number + 1} of {len(splits)}")
-            done.append(next(scored))
+            done.append(next(made))
+        if whole:
+            tell(1.0, "fitting on all training rows")
+        fitted = next(made) if whole else None
     tell(1.0, "choosing calibration and threshold")
     # what a model of 32-bit floats gives must stay such where its own map is fitted: others have other steps
     given = np.empty(len(y), dtype=np.result_type(*(scores for scores, _, _ in done)))
@@ -110,6 +125,7 @@ def validate(
         score_1000_ms=float(
             np.median([1e6 * timed[2] / len(fold) for timed, (_, fold) in zip(done, splits, strict=True)])
         ),
+        whole=fitted,
     )
 
 
@@ -123,9 +139,11 @@ def fit(
 ) -> Fitted:
     """Fit ``pipeline`` (left as it is) on all rows, calibrated as the folds say; ``validated`` if they have already."""
     found = validated or validate(pipeline, X, y, splits, jobs)
+    if found.calibration == "none" and found.whole is not None:
+        return Fitted(found.whole, found)
     with _parallel(len(y)):
         if found.calibration == "none":
-            return Fitted(clone(pipeline).fit(X, y), found)
+            return Fitted(_fit_whole(pipeline, X, y), found)
         classifier = CalibratedClassifierCV(
             clone(pipeline), method=found.calibration, cv=splits, ensemble=False, n_jobs=jobs
         ).fit(X, y)
@@ -184,6 +202,13 @@ def _parallel(rows: int) -> Iterator[None]:
     with warnings.catch_warnings(), parallel_config("threading" if rows >= LARGE else "loky"):
         warnings.simplefilter("ignore")
         yield
+
+
+def _fit_whole(pipeline: Pipeline, X: pd.DataFrame, y: Labels) -> Classifier:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # in a thread or a process of its own
+        fitted: Classifier = clone(pipeline).fit(X, y)
+        return fitted
 
 
 def _score_fold(

@@ -89,13 +89,15 @@ def measure(
     jobs: int = 1,
     members: tuple[str, ...] = (),
     tell: Tell = untold,
+    *,
+    whole: bool = False,
 ) -> Candidate:
     """Metrics of the out-of-fold probabilities at the threshold that is best for them.
 
     The threshold is chosen on the rows that F1 is then measured on, which flatters every candidate by about as much;
-    the test rows tell the rest.
+    the test rows tell the rest. ``whole`` as ``validate`` has it.
     """
-    validated = validate(pipeline, X, y, splits, jobs, tell)
+    validated = validate(pipeline, X, y, splits, jobs, tell, whole=whole)
     metrics = evaluate(y, validated.scores, validated.threshold) | {
         "duration_seconds": validated.seconds,
         "score_1000_ms": validated.score_1000_ms,

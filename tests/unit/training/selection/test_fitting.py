@@ -156,6 +156,23 @@ def test_folds_fitted_in_threads_give_what_they_give_one_after_another(
     assert told == [*((number / 5, f"fitting fold {number + 1} of 5") for number in range(5)), (1.0, told[-1][1])]
 
 
+def test_a_model_fitted_beside_the_folds_is_the_one_that_is_fitted_after_them(
+    rows: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = xgboost_pipeline(SCHEMA, 0, n_estimators=TREES, max_depth=3, learning_rate=0.15)
+    splits = folds(rows.customers, rows.y, 0)
+    after = fit(pipeline, rows.X, rows.y, splits)
+    monkeypatch.setattr(fitting, "LARGE", 1)
+    beside = validate(pipeline, rows.X, rows.y, splits, jobs=2, whole=True)
+    fitted = fit(pipeline, rows.X, rows.y, splits, jobs=2, validated=beside)
+
+    assert after.calibration == fitted.calibration == "none", "else the table shows nothing"
+    assert fitted.classifier is beside.whole
+    assert (fitted.classifier.predict_proba(rows.X) == after.classifier.predict_proba(rows.X)).all()
+    assert (beside.scores == after.validated.scores).all()
+    assert beside.threshold == after.threshold
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_the_stable_threshold_is_the_mean_of_the_best_ones_of_its_samples(seed: int) -> None:
     rng = np.random.default_rng(seed)
