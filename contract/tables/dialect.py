@@ -48,8 +48,11 @@ class Dialect:
         with path.open(encoding=self.encoding, newline="") as file:
             for _ in range(self.skipped):
                 next(file)
+            if not self.wrapped:
+                yield from self._read(file)
+                return
             for row in self._read(file):
-                yield next(self._read([row[0]])) if self.wrapped and self._is_line(row) else row
+                yield next(self._read([row[0]])) if self._is_line(row) else row
 
     def _read(self, lines: Iterable[str]) -> Iterator[list[str]]:
         return csv.reader(

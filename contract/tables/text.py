@@ -58,7 +58,8 @@ class TextTable:
         filled = islice(self._filled(), self._dialect.above + 1, None)
         width, excess, first = len(self.header), self._dialect.excess, 0
         while batch := list(islice(filled, rows)):
-            for number, row in enumerate(batch, first + 1):
+            usual = not excess and set(map(len, batch)) == {width}
+            for number, row in enumerate(batch, first + 1) if not usual else ():
                 if len(row) != width + excess or (excess and not is_blank(row[width:])):
                     raise UserError(
                         f"{self._origin}: data row {number} has {len(row)} fields, but the header has {width}; put "
@@ -73,7 +74,7 @@ class TextTable:
         blank = 0  # those at the end of the file are nobody's business
         try:
             for row in self._dialect.rows(self._path):
-                if is_blank(row):
+                if not (row and row[0].strip()) and is_blank(row):  # most rows are told by their first field
                     blank += 1
                     continue
                 self.blank_rows, blank = self.blank_rows + blank, 0

@@ -32,7 +32,7 @@ def reference_bytes(
 
     ``calibration`` is of all rows, each scored by a model that has not learned from it, and goes with it.
     """
-    order = np.lexsort((_hashes(_numbered(customers)), _hashes(customers)))
+    order = _order(customers)
     one_each = order[~pd.Series(customers[order]).duplicated().to_numpy()][:MOST_ROWS]
     frame = X.assign(**{SCORE_COLUMN: scores, LABEL_COLUMN: y}).iloc[one_each]
     if calibration is not None:
@@ -40,6 +40,15 @@ def reference_bytes(
     while len(content := _parquet(frame)) > most_bytes and len(frame) > 1:
         frame = frame.iloc[: len(frame) // 2]
     return content
+
+
+def _order(customers: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
+    """By the customer's hash, and by that of the customer's numbered row where several have the same."""
+    hashes = _hashes(customers)
+    order = np.argsort(hashes)
+    if (np.diff(hashes[order]) > 0).all():
+        return order
+    return np.lexsort((_hashes(_numbered(customers)), hashes))
 
 
 def _numbered(customers: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
@@ -50,7 +59,7 @@ def _numbered(customers: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
 
 def _hashes(texts: npt.NDArray[np.object_]) -> npt.NDArray[np.uint64]:
     digests = (blake2b(str(text).encode("utf-8", "surrogatepass"), digest_size=8, key=_KEY).digest() for text in texts)
-    return np.array([int.from_bytes(digest, "big") for digest in digests], dtype=np.uint64)
+    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:

@@ -6,7 +6,7 @@ pandas hands each cell of each row to Python's own writer. Here each distinct va
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def _texts(column: npt.NDArray[Any]) -> list[str]:
     return found
 
 
-def _fields(texts: Sequence[Any]) -> list[str]:
+def _fields(texts: Iterable[Any]) -> list[str]:
     """In quotes where Python's writer puts them."""
     found = []
     for text in texts:

@@ -4,6 +4,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
 from contract.arrays import Floats, Labels
+from training.quality import intervals
 from training.quality.evaluate import evaluate
 from training.quality.intervals import METRICS, ScoredRows, bootstrap, mcnemar, paired_bootstrap
 
@@ -36,6 +37,22 @@ def test_the_interval_is_that_of_scikit_learns_metrics_on_each_draw(decimals: in
             value = evaluate(y, p, 0.4)[name]
             by_hand[0] = max(0, by_hand[0] - 2 * (expected[name].mean() - value))
         assert (low, high) == pytest.approx(tuple(by_hand), abs=1e-12), name
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+@pytest.mark.parametrize(("rows", "draws"), [(300, 3_500), (12_000, 85), (12_000, 84)])
+def test_draws_that_are_measured_in_threads_give_what_they_give_one_after_another(
+    rows: int, draws: int, repeated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    y, p = sample(rows, 4)
+    customers = np.arange(rows) // 3 if repeated else None
+    one, other = ScoredRows(p, 0.4), ScoredRows(sample(rows, 4, blur=1)[1], 0.3)
+    found = []
+    for beside_from in (rows + 1, 1):
+        monkeypatch.setattr(intervals, "BESIDE_FROM", beside_from)
+        alone = bootstrap(y, p, 0.4, seed=6, draws=draws, customers=customers)
+        found.append((alone, paired_bootstrap(y, one, other, seed=6, draws=draws, customers=customers)))
+    assert found[0] == found[1]
 
 
 def test_probabilities_of_0_and_1_have_finite_intervals() -> None:
