@@ -69,7 +69,7 @@ def _fault(schema: Schema) -> str | None:
     decisions = np.resize(np.array([0, 1]), len(taken))
     offsets = np.cumsum(np.resize(np.array([1, 9, 10**12]), len(taken)))
     made = predictions(taken, probabilities, decisions, _CONSTANT.encode(), offsets)
-    if made != defined_predictions(values, probabilities, decisions.tolist(), _CONSTANT, offsets.tolist()):
+    if list(made) != defined_predictions(values, probabilities, decisions.tolist(), _CONSTANT, offsets.tolist()):
         return "a prediction differs"
     return None
 

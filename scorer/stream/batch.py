@@ -1,10 +1,10 @@
 """One batch of customer records in, predictions and dead letters out. No I/O and no clock."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast, overload
 
 import msgspec
 import numpy as np
@@ -15,7 +15,7 @@ from contract.schema import Schema
 from scorer.kernels.check import checked_kernel
 from scorer.kernels.definition import Definition
 from scorer.kernels.definition import predictions as predictions_of_records
-from scorer.kernels.kernel import Taken, predictions
+from scorer.kernels.kernel import Taken, Texts, predictions
 from scorer.models.columns import CheckedColumns
 from scorer.models.isolation import Scored, score_each
 from scorer.models.scores import Scores, ScoresColumns, checked_column_scores
@@ -42,6 +42,31 @@ def _nothing(_model: Scores) -> Sequence[Sent | None]:
     return ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Keyed(Sequence[Sent]):
+    """Predictions by column. As with ``Texts``, they are to be taken one by one."""
+
+    keys: Sequence[bytes]
+    values: Texts
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[Sent]:
+        return zip(self.keys, self.values, strict=True)
+
+    @overload
+    def __getitem__(self, place: int) -> Sent: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Sent]: ...
+
+    def __getitem__(self, place: int | slice) -> Sent | list[Sent]:
+        if isinstance(place, slice):
+            return list(zip(self.keys[place], self.values[place], strict=True))
+        return self.keys[place], self.values[place]
+
+
 @dataclass(slots=True)
 class ScoredBatch:
     """One partition's share of a batch: predictions in order of offset, and what could not be used.
@@ -49,7 +74,7 @@ class ScoredBatch:
     ``beside`` scores the same records with another model. It changes nothing here, and may run on another thread.
     """
 
-    predictions: list[Sent] = field(default_factory=list)
+    predictions: Sequence[Sent] = ()
     rejected: list[tuple[Raw, RejectionError]] = field(default_factory=list)
     beside: Beside = _nothing
 
@@ -213,10 +238,10 @@ def _merged(
     by_struct: Sequence[_Answer],
     declined: Raws,
     rejected: Sequence[tuple[Raw, RejectionError]],
-) -> list[_Answer]:
+) -> Sequence[_Answer]:
     """The answers to ``taken`` and to what is good in ``declined``, in order of offset."""
     if not by_struct:
-        return list(by_column)
+        return by_column
     bad = {raw.offset for raw, _ in rejected}
     good = [offset for offset in declined.offsets if offset not in bad]
     offsets = [*(read.offsets[place] for place in taken.places.tolist()), *good]
@@ -224,7 +249,7 @@ def _merged(
     return [answers[place] for place in sorted(range(len(answers)), key=offsets.__getitem__)]
 
 
-def _column_predictions(read: Raws, taken: Taken, partition: int, model: ScoresColumns) -> list[Sent]:
+def _column_predictions(read: Raws, taken: Taken, partition: int, model: ScoresColumns) -> Keyed:
     """Predictions of the records in ``taken``, in one call of the model.
 
     Raises:
@@ -235,7 +260,7 @@ def _column_predictions(read: Raws, taken: Taken, partition: int, model: ScoresC
     offsets = np.array(read.offsets, np.int64)[taken.places]
     made = predictions(taken, probabilities, decisions.astype(np.int64), _constant(model, partition).encode(), offsets)
     keys = read.keys if len(taken) == len(read) else [read.keys[place] for place in taken.places.tolist()]
-    return list(zip(keys, made, strict=True))  # type: ignore[arg-type]
+    return Keyed(cast(Sequence[bytes], keys), made)
 
 
 def _struct_predictions(

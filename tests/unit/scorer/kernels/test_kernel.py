@@ -158,7 +158,10 @@ def _check_predictions(batch: Sequence[tuple[bytes | None, bytes | None, int]], 
     offsets = np.array([random.randrange(10 ** random.randrange(1, 19)) for _ in range(len(taken))], np.int64)
     values = [batch[place][0] or b"" for place in taken.places.tolist()]
     made = predictions(taken, probabilities, decisions.astype(np.int64), CONSTANT.encode(), offsets)
-    assert made == defined_predictions(values, probabilities, decisions.tolist(), CONSTANT, offsets.tolist())
+    expected = defined_predictions(values, probabilities, decisions.tolist(), CONSTANT, offsets.tolist())
+    assert list(made) == expected
+    assert made[:] == expected
+    assert [made[place] for place in range(-len(made), 0)] == expected
 
 
 def _probability(random: Random) -> float:

@@ -198,5 +198,5 @@ def _check_complete(records: list[Raw], scored: ScoredBatch) -> None:
 def _check_each_alone(records: list[Raw], scored: ScoredBatch, alone: BatchScorer) -> None:
     """All records at once and one by one lead to the same bytes and the same reasons."""
     found = [alone.score([raw], 0, MODEL) for raw in records]
-    assert [pair for each in found for pair in each.predictions] == scored.predictions
+    assert [pair for each in found for pair in each.predictions] == list(scored.predictions)
     assert [pair for each in found for pair in each.rejected] == scored.rejected
