@@ -43,7 +43,7 @@ def _nothing(_model: Scores) -> Sequence[Sent | None]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Keyed(Sequence[Sent]):
+class KeyedTexts(Sequence[Sent]):
     """Predictions by column. As with ``Texts``, they are to be taken one by one."""
 
     keys: Sequence[bytes]
@@ -249,7 +249,7 @@ def _merged(
     return [answers[place] for place in sorted(range(len(answers)), key=offsets.__getitem__)]
 
 
-def _column_predictions(read: Raws, taken: Taken, partition: int, model: ScoresColumns) -> Keyed:
+def _column_predictions(read: Raws, taken: Taken, partition: int, model: ScoresColumns) -> KeyedTexts:
     """Predictions of the records in ``taken``, in one call of the model.
 
     Raises:
@@ -260,7 +260,7 @@ def _column_predictions(read: Raws, taken: Taken, partition: int, model: ScoresC
     offsets = np.array(read.offsets, np.int64)[taken.places]
     made = predictions(taken, probabilities, decisions.astype(np.int64), _constant(model, partition).encode(), offsets)
     keys = read.keys if len(taken) == len(read) else [read.keys[place] for place in taken.places.tolist()]
-    return Keyed(cast(Sequence[bytes], keys), made)
+    return KeyedTexts(cast(Sequence[bytes], keys), made)
 
 
 def _struct_predictions(

@@ -158,10 +158,10 @@ def test_a_record_that_the_model_cannot_score_is_rejected_and_its_neighbours_are
 ) -> None:
     model = FaultyModel(fails=lambda row: row.EstimatedSalary == 10_057, fault=fault)  # type: ignore[attr-defined]
     messages = [raw(i) for i in range(100)]
-    expected = BatchScorer(SCHEMA).score(messages, 0, MODEL).predictions
+    expected = list(BatchScorer(SCHEMA).score(messages, 0, MODEL).predictions)
     others = [] if together else [Raw(100, b"x", b"{")]
     scored = BatchScorer(SCHEMA).score([*messages, *others], 0, model)
-    assert scored.predictions == expected[:57] + expected[58:]
+    assert list(scored.predictions) == expected[:57] + expected[58:]
     message, rejection = scored.rejected[0]
     assert message == messages[57]
     assert (rejection.reason, rejection.field) == (Reason.NOT_SCORABLE, "")
