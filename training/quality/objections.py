@@ -40,8 +40,8 @@ def objections(
         )
     if high < _GUESSING:
         found.append(
-            f"{measured}, which is worse than guessing: on these rows, its high scores go to customers who stay. Churn "
-            f"probably follows other rules there than in the rows that were learned from; learn from rows like these"
+            f"{measured}, which is no better than guessing, even worse: its high scores go to customers who stay, so "
+            f"churn may follow other rules on these rows than on those that it has learned from"
         )
     elif low <= _GUESSING:
         found.append(
