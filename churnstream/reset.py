@@ -26,7 +26,9 @@ from contract.topics import GROUPS, alerts_group, topic_specs
 from monitor.reports.files import WORKSPACE
 
 _STATE = ("join", "monitor", "reports", WORKSPACE, MARK)
-"""What a stream's workers keep in the state folder. Models' references belong to MLflow's runs and stay."""
+"""What a stream's workers keep in the state folder."""
+_KEPT = ("models", "references")
+"""Copies of what MLflow keeps, which belong to models. They stay, because MLflow's own stay."""
 _TABLES = ("panes", "windows", "alerts")
 """Tables that earlier versions of the timeline kept in topics of Faust's own."""
 _GONE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND)
@@ -75,6 +77,10 @@ class StreamReset:
         strangers = [name for name in existing if prefix and name.startswith(prefix) and name not in self._topics]
         return Leftovers(counts, tuple(n for n in self._groups if n in known), paths, tuple(sorted(strangers)))
 
+    def kept(self) -> list[Path]:
+        """Folders of the state folder that stay, because they are copies of what MLflow keeps."""
+        return [path for name in _KEPT if (path := self._settings.state_dir / name).exists()]
+
     def delete(self, found: Leftovers) -> None:
         """Delete it all; what an interrupted call leaves, the next one finds."""
         self.refuse_while_at_work(found)
@@ -111,7 +117,7 @@ class StreamReset:
             metadata = self._admin.list_topics(timeout=self._timeout)
         except KafkaException as error:
             raise UserError(
-                f"no Kafka answers ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
+                f"no broker answers ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
             ) from None
         return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 

@@ -168,7 +168,9 @@ class Settings(BaseSettings):
     partitions: int = Field(
         4, ge=1, description="number of partitions of customers, of labels, of predictions and of outcomes"
     )
-    replication_factor: int = Field(1, ge=1, description="replicas of each topic that churnstream creates")
+    replication_factor: int | None = Field(
+        None, ge=1, description="replicas of each topic that churnstream creates; none: the broker's default"
+    )
 
     mlflow_tracking_uri: str = Field(
         "sqlite:///mlflow.db",

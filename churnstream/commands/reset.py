@@ -17,7 +17,7 @@ def reset(
     """Delete everything of a stream: its topics, its consumer groups, and what its workers keep on this machine.
 
     Without `--yes` it only lists what would be deleted. It refuses while workers are running. The model and the
-    monitor's experiment stay in MLflow.
+    monitor's experiment stay in MLflow, and this machine's copies of models and references stay beside them.
 
     Then the stream starts from the beginning: any worker creates its topics again. Nothing is deleted on other machines
     with workers of this stream. These workers notice the old state when they start, and discard it.
@@ -50,6 +50,8 @@ def reset(
     if found.strangers:
         print(f"kept, because they only share the prefix: {', '.join(found.strangers)}")
     print(f"kept in MLflow: the model {settings.model_name!r} and the experiment {settings.experiment!r}")
+    if kept := whole.kept():
+        print(f"kept on this machine, because MLflow has the same: {', '.join(map(str, kept))}")
     if not yes:
         whole.refuse_while_at_work(found)
         print("nothing has been deleted; to delete it, run churnstream reset --yes with the same settings")

@@ -49,9 +49,7 @@ class Peek:
                 first, following = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), self._timeout)
             except KafkaException as error:
                 if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline:
-                    raise UserError(
-                        f"topic {topic} cannot be read: {error.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS"
-                    ) from None
+                    raise UserError(_unread(topic, error.args[0])) from None
                 time.sleep(_POLL_SECONDS)
             else:
                 return int(first), int(following)
@@ -62,9 +60,7 @@ class Peek:
         try:
             found = self._consumer.offsets_for_times(asked, self._timeout)
         except KafkaException as error:
-            raise UserError(
-                f"topic {topic} cannot be read: {error.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS"
-            ) from None
+            raise UserError(_unread(topic, error.args[0])) from None
         return {one.partition: one.offset if one.offset >= 0 else offsets[one.partition][1] for one in found}
 
     def messages(self, positions: list[TopicPartition]) -> list[Message]:
@@ -77,8 +73,12 @@ class Peek:
                 topics = ", ".join(sorted({position.topic for position in positions}))
                 raise UserError(f"no messages of {topics} came within {self._timeout:.0f} s; check the broker")
             message = self._consumer.poll(_POLL_SECONDS)
-            if message is not None and message.error() is None:
+            if message is None:
+                continue
+            if (error := message.error()) is None:
                 found.append(message)
+            else:
+                _refuse_forbidden(message.topic(), error)
         return found
 
     def last(
@@ -120,6 +120,7 @@ class Peek:
                     yield message
                     at_end = (message.offset() or 0) + 1 >= ends[partition]
                 else:
+                    _refuse_forbidden(topic, error)
                     at_end = error.code() == KafkaError._PARTITION_EOF
                 if at_end:
                     waiting.discard(partition)
@@ -170,6 +171,7 @@ class Peek:
                     if error is not None:
                         if error.code() == KafkaError._PARTITION_EOF:
                             return found
+                        _refuse_forbidden(topic, error)
                         continue
                     offset = message.offset() or 0
                     if offset < end:
@@ -179,6 +181,18 @@ class Peek:
                         return found
         finally:
             self._consumer.unassign()
+
+
+def _unread(topic: str | None, error: KafkaError) -> str:
+    refused = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    what_to_do = "grant this user READ and DESCRIBE on it" if refused else "check KAFKA_BOOTSTRAP_SERVERS"
+    return f"topic {topic} cannot be read: {error.str()}; {what_to_do}"
+
+
+def _refuse_forbidden(topic: str | None, error: KafkaError) -> None:
+    # a client would go on asking, and the caller would wait until its time is up
+    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        raise UserError(_unread(topic, error))
 
 
 @contextmanager

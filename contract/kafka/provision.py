@@ -25,6 +25,19 @@ from contract.topics import (
 # customers and labels may be somebody else's, and filled before we first start
 _WRITTEN_BY_US = (PREDICTIONS, OUTCOMES, DEAD_LETTERS, PANES, WINDOWS, ALERTS, VERSIONS)
 
+_BROKERS_DEFAULT = -1
+# Kafka does not show a topic to a user who may not describe it
+_NOT_ALLOWED = (
+    "if it exists, grant this user DESCRIBE on it; otherwise grant CREATE, or have an administrator run `churnstream "
+    "doctor --create-topics`"
+)
+_NOT_CREATED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: _NOT_ALLOWED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: _NOT_ALLOWED,
+    KafkaError.INVALID_REPLICATION_FACTOR: "set CHURNSTREAM_REPLICATION_FACTOR to at most the number of brokers",
+    KafkaError.POLICY_VIOLATION: "create it as docs/topics.md says, in a way that the broker's policy allows",
+}
+
 
 def ensure_topics(admin: AdminClient, settings: Settings, timeout: float | None = None) -> list[str]:
     """Create the topics that are missing and check those that exist; returns the names of the created ones.
@@ -107,9 +120,13 @@ class _StreamTopics:
     def _policies(self, specs: list[TopicSpec]) -> dict[str, str | None]:
         resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
         answers = self._admin.describe_configs(resources, request_timeout=self._timeout) if resources else {}
-        return {
-            resource.name: future.result(self._timeout)["cleanup.policy"].value for resource, future in answers.items()
-        }
+        policies = {}
+        for resource, future in answers.items():
+            try:
+                policies[resource.name] = future.result(self._timeout)["cleanup.policy"].value
+            except KafkaException as error:
+                raise UserError(_unseen(resource.name, error.args[0])) from None
+        return policies
 
     def _format(self) -> int | None:
         """The format of what is on the topics: 0 if messages of ours are there without one, None if nothing is."""
@@ -139,11 +156,9 @@ class _StreamTopics:
         """Create topics; returns the names of those that nobody else has created meanwhile."""
         if not specs:
             return []
+        replicas = self._settings.replication_factor or _BROKERS_DEFAULT
         requests = [
-            NewTopic(
-                spec.name, spec.partitions, replication_factor=self._settings.replication_factor, config=spec.config
-            )
-            for spec in specs
+            NewTopic(spec.name, spec.partitions, replication_factor=replicas, config=spec.config) for spec in specs
         ]
         created = []
         for name, future in self._admin.create_topics(requests, operation_timeout=self._timeout).items():
@@ -152,9 +167,20 @@ class _StreamTopics:
                 created.append(name)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise UserError(f"topic {name} cannot be created: {error.args[0].str()}") from None
+                    raise UserError(_not_created(name, error.args[0])) from None
         _await(self._admin, [spec.name for spec in specs], self._timeout)
         return created
+
+
+def _unseen(topic: str, error: KafkaError) -> str:
+    refused = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    remedy = "grant this user DESCRIBE_CONFIGS on it" if refused else "see the broker's log"
+    return f"the configuration of topic {topic} cannot be read: {error.str()}; {remedy}"
+
+
+def _not_created(topic: str, error: KafkaError) -> str:
+    remedy = _NOT_CREATED.get(error.code(), "see the broker's log")
+    return f"topic {topic} cannot be created: {error.str()}; {remedy}"
 
 
 def _await(admin: AdminClient, names: list[str], timeout: float) -> None:
@@ -169,6 +195,6 @@ def _partitions(admin: AdminClient, timeout: float) -> dict[str, int]:
         metadata = admin.list_topics(timeout=timeout)
     except KafkaException as error:
         raise UserError(
-            f"no Kafka answers ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
+            f"no broker answers ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
         ) from None
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}

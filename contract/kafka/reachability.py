@@ -140,7 +140,7 @@ class _KafkaSearch:
         while not any(answers) and len(answers) < len(names):
             if time.monotonic() - self._began > self._patience:
                 raise UserError(
-                    f"no Kafka answers at {self._servers}: the name server did not resolve {', '.join(sorted(names))} "
+                    f"no broker answers at {self._servers}: the name server did not resolve {', '.join(sorted(names))} "
                     f"within {self._patience:g} s; check the network, and KAFKA_BOOTSTRAP_SERVERS"
                 )
             time.sleep(_POLL_SECONDS)
@@ -191,7 +191,7 @@ class _KafkaSearch:
             address = self._addresses[0] if self._addresses else self._servers
             silent = "has accepted the connection, but not answered" if self._heard.is_slow() else "has not answered"
             raise UserError(
-                f"no Kafka answers at {self._servers}: {address} {silent} within "
+                f"no broker answers at {self._servers}: {address} {silent} within "
                 f"{time.monotonic() - self._began:.0f} s; check that this is Kafka's address and that no firewall "
                 f"blocks it; to wait longer, raise CHURNSTREAM_CONNECT_TIMEOUT_MS"
             )
@@ -200,7 +200,7 @@ class _KafkaSearch:
         protocol = self._settings.kafka.get("security.protocol", "plaintext").upper()
         why, remedy = _explained(address, failure, protocol, self._settings.kafka.get("ssl.ca.location"))
         raise UserError(
-            f"no Kafka answers at {address} ({protocol}): {failure.reason}{f' ({why})' if why else ''}; {remedy}"
+            f"no broker answers at {address} ({protocol}): {failure.reason}{f' ({why})' if why else ''}; {remedy}"
         )
 
 

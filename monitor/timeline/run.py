@@ -7,7 +7,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import faust
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaConnectionError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 from confluent_kafka import KafkaError as AdminError
 from confluent_kafka import KafkaException, TopicCollection
 
@@ -21,6 +26,10 @@ from contract.worker.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
 SECONDS_BETWEEN_LOOKS = 5.0
 """How often the topics are looked at: whether they are still those that were read at the start."""
 _LOOKS_UNTIL_GONE = 2
+_GRANTS = (
+    (GroupAuthorizationFailedError, "grant this user READ on that consumer group"),
+    (TopicAuthorizationFailedError, "grant this user READ, WRITE and DESCRIBE on that topic"),
+)
 
 
 async def run_timeline(
@@ -52,9 +61,11 @@ async def run_timeline(
             await app.stop()
     failure = failure or app.crash_reason
     if isinstance(failure, KafkaConnectionError):
-        raise UserError(f"no Kafka answers ({failure}); check KAFKA_BOOTSTRAP_SERVERS and that the broker runs")
+        raise UserError(f"no broker answers ({failure}); check KAFKA_BOOTSTRAP_SERVERS and that the broker runs")
     if isinstance(failure, KafkaError):
-        raise UserError(f"the monitor cannot work with this Kafka ({failure}); check the KAFKA_… settings")
+        grants = [grant for kind, grant in _GRANTS if isinstance(failure, kind)]
+        remedy = grants[0] if grants else "check the KAFKA_… settings"
+        raise UserError(f"the monitor cannot work with this Kafka ({failure}); {remedy}")
     if failure is not None:
         raise failure
 

@@ -59,7 +59,7 @@ def test_the_command_lists_what_stands_what_is_over_and_what_waits(
 @pytest.mark.parametrize(
     ("arguments", "env", "says"),
     [
-        ([], {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}, "error: no Kafka answers at 127.0.0.1"),
+        ([], {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}, "error: no broker answers at 127.0.0.1"),
         (["--alert-rules", "none.toml"], {}, "none.toml cannot be read"),
         (["--test-sink", "team"], {}, "there are no alert rules; give their file"),
         (

@@ -59,18 +59,18 @@ NOWHERE = "127.0.0.1:1"
         ),
         ("score --dataset odd.toml", {}, ".kind`; give one of numeric, ordinal, categorical, flag; see"),
         ("train --data .", {}, ". is a folder; give the path of a file in it"),
-        (f"score --bootstrap-servers {NOWHERE}", {}, f"no Kafka answers at {NOWHERE} (PLAINTEXT): Connect to"),
-        (f"alerts --bootstrap-servers {NOWHERE}", {}, f"no Kafka answers at {NOWHERE} (PLAINTEXT): Connect to"),
-        (f"reset --bootstrap-servers {NOWHERE}", {}, f"no Kafka answers at {NOWHERE} (PLAINTEXT): Connect to"),
+        (f"score --bootstrap-servers {NOWHERE}", {}, f"no broker answers at {NOWHERE} (PLAINTEXT): Connect to"),
+        (f"alerts --bootstrap-servers {NOWHERE}", {}, f"no broker answers at {NOWHERE} (PLAINTEXT): Connect to"),
+        (f"reset --bootstrap-servers {NOWHERE}", {}, f"no broker answers at {NOWHERE} (PLAINTEXT): Connect to"),
         (
             f"replay --rows 9 --bootstrap-servers {NOWHERE}",
             {},
-            f"no Kafka answers at {NOWHERE} (PLAINTEXT): Connect to",
+            f"no broker answers at {NOWHERE} (PLAINTEXT): Connect to",
         ),
         (
             f"join --bootstrap-servers {NOWHERE}",
             {"KAFKA_PORT": "tcp://10.0.0.1:9092", "KAFKA_SERVICE_HOST": "10.0.0.1", "KAFKA_PORT_9092_TCP_PROTO": "tcp"},
-            f"no Kafka answers at {NOWHERE} (PLAINTEXT): Connect to",
+            f"no broker answers at {NOWHERE} (PLAINTEXT): Connect to",
         ),
         (
             "promote 2",

@@ -93,6 +93,7 @@ def test_it_tells_first_and_touches_nothing(settings: Settings, admin: AdminClie
         assert f"  consumer group {settings.topic(group)}\n" in told
     assert f"  {settings.state_dir / 'join'}: 0.0 MB\n" in told
     assert f"kept in MLflow: the model 'churn' and the experiment {settings.experiment!r}\n" in told
+    assert f"kept on this machine, because MLflow has the same: {settings.state_dir / 'references'}\n" in told
     assert told.endswith("nothing has been deleted; to delete it, run churnstream reset --yes with the same settings\n")
     assert before == (
         names(admin, settings.topic_prefix),

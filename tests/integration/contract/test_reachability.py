@@ -68,7 +68,7 @@ def test_an_address_without_kafka() -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     said = told(nowhere, patience=load_settings().connect_timeout_ms)
     assert said.startswith(
-        f"no Kafka answers at {nowhere} (PLAINTEXT): Connect to ipv4#{nowhere} failed: Connection refus"
+        f"no broker answers at {nowhere} (PLAINTEXT): Connect to ipv4#{nowhere} failed: Connection refus"
     )
     assert "; start it (`churnstream kafka start` starts one on this machine), or set KAFKA_BOOTSTRAP_SERVERS" in said
     said = told("no-such-host.invalid:9092")
@@ -78,19 +78,19 @@ def test_an_address_without_kafka() -> None:
 
 def test_a_listener_that_wants_tls_or_a_login_and_is_given_none(secured: SecuredBroker) -> None:
     said = told(secured.tls)
-    assert said.startswith(f"no Kafka answers at {secured.tls} (PLAINTEXT): Disconnected")
+    assert said.startswith(f"no broker answers at {secured.tls} (PLAINTEXT): Disconnected")
     assert said.endswith(
         "; this listener requires TLS: set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL, or name its other port"
     )
     said = told(secured.sasl)
-    assert said.startswith(f"no Kafka answers at {secured.sasl} (PLAINTEXT): Disconnected")
+    assert said.startswith(f"no broker answers at {secured.sasl} (PLAINTEXT): Disconnected")
     assert said.endswith("one that requires a login is SASL_PLAINTEXT or SASL_SSL")
 
 
 def test_tls_that_fails(secured: SecuredBroker) -> None:
     ours = {"security_protocol": "ssl", "ssl_ca_location": str(secured.ca)}
     said = told(secured.plain, **ours)
-    assert said.startswith(f"no Kafka answers at {secured.plain} (SSL): ")
+    assert said.startswith(f"no broker answers at {secured.plain} (SSL): ")
     assert "Disconnected: SSL connection closed by peer" in said
     assert "; this listener has no TLS: set KAFKA_SECURITY_PROTOCOL to PLAINTEXT or SASL_PLAINTEXT" in said
     said = told(secured.tls, **ours | {"ssl_ca_location": str(secured.other_ca)})

@@ -96,7 +96,9 @@ def test_what_the_broker_refuses_is_told(broker: str, topic_prefix: str, tmp_pat
     settings = load_settings(
         kafka={"bootstrap.servers": broker}, topic_prefix=topic_prefix, state_dir=tmp_path, replication_factor=1_000
     )
-    with pytest.raises(UserError, match=rf"topic {topic_prefix}\S+ cannot be created: .*[Rr]eplication"):
+    with pytest.raises(
+        UserError, match=rf"topic {topic_prefix}\S+ cannot be created: .*[Rr]eplication.*; set CHURNSTREAM_REP"
+    ):
         ensure_topics(admin_client(settings), settings)
 
 
@@ -104,10 +106,10 @@ def test_no_broker_is_told(topic_prefix: str, tmp_path: Path) -> None:
     nowhere = {"bootstrap.servers": f"127.0.0.1:{free_port()}"}
     settings = load_settings(kafka=nowhere, topic_prefix=topic_prefix, state_dir=tmp_path)
     with pytest.raises(
-        UserError, match=r"no Kafka answers at 127\.0\.0\.1:\d+ \(PLAINTEXT\): .*Connection refused; start"
+        UserError, match=r"no broker answers at 127\.0\.0\.1:\d+ \(PLAINTEXT\): .*Connection refused; start"
     ):
         ensure_topics(admin_client(settings), settings)
-    with pytest.raises(UserError, match=r"no Kafka answers \(.*\); check KAFKA_BOOTSTRAP_SERVERS"):
+    with pytest.raises(UserError, match=r"no broker answers \(.*\); check KAFKA_BOOTSTRAP_SERVERS"):
         misfits(admin_client(settings), settings, timeout=0.5)
 
 
