@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from contract.alerts import ModelVerdict, alert_message_type
+from contract.kafka.dead_letters import is_mark
 from contract.kafka.stream_identity import STREAM_HEADER
 from contract.messages import ModelRef
 from contract.panes import JoinProgress
@@ -223,7 +224,7 @@ class StreamState:
     def _take_letter(self, message: Received) -> bool:
         letter = letter_of(message)
         if letter is None:
-            self.skipped += 1
+            self.skipped += not is_mark(message.headers)
             return False
         self._letters.put(letter)
         return True

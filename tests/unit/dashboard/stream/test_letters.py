@@ -5,7 +5,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from contract.kafka.dead_letters import DETAIL, EVENT_TIME, FIELD, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC, REASON
+from contract.kafka.dead_letters import (
+    DETAIL,
+    EVENT_TIME,
+    FIELD,
+    MARK,
+    ORIGIN_OFFSET,
+    ORIGIN_PARTITION,
+    ORIGIN_TOPIC,
+    REASON,
+)
 from contract.messages import Label
 from contract.records import record_type
 from contract.rejection import RejectionError, check_event_time, check_key, decode
@@ -182,6 +191,14 @@ def test_letters_are_bounded_and_the_newest_come_last() -> None:
     assert found == sorted(found)
     assert 9 <= len(found) <= 10
     assert found[-2:] == [190, 191]
+
+
+def test_a_mark_of_letters_sent_again_is_no_letter_and_is_not_taken_for_somebody_elses_message() -> None:
+    state = StreamState()
+    state.take(Received(DEAD_LETTERS, 0, 1, None, b'{"offsets": [0]}', [(MARK, b"1")], START))
+    assert (len(state.letters), state.skipped) == (0, 0)
+    state.take(Received(DEAD_LETTERS, 0, 2, b"key", b"value", [], START))
+    assert (len(state.letters), state.skipped) == (0, 1)
 
 
 def test_neither_key_nor_value_is_kept() -> None:
