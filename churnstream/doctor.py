@@ -20,6 +20,7 @@ from contract.masking import without_secrets
 from contract.schema import load_schema
 from contract.settings import Settings, environment_variables
 from contract.topics import CUSTOMERS
+from dashboard.view.words import count
 from monitor.alert_sinks.opening import open_sink
 from monitor.naming import iso_time, model_title
 
@@ -99,7 +100,10 @@ def _topics(settings: Settings, admin: AdminClient, create: bool) -> str:
         return f"all topics are right; created {', '.join(created) or 'none'}"
     problems = misfits(admin, settings, _TIMEOUT)
     if problems:
-        raise UserError(problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""))
+        found, _, remedy = problems[0].partition("; ")
+        more = len(problems) - 1
+        others = f", and {count(more, 'more problem')}" if more else ""
+        raise UserError(f"{found}{others}; {remedy}")
     return "all topics exist and are right"
 
 
@@ -124,7 +128,7 @@ def _at_work(settings: Settings) -> Iterator[Finding]:
         look.wait(_TIMEOUT)
         found = look.status()
     workers = [
-        f"{worker.name} {'not known' if worker.members is None else worker.members or 'none'} at work"
+        f"{worker.name} {'not known' if worker.members is None else worker.members or 'none'} running"
         + ("" if worker.lag is None else f", {worker.lag:,} waiting")
         for worker in found.workers
     ]
@@ -156,7 +160,7 @@ def _registry(settings: Settings) -> str:
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"MLflow at {uri} does not answer ({reason}); start it, or set MLFLOW_TRACKING_URI") from None
-    return f"MLflow at {without_secrets(uri)}, {len(models)} registered models"
+    return f"MLflow at {without_secrets(uri)}, {count(len(models), 'registered model')}"
 
 
 def _model(settings: Settings) -> str:

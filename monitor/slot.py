@@ -24,8 +24,10 @@ class Slot:
     has the folder of that name; one without takes the first that is free: ``0``, ``1``, ….
     """
 
-    def __init__(self, base: Path, instance: str | None) -> None:
-        """Raises:
+    def __init__(self, base: Path, instance: str | None, in_use: str = "") -> None:
+        """``in_use``: what is said if a living worker has it; by default it speaks of the worker's name.
+
+        Raises:
         UserError: the folder cannot be made, a living worker of that name has it, or another version has filled it.
         """
         try:
@@ -34,7 +36,8 @@ class Slot:
                 lock = _lock(self.path)
                 if lock is None:
                     raise UserError(
-                        f"a worker named {instance!r} (CHURNSTREAM_INSTANCE) is already running; stop it or choose "
+                        in_use
+                        or f"a worker named {instance!r} (CHURNSTREAM_INSTANCE) is already running; stop it or choose "
                         f"another name"
                     )
             else:

@@ -63,7 +63,12 @@ def run_monitor(settings: Settings, schema: Schema, mlflow_page: str | None = No
     rules = load_alert_rules(settings.alert_rules)
     clock = SystemClock()
     tell_settings(settings.spool_limit, settings.slide, clock.now)
-    slot = Slot(settings.state_dir, "monitor")
+    slot = Slot(
+        settings.state_dir,
+        "monitor",
+        f"a monitor already runs with the state folder {settings.state_dir}; stop it, or give a standby its own "
+        f"CHURNSTREAM_STATE_DIR",
+    )
     try:
         stream = stream_identity(settings)
         slot.adopt(stream, settings.topic_prefix, waiting="spool/*.json")

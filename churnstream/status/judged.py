@@ -217,7 +217,7 @@ def _of_workers(workers: tuple[WorkerStatus, ...], *, ended: bool) -> Iterator[P
             yield Problem(
                 kind="worker",
                 severity="critical",
-                text=f"no {worker.name} is at work{waits}",
+                text=f"no {worker.name} is running{waits}",
                 remedy=f"start one with `churnstream {commands[worker.name]}`",
             )
 

@@ -145,7 +145,7 @@ def _newest(window: WindowStatus) -> Text:
 
 
 class _WorkerTable:
-    """A line for each kind of worker: how many are at work, what waits for them, and in which partitions."""
+    """A line for each kind of worker: how many are running, what waits for them, and in which partitions."""
 
     def __init__(self, workers: Sequence[WorkerStatus]) -> None:
         self._workers = workers
@@ -153,13 +153,13 @@ class _WorkerTable:
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
         table.add_column("worker", no_wrap=True)
-        table.add_column("at work", justify="right", no_wrap=True)
+        table.add_column("running", justify="right", no_wrap=True)
         table.add_column("lag", justify="right", no_wrap=True)
         waits = any(worker.lag for worker in self._workers)
         if waits:
             table.add_column("where", no_wrap=True, overflow="ellipsis")
         widest = max([3, *(len(_lag(worker)) for worker in self._workers)])
-        room = max(options.max_width - len("monitor") - len("at work") - widest - 6, 10)
+        room = max(options.max_width - len("monitor") - len("running") - widest - 6, 10)
         for worker in self._workers:
             members = NOTHING if worker.members is None else whole(worker.members)
             where = [_where(worker, room)] if waits else []

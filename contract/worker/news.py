@@ -27,16 +27,20 @@ class WorkerNews:
         self._doing: str | None = None
         self._changed = self._since = self._last = float("-inf")
         self._due: float | None = None
+        self._paused: float | None = None
 
     def tell(self, doing: str | None, waiting: int | None = None) -> None:
         """Say what there is to say now: what it does if that is new (None: it is not ready), and what it has done.
 
-        ``waiting``: messages that it has not read yet.
+        It also says what it does if it was not ready for a while, as in an outage of the broker. ``waiting``: messages
+        that it has not read yet.
         """
         now = self._clock()
-        if doing is not None and doing != self._doing and now - self._changed >= _CHANGE_SECONDS:
-            _log.info("ready: %s" if self._doing is None else "now: %s", doing)
-            self._doing, self._changed = doing, now
+        if doing is None:
+            self._paused = now if self._paused is None else self._paused
+        else:
+            self._say(doing, 0.0 if self._paused is None else now - self._paused, now)
+            self._paused = None
         totals = self._totals()
         if self._due is None:
             if any(count != self._known.get(what, 0) for what, count in totals.items()):
@@ -44,6 +48,17 @@ class WorkerNews:
                 self._due = max(now + _FIRST_SECONDS, self._last + _SECONDS)
         elif now >= self._due:
             self._report(totals, waiting, now)
+
+    def _say(self, doing: str, paused: float, now: float) -> None:
+        if self._doing is None:
+            _log.info("ready: %s", doing)
+        elif paused >= _CHANGE_SECONDS:
+            _log.info("back after %d s: %s", round(paused), doing)
+        elif doing != self._doing and now - self._changed >= _CHANGE_SECONDS:
+            _log.info("now: %s", doing)
+        else:
+            return
+        self._doing, self._changed = doing, now
 
     def close(self, waiting: int | None = None) -> None:
         """Say what has been done since it was told last."""

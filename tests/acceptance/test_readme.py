@@ -171,7 +171,7 @@ def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
         # whether the model is called well is not the point here
         assert status.returncode in (0, 1), status.stderr
         assert "newest window" in status.stdout
-        assert "is at work" not in status.stdout
+        assert "is running" not in status.stdout
     assert MlflowClient(env["MLFLOW_TRACKING_URI"]).get_experiment_by_name(settings.experiment) is not None
 
 

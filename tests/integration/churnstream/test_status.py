@@ -99,7 +99,7 @@ def test_a_stream_is_well_while_its_workers_are_there_and_not_when_they_are_gone
     send(settings, CUSTOMERS, [(key(record), encode(record)) for record in map(customer, range(3))], partition=1)
     gone = asked(settings, "--json")
     assert (gone.code, gone.form["well"]) == (1, False)
-    assert "no scorer is at work, and 3 messages wait" in [problem["text"] for problem in gone.form["problems"]]
+    assert "no scorer is running, and 3 messages wait" in [problem["text"] for problem in gone.form["problems"]]
     scorer = gone.form["workers"][0]
     assert {"topic": "customers", "partition": 1, "lag": 3} in scorer["partitions"]
     assert gone.err == ""

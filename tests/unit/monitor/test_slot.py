@@ -38,6 +38,8 @@ def test_a_worker_with_a_name_has_the_folder_of_that_name(tmp_path: Path) -> Non
         UserError, match=r"'east' \(CHURNSTREAM_INSTANCE\) is already running; stop it or choose another"
     ):
         Slot(tmp_path, "east")
+    with pytest.raises(UserError, match=r"^a monitor runs here; stop it$"):
+        Slot(tmp_path, "east", "a monitor runs here; stop it")
     assert Slot(tmp_path, "west").path == tmp_path / "west"
     slot.close()
     assert Slot(tmp_path, "east").path == tmp_path / "east"

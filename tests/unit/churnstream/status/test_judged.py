@@ -74,16 +74,16 @@ def test_a_stream_that_has_just_been_made_is_well_once_its_workers_are_there() -
     nobody = status(at_work=positions({"scorer": 0, "join": 0, "timeline": 0}))
     assert nobody.exit_code == 1
     assert [problem.text for problem in nobody.problems] == [
-        "no scorer is at work",
-        "no join is at work",
-        "no monitor is at work",
+        "no scorer is running",
+        "no join is running",
+        "no monitor is running",
     ]
     assert nobody.problems[2].remedy == "start one with `churnstream monitor`"
 
 
 def test_what_waits_for_a_worker_that_is_not_there_is_counted() -> None:
     found = status(at_work=positions({**ALL_AT_WORK, "scorer": 0}, customers=1_234))
-    assert [problem.text for problem in found.problems] == ["no scorer is at work, and 1,234 messages wait"]
+    assert [problem.text for problem in found.problems] == ["no scorer is running, and 1,234 messages wait"]
     assert found.workers[0].lag == 1_234
     assert [(one.topic, one.partition, one.lag) for one in found.workers[0].partitions] == [
         ("customers", 0, 0),

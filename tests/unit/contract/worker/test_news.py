@@ -45,6 +45,17 @@ def test_it_is_ready_once_and_says_what_has_changed(told: ToldNews) -> None:
     assert told.lines() == ["now: scores with v2"]
 
 
+def test_it_says_that_it_is_back_after_a_while_in_which_it_was_not_ready(told: ToldNews) -> None:
+    told.news.tell("scores")
+    for seconds in (5, 47):
+        told.lines()
+        for _ in range(seconds):
+            told.news.tell(None)
+            told.now += 1
+        told.news.tell("scores")
+    assert told.lines() == ["back after 47 s: scores"]
+
+
 def test_what_has_happened_is_told_soon_and_then_once_a_minute(told: ToldNews) -> None:
     told.news.tell("scores")
     told.lines()
