@@ -55,7 +55,7 @@ def environment(settings: Settings) -> dict[str, str]:
         **os.environ,
         **{f"CHURNSTREAM_{name.upper()}": str(value) for name, value in given.items()},
         "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
-        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka["bootstrap.servers"],
+        **{f"KAFKA_{name.upper().replace('.', '_')}": str(value) for name, value in settings.kafka.items()},
     }
 
 
