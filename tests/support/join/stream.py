@@ -154,7 +154,7 @@ def _predictions() -> Iterator[Pair]:
         if special == _SPOILED:
             yield key(record), b"no prediction"
         if special != _UNSCORED:
-            made = scorer.score([Raw(i, key(record), encode(record))], 0, model).predictions
+            made = list(scorer.score([Raw(i, key(record), encode(record))], 0, model).predictions)
             yield from made * (2 if special == _SCORED_TWICE else 1)
 
 
