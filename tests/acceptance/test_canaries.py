@@ -114,6 +114,7 @@ def run(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Canaries:
         mlflow_tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
         window=3 * 86_400_000,
         min_records=30,
+        max_reports=100,
         min_distance=0.0,
         alpha=0.99,
     )

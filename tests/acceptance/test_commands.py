@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from churnstream.cli import app
 from churnstream.local_kafka.broker import free_port
 from tests.support.sizes import size
 
@@ -50,9 +52,10 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_each_command_says_what_it_does(command: str, tmp_path: Path) -> None:
-    shown = churnstream(command, "--help", folder=tmp_path)
-    assert shown.returncode == 0
+def test_help_of_each_command_says_what_it_does(command: str) -> None:
+    # in this process: how one is started is the same for all, and each start imports for a second
+    shown = CliRunner().invoke(app, [command, "--help"])
+    assert shown.exit_code == 0
     assert len(shown.stdout) > 300
 
 

@@ -13,6 +13,7 @@ from producer.synthetic import write_csv
 from tests.support.kafka.topics import environment, stream_settings
 from tests.support.oracle import assert_windows_are_one_group_by, topic_frame
 from tests.support.polling import eventually
+from tests.support.versions import store_with
 
 PACE = ["--period", "5d", "--label-delay", "1d", "--start", "2025-01-01"]
 
@@ -44,7 +45,7 @@ def test_after_a_reset_another_stream_of_the_same_days_has_windows_of_its_own(
         broker,
         topic_prefix,
         tmp_path,
-        mlflow_tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
+        mlflow_tracking_uri=store_with(tmp_path).mlflow_tracking_uri,
         window=86_400_000,
         session_timeout_ms=6_000,
     )
@@ -52,7 +53,6 @@ def test_after_a_reset_another_stream_of_the_same_days_has_windows_of_its_own(
     for seed, (table, rows) in enumerate(zip(tables, (1_200, 600), strict=True)):
         write_csv(table, rows, seed=seed)
     with Children(environment(settings), tmp_path) as children:
-        children.start("train", "train", "--data", str(tables[0])).wait(180)
         first = windows_of(settings, children, tables[0], 1)
         children.start("reset", "reset", "--yes").wait(60)
         second = windows_of(settings, children, tables[1], 2)

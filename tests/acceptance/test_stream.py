@@ -55,6 +55,7 @@ def run(broker: str, tmp_path_factory: pytest.TempPathFactory) -> StreamRun:
         mlflow_tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
         window=WINDOW_DAYS * 86_400_000,
         min_records=100,
+        max_reports=100,
     )
     table = folder.parent / f"{folder.name}.csv"
     write_csv(table, ROWS, seed=7)

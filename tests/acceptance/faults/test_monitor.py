@@ -13,6 +13,7 @@ from producer.synthetic import write_csv
 from tests.support.kafka.topics import environment, stream_settings
 from tests.support.oracle import assert_windows_are_one_group_by, topic_frame
 from tests.support.polling import eventually
+from tests.support.sizes import size
 from tests.support.versions import store_with
 
 ROWS = 3_000
@@ -29,6 +30,7 @@ def test_windows_survive_sigkill_of_the_monitor_and_mlflow_gets_each_once(
         mlflow_tracking_uri=store_with(tmp_path).mlflow_tracking_uri,
         window=3 * 86_400_000,
         session_timeout_ms=6_000,
+        max_reports=size(ci=0, full=100),
     )
     table = tmp_path / "table.csv"
     write_csv(table, ROWS, seed=11)

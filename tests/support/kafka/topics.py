@@ -20,12 +20,16 @@ TIMEOUT = 30.0
 
 
 def stream_settings(broker: str, prefix: str, state_dir: Path, **changed: Any) -> Settings:
-    """Settings of a stream of the test's own, its topics created."""
+    """Settings of a stream of the test's own, its topics created.
+
+    Without reports, because each monitor's process of reports takes seconds of CPU for its imports: who looks at
+    reports sets ``max_reports``.
+    """
     settings = load_settings(
         kafka={"bootstrap.servers": broker},
         topic_prefix=prefix,
         state_dir=state_dir,
-        **{"partitions": 2, "request_timeout_ms": 10_000, "publish_interval_ms": 50} | changed,
+        **{"partitions": 2, "request_timeout_ms": 10_000, "publish_interval_ms": 50, "max_reports": 0} | changed,
     )
     ensure_topics(admin_client(settings), settings)
     return settings

@@ -12,7 +12,8 @@ import httpx
 from tests.support.messages import customer
 from tests.support.polling import eventually
 
-_PAUSE_SECONDS = 0.02
+_PAUSE_SECONDS = 0.1
+"""Before a client that was turned away asks again. What the test waits for needs the processors, too."""
 
 
 @dataclass(frozen=True)

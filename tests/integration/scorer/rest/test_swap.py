@@ -9,10 +9,11 @@ from tests.support.messages import features
 from tests.support.polling import eventually
 from tests.support.service.load import load
 from tests.support.service.process import served
+from tests.support.sizes import size
 from tests.support.versions import FIVE, VersionKind, move_alias, probabilities, store_with
 
 CLIENTS = 32
-REQUESTS = 5_000
+REQUESTS = size(ci=2_000, full=5_000)
 
 
 @pytest.mark.timeout(300)

@@ -132,7 +132,7 @@ def test_without_trials_the_defaults_stand_for_each_kind() -> None:
 
 
 def test_the_same_seed_gives_the_same_candidates_and_the_same_metrics() -> None:
-    plan = Plan("bayes", QUICK, ("plain", "smote"), trials=4, seed=3)
+    plan = Plan("bayes", QUICK, ("plain", "smote"), trials=2, seed=3)
     first, second = search(plan), search(plan)
     timed = ("duration_seconds", "score_1000_ms")
     for one, other in zip(first, second, strict=True):
@@ -155,12 +155,12 @@ class StepClock:
 
 def test_a_budget_is_shared_fairly_and_kept() -> None:
     heard, clock = Heard(), StepClock()
-    search(Plan(kinds=QUICK, samplings=("plain", "smote"), budget=200.0), heard, clock=clock)
+    search(Plan(kinds=QUICK, samplings=("plain", "smote"), budget=100.0), heard, clock=clock)
     counts = Counter(trial.name for trial in heard.trials)
     assert len(counts) == 4
     assert max(counts.values()) - min(counts.values()) <= 1
-    assert min(counts.values()) >= 5
-    assert clock.now < 1_200.0
+    assert min(counts.values()) >= 2
+    assert clock.now < 1_100.0
 
 
 def test_time_is_kept_for_the_kinds_made_of_others_and_spent_on_the_simple_ones() -> None:
