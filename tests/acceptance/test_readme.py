@@ -136,6 +136,8 @@ def test_the_commands_make_a_stream_on_a_kafka_and_an_mlflow_of_ones_own(
         CHURNSTREAM_STATE_DIR=str(tmp_path / "state"),
         CHURNSTREAM_PARTITIONS=str(settings.partitions),
         CHURNSTREAM_DASHBOARD_PORT=str(port),
+        # the lines do not speak of reports, whose process takes seconds to start
+        CHURNSTREAM_MAX_REPORTS="0",
     )
 
     def run(line: str) -> "subprocess.CompletedProcess[str]":

@@ -132,7 +132,8 @@ def compose_stack(folder: Path, **variables: str) -> Iterator[Stack]:
             stack.run("build", "--quiet")
             yield stack
         finally:
-            compose.stop(down=True)
+            # nobody looks at it any more, so no container is given time to end well
+            stack.run("down", "--volumes", "--timeout", "0")
 
 
 def _soon(folder: Path) -> Path:
