@@ -18,6 +18,7 @@ from tests.support.alerting.receiver import Receiver, State, receiving
 from tests.support.kafka.topics import environment, group_lag, shortest_session_timeout, stream_settings
 from tests.support.messages import DAY
 from tests.support.polling import eventually
+from tests.support.sizes import LONG
 from tests.support.versions import store_with
 from tests.support.worker_process import InjectedFault, Workers, worker_processes
 
@@ -142,6 +143,7 @@ def test_killed_again_and_again_while_the_receiver_comes_and_goes(
             assert receiver.first_states(sink) == states_of(said)
 
 
+@pytest.mark.skipif(not LONG, reason="a whole way of what is killed at each step; with CHURNSTREAM_LONG_TESTS=1")
 @pytest.mark.timeout(480)
 def test_of_what_monitors_find_that_are_killed_the_receiver_gets_every_state_in_order(
     broker: str, topic_prefix: str, tmp_path: Path
