@@ -74,8 +74,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[LocalKafka]:
     """A running local Kafka of the test's own, to be killed and started again at will."""
-    with LocalKafka(tmp_path / "kafka") as broker:
+    broker = LocalKafka(tmp_path / "kafka")
+    broker.start()
+    try:
         yield broker
+    finally:
+        # nobody uses it any more, so it need not end in good order
+        broker.kill()
 
 
 @pytest.fixture
