@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +33,7 @@ LARGE = 50_000
 """Rows from which folds are fitted beside one another by default, in threads."""
 
 RowNumbers = npt.NDArray[np.int64]
+_ScoredFold = tuple[Floats, float, float]
 
 
 @dataclass(frozen=True)
@@ -86,22 +87,25 @@ def validate(
 
     The calibration is the one with the lowest Brier score; none where that is as low. A classifier without
     probabilities (an SVM) is always calibrated. ``jobs`` folds at a time; the result is the same for any number. With
-    ``whole``, the pipeline is fitted on all rows, too, while the last folds are: of five folds on two cores, the last
-    would leave one idle.
+    ``whole``, the pipeline is fitted on all rows, too, beside the last folds and the choice: of five folds on two
+    cores, the last would leave one idle.
     """
     fits = [delayed(_score_fold)(pipeline, X, y, training, validation) for training, validation in splits]
     if whole:
         fits.append(delayed(_fit_whole)(pipeline, X, y))
-    done = []
+    done: list[_ScoredFold] = []
     with _parallel(len(y)):
         made = Parallel(n_jobs=jobs, return_as="generator")(fits)
         for number in range(len(splits)):
             tell(number / len(splits), f"fitting fold {number + 1} of {len(splits)}")
             done.append(next(made))
-        if whole:
-            tell(1.0, "fitting on all training rows")
-        fitted = next(made) if whole else None
-    tell(1.0, "choosing calibration and threshold")
+        tell(1.0, "choosing calibration and threshold")
+        chosen = _chosen(pipeline, y, splits, done)
+        return replace(chosen, whole=next(made)) if whole else chosen
+
+
+def _chosen(pipeline: Pipeline, y: Labels, splits: list[Fold], done: list[_ScoredFold]) -> Validated:
+    """The calibration and the threshold that the folds' scores call for."""
     # what a model of 32-bit floats gives must stay such where its own map is fitted: others have other steps
     given = np.empty(len(y), dtype=np.result_type(*(scores for scores, _, _ in done)))
     for (_, validation), (scores, _, _) in zip(splits, done, strict=True):
@@ -125,7 +129,6 @@ def validate(
         score_1000_ms=float(
             np.median([1e6 * timed[2] / len(fold) for timed, (_, fold) in zip(done, splits, strict=True)])
         ),
-        whole=fitted,
     )
 
 
@@ -213,7 +216,7 @@ def _fit_whole(pipeline: Pipeline, X: pd.DataFrame, y: Labels) -> Classifier:
 
 def _score_fold(
     pipeline: Pipeline, X: pd.DataFrame, y: Labels, training: RowNumbers, validation: RowNumbers
-) -> tuple[Floats, float, float]:
+) -> _ScoredFold:
     """Scores of the validation rows as the pipeline gives them, and the seconds for fitting and for scoring."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # in a process of its own
