@@ -18,10 +18,12 @@ from confluent_kafka import KafkaException, TopicCollection
 
 from contract.errors import UserError
 from contract.kafka.clients import admin_client
+from contract.kafka.group_rights import check_group_right
 from contract.kafka.log_throttle import LogThrottle
 from contract.settings import Settings
 from contract.topics import ALERTS, PANES, VERSIONS, WINDOWS
 from contract.worker.heartbeat import SECONDS_BETWEEN_BEATS, Heartbeat
+from monitor.timeline.faust_app import GROUP
 
 SECONDS_BETWEEN_LOOKS = 5.0
 """How often the topics are looked at: whether they are still those that were read at the start."""
@@ -44,12 +46,15 @@ async def run_timeline(
     It has no heartbeat before it has taken up what is on the topics, and while it is stuck.
 
     Raises:
-        UserError: the broker cannot be reached, or one of the timeline's topics was deleted or made anew.
+        UserError: the broker cannot be reached, this user may not read as the timeline's group, or one of the
+            timeline's topics was deleted or made anew.
         Exception: whatever else ended an agent.
     """
     watch = TopicWatch(settings)
     failure: BaseException | None = None
     try:
+        # Faust's client would wait for messages for good
+        await asyncio.to_thread(check_group_right, settings, settings.topic(GROUP))
         await asyncio.to_thread(watch.look)
         at_work = asyncio.Event()
         await _run(app, at_work, _until(stop, heartbeat, lambda: is_stuck() or not at_work.is_set(), watch))

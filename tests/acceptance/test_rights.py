@@ -24,7 +24,8 @@ from tests.support.versions import store_with
 
 EVERYONE, PRODUCER = "every worker and command", "your own producer"
 USERS = ("score", "join", "monitor", "redrive", "create", "reset", "look", "producer", "stranger", "unconfigured")
-KINDS = (ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID)
+GROUP, READ = ResourceType.GROUP, ("READ",)
+KINDS = (ResourceType.TOPIC, GROUP, ResourceType.TRANSACTIONAL_ID)
 RECORDS = 40
 
 
@@ -204,3 +205,13 @@ def test_a_missing_right_is_named(broker: GuardedBroker, tmp_path: Path) -> None
         r"error: the configuration of topic loans-\S+ cannot be read: .*; grant this user DESCRIBE_CONFIGS on it\n",
         refused.stderr,
     ), refused.stderr
+
+    granted = rights(stream.prefix, EVERYONE, "monitor")
+    broker.grant(
+        "monitor", [right for right in granted if right != Right(GROUP, f"{stream.prefix}timeline", False, READ)]
+    )
+    groupless = stream.run("monitor", "monitor")
+    assert groupless.returncode == 2
+    assert (
+        "error: this user may not read as the consumer group loans-timeline; grant this user READ" in groupless.stderr
+    )
