@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ os.environ.update(TELEMETRY_OFF)
 # The tests run side by side, on small tables: more threads in each would only wait for each other, at full load.
 for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
+# A shell that runs the tests in the background makes them ignore Ctrl-C, and the processes that they start, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 load_hypothesis_profile()
 
 # Where the controller of pytest-xdist tells its workers that a broker runs for all of them.
