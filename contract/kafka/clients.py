@@ -98,6 +98,8 @@ def committed_consumer(settings: Settings, group: str, properties: Mapping[str, 
         # a position that is set anew (after a rebalance, an aborted batch) takes effect after the fetch under way
         "fetch.wait.max.ms": 100,
         "heartbeat.interval.ms": max(settings.session_timeout_ms // 4, 250),
+        # where the answer that names the topics' partitions is lost, librdkafka joins no group before it asks again
+        "topic.metadata.refresh.interval.ms": 10_000,
         "max.poll.interval.ms": max(300_000, settings.session_timeout_ms),
     }
     guarantees: dict[str, Any] = {

@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient
 
 from churnstream.local_kafka.broker import LocalKafka
 
-END_TXN = 26
+METADATA, END_TXN = 3, 26
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 Loss = Literal["request", "reply", "reply and connection"]
