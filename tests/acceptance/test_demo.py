@@ -132,6 +132,7 @@ def test_the_demo_tells_its_story_and_ends_without_a_trace(tmp_path: Path, mark:
     assert last == [os.fspath(Path(sys.executable).parent / "churnstream"), "dashboard", "--dir", f"runs/{folder.name}"]
     verdict = client.get_run(names["v1 realised"]).data.tags["churnstream.verdict"]
     assert_the_page_opens_again(last, tmp_path, mark, verdict, folder / "kafka")
+    assert_another_window_has_a_report([*last[:1], "report", *last[2:], "2025-01-14"], tmp_path, mark)
 
 
 def assert_three_acts(output: str) -> None:
@@ -198,6 +199,14 @@ def assert_the_page_opens_again(command: list[str], folder: Path, mark: str, ver
     finally:
         again.kill()
         again.communicate()
+    eventually(lambda: not marked(mark), timeout=30, message="processes left")
+
+
+def assert_another_window_has_a_report(command: list[str], folder: Path, mark: str) -> None:
+    made = start([*command, "--out", "report.html"], folder, mark)
+    output, _ = made.communicate(timeout=120)
+    assert made.returncode == 0, output
+    assert "Age" in (folder / "report.html").read_text(encoding="utf-8")
     eventually(lambda: not marked(mark), timeout=30, message="processes left")
 
 

@@ -49,6 +49,13 @@ COMPOSE = {
 """Run by tests/compose."""
 MADE = {"demo": "churnstream demo", "install": "venv", "lint": "mypy", "test": "pytest"}
 """Targets of make that the pages name, and what each runs."""
+MLFLOW = "churnstream mlflow --dir demo-runs/…"
+AFTERWARDS = (
+    MLFLOW,
+    "churnstream dashboard --dir demo-runs/…",
+    "churnstream report --dir demo-runs/… 2025-01-14",
+)
+"""Run on what a demo has left; the last two by the demo's test."""
 SERVICE = "churnstream serve"
 WORKERS = ("churnstream score", "churnstream join", "churnstream monitor")
 PAGE = "churnstream dashboard"
@@ -93,7 +100,7 @@ def background(line: str, folder: Path, env: dict[str, str]) -> Iterator["subpro
 def test_every_line_is_known_to_these_tests() -> None:
     assert set(shell_lines()) == {
         *(f"make {target}" for target in MADE),
-        ".venv/bin/churnstream mlflow",
+        *AFTERWARDS,
         ".venv/bin/churnstream backtest history.csv",
         "export KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092",
         "export MLFLOW_TRACKING_URI=http://127.0.0.1:5000",
@@ -200,7 +207,7 @@ def test_mlflow_opens_on_what_a_demo_has_left(tmp_path: Path) -> None:
     identity = MlflowClient(f"sqlite:///{run / 'mlflow.db'}").create_experiment("churn monitor")
     port = free_port()
     process = subprocess.Popen(
-        ["churnstream", "mlflow", "--port", str(port)],
+        [*MLFLOW.replace("…", run.name).split(), "--port", str(port)],
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,
