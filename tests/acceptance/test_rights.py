@@ -85,6 +85,8 @@ class GuardedStream:
             mlflow_tracking_uri=self._store,
             connect_timeout_ms=20_000,
             publish_interval_ms=50,
+            # they are made from MLflow, and their process takes seconds to start
+            max_reports=0,
         )
 
     def run(self, user: str, *command: str) -> "subprocess.CompletedProcess[str]":
