@@ -4,7 +4,7 @@ Every start is a new process over the same backlog. The first one has no model s
 others have (``warm``). Each row has seconds from the start of the process until a reader of committed messages sees the
 first prediction, and the CPU time that the process has taken by then, which a busy machine changes less.
 
-    python benchmarks/scoring/first_prediction.py [--repeats N] [--large] [--partitions N] [--to FOLDER]
+    python benchmarks/scoring/first_prediction.py [--repeats N] [--large] [--partitions N] [--out FOLDER]
 
 Writes first_prediction.json. Takes the broker at KAFKA_BOOTSTRAP_SERVERS, or else starts a local Kafka. The loops are
 compiled before (``python -m scorer.kernels.warm``), as ``make install`` does.
@@ -54,7 +54,7 @@ def main() -> None:
     arguments.add_argument("--repeats", type=int, default=5, help="number of warm starts")
     arguments.add_argument("--partitions", type=int, default=4)
     arguments.add_argument("--large", action="store_true", help="300 × 5 trees instead of the champion's 200 × 4")
-    arguments.add_argument("--to", type=Path, default=Path(), help="output folder")
+    arguments.add_argument("--out", type=Path, default=Path("build/benchmarks"), help="output folder")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as name, session_broker(Path(name) / "kafka") as servers:
         folder = Path(name)
@@ -77,7 +77,7 @@ def main() -> None:
             print(f"start {number}: {starts[-1].seconds:.2f} s, {starts[-1].cpu:.2f} s of CPU", file=sys.stderr)
     load = os.getloadavg()[0]
     print(_table(starts, settings.model_name, load))
-    given.to.mkdir(parents=True, exist_ok=True)
+    given.out.mkdir(parents=True, exist_ok=True)
     facts = {
         "model": settings.model_name,
         "partitions": given.partitions,
@@ -86,7 +86,7 @@ def main() -> None:
         "first": starts[0]._asdict(),
         "warm": [start._asdict() for start in starts[1:]],
     }
-    (given.to / "first_prediction.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    (given.out / "first_prediction.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def _start(settings: Settings, folder: Path) -> MeasuredStart:

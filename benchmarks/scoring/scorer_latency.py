@@ -12,7 +12,7 @@ columns are CPU time in cores: of the worker, of the local broker, and of all th
 times are those of a queue.
 
     python benchmarks/scoring/scorer_latency.py [--quick] [--rates N …] [--seconds N] [--warm-seconds N]
-        [--generator-linger MS] [--to FOLDER]
+        [--generator-linger MS] [--out FOLDER]
 
 Writes scorer_latency.json and scorer_latency.png. Takes the broker at KAFKA_BOOTSTRAP_SERVERS, or else starts a local
 Kafka as ``churnstream kafka start`` does. Its JVM compiles for the first minutes, so it is warmed up. Wall times mean
@@ -96,7 +96,7 @@ def main() -> None:
     arguments.add_argument(
         "--set", nargs="+", default=[], metavar="NAME=VALUE", help="variables of the worker's environment"
     )
-    arguments.add_argument("--to", type=Path, default=Path(), help="output folder")
+    arguments.add_argument("--out", type=Path, default=Path("build/benchmarks"), help="output folder")
     given = arguments.parse_args()
     seconds = 8.0 if given.quick else given.seconds
     warm = given.warm_seconds if given.warm_seconds is not None else 60.0 if given.quick else 120.0
@@ -132,9 +132,9 @@ def main() -> None:
                     for rate in given.rates
                 ]
     print(_table(found, given.partitions, settings.model_name))
-    given.to.mkdir(parents=True, exist_ok=True)
-    (given.to / "scorer_latency.json").write_text(json.dumps(_facts(found, given.partitions), indent=1) + "\n")
-    _plot(found, given.to / "scorer_latency.png")
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / "scorer_latency.json").write_text(json.dumps(_facts(found, given.partitions), indent=1) + "\n")
+    _plot(found, given.out / "scorer_latency.png")
 
 
 @contextmanager
