@@ -61,8 +61,9 @@ def mlflow_client(tracking_uri: str) -> "MlflowClient":
 
     for logger in ("mlflow", "alembic"):
         logging.getLogger(logger).setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
-    # each attempt of its own is a line; who asks says once that MLflow is away
+    # who asks says once that MLflow is away: each attempt would be a line, and an error of the database a traceback
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     try:
         with _one_at_a_time(tracking_uri):
             return MlflowClient(tracking_uri, registry_uri=tracking_uri)

@@ -1,8 +1,11 @@
 """The command ``monitor`` as a process: how it ends, what it says then, and one that takes over from another."""
 
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -13,7 +16,7 @@ from contract.settings import Settings
 from contract.topics import PANES
 from tests.support.kafka.topics import delete_topics, environment, shortest_session_timeout, stream_settings
 from tests.support.messages import DAY
-from tests.support.mlflow.store import store_in
+from tests.support.mlflow.store import DATABASE, store_in
 from tests.support.polling import eventually
 from tests.support.timeline.following import newest_windows, windows_on
 from tests.support.timeline.panes import numeric_schema, pane_of, progress, publish, scored
@@ -62,14 +65,13 @@ def test_a_monitor_that_stood_still_writes_nothing_over_what_its_stand_by_has_wr
     broker: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     """T10 and M1: nothing older comes over newer on ``windows``, and MLflow has one value at each step and time."""
-    uri = store_in(tmp_path).mlflow_tracking_uri
     settings = stream_settings(
         broker,
         topic_prefix,
         tmp_path / "first",
         partitions=1,
         window=2 * DAY,
-        mlflow_tracking_uri=uri,
+        mlflow_tracking_uri=store_in(tmp_path).mlflow_tracking_uri,
         session_timeout_ms=shortest_session_timeout(broker),
     )
     schema = numeric_schema(1)
@@ -83,7 +85,7 @@ def test_a_monitor_that_stood_still_writes_nothing_over_what_its_stand_by_has_wr
         eventually(lambda: windows_on(settings), timeout=60, interval=0.01)
         at_work = next(each for each in (first, second) if "revision 0" in each.log_path.read_text())
         other = first if at_work is second else second
-        at_work.signal(signal.SIGSTOP)
+        eventually(lambda: stands_still(at_work, tmp_path / DATABASE), 60, at_work.explain(), interval=0.01)
         # labels of them are corrected, so there are further revisions
         publish(settings, [*(pane_of(scored(day, 21), schema) for day in range(20)), progress(20)])
         eventually(lambda: "took up" in other.log_path.read_text(), 60, other.explain())
@@ -109,6 +111,20 @@ def test_a_monitor_that_stood_still_writes_nothing_over_what_its_stand_by_has_wr
             points = client.get_metric_history(run.info.run_id, name)
             places = [(point.step, point.timestamp) for point in points]
             assert len(places) == len(set(places)), f"{run.info.run_name} {name}"
+
+
+def stands_still(monitor: Child, database: Path) -> bool:
+    """Whether SIGSTOP holds the monitor outside a transaction on the file, where it would lock every other one out."""
+    monitor.signal(signal.SIGSTOP)
+    process = psutil.Process(monitor.pid)
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED)
+    with closing(sqlite3.connect(database, timeout=0)) as store:
+        try:
+            store.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            monitor.signal(signal.SIGCONT)
+            return False
+    return True
 
 
 def runs_of(settings: Settings) -> tuple[MlflowClient, list[Run]]:
