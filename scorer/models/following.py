@@ -12,6 +12,8 @@ from contract.worker.outage import Outage
 from scorer.models.loaded import Model, ModelSource
 
 _log = logging.getLogger("churnstream.swap")
+_MOST_OBJECTS = 100_000
+"""New objects after which garbage is looked for; Python's own 700 are a dozen times in a batch."""
 
 
 class AliasFollower(ABC):
@@ -95,11 +97,13 @@ class AliasFollower(ABC):
 def set_apart() -> None:
     """Keep the garbage collector from all that lives now, modules and models above all, until the next model.
 
-    It would go through it again and again, with a pause of 0.2 s each time.
+    It would go through it again and again, with a pause of 0.2 s each time. It is also called less often from then on:
+    the messages of a batch are objects, but none of them is garbage before the batch ends.
     """
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_MOST_OBJECTS)
 
 
 def _registry_troubles() -> tuple[type[Exception], ...]:

@@ -26,7 +26,7 @@ from contract.kafka.control import END_OF_STREAM, HEADER
 from contract.kafka.dead_letters import Header, produce_dead_letter, resent_headers
 from contract.kafka.forgotten import scored_until
 from contract.kafka.log_throttle import LogThrottle
-from contract.kafka.pipeline import Submitted, TransactionPipeline, is_worth_overlapping
+from contract.kafka.pipeline import Submitted, TransactionPipeline, is_worth_overlapping, pause_before_reading
 from contract.kafka.timestamps import sent_at
 from contract.kafka.transactions import BatchAbortedError, Checkpoint, Transactions, no_checkpoint, produce_all
 from contract.rejection import Reason
@@ -111,6 +111,7 @@ class ScorerWorker:
         self._settings = settings
         self._batch = BatchScorer(schema)
         self._overlaps = False
+        self._began = float("-inf")
         self._broken = Outage(_log)
         self._failed_in_a_row = self._failed_as_committed = 0
         self._customers = settings.topic(CUSTOMERS)
@@ -181,10 +182,11 @@ class ScorerWorker:
     def _process(self, stop: threading.Event) -> None:
         if not self._overlaps:
             self._transactions.settle()
+            stop.wait(pause_before_reading(self._began, time.perf_counter()))
         messages = self._reader.poll(POLL_SECONDS)
         if not messages:
             return
-        began = time.perf_counter()
+        began = self._began = time.perf_counter()
         self._checkpoint("after-poll")
         now = self._clock.now()
         model = self._champion()

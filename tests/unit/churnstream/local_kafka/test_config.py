@@ -1,4 +1,4 @@
-from churnstream.local_kafka.config import HEAP_MB, jvm_options, server_properties
+from churnstream.local_kafka.config import jvm_options, server_properties
 from contract.settings import load_settings
 
 
@@ -25,9 +25,20 @@ def test_a_stream_may_pause_for_as_long_as_its_topics_reach_back() -> None:
     assert days * 86_400_000 > 3 * load_settings().label_lateness
 
 
-def test_a_lasting_broker_is_optimised_and_as_small() -> None:
+def test_only_a_lasting_broker_is_optimised() -> None:
     lasting, short = jvm_options(lasting=True), jvm_options(lasting=False)
-    assert set(lasting) < set(short)
     assert [option for option in short if "Tiered" in option] == ["-XX:TieredStopAtLevel=1"]
     assert not any("Tiered" in option for option in lasting)
-    assert f"-Xmx{HEAP_MB}m" in lasting
+
+
+def test_the_broker_s_memory_is_bounded() -> None:
+    heaps = [[option for option in jvm_options(lasting=one) if "-Xmx" in option] for one in (True, False)]
+    assert heaps == [["-Xmx1g"], ["-Xmx384m"]]
+
+
+def test_a_lasting_broker_does_not_stand_still_to_collect_garbage() -> None:
+    collectors = {
+        lasting: [option for option in jvm_options(lasting=lasting) if option.endswith("GC")]
+        for lasting in (True, False)
+    }
+    assert collectors == {True: ["-XX:+UseZGC"], False: ["-XX:+UseSerialGC"]}

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, Producer, TopicPartition
 
 from contract.kafka.clients import second_id
-from contract.kafka.pipeline import Submitted, TransactionPipeline, is_worth_overlapping
+from contract.kafka.pipeline import Submitted, TransactionPipeline, is_worth_overlapping, pause_before_reading
 from contract.kafka.transactions import BatchAbortedError, FencedError, Transactions
 from contract.testing import MemoryLog
 from tests.support.polling import eventually
@@ -186,6 +186,15 @@ def test_a_batch_is_read_beside_a_commit_where_that_gains(
     read: int, working: float, committing: float, worth_it: bool
 ) -> None:
     assert is_worth_overlapping(read, 10_000, working, committing) is worth_it
+
+
+@pytest.mark.parametrize(
+    ("last_read", "pause"),
+    [(float("-inf"), 0), (99.0, 0), (99.998, 0.006), (100.0, 0.008)],
+    ids=["the first", "a lone one", "right after another", "at once"],
+)
+def test_batches_that_follow_on_one_another_are_read_some_time_apart(last_read: float, pause: float) -> None:
+    assert pause_before_reading(last_read, 100.0) == pytest.approx(pause)
 
 
 def test_it_is_known_how_long_the_last_transaction_took(log: MemoryLog, pipeline: TransactionPipeline) -> None:
