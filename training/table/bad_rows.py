@@ -22,6 +22,8 @@ MOST_LEFT_OUT = 0.5
 """Of a table's rows, so many may be bad."""
 MOST_SHOWN = 8
 """Categories in a message."""
+MOST_LISTED = 10_000
+"""Bad cells by row and column. The others are in the counts."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,10 @@ class BadRows:
         return counts
 
     def listed(self) -> tuple[BadRow, ...]:
-        """Every bad cell, by row."""
-        cells = [(int(row), reason) for reason in self.reasons for row in np.flatnonzero(reason.rows)]
+        """The bad cells by row, the first ``MOST_LISTED``."""
+        cells = [(int(row), reason) for reason in self.reasons for row in np.flatnonzero(reason.rows)[:MOST_LISTED]]
         cells.sort(key=lambda cell: cell[0])
-        return tuple(BadRow(row + 1, reason.column, reason.holds) for row, reason in cells)
+        return tuple(BadRow(row + 1, reason.column, reason.holds) for row, reason in cells[:MOST_LISTED])
 
     def refusal(self, origin: str) -> UserError:
         """The error that names the first of them."""

@@ -153,6 +153,19 @@ def test_every_bad_cell_is_reported_in_the_order_of_the_rows() -> None:
     assert [(bad.row, bad.column) for bad in reported] == [(3, "Balance"), (8, "Geography"), (8, "Balance")]
 
 
+def test_of_more_bad_cells_than_are_listed_the_first_rows_are_and_all_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("training.table.bad_rows.MOST_LISTED", 3)
+    table = toy_table()
+    table["Balance"] = table["Balance"].astype(object)
+    table.loc[range(10, 20), "Balance"] = "much"
+    table.loc[[2, 30], "Geography"] = "Atlantis"
+    rows = read_table(table, SCHEMA)
+    assert [(bad.row, bad.column) for bad in rows.bad_rows] == [(3, "Geography"), (11, "Balance"), (12, "Balance")]
+    assert rows.excluded == {"Geography": 2, "Balance": 10}
+
+
 def test_what_to_do_with_bad_rows_is_one_of_three() -> None:
     with pytest.raises(UserError, match="give stop, skip or report"):
         read_table(toy_table(), SCHEMA, on_bad_rows=cast(OnBadRows, "ignore"))
