@@ -15,6 +15,7 @@ from churnstream.live.lines import incident_lines
 from churnstream.live.view import remarks, windows_table
 from contract.settings import Settings
 from contract.windows import Window
+from dashboard.view.words import count
 from monitor.reports.files import report_file, strength
 
 
@@ -41,7 +42,7 @@ def tell(followed: Followed, plan: RunPlan, console: Console) -> None:
     outcomes = sum(window.labelled for window in snapshot.tiles())
     console.print(
         f"{snapshot.records:,} records replayed, {snapshot.predictions:,} predictions, {outcomes:,} outcomes, "
-        f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} incidents",
+        f"{count(snapshot.dead_letters, 'dead letter')}, {count(len(snapshot.alerts), 'incident')}",
         soft_wrap=True,
     )
     for line in incident_lines(snapshot.alerts.values(), snapshot.ordered()):

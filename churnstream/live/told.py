@@ -74,7 +74,7 @@ class Teller:
         self._verdicts = titles
 
     def _count(self, snapshot: Snapshot, seconds: float, state: str) -> Iterator[str]:
-        dead = snapshot.dead_records + snapshot.dead_labels
+        dead = snapshot.dead_letters
         counts = snapshot.records, snapshot.scored, snapshot.joined, snapshot.lag, dead
         if state != self._state or counts != self._counts:
             yield (

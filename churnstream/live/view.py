@@ -161,7 +161,7 @@ def _counts(snapshot: Snapshot, seconds: float) -> Figures:
             ("scored", _with_rate(snapshot.scored, seconds)),
             ("labelled", _with_rate(snapshot.joined, seconds)),
             ("lag", f"{snapshot.lag:,}"),
-            ("dead letters", f"{snapshot.dead_records + snapshot.dead_labels:,}"),
+            ("dead letters", f"{snapshot.dead_letters:,}"),
         ]
     )
 

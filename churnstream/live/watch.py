@@ -80,6 +80,11 @@ class Snapshot:
         return self.scored - self.dead_records
 
     @property
+    def dead_letters(self) -> int:
+        """Records and labels that could not be used."""
+        return self.dead_records + self.dead_labels
+
+    @property
     def distinct(self) -> int:
         """Records that the champion has scored and the join has seen, each counted once."""
         return sum(self.panes.values())

@@ -33,6 +33,7 @@ from contract.schema import load_schema
 from contract.settings import Settings
 from contract.topics import CUSTOMERS
 from contract.worker.heartbeat import Heartbeat
+from dashboard.view.words import count
 from producer.continuing import next_start, replay_name
 from producer.display import progress_shown, summary
 from producer.opening import Opened, open_source
@@ -232,7 +233,7 @@ class _Follower:
         say(windows_table([window for window in snapshot.ordered() if window.status == "final"]))
         say(
             f"\n{snapshot.distinct:,} records scored, {labelled:,} of them with their label, "
-            f"{snapshot.dead_records + snapshot.dead_labels:,} dead letters, {len(snapshot.alerts)} incidents"
+            f"{count(snapshot.dead_letters, 'dead letter')}, {count(len(snapshot.alerts), 'incident')}"
         )
         for remark in remarks(snapshot):
             say(remark)
