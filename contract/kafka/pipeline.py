@@ -1,4 +1,4 @@
-"""Transactions on a thread of their own, so that the next batch is read and worked on while the last one is committed.
+"""Commits on a thread of their own, so that the next batch is read and worked on while the last one is committed.
 
 Operating rules
 
@@ -7,6 +7,8 @@ Operating rules
   of batch n + 1 cannot be committed where those of batch n are not.
 - A transaction that failed takes the batch after it back: that one is handed over in vain, and ``settle`` or ``submit``
   raises what became of the first. Then both are read again, from the committed offsets.
+- A batch is published by its caller, and only what waits for the broker is left to the thread. Publishing holds
+  Python's lock, as reading does, so one would only keep the other waiting.
 - Producers take turns, because the coordinator is still writing a transaction's markers when its commit is
   acknowledged, and asks the same producer to come again later. A failed transaction is tried again by the same one.
 - A process that was killed may have left a transaction of any of its producers open. So positions are read only after
@@ -102,14 +104,15 @@ class TransactionPipeline:
                     made.result()
 
     def submit(self, batch: Submitted) -> None:
-        """Hand ``batch`` over to be committed, once the one before is.
+        """Publish ``batch`` in a transaction, once the one before is committed, and hand it over to be committed.
 
         Raises:
-            BatchAbortedError: the one before failed, and nothing of this one was produced.
+            BatchAbortedError: the one before failed, and nothing of this one was published; or this one failed.
             FencedError: another worker has this one's name.
-            UserError: the broker refused the one before, and will again.
+            UserError: the broker refused one of them, and will again.
         """
         self.settle()
+        self._turns[self._turn].begin(batch.fill)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="transactions", daemon=True)
             self._thread.start()
@@ -147,7 +150,7 @@ class TransactionPipeline:
         while (batch := self._jobs.get()) is not None:
             began = time.perf_counter()
             try:
-                self._turns[self._turn].run(batch.fill, batch.offsets, batch.membership)
+                self._turns[self._turn].finish(batch.offsets, batch.membership)
                 batch.committed()
                 self._turn = (self._turn + 1) % len(self._turns)
             except BaseException as error:

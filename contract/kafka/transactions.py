@@ -21,8 +21,8 @@ Operating rules
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -139,23 +139,28 @@ class Transactions:
             FencedError: another worker has this one's name.
             UserError: the broker refuses, and will again.
         """
+        self.begin(fill)
+        self.finish(offsets, membership)
+
+    def begin(self, fill: Callable[[Producer], None]) -> None:
+        """The first half of ``run``: begin a transaction, and publish in it what ``fill`` produces.
+
+        What it raises is what ``run`` does. ``finish`` must follow, on any thread, before another ``begin``.
+        """
         producer = self._current()
         self._failed = None
-        try:
+        with self._given_up_on_failure():
             producer.begin_transaction()
             fill(producer)
             self._checkpoint("after-producing")
+
+    def finish(self, offsets: Sequence[TopicPartition] = (), membership: object = None) -> None:
+        """The second half of ``run``: publish ``offsets``, and commit. What it raises is what ``run`` does."""
+        producer = self._current()
+        with self._given_up_on_failure():
             if membership is not None:
                 self._send_offsets(producer, list(offsets), membership)
             self._checkpoint("after-offsets")
-        except KafkaException as error:
-            self._abandon(error)
-        except BufferError as error:
-            self.close()
-            raise BatchAbortedError("the batch does not fit into the producer's queue") from error
-        except BatchAbortedError:
-            self.close()
-            raise
         try:
             self._checkpoint("before-commit")
             producer.commit_transaction(self._timeout)
@@ -172,6 +177,20 @@ class Transactions:
         if self._producer is not None:
             self._producer.purge()
             self._producer = None
+
+    @contextmanager
+    def _given_up_on_failure(self) -> Iterator[None]:
+        """What fails in it takes the transaction with it."""
+        try:
+            yield
+        except KafkaException as error:
+            self._abandon(error)
+        except BufferError as error:
+            self.close()
+            raise BatchAbortedError("the batch does not fit into the producer's queue") from error
+        except BatchAbortedError:
+            self.close()
+            raise
 
     def _current(self) -> Producer:
         if self._producer is None:

@@ -47,6 +47,11 @@ def batch(number: int, producers: list[Producer] | None = None) -> Submitted:
     return Submitted(fill, [TopicPartition("customers", 0, number + 1)], "scorer")
 
 
+def submit(pipeline: TransactionPipeline, count: int) -> None:
+    for number in range(count):
+        pipeline.submit(batch(number))
+
+
 def published(log: MemoryLog) -> tuple[list[int], int]:
     """What a reader finds, and the offset to go on from."""
     values = [int(message.value() or b"") for message in log.messages("predictions")]
@@ -90,10 +95,8 @@ def test_a_transaction_that_fails_takes_the_batch_after_it_back(
 ) -> None:
     failure = BufferError("full") if call == "produce" else KafkaError._MSG_TIMED_OUT
     log.fail(call, failure, at=at)
-    for number in range(at):
-        pipeline.submit(batch(number))
     with pytest.raises(BatchAbortedError):
-        pipeline.submit(batch(at))
+        submit(pipeline, at + 1)
     assert published(log)[0] == list(range(at - 1))
     pipeline.prepare()
     for number in range(at - 1, 3):
@@ -169,10 +172,8 @@ def test_what_a_killed_process_has_left_open_is_ended_before_anything_is_read(le
 def test_a_worker_with_a_name_stops_whichever_producer_was_fenced(taken: str, log: MemoryLog) -> None:
     subject = pipeline_on(log, named=True)
     log.producer(taken).init_transactions()
-    for number in range(IDS.index(taken) + 1):
-        subject.submit(batch(number))
     with pytest.raises(FencedError, match="fenced"):
-        subject.settle()
+        submit(subject, IDS.index(taken) + 1)
     assert published(log)[0] == list(range(IDS.index(taken)))
     subject.close()
 
