@@ -37,10 +37,10 @@ class Table:
     ``X`` is as ``contract.records.columns_frame`` makes it, ``y`` holds 0 and 1, ``customers`` the ids as text.
     ``data_hash`` is ``hash_data`` of it. ``excluded`` counts, per column, the rows left out because of it (a row may
     count for several), ``bad_rows`` names them (``bad_rows.MOST_LISTED`` cells at most, and none where it was asked not
-    to); ``duplicates`` counts rows whose customer has an earlier row. ``repairs`` says what was mended on reading, one clause each. ``past`` says which rows
-    were left out because they, or their labels, came later; None if there was no such bound. ``times`` says when each
-    row came and ``known`` when its label was known, in ms, as ``contract.history.known`` has it; None where times were
-    not read.
+    to); ``duplicates`` counts rows whose customer has an earlier row. ``repairs`` says what was mended on reading, one
+    clause each. ``past`` says which rows were left out because they, or their labels, came later; None if there was no
+    such bound. ``times`` says when each row came and ``known`` when its label was known, in ms, as
+    ``contract.history.known`` has it; None where times were not read.
     """
 
     X: pd.DataFrame
