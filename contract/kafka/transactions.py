@@ -156,7 +156,9 @@ class Transactions:
 
     def finish(self, offsets: Sequence[TopicPartition] = (), membership: object = None) -> None:
         """The second half of ``run``: publish ``offsets``, and commit. What it raises is what ``run`` does."""
-        producer = self._current()
+        producer = self._producer
+        if producer is None:
+            raise BatchAbortedError("no transaction is open")
         with self._given_up_on_failure():
             if membership is not None:
                 self._send_offsets(producer, list(offsets), membership)

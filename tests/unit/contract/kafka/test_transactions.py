@@ -44,6 +44,16 @@ def test_a_call_that_hangs_is_left_behind_with_its_producer(log: MemoryLog, monk
     assert published(log) == (1, 7)
 
 
+def test_offsets_are_never_committed_without_what_was_published_before_them(log: MemoryLog) -> None:
+    subject = worker(log)
+    subject.begin(lambda producer: producer.produce("predictions", key=b"c7", value=b"{}"))
+    subject.close()
+    with pytest.raises(BatchAbortedError, match="no transaction is open"):
+        subject.finish(OFFSETS, log.consumer("scorer").consumer_group_metadata())
+    publish(log, subject)
+    assert published(log) == (1, 7)
+
+
 @pytest.mark.parametrize(
     "call", ["init_transactions", "begin_transaction", "send_offsets_to_transaction", "commit_transaction"]
 )
