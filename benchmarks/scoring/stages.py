@@ -36,7 +36,7 @@ STAGES = {
     "splice": ("scorer.stream.batch:predictions", "scorer.stream.batch:predictions_of_records"),
     "rest of the scoring": ("scorer.stream.worker:ScorerWorker._score",),
     "publish": ("scorer.stream.worker:ScorerWorker._publish",),
-    "commit": ("contract.kafka.transactions:Transactions.run",),
+    "commit": ("contract.kafka.transactions:Transactions.begin", "contract.kafka.transactions:Transactions.finish"),
 }
 """The functions of each stage, on the fast way and on the slow one, named as ``module:qualified name``."""
 

@@ -43,7 +43,7 @@ def is_worth_overlapping(read: int, batch_size: int, working: float, committing:
 
     While little comes, it is not: what came during a commit would go into two batches, the first of them read too
     early, and the second would wait for the commits of both. ``working`` and ``committing`` are the seconds that the
-    last batch took before its transaction and in it.
+    last batch took before it was published, and after that until it was committed.
     """
     return read * _FULL_FROM >= batch_size or working * 2 >= committing
 
@@ -82,7 +82,7 @@ class TransactionPipeline:
         self._idle.set()
         self._failure: BaseException | None = None
         self.seconds = 0.0
-        """How long the last transaction took."""
+        """How long the last transaction took from when its messages were handed to its producer."""
         self._thread: threading.Thread | None = None
 
     def prepare(self) -> None:

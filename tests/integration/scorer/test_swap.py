@@ -41,8 +41,8 @@ from training.train import train
 SCHEMA = load_schema("bank_churn")
 GOOD = [number for number, kind in enumerate(FIVE, 1) if kind is VersionKind.GOOD]
 ROUND = [2, 3, 4, 5, 4, 3, 2, 1, 5]
-ASKED = "asked-for-the-champion"
 """Where the alias goes, from 1: each broken version twice, each good one forwards and back."""
+ASKED = "asked-for-the-champion"
 LOOKS = 30
 
 
